@@ -1,0 +1,269 @@
+//! What the owner says: hosts, the models to use, limits. Checked once, when a dispatcher is made.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::names::{HostId, ModelName};
+
+/// Everything a dispatcher is told before its first event. No URL, no credential.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The fleet; at least one host.
+    pub hosts: Vec<HostConfig>,
+    /// Models to use, most modest first. On a host that has some of them, only these serve
+    /// generation; a host that has none offers whatever it has. An empty list means every model.
+    #[serde(default = "default_chain")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Vec<ModelName>>", optional))]
+    pub models: Vec<ModelName>,
+    /// The owner's limits on a host's use.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Limits>", optional))]
+    pub limits: Limits,
+    /// Seconds between two scrapes of the metrics server. A signal older than three is stale.
+    #[serde(default = "default_scrape_interval")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<f64>", optional))]
+    pub scrape_interval_s: f64,
+    /// Milliseconds between two looks at a host or at the metrics while jobs come in.
+    #[serde(default = "default_refresh_ms")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
+    pub refresh_ms: u32,
+    /// Whether a metrics server will send [`Signals`](crate::Event::Signals); without one nobody waits for it.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
+    pub metrics: bool,
+    /// Calls one job may make before it gives up.
+    #[serde(default = "default_attempts")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
+    pub max_attempts: u32,
+    /// Milliseconds a host may take to accept a call.
+    #[serde(default = "default_connect_ms")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
+    pub connect_timeout_ms: u32,
+    /// Milliseconds between two tokens after which an answer counts as stuck.
+    #[serde(default = "default_stall_ms")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
+    pub stall_timeout_ms: u32,
+}
+
+/// One host of the fleet.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
+#[serde(deny_unknown_fields)]
+pub struct HostConfig {
+    /// Its name in every decision, metric and message.
+    pub id: HostId,
+    /// Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`).
+    #[serde(default = "default_parallel")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
+    pub parallel: u32,
+    /// Models it keeps in memory at most (`OLLAMA_MAX_LOADED_MODELS`).
+    #[serde(default = "default_max_loaded")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
+    pub max_loaded: u32,
+    /// Memory for models in gigabytes (10^9 bytes), where no metric tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_gb: Option<f64>,
+    /// The `instance` label of its exporters: `host`, or `host:port` to tell two apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+}
+
+impl HostConfig {
+    /// A host with Ollama's defaults.
+    pub fn new(id: impl Into<HostId>) -> Self {
+        Self { id: id.into(), parallel: 1, max_loaded: 3, memory_gb: None, instance: None }
+    }
+}
+
+/// Bounds beyond which a host gets no job. An unknown or stale signal never excludes.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Percent of CPU time in use, 0 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_cpu_percent: Option<f64>,
+    /// Percent of memory that must be available, 0 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_free_memory_percent: Option<f64>,
+}
+
+/// Why a configuration was refused: what, where, and what would be right.
+#[derive(Clone, PartialEq, Debug, Error, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+#[error("{field}: {message}")]
+pub struct ConfigError {
+    /// Stable: `config_invalid`.
+    pub code: &'static str,
+    /// The key at fault, as a path: `hosts[1].parallel`.
+    pub field: String,
+    /// What is wrong and what is allowed.
+    pub message: String,
+}
+
+impl ConfigError {
+    /// A refusal of one key.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code: "config_invalid", field: field.into(), message: message.into() }
+    }
+}
+
+impl Config {
+    /// Defaults for these hosts.
+    pub fn new(hosts: Vec<HostConfig>) -> Self {
+        Self {
+            hosts,
+            models: default_chain(),
+            limits: Limits::default(),
+            scrape_interval_s: default_scrape_interval(),
+            refresh_ms: default_refresh_ms(),
+            metrics: false,
+            max_attempts: default_attempts(),
+            connect_timeout_ms: default_connect_ms(),
+            stall_timeout_ms: default_stall_ms(),
+        }
+    }
+
+    /// Reads a configuration from JSON.
+    ///
+    /// # Errors
+    /// JSON that is not a configuration, an unknown key, or a value [`Config::validate`] refuses.
+    pub fn from_json(json: &str) -> Result<Self, ConfigError> {
+        let config: Self =
+            serde_json::from_str(json).map_err(|error| ConfigError::new("config", error.to_string()))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// The first key that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if self.hosts.is_empty() {
+            return Err(ConfigError::new("hosts", "name at least one Ollama server"));
+        }
+        let mut seen = BTreeSet::new();
+        for (index, host) in self.hosts.iter().enumerate() {
+            host.validate(index)?;
+            if !seen.insert(&host.id) {
+                return Err(ConfigError::new(
+                    format!("hosts[{index}].id"),
+                    format!("\"{}\" is used twice; give each host a name of its own", host.id),
+                ));
+            }
+        }
+        self.limits.validate()?;
+        within("scrape_interval_s", self.scrape_interval_s, 0.1, 3600.0)?;
+        within("refresh_ms", f64::from(self.refresh_ms), 100.0, 3_600_000.0)?;
+        within("max_attempts", f64::from(self.max_attempts), 1.0, 100.0)?;
+        within("connect_timeout_ms", f64::from(self.connect_timeout_ms), 10.0, 600_000.0)?;
+        within("stall_timeout_ms", f64::from(self.stall_timeout_ms), 100.0, 3_600_000.0)
+    }
+}
+
+impl HostConfig {
+    fn validate(&self, index: usize) -> Result<(), ConfigError> {
+        let field = |key: &str| format!("hosts[{index}].{key}");
+        if self.id.as_str().trim().is_empty() {
+            return Err(ConfigError::new(field("id"), "must not be empty"));
+        }
+        within(field("parallel"), f64::from(self.parallel), 1.0, 1024.0)?;
+        within(field("max_loaded"), f64::from(self.max_loaded), 1.0, 1024.0)?;
+        self.memory_gb.map_or(Ok(()), |memory| within(field("memory_gb"), memory, 0.01, 100_000.0))
+    }
+}
+
+impl Limits {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let percents = [
+            ("limits.max_cpu_percent", self.max_cpu_percent),
+            ("limits.min_free_memory_percent", self.min_free_memory_percent),
+        ];
+        for (field, value) in percents {
+            if let Some(value) = value {
+                within(field, value, 0.0, 100.0)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn within(field: impl Into<String>, value: f64, low: f64, high: f64) -> Result<(), ConfigError> {
+    if value.is_finite() && (low..=high).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::new(field, format!("is {value}; it must be from {low} to {high}")))
+}
+
+fn default_chain() -> Vec<ModelName> {
+    ["phi3:mini", "llama3.2:3b", "qwen2.5:7b"].map(ModelName::from).to_vec()
+}
+
+fn default_parallel() -> u32 {
+    1
+}
+
+fn default_max_loaded() -> u32 {
+    3
+}
+
+fn default_scrape_interval() -> f64 {
+    15.0
+}
+
+fn default_refresh_ms() -> u32 {
+    5_000
+}
+
+fn default_attempts() -> u32 {
+    4
+}
+
+fn default_connect_ms() -> u32 {
+    2_000
+}
+
+fn default_stall_ms() -> u32 {
+    30_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(json: &str) -> String {
+        match Config::from_json(json) {
+            Ok(config) => format!("accepted: {config:?}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let text = refusal(r#"{"hosts":[{"id":"pc"}],"limts":{}}"#);
+        assert!(text.contains("unknown field `limts`") && text.contains("limits"), "{text}");
+    }
+
+    #[test]
+    fn a_value_out_of_range_says_where_and_what_is_allowed() {
+        assert_eq!(refusal(r#"{"hosts":[]}"#), "hosts: name at least one Ollama server");
+        assert_eq!(
+            refusal(r#"{"hosts":[{"id":"pc","parallel":0}]}"#),
+            "hosts[0].parallel: is 0; it must be from 1 to 1024"
+        );
+        assert_eq!(
+            refusal(r#"{"hosts":[{"id":"pc"}],"limits":{"max_cpu_percent":130}}"#),
+            "limits.max_cpu_percent: is 130; it must be from 0 to 100"
+        );
+    }
+
+    #[test]
+    fn a_name_used_twice_is_refused() {
+        assert!(refusal(r#"{"hosts":[{"id":"pc"},{"id":"pc"}]}"#).starts_with("hosts[1].id:"));
+    }
+}

@@ -1,0 +1,183 @@
+//! How a call can fail, and what each failure teaches about its host and model.
+
+use serde::{Deserialize, Serialize};
+
+/// Why an attempt failed. The class decides what the fallback avoids.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// No connection: refused, reset before an answer, name or certificate not accepted.
+    Unreachable,
+    /// The host did not accept the call in time.
+    ConnectTimeout,
+    /// Loading took longer than the caller can wait; the load goes on.
+    LoadTimeout,
+    /// Nothing came although the model was loaded.
+    FirstTokenTimeout,
+    /// Tokens stopped coming.
+    Stalled,
+    /// The host's queue is full (503).
+    Busy,
+    /// Too many requests (429).
+    RateLimited,
+    /// Key missing or refused (401, 403).
+    Unauthorized,
+    /// The host does not have the model (404).
+    ModelMissing,
+    /// Not enough memory to load or run the model.
+    OutOfMemory,
+    /// The prompt does not fit the model's context.
+    ContextTooSmall,
+    /// The model lacks a capability the request needs.
+    NotCapable,
+    /// The runner crashed, or the server reported another internal error (5xx).
+    ServerError,
+    /// The request itself was refused (other 4xx): every arm would refuse it.
+    BadRequest,
+    /// The answer broke off: connection cut, error line, or end without the final line.
+    CutOff,
+    /// What came is not Ollama's protocol (HTML, other JSON, garbage).
+    BadProtocol,
+}
+
+/// What a fallback must avoid after a failure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Avoid {
+    /// Every model of the host.
+    Host,
+    /// This model on this host.
+    Arm,
+    /// Arms with no more context than this one.
+    SmallerContext,
+    /// Nothing would help.
+    Everything,
+}
+
+impl FailureKind {
+    /// The stable word used in every interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::LoadTimeout => "load_timeout",
+            Self::FirstTokenTimeout => "first_token_timeout",
+            Self::Stalled => "stalled",
+            Self::Busy => "busy",
+            Self::RateLimited => "rate_limited",
+            Self::Unauthorized => "unauthorized",
+            Self::ModelMissing => "model_missing",
+            Self::OutOfMemory => "out_of_memory",
+            Self::ContextTooSmall => "context_too_small",
+            Self::NotCapable => "not_capable",
+            Self::ServerError => "server_error",
+            Self::BadRequest => "bad_request",
+            Self::CutOff => "cut_off",
+            Self::BadProtocol => "bad_protocol",
+        }
+    }
+
+    pub(crate) fn avoid(self) -> Avoid {
+        match self {
+            Self::Unreachable
+            | Self::ConnectTimeout
+            | Self::Busy
+            | Self::RateLimited
+            | Self::Unauthorized
+            | Self::BadProtocol => Avoid::Host,
+            Self::LoadTimeout
+            | Self::FirstTokenTimeout
+            | Self::Stalled
+            | Self::ModelMissing
+            | Self::OutOfMemory
+            | Self::NotCapable
+            | Self::ServerError
+            | Self::CutOff => Avoid::Arm,
+            Self::ContextTooSmall => Avoid::SmallerContext,
+            Self::BadRequest => Avoid::Everything,
+        }
+    }
+
+    /// Whether the failure says the whole host is in trouble.
+    pub(crate) fn blames_host(self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable | Self::ConnectTimeout | Self::Unauthorized | Self::BadProtocol
+        )
+    }
+}
+
+/// One failure with what the server said.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// The class.
+    pub kind: FailureKind,
+    /// The server's or the system's own words, shortened; never the prompt.
+    #[serde(default)]
+    pub detail: String,
+    /// Milliseconds the server asked to wait (`Retry-After`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
+    pub retry_after_ms: Option<u64>,
+}
+
+impl Failure {
+    /// A failure with the server's words, cut to 300 characters.
+    pub fn new(kind: FailureKind, detail: impl AsRef<str>) -> Self {
+        Self { kind, detail: detail.as_ref().chars().take(300).collect(), retry_after_ms: None }
+    }
+}
+
+/// How a job can end without an answer. Codes are stable.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct DispatchError {
+    /// Stable word: see [`DispatchErrorCode`].
+    pub code: DispatchErrorCode,
+    /// What happened.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+/// The stable words of [`DispatchError`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum DispatchErrorCode {
+    /// The request makes no sense: empty prompt, impossible number.
+    InvalidRequest,
+    /// The pinned model is on no host.
+    UnknownModel,
+    /// The pinned host is not in the fleet.
+    UnknownHost,
+    /// No host of the fleet answers.
+    NoHost,
+    /// Hosts answer, but none has a model that could serve this request.
+    NoModel,
+    /// The prompt fits no model's context.
+    ContextTooSmall,
+    /// The owner's limits leave no host.
+    OverLimit,
+    /// Every key was refused.
+    Unauthorized,
+    /// The server refused the request itself.
+    RequestRefused,
+    /// The deadline passed.
+    DeadlineExceeded,
+    /// Every arm that was tried failed.
+    AllFailed,
+    /// The answer broke off after text had been handed out.
+    CutOff,
+    /// The caller cancelled.
+    Cancelled,
+}
+
+impl DispatchError {
+    /// An error with its remedy.
+    pub fn new(code: DispatchErrorCode, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: hint.into() }
+    }
+}

@@ -1,0 +1,25 @@
+//! Smart AI's core: decides which local model on which host answers a request best and soonest.
+//!
+//! No I/O, no clock, no randomness from outside, no threads: a driver feeds events with their time
+//! and carries out effects. The one invariant: **after every `handle`, drain `poll_effect` to `None`,
+//! then ask `poll_timeout` when to send [`Event::Tick`].**
+
+mod config;
+mod decision;
+mod effect;
+mod event;
+mod failure;
+mod names;
+mod request;
+pub mod wire;
+
+pub use config::{Config, ConfigError, HostConfig, Limits};
+pub use decision::{Arm, Candidate, Decision, DropCode, Dropped, SignalAge, Terms};
+pub use effect::{AttemptReport, CallOptions, Effect, Outcome, Phases, Source, Step};
+pub use event::{
+    Event, HostReport, HostState, ModelDetails, ModelState, ModelTag, ResidentModel, Sample, SignalName, SignalsState,
+    Usage,
+};
+pub use failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
+pub use names::{AttemptId, HostId, JobId, Millis, ModelName, Shape};
+pub use request::{Capability, Mode, Request, Task};

@@ -1,0 +1,162 @@
+//! What a caller wants, in sizes and classes: never the text itself.
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{HostId, ModelName, Shape};
+
+/// The kind of work a prompt asks for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// Anything that fits no other class.
+    #[default]
+    General,
+    /// Shorten a text.
+    Summarize,
+    /// Reason about data or a text, compare, explain why.
+    Analyze,
+    /// Pull fields out of a text.
+    Extract,
+    /// Put a text into one of a few classes.
+    Classify,
+    /// Write, fix or explain program code.
+    Code,
+    /// A turn of a conversation.
+    Chat,
+    /// Look at an image.
+    Vision,
+    /// Turn texts into vectors.
+    Embed,
+}
+
+impl Task {
+    /// Every task, in the order of the enum.
+    pub const ALL: [Self; 9] = [
+        Self::General,
+        Self::Summarize,
+        Self::Analyze,
+        Self::Extract,
+        Self::Classify,
+        Self::Code,
+        Self::Chat,
+        Self::Vision,
+        Self::Embed,
+    ];
+
+    /// The lower-case word used in every interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::General => "general",
+            Self::Summarize => "summarize",
+            Self::Analyze => "analyze",
+            Self::Extract => "extract",
+            Self::Classify => "classify",
+            Self::Code => "code",
+            Self::Chat => "chat",
+            Self::Vision => "vision",
+            Self::Embed => "embed",
+        }
+    }
+}
+
+/// How much an answer's quality is worth in seconds of waiting.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// The soonest answer.
+    Fast,
+    /// A better model where it costs little time.
+    #[default]
+    Balanced,
+    /// The best model that can answer within the deadline.
+    Best,
+}
+
+/// What a model must be able to do, in the words of `/api/show`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+#[serde(rename_all = "lowercase")]
+pub enum Capability {
+    /// Continues a text or a chat.
+    Completion,
+    /// Calls tools.
+    Tools,
+    /// Takes images.
+    Vision,
+    /// Makes vectors.
+    Embedding,
+    /// Thinks before it answers.
+    Thinking,
+    /// Fills in the middle of a text.
+    Insert,
+}
+
+/// One request as core sees it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields = nullable))]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The kind of work.
+    #[serde(default)]
+    pub task: Task,
+    /// The price of quality.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Similar requests share a shape; their history predicts this one's length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
+    /// Estimated tokens of prompt and system text together.
+    pub prompt_tokens: u32,
+    /// The caller's cap on the answer's tokens, if any (`num_predict`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// Capabilities beyond the task's own (tools, vision, thinking).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Vec<Capability>>", optional))]
+    pub needs: Vec<Capability>,
+    /// Milliseconds from Submit until the answer is worthless.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
+    pub deadline_ms: Option<u64>,
+    /// Only this model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelName>,
+    /// Only this host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostId>,
+}
+
+impl Request {
+    /// A balanced request of this task and size, with nothing pinned.
+    pub fn new(task: Task, prompt_tokens: u32) -> Self {
+        Self {
+            task,
+            mode: Mode::Balanced,
+            shape: None,
+            prompt_tokens,
+            max_tokens: None,
+            needs: Vec::new(),
+            deadline_ms: None,
+            model: None,
+            host: None,
+        }
+    }
+
+    /// Every capability a model needs to serve this request.
+    pub fn capabilities(&self) -> impl Iterator<Item = Capability> + '_ {
+        let own: &[Capability] = match self.task {
+            Task::Embed => &[Capability::Embedding],
+            Task::Vision => &[Capability::Completion, Capability::Vision],
+            Task::General
+            | Task::Summarize
+            | Task::Analyze
+            | Task::Extract
+            | Task::Classify
+            | Task::Code
+            | Task::Chat => &[Capability::Completion],
+        };
+        own.iter().copied().chain(self.needs.iter().copied())
+    }
+}
