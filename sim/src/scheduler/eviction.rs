@@ -18,16 +18,14 @@ impl Scheduler {
             .map(|(key, ..)| key.clone())
     }
 
-    /// Ends a runner's session: unloads it if idle, else when its last user leaves. True if it began to unload.
-    pub(super) fn expire(&mut self, now: Nanos, key: &str) -> bool {
-        let Some(runner) = self.runners.get_mut(key) else { return false };
+    /// Ends a runner's session: unloads it if idle, else when its last user leaves.
+    pub(super) fn expire(&mut self, now: Nanos, key: &str) {
+        let Some(runner) = self.runners.get_mut(key) else { return };
         runner.timer = None;
         runner.session = 0;
-        let idle = runner.users.is_empty() && !runner.is_unloading();
-        if idle {
+        if runner.users.is_empty() && !runner.is_unloading() {
             self.begin_unload(now, key);
         }
-        idle
     }
 
     /// A user leaves: the next one gets the slot, and the last one starts the session's clock.

@@ -136,7 +136,7 @@ pub struct Counts {
 
 /// A load in progress.
 #[derive(Clone, Debug)]
-pub(crate) struct Load {
+struct Load {
     job: JobId,
     demand: Demand,
     ready_at: Nanos,
@@ -150,6 +150,8 @@ struct Pending {
     demand: Demand,
     /// Its client left while it was at the head, which Ollama notices only when it loads.
     gone: bool,
+    /// Number of unloads when it began to wait for one; nothing is tried again before the next.
+    waits_since: Option<u64>,
 }
 
 /// The state machine.
@@ -200,7 +202,7 @@ impl Scheduler {
             self.counts.refused += 1;
             return Err(QueueFull);
         }
-        self.pending.push_back(Pending { job, demand, gone: false });
+        self.pending.push_back(Pending { job, demand, gone: false, waits_since: None });
         self.place_pending(now);
         Ok(())
     }

@@ -5,60 +5,54 @@ use std::sync::Arc;
 
 use super::{Load, LoadError, Nanos, Notice, Pending, Runner, Scheduler};
 
-/// What became of the request at the head.
-enum Placement {
-    /// It has a runner, a load, an error, or nobody who waits for it.
-    Done,
-    /// It waits for a runner to unload, and all behind it wait too.
-    Waits(Pending),
-}
-
 impl Scheduler {
     /// Places pending requests until one loads or waits.
     pub(super) fn place_pending(&mut self, now: Nanos) {
         while self.loading.is_none() {
-            let Some(next) = self.head.take().or_else(|| self.pending.pop_front()) else { return };
-            if let Placement::Waits(next) = self.place(now, next) {
-                self.head = Some(next);
+            let unloads = self.counts.unloads;
+            if self.head.as_ref().is_some_and(|head| head.waits_since == Some(unloads)) {
                 return;
             }
+            let Some(next) = self.head.take().or_else(|| self.pending.pop_front()) else { return };
+            self.head = self.place(now, next);
         }
     }
 
-    fn place(&mut self, now: Nanos, next: Pending) -> Placement {
+    /// Gives the request a runner, a load or an error; returns it if it has to wait for an unload, and all behind it wait too.
+    fn place(&mut self, now: Nanos, mut next: Pending) -> Option<Pending> {
         loop {
-            let (victim, for_room) = match self.runners.get_mut(&next.demand.key) {
+            let (victim, for_room) = match self.runners.get(&next.demand.key) {
                 Some(runner) if !runner.needs_reload(&next.demand.options) => {
                     self.reuse(now, next);
-                    return Placement::Done;
+                    return None;
                 }
-                Some(_) => (Some(next.demand.key.clone()), false),
-                None if self.has_room(next.demand.bytes) => {
-                    self.begin_load(now, next);
-                    return Placement::Done;
-                }
-                None => (self.victim(), true),
+                Some(_) => (next.demand.key.clone(), false),
+                None => match self.victim() {
+                    Some(victim) if !self.has_room(next.demand.bytes) => (victim, true),
+                    Some(_) | None => {
+                        self.begin_load(now, next);
+                        return None;
+                    }
+                },
             };
-            let Some(victim) = victim else { return Placement::Waits(next) };
-            if !self.mark_victim(now, &victim, for_room) {
-                return Placement::Waits(next);
+            next.waits_since = Some(self.counts.unloads);
+            if !self.unload_for(now, &victim, for_room) {
+                return Some(next);
             }
         }
     }
 
     /// Ends a runner for the head request. True if its place is free already.
-    fn mark_victim(&mut self, now: Nanos, victim: &Arc<str>, for_room: bool) -> bool {
-        let marked = self.runners.get(victim).is_some_and(|runner| runner.session == 0);
-        let count = if for_room { &mut self.counts.evictions } else { &mut self.counts.reloads };
-        *count += u64::from(!marked);
+    fn unload_for(&mut self, now: Nanos, victim: &Arc<str>, for_room: bool) -> bool {
+        if self.runners.get(victim).is_some_and(|runner| !runner.is_unloading()) {
+            let count = if for_room { &mut self.counts.evictions } else { &mut self.counts.reloads };
+            *count += 1;
+        }
         self.expire(now, victim);
         !self.runners.contains_key(victim)
     }
 
     fn has_room(&self, need: u64) -> bool {
-        if self.runners.is_empty() {
-            return true;
-        }
         let used = self.runners.values().map(|runner| runner.bytes).sum();
         self.runners.len() < self.limits.max_loaded && self.limits.memory.fits_beside(used, need)
     }
