@@ -93,12 +93,18 @@ fn derive(config: &Config, model: &ModelConfig) -> Result<Model, ConfigError> {
     ];
     for (field, value) in positive.into_iter().chain(others) {
         if !(value.is_finite() && value >= 0.0) {
-            return Err(ConfigError::range(format!("{key}.{field}"), format!("{value} is not a size or rate")));
+            return Err(ConfigError::range(
+                format!("{key}.{field}"),
+                format!("{value} is not a size or rate"),
+            ));
         }
     }
     let size_bytes = (model.size_gb * GB) as u64;
-    let parameters =
-        model.parameter_size.as_deref().and_then(read_parameters).unwrap_or((model.size_gb * GB / 0.6) as u64);
+    let parameters = model
+        .parameter_size
+        .as_deref()
+        .and_then(read_parameters)
+        .unwrap_or((model.size_gb * GB / 0.6) as u64);
     let file = model.blob.clone().unwrap_or_else(|| name.folded());
     let load_s = model.load_s.or(config.disk_gb_per_s.map(|disk| 0.5 + model.size_gb / disk)).unwrap_or(0.0);
     let embeds = !model.capabilities.contains(&Capability::Completion);
@@ -162,5 +168,6 @@ fn dimensions(parameters: u64) -> Dimensions {
 
 fn digest(text: &str) -> String {
     let mut random = Random::from_parts(0, &[text]);
-    (0..4).map(|_| format!("{:016x}", random.next())).collect()
+    let mut half = || (u128::from(random.next()) << 64) | u128::from(random.next());
+    format!("{:032x}{:032x}", half(), half())
 }

@@ -10,7 +10,7 @@ const SECOND: f64 = 1e9;
 ///
 /// # Errors
 /// Go's own words, as Ollama answers them with status 400.
-pub fn keep_alive(value: &Value) -> Result<Nanos, String> {
+pub(crate) fn keep_alive(value: &Value) -> Result<Nanos, String> {
     match value {
         Value::Number(seconds) => {
             let seconds = seconds.as_f64().unwrap_or_default();

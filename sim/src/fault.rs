@@ -166,16 +166,24 @@ impl Faults {
 
     /// Drops what has ended and returns when the next one will.
     pub(crate) fn expire(&mut self, now: Nanos) -> Option<Nanos> {
-        self.active.retain(|active| !active.until.is_some_and(|until| until <= now));
+        self.active.retain(|active| active.until.is_none_or(|until| until > now));
         self.active.iter().filter_map(|active| active.until).min()
     }
 
     /// The first fault of this kind that hits this request, counted.
-    pub(crate) fn draw(&mut self, now: Nanos, kind: FaultKind, model: Option<&str>, path: &str) -> Option<Fault> {
+    pub(crate) fn draw(
+        &mut self,
+        now: Nanos,
+        kind: FaultKind,
+        model: Option<&str>,
+        path: &str,
+    ) -> Option<Fault> {
         let Self { active, random, .. } = self;
         active
             .iter_mut()
-            .filter(|active| active.fault.kind == kind && !active.is_over(now) && active.fault.concerns(model, path))
+            .filter(|active| {
+                active.fault.kind == kind && !active.is_over(now) && active.fault.concerns(model, path)
+            })
             .find(|active| active.fault.probability.is_none_or(|probability| random.unit() < probability))
             .map(|active| {
                 active.hits += 1;
@@ -184,10 +192,18 @@ impl Faults {
     }
 
     /// Whether a fault of this kind is in force, without counting a hit.
-    pub(crate) fn holds(&self, now: Nanos, kind: FaultKind, model: Option<&str>, path: &str) -> Option<&Fault> {
+    pub(crate) fn holds(
+        &self,
+        now: Nanos,
+        kind: FaultKind,
+        model: Option<&str>,
+        path: &str,
+    ) -> Option<&Fault> {
         self.active
             .iter()
-            .find(|active| active.fault.kind == kind && !active.is_over(now) && active.fault.concerns(model, path))
+            .find(|active| {
+                active.fault.kind == kind && !active.is_over(now) && active.fault.concerns(model, path)
+            })
             .map(|active| &active.fault)
     }
 
@@ -214,7 +230,8 @@ mod tests {
         let mut faults = Faults::new(0);
         faults.add(0, Fault { count: Some(2), ..Fault::new(FaultKind::Busy) });
         faults.add(0, Fault { seconds: Some(1.0), ..Fault::new(FaultKind::Oom) });
-        let hit = |faults: &mut Faults, now, kind| faults.draw(now, kind, Some("a:latest"), "/api/chat").is_some();
+        let hit =
+            |faults: &mut Faults, now, kind| faults.draw(now, kind, Some("a:latest"), "/api/chat").is_some();
         assert!(hit(&mut faults, 0, FaultKind::Busy) && hit(&mut faults, 0, FaultKind::Busy));
         assert!(!hit(&mut faults, 0, FaultKind::Busy));
         assert!(hit(&mut faults, 999_999_999, FaultKind::Oom));

@@ -5,7 +5,7 @@ const DEFAULT_NAMESPACE: &str = "library";
 
 /// A fully qualified model name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelName {
+pub(crate) struct ModelName {
     host: String,
     namespace: String,
     model: String,
@@ -14,7 +14,7 @@ pub struct ModelName {
 
 /// Why a name was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NameError {
+pub(crate) enum NameError {
     /// Nothing but space.
     Missing,
     /// Characters or lengths that Ollama does not allow.
@@ -28,7 +28,7 @@ impl ModelName {
     ///
     /// # Errors
     /// [`NameError`].
-    pub fn parse(text: &str) -> Result<Self, NameError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, NameError> {
         let text = text.trim();
         if text.is_empty() {
             return Err(NameError::Missing);
@@ -61,7 +61,7 @@ impl ModelName {
     }
 
     /// The shortest name that means the same, with its tag: what tags and ps show.
-    pub fn short(&self) -> String {
+    pub(crate) fn short(&self) -> String {
         let Self { host, namespace, model, tag } = self;
         if !host.eq_ignore_ascii_case(DEFAULT_HOST) {
             format!("{host}/{namespace}/{model}:{tag}")
@@ -73,13 +73,13 @@ impl ModelName {
     }
 
     /// Host, namespace, model and tag: what capability errors show.
-    pub fn full(&self) -> String {
+    pub(crate) fn full(&self) -> String {
         let Self { host, namespace, model, tag } = self;
         format!("{host}/{namespace}/{model}:{tag}")
     }
 
     /// The key under which names of different case are one.
-    pub fn folded(&self) -> String {
+    pub(crate) fn folded(&self) -> String {
         self.full().to_lowercase()
     }
 }
@@ -105,7 +105,10 @@ mod tests {
         assert_eq!(short("me/phi3"), Ok("me/phi3:latest".into()));
         assert_eq!(short("hf.co/me/phi3:Q4"), Ok("hf.co/me/phi3:Q4".into()));
         assert_eq!(short("phi3:local"), Ok("phi3:latest".into()));
-        assert_eq!(ModelName::parse("phi3").map(|n| n.full()), Ok("registry.ollama.ai/library/phi3:latest".into()));
+        assert_eq!(
+            ModelName::parse("phi3").map(|n| n.full()),
+            Ok("registry.ollama.ai/library/phi3:latest".into())
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::json;
 use smart_ai_sim::{Config, ConfigError, FakeOllama, StartError, model_flag};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A simulated Ollama host. Prints one JSON line {"url","control_url","pid"} when it is ready; SIGTERM or SIGINT stops it.
+/// A simulated Ollama host. Prints one JSON line (url, `control_url`, pid) when it is ready; SIGTERM or SIGINT stops it.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -19,7 +19,7 @@ struct Arguments {
     /// Port on 127.0.0.1; 0 picks a free one
     #[arg(long)]
     port: Option<u16>,
-    /// A model, as name[:size_gb[:prefill[:decode[:load_s]]]] (several)
+    /// A model, as `name[:size_gb[:prefill[:decode[:load_s]]]]` (several)
     #[arg(long, value_name = "MODEL")]
     model: Vec<String>,
     /// Memory for models in GB

@@ -37,9 +37,14 @@ mod tests {
 
     #[test]
     fn numbers_follow_the_name() {
-        let read = |text| model_flag(text).map(|m| (m.name, m.size_gb, m.prefill_tok_per_s, m.decode_tok_per_s, m.load_s));
+        let read = |text| {
+            model_flag(text).map(|m| (m.name, m.size_gb, m.prefill_tok_per_s, m.decode_tok_per_s, m.load_s))
+        };
         assert_eq!(read("phi3").ok(), Some(("phi3".into(), 1.0, 0.0, 0.0, None)));
-        assert_eq!(read("phi3:mini:2.3:300:20:1.5").ok(), Some(("phi3:mini".into(), 2.3, 300.0, 20.0, Some(1.5))));
+        assert_eq!(
+            read("phi3:mini:2.3:300:20:1.5").ok(),
+            Some(("phi3:mini".into(), 2.3, 300.0, 20.0, Some(1.5)))
+        );
         assert_eq!(read("phi3:2").ok(), Some(("phi3".into(), 2.0, 0.0, 0.0, None)));
         assert!(read("phi3:mini:two").is_err());
         assert!(read("phi3:1:2:3:4:5").is_err());

@@ -194,7 +194,8 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_named() {
-        let error = toml::from_str::<Config>("[[models]]\nname = 'a'\nsize = 2\n").err().map(|e| e.to_string());
+        let error =
+            toml::from_str::<Config>("[[models]]\nname = 'a'\nsize = 2\n").err().map(|e| e.to_string());
         assert!(error.is_some_and(|text| text.contains("unknown field `size`")));
     }
 

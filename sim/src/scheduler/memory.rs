@@ -26,9 +26,8 @@ impl Dimensions {
 /// Bytes a runner takes: weights plus key-value cache of all its slots.
 /// Source: `PredictServerVRAM` of Ollama's `server/sched.go` (0.30 and later).
 pub fn predicted_bytes(weights: u64, dimensions: &Dimensions, num_ctx: u64, slots: u64) -> u64 {
-    weights.saturating_add(
-        dimensions.kv_bytes_per_token().saturating_mul(num_ctx).saturating_mul(slots.max(1)),
-    )
+    weights
+        .saturating_add(dimensions.kv_bytes_per_token().saturating_mul(num_ctx).saturating_mul(slots.max(1)))
 }
 
 /// Memory of a host and the share of the free part that a further model may take.
@@ -43,8 +42,7 @@ pub struct Memory {
 impl Memory {
     /// Whether `need` bytes may be loaded beside `used` bytes.
     pub fn fits_beside(&self, used: u64, need: u64) -> bool {
-        self.total
-            .is_none_or(|total| need as f64 <= total.saturating_sub(used) as f64 * self.fit)
+        self.total.is_none_or(|total| need as f64 <= total.saturating_sub(used) as f64 * self.fit)
     }
 
     /// Whether `need` bytes fit on the empty host at all.

@@ -86,7 +86,9 @@ impl Scheduler {
     }
 
     pub(super) fn end_load(&mut self, now: Nanos) {
-        let Some(Load { job, demand, doom, .. }) = self.loading.take_if(|load| load.ready_at <= now) else { return };
+        let Some(Load { job, demand, doom, .. }) = self.loading.take_if(|load| load.ready_at <= now) else {
+            return;
+        };
         if let Some(reason) = doom {
             self.counts.load_failures += 1;
             self.notices.push_back(Notice::Failed(job, LoadError::Doomed(reason)));

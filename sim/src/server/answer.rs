@@ -18,6 +18,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::scheduler::Nanos;
 
 const NDJSON: &str = "application/x-ndjson";
+const JSON: &str = "application/json; charset=utf-8";
 const RUNNER_DIED: &str = "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, \
     check ollama server logs for details";
 
@@ -86,18 +87,17 @@ pub(crate) async fn whole(mut generation: Generation, asked: Asked) -> Result<Re
         }
     };
     generation.end();
-    match broken.kind {
-        FaultKind::ErrorLine => Err(ApiError::internal(broken.text.unwrap_or_else(|| RUNNER_DIED.to_owned()))),
-        FaultKind::Cut if !broken.abrupt => {
-            let said = Said::new(&generation.script.tokens);
-            Ok(json_reply(StatusCode::OK, &Line::new(asked.endpoint, &asked.model, said.content())))
-        }
-        FaultKind::Garbage => Ok(typed(StatusCode::OK, "application/json; charset=utf-8", Body::from(GARBAGE))),
-        _ => {
-            let (lines, rest) = mpsc::channel(1);
-            let _room = lines.try_send(Chunk::Reset);
-            Ok(typed(StatusCode::OK, "application/json; charset=utf-8", Body::new(Lines(rest))))
-        }
+    if broken.kind == FaultKind::ErrorLine {
+        Err(ApiError::internal(broken.text.unwrap_or_else(|| RUNNER_DIED.to_owned())))
+    } else if broken.kind == FaultKind::Garbage {
+        Ok(typed(StatusCode::OK, JSON, Body::from(GARBAGE)))
+    } else if broken.abrupt {
+        let (lines, rest) = mpsc::channel(1);
+        let _room = lines.try_send(Chunk::Reset);
+        Ok(typed(StatusCode::OK, JSON, Body::new(Lines(rest))))
+    } else {
+        let said = Said::new(generation.sent());
+        Ok(json_reply(StatusCode::OK, &Line::new(asked.endpoint, &asked.model, said.content())))
     }
 }
 
@@ -140,7 +140,11 @@ impl Said {
 /// Token numbers of prompt and answer, which a later generate may send back.
 fn context(generation: &Generation, asked: &Asked) -> Vec<u64> {
     let length = generation.script.prompt_tokens + generation.script.tokens.len() as u64;
-    if asked.with_context { (0..length).map(|index| index.wrapping_mul(7919) % 32_000).collect() } else { Vec::new() }
+    if asked.with_context {
+        (0..length).map(|index| index.wrapping_mul(7919) % 32_000).collect()
+    } else {
+        Vec::new()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,7 +156,13 @@ enum Status {
 
 const GARBAGE: &str = "\u{1}\u{fffd}<<<not json>>>{\"mod\n";
 
-fn write_step(generation: &mut Generation, asked: &Asked, step: Step, buffer: &mut BytesMut, status: &mut Status) {
+fn write_step(
+    generation: &mut Generation,
+    asked: &Asked,
+    step: Step,
+    buffer: &mut BytesMut,
+    status: &mut Status,
+) {
     match step {
         Step::Tokens(range) => {
             for token in generation.script.tokens.get(range).unwrap_or_default() {

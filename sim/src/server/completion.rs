@@ -41,9 +41,8 @@ async fn respond(host: Arc<Host>, endpoint: Endpoint, body: &[u8]) -> Result<Res
         Endpoint::Chat => request.messages.as_ref().is_none_or(Vec::is_empty),
         Endpoint::Generate => request.prompt.as_deref().unwrap_or_default().is_empty(),
     };
-    let without_words = |reason| {
-        json_reply(StatusCode::OK, &Line::new(endpoint, &asked, Content::default()).done(reason))
-    };
+    let without_words =
+        |reason| json_reply(StatusCode::OK, &Line::new(endpoint, &asked, Content::default()).done(reason));
     if empty && session == Some(0) {
         host.with(|state, now| state.scheduler.unload(now, &model.key));
         return Ok(without_words("unload"));
@@ -114,8 +113,8 @@ fn find(host: &Host, endpoint: Endpoint, asked: &str) -> Result<Arc<Model>, ApiE
 /// The model of this name, unless a fault took it away.
 pub(crate) fn installed(host: &Host, name: &ModelName, path: &str) -> Option<Arc<Model>> {
     let model = host.catalog.find(name)?;
-    let missing =
-        host.with(|state, now| state.faults.draw(now, FaultKind::Missing, Some(&model.short), path).is_some());
+    let missing = host
+        .with(|state, now| state.faults.draw(now, FaultKind::Missing, Some(&model.short), path).is_some());
     (!missing).then(|| model.clone())
 }
 
@@ -132,8 +131,10 @@ fn check_capabilities(
     if !model.can(Capability::Completion) {
         return Err(ApiError::bad_request(format!("{asked:?} does not support {}", endpoint.verb())));
     }
-    let wants_tools = endpoint == Endpoint::Chat && request.tools.as_ref().is_some_and(|tools| !tools.is_empty());
-    let wants_insert = endpoint == Endpoint::Generate && request.suffix.as_ref().is_some_and(|text| !text.is_empty());
+    let wants_tools =
+        endpoint == Endpoint::Chat && request.tools.as_ref().is_some_and(|tools| !tools.is_empty());
+    let wants_insert =
+        endpoint == Endpoint::Generate && request.suffix.as_ref().is_some_and(|text| !text.is_empty());
     for (wanted, capability, word) in
         [(wants_tools, Capability::Tools, "tools"), (wants_insert, Capability::Insert, "insert")]
     {

@@ -52,20 +52,19 @@ async fn respond(host: Arc<Host>, body: &[u8]) -> Result<Response, ApiError> {
         ticket.end();
         return Ok(json_reply(StatusCode::OK, &json!({ "model": asked, "embeddings": [] })));
     }
-    let refusal = if !model.can(Capability::Embedding) {
-        let status = StatusCode::NOT_IMPLEMENTED;
-        Some(ApiError { status, message: "this model does not support embeddings".to_owned() })
-    } else {
-        let context = options.load.num_ctx.min(model.config.context_length);
+    let context = options.load.num_ctx.min(model.config.context_length);
+    let refusal = if model.can(Capability::Embedding) {
         let too_long = inputs.iter().any(|input| count_tokens(input) > context);
         (too_long && request.truncate == Some(false))
             .then(|| ApiError::bad_request("the input length exceeds the context length"))
+    } else {
+        let status = StatusCode::NOT_IMPLEMENTED;
+        Some(ApiError { status, message: "this model does not support embeddings".to_owned() })
     };
     if let Some(refusal) = refusal {
         ticket.end();
         return Err(refusal);
     }
-    let context = options.load.num_ctx.min(model.config.context_length);
     let prompt_tokens = inputs.iter().map(|input| (count_tokens(input) + 2).min(context)).sum();
     let script = Script { tokens: Vec::new(), done_reason: "length", prompt_tokens, uncounted: 0 };
     let mut generation = Generation::start(ticket, script, PATH).await;
@@ -75,14 +74,18 @@ async fn respond(host: Arc<Host>, body: &[u8]) -> Result<Response, ApiError> {
     };
     generation.end();
     if let Some(fault) = broken.filter(|fault| fault.kind == FaultKind::ErrorLine) {
-        return Err(ApiError::bad_request(fault.text.unwrap_or_else(|| "do embedding request: EOF".to_owned())));
+        return Err(ApiError::bad_request(
+            fault.text.unwrap_or_else(|| "do embedding request: EOF".to_owned()),
+        ));
     }
     let vectors: Vec<_> = inputs.iter().map(|input| vector(&model, input, request.dimensions)).collect();
     let mut reply = json!({
         "model": asked, "embeddings": vectors, "total_duration": host.now().saturating_sub(start).max(1),
         "prompt_eval_count": prompt_tokens,
     });
-    if load > 0 && let Some(reply) = reply.as_object_mut() {
+    if load > 0
+        && let Some(reply) = reply.as_object_mut()
+    {
         reply.insert("load_duration".to_owned(), Value::from(load));
     }
     Ok(json_reply(StatusCode::OK, &reply))

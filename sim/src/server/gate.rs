@@ -28,13 +28,15 @@ pub(crate) async fn pass(State(host): State<Arc<Host>>, request: Request, next: 
         }
         let wanted = |fault: &Fault| fault.paths.is_some() || runs_a_model(path);
         let kinds = [FaultKind::Status, FaultKind::Html];
-        let kind = kinds.into_iter().find(|kind| state.faults.holds(now, *kind, None, path).is_some_and(wanted))?;
+        let kind =
+            kinds.into_iter().find(|kind| state.faults.holds(now, *kind, None, path).is_some_and(wanted))?;
         state.faults.draw(now, kind, None, path)
     });
     if let Some(fault) = fault {
-        return stand_in(fault);
+        return stand_in(&fault);
     }
-    if !is_local(request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()) {
+    if !is_local(request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default())
+    {
         return StatusCode::FORBIDDEN.into_response();
     }
     next.run(request).await
@@ -44,7 +46,7 @@ fn runs_a_model(path: &str) -> bool {
     matches!(path, "/api/chat" | "/api/generate" | "/api/embed")
 }
 
-fn stand_in(fault: Fault) -> Response {
+fn stand_in(fault: &Fault) -> Response {
     let status = |default| fault.status.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(default);
     if fault.kind == FaultKind::Html {
         let page = fault.text.clone().unwrap_or_else(|| PAGE.to_owned());
@@ -57,11 +59,16 @@ fn stand_in(fault: Fault) -> Response {
 
 /// Ollama's guard against DNS rebinding: on loopback only local names are served.
 fn is_local(host: &str) -> bool {
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(name, _)| name);
+    let name = host
+        .rsplit_once(':')
+        .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+        .map_or(host, |(name, _)| name);
     let name = name.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     let local_address = match name.parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private() || address.is_unspecified(),
-        Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local() || address.is_unspecified(),
+        Ok(IpAddr::V6(address)) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unspecified()
+        }
         Err(_) => false,
     };
     local_address

@@ -71,7 +71,13 @@ impl Generation {
             let mut draw = |kind| faults.draw(now, kind, Some(&model.short), path);
             let slow = draw(FaultKind::Slow);
             let hangs = draw(FaultKind::Hang).is_some();
-            (slow, hangs, draw(FaultKind::Cut).or_else(|| draw(FaultKind::ErrorLine)).or_else(|| draw(FaultKind::Garbage)))
+            (
+                slow,
+                hangs,
+                draw(FaultKind::Cut)
+                    .or_else(|| draw(FaultKind::ErrorLine))
+                    .or_else(|| draw(FaultKind::Garbage)),
+            )
         });
         let factor = slow.as_ref().and_then(|slow| slow.factor).unwrap_or(1.0).max(1e-3);
         ticket.slot(1.0 / factor).await;
@@ -111,12 +117,13 @@ impl Generation {
                 self.sent = until;
                 return Step::Tokens(range);
             }
-            if self.sent == limit && (out > limit || self.breaks.is_some()) && out >= limit
+            if self.sent == limit
+                && out >= limit.max(1)
                 && let Some((_, fault)) = self.breaks.take()
             {
                 return Step::Broken(fault);
             }
-            if out > total {
+            if out >= self.last_milestone() {
                 return Step::End(self.counters(now));
             }
             let due = self.due_at(now, out);
@@ -126,6 +133,16 @@ impl Generation {
                 _ = changes.changed() => {}
             }
         }
+    }
+
+    /// Tokens of the answer that are out.
+    pub(crate) fn sent(&self) -> &[Token] {
+        self.script.tokens.get(..self.sent).unwrap_or_default()
+    }
+
+    /// The milestone that ends the answer: the end-of-text token, or the last one that the limit allows.
+    fn last_milestone(&self) -> usize {
+        (self.script.tokens.len() + usize::from(self.script.done_reason == "stop")).max(1)
     }
 
     /// Milestones passed by now: each token, and one more when the answer is complete.

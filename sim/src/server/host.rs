@@ -74,7 +74,9 @@ impl Host {
 
     /// The wall-clock time of a moment, as ps shows it.
     pub(crate) fn wall(&self, at: Nanos) -> Timestamp {
-        self.started_at.checked_add(SignedDuration::from_nanos(at.cast_signed().max(0))).unwrap_or(Timestamp::MAX)
+        self.started_at
+            .checked_add(SignedDuration::from_nanos(at.cast_signed().max(0)))
+            .unwrap_or(Timestamp::MAX)
     }
 
     pub(crate) fn instant(&self, at: Nanos) -> tokio::time::Instant {
@@ -237,7 +239,8 @@ impl State {
     fn maybe_doom(&mut self, now: Nanos, job: JobId) {
         let model = self.names.get(&job).cloned();
         if let Some(fault) = self.faults.draw(now, FaultKind::Oom, model.as_deref(), "") {
-            self.scheduler.doom(job, fault.text.unwrap_or_else(|| "cudaMalloc failed: out of memory".to_owned()));
+            self.scheduler
+                .doom(job, fault.text.unwrap_or_else(|| "cudaMalloc failed: out of memory".to_owned()));
         }
     }
 

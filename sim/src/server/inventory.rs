@@ -26,7 +26,9 @@ pub(crate) async fn version(State(host): State<Arc<Host>>) -> Response {
 pub(crate) async fn tags(State(host): State<Arc<Host>>) -> Response {
     let since_0_30 = host.config.is_at_least(0, 30);
     let present = |model: &&Arc<Model>| {
-        host.with(|state, now| state.faults.holds(now, FaultKind::Missing, Some(&model.short), "/api/tags").is_none())
+        host.with(|state, now| {
+            state.faults.holds(now, FaultKind::Missing, Some(&model.short), "/api/tags").is_none()
+        })
     };
     let entry = |model: &Arc<Model>| {
         let mut entry = json!({
@@ -52,7 +54,9 @@ pub(crate) async fn ps(State(host): State<Arc<Host>>) -> Response {
     let mut loaded: Vec<_> = host.with(|state, now| {
         let ready = state.scheduler.runners().filter(|(_, runner)| !runner.is_unloading());
         ready
-            .map(|(_, runner)| (runner.shown_expiry(now), runner.name.clone(), runner.bytes, runner.options.num_ctx))
+            .map(|(_, runner)| {
+                (runner.shown_expiry(now), runner.name.clone(), runner.bytes, runner.options.num_ctx)
+            })
             .collect()
     });
     loaded.sort_by(|a, b| (b.0 / 1_000_000_000, &a.1).cmp(&(a.0 / 1_000_000_000, &b.1)));
@@ -79,7 +83,9 @@ pub(crate) async fn show(State(host): State<Arc<Host>>, body: Bytes) -> Response
 fn describe(host: &Host, body: &[u8]) -> Result<Response, ApiError> {
     let request: ShowRequest = request::read(body, "ShowRequest")?;
     let given = |name: Option<String>| name.filter(|name| !name.is_empty());
-    let asked = given(request.model).or(given(request.name)).ok_or_else(|| ApiError::bad_request("model is required"))?;
+    let asked = given(request.model)
+        .or(given(request.name))
+        .ok_or_else(|| ApiError::bad_request("model is required"))?;
     let name = ModelName::parse(&asked).map_err(|error| match error {
         NameError::Missing => ApiError::bad_request("model is required"),
         NameError::Invalid => ApiError::bad_request("invalid model name"),
@@ -89,7 +95,8 @@ fn describe(host: &Host, body: &[u8]) -> Result<Response, ApiError> {
         },
     })?;
     let model = installed(host, &name, "/api/show").ok_or_else(|| ApiError::not_found(asked.trim()))?;
-    let template = if model.can(Capability::Completion) { "{{ .System }}\n{{ .Prompt }}" } else { "{{ .Prompt }}" };
+    let template =
+        if model.can(Capability::Completion) { "{{ .System }}\n{{ .Prompt }}" } else { "{{ .Prompt }}" };
     Ok(json_reply(
         StatusCode::OK,
         &json!({
@@ -107,7 +114,8 @@ fn model_info(model: &Model) -> Value {
     let mut info = serde_json::Map::new();
     info.insert("general.architecture".into(), json!(architecture));
     info.insert("general.parameter_count".into(), json!(model.parameters));
-    let embedding = if model.can(Capability::Embedding) { model.config.embedding_length } else { dimensions.embedding };
+    let embedding =
+        if model.can(Capability::Embedding) { model.config.embedding_length } else { dimensions.embedding };
     for (key, value) in [
         ("context_length", model.config.context_length),
         ("block_count", dimensions.layers),

@@ -32,7 +32,12 @@ fn reachability(host: &Host) -> Reachability {
 }
 
 /// Serves Ollama's API until `stop`, following the host's `down` faults.
-pub(crate) async fn serve_host(host: Arc<Host>, listener: TcpListener, router: Router, stop: CancellationToken) {
+pub(crate) async fn serve_host(
+    host: Arc<Host>,
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+) {
     let Ok(address) = listener.local_addr() else { return };
     let mut listener = Some(listener);
     let mut changes = host.changes();

@@ -87,7 +87,13 @@ impl FakeOllama {
                 stop.clone(),
             )),
         ];
-        Ok(Self { host, url: format!("http://{address}"), control_url: format!("http://{control_address}"), stop, tasks })
+        Ok(Self {
+            host,
+            url: format!("http://{address}"),
+            control_url: format!("http://{control_address}"),
+            stop,
+            tasks,
+        })
     }
 
     /// Base URL of Ollama's API, without a slash at the end.
@@ -152,11 +158,16 @@ fn routes(host: Arc<Host>) -> Router {
         .route("/api/ps", get(inventory::ps))
         .route("/api/show", post(inventory::show))
         .route("/api/chat", post(|State(host), body: Bytes| completion::answer(host, Endpoint::Chat, body)))
-        .route("/api/generate", post(|State(host), body: Bytes| completion::answer(host, Endpoint::Generate, body)))
+        .route(
+            "/api/generate",
+            post(|State(host), body: Bytes| completion::answer(host, Endpoint::Generate, body)),
+        )
         .route("/api/embed", post(embed::embed))
         .merge(control::routes())
         .fallback(|| async { text(StatusCode::NOT_FOUND, "404 page not found") })
-        .method_not_allowed_fallback(|| async { text(StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed") })
+        .method_not_allowed_fallback(|| async {
+            text(StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed")
+        })
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(host.clone(), gate::pass))
         .with_state(host)

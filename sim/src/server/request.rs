@@ -114,7 +114,9 @@ fn wrong_type(value: &Value, go_type: &str) -> String {
             && go_kind(value) != kind
         {
             let found = go_kind(value);
-            return format!("json: cannot unmarshal {found} into Go struct field {go_type}.{name} of type {shown}");
+            return format!(
+                "json: cannot unmarshal {found} into Go struct field {go_type}.{name} of type {shown}"
+            );
         }
     }
     "json: cannot unmarshal value into Go struct field".to_owned()
@@ -142,7 +144,9 @@ pub(crate) fn think(value: Option<&Value>) -> Result<Option<bool>, ApiError> {
     match value {
         None => Ok(None),
         Some(Value::Bool(on)) => Ok(Some(*on)),
-        Some(Value::String(level)) if ["high", "medium", "low", "max"].contains(&level.as_str()) => Ok(Some(true)),
+        Some(Value::String(level)) if ["high", "medium", "low", "max"].contains(&level.as_str()) => {
+            Ok(Some(true))
+        }
         Some(Value::String(level)) => {
             Err(ApiError::bad_request(format!("invalid think value: {level:?} (must be {CHOICES})")))
         }
@@ -162,17 +166,30 @@ pub(crate) struct Options {
 /// Reads `options`; an unknown one is ignored, a wrong type is Ollama's 500.
 pub(crate) fn options(given: Option<&Map<String, Value>>, num_ctx: u64) -> Result<Options, ApiError> {
     const INTEGERS: &[&str] = &[
-        "num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "num_keep", "seed", "num_predict", "top_k",
+        "num_ctx",
+        "num_batch",
+        "num_gpu",
+        "main_gpu",
+        "num_thread",
+        "num_keep",
+        "seed",
+        "num_predict",
+        "top_k",
         "repeat_last_n",
     ];
     const FLOATS: &[&str] = &[
-        "top_p", "min_p", "typical_p", "temperature", "repeat_penalty", "presence_penalty", "frequency_penalty",
+        "top_p",
+        "min_p",
+        "typical_p",
+        "temperature",
+        "repeat_penalty",
+        "presence_penalty",
+        "frequency_penalty",
     ];
     let empty = Map::new();
     let given = given.unwrap_or(&empty);
-    let typed = |name: &str, wanted: &str| {
-        ApiError::internal(format!("option {name:?} must be of type {wanted}"))
-    };
+    let typed =
+        |name: &str, wanted: &str| ApiError::internal(format!("option {name:?} must be of type {wanted}"));
     for (name, value) in given.iter().filter(|(_, value)| !value.is_null()) {
         let name = name.as_str();
         if INTEGERS.contains(&name) && !value.is_number() {

@@ -58,7 +58,12 @@ pub(crate) fn write(
         script.truncate(limit as usize);
         stopped = false;
     }
-    Ok(Script { tokens: script, done_reason: if stopped { "stop" } else { "length" }, prompt_tokens, uncounted })
+    Ok(Script {
+        tokens: script,
+        done_reason: if stopped { "stop" } else { "length" },
+        prompt_tokens,
+        uncounted,
+    })
 }
 
 /// Whether a format constrains the answer.
@@ -67,7 +72,8 @@ fn is_format(format: Option<&Value>) -> bool {
 }
 
 fn last_words(request: &CompletionRequest) -> &str {
-    let user = |message: &&Message| message.role.as_deref().is_some_and(|role| role.eq_ignore_ascii_case("user"));
+    let user =
+        |message: &&Message| message.role.as_deref().is_some_and(|role| role.eq_ignore_ascii_case("user"));
     let messages = request.messages.as_deref().unwrap_or_default();
     let message = messages.iter().rev().find(user).or(messages.last());
     message.and_then(|message| message.content.as_deref()).or(request.prompt.as_deref()).unwrap_or_default()
@@ -119,7 +125,12 @@ fn prompt_tokens(request: &CompletionRequest, context: u64, setting: Setting) ->
 
 const EMPTY: Message = Message { role: None, content: None, images: None };
 
-fn answer(model: &Model, request: &CompletionRequest, said: &str, random: &mut Random) -> Result<Vec<String>, ApiError> {
+fn answer(
+    model: &Model,
+    request: &CompletionRequest,
+    said: &str,
+    random: &mut Random,
+) -> Result<Vec<String>, ApiError> {
     let fixed = if model.config.echo { Some(said) } else { model.config.answer.as_deref() };
     if let Some(format) = request.format.as_ref().filter(|format| is_format(Some(format))) {
         let is_json = |text: &&str| serde_json::from_str::<Value>(text).is_ok();
@@ -129,19 +140,21 @@ fn answer(model: &Model, request: &CompletionRequest, said: &str, random: &mut R
         let value = match format {
             Value::String(name) if name == "json" => object_of(random),
             Value::Object(_) => value_of(format, random),
-            _ => {
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
                 let expected = "expected \"json\" or a valid JSON Schema object";
-                return Err(ApiError::internal(format!("invalid format: {:?}; {expected}", format.to_string())));
+                return Err(ApiError::internal(format!(
+                    "invalid format: {:?}; {expected}",
+                    format.to_string()
+                )));
             }
         };
         return Ok(tokens(&value.to_string()));
     }
-    Ok(match fixed {
-        Some(fixed) => tokens(fixed),
-        None => {
-            let length = model.config.output_tokens.unwrap_or_else(|| 8 + random.below(32));
-            lorem(random, length)
-        }
+    Ok(if let Some(fixed) = fixed {
+        tokens(fixed)
+    } else {
+        let length = model.config.output_tokens.unwrap_or_else(|| 8 + random.below(32));
+        lorem(random, length)
     })
 }
 

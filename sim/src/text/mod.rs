@@ -34,7 +34,8 @@ pub(crate) fn tokens(text: &str) -> Vec<String> {
 /// Cuts tokens before the first stop sequence. True if there was one.
 pub(crate) fn stop_at(tokens: &mut Vec<String>, stops: &[String]) -> bool {
     let text = tokens.concat();
-    let Some(end) = stops.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| text.find(stop.as_str())).min()
+    let Some(end) =
+        stops.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| text.find(stop.as_str())).min()
     else {
         return false;
     };

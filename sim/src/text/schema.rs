@@ -34,7 +34,9 @@ impl Generator<'_> {
         if let Some(Value::Array(choices)) = map.get("enum") {
             return self.random.pick(choices).cloned().unwrap_or(Value::Null);
         }
-        if let Some(target) = map.get("$ref").and_then(Value::as_str).and_then(|reference| self.resolve(reference)) {
+        if let Some(target) =
+            map.get("$ref").and_then(Value::as_str).and_then(|reference| self.resolve(reference))
+        {
             return self.value(&target, depth + 1);
         }
         if let Some(Value::Array(parts)) = map.get("allOf") {
@@ -63,8 +65,13 @@ impl Generator<'_> {
 
     fn object(&mut self, map: &Map<String, Value>, depth: u8) -> Value {
         let Some(Value::Object(properties)) = map.get("properties") else { return json!({}) };
-        let required: Vec<&str> =
-            map.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        let required: Vec<&str> = map
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         // Optional properties are left out deep down, so that a recursive schema ends.
         let fields = properties
             .iter()
@@ -93,7 +100,7 @@ impl Generator<'_> {
             (None, Some(most)) => (most.saturating_sub(100), most),
             (None, None) => (0, 100),
         };
-        Value::from(least + self.random.below(most.abs_diff(least) + 1) as i64)
+        Value::from(least + self.random.below(most.abs_diff(least).saturating_add(1)).cast_signed())
     }
 
     fn number(&mut self, map: &Map<String, Value>) -> Value {
@@ -183,7 +190,8 @@ mod tests {
             "properties": {"name": {"type": "string"}, "next": {"$ref": "#/$defs/node"}}, "required": ["name"]}}});
         all(&tree, |v| v.get("name").is_some_and(Value::is_string));
         all(&json!({"anyOf": [{"const": 1}, {"type": "null"}]}), |v| v == &json!(1) || v.is_null());
-        let both = json!({"allOf": [{"properties": {"a": {"const": 1}}}, {"properties": {"b": {"const": 2}}}]});
+        let both =
+            json!({"allOf": [{"properties": {"a": {"const": 1}}}, {"properties": {"b": {"const": 2}}}]});
         all(&both, |v| v == &json!({"a": 1, "b": 2}));
     }
 }
