@@ -11,7 +11,7 @@ use crate::catalog::{Catalog, Model};
 use crate::config::{Config, ConfigError};
 use crate::fault::{Fault, FaultKind, Faults};
 use crate::machine::Machine;
-use crate::scheduler::{Demand, JobId, LoadError, LoadOptions, Nanos, Notice, QueueFull, Scheduler};
+use crate::scheduler::{Demand, FOREVER, JobId, LoadError, LoadOptions, Nanos, Notice, QueueFull, Scheduler};
 use crate::stats::Stats;
 
 /// One simulated host.
@@ -75,7 +75,7 @@ impl Host {
     /// The wall-clock time of a moment, as ps shows it.
     pub(crate) fn wall(&self, at: Nanos) -> Timestamp {
         self.started_at
-            .checked_add(SignedDuration::from_nanos(at.cast_signed().max(0)))
+            .checked_add(SignedDuration::from_nanos(at.min(FOREVER).cast_signed()))
             .unwrap_or(Timestamp::MAX)
     }
 
