@@ -1,1 +1,27 @@
 //! What every driver must know of the wire, written once as pure functions: a driver moves bytes and holds no rule.
+
+mod answer;
+mod answer_reader;
+mod ask;
+mod body;
+mod connection;
+mod embeddings;
+mod fields;
+mod host;
+mod json;
+mod metrics;
+mod preset;
+mod show;
+mod status;
+
+pub use crate::classify::{Classification, classify};
+pub use answer::{Answer, AnswerUsage};
+pub use answer_reader::{AnswerReader, Piece};
+pub use ask::Ask;
+pub use connection::failure_of_connection;
+pub use embeddings::{Embeddings, read_embeddings};
+pub use host::{read_ps, read_tags, read_version};
+pub use metrics::{metrics_query, read_metrics};
+pub use preset::{Preset, PresetSignal, presets};
+pub use show::read_show;
+pub use status::failure_of_status;

@@ -1,0 +1,27 @@
+//! What a text asks for and how long it is, from the text alone.
+
+mod cues;
+mod task;
+mod tokens;
+
+use serde::{Deserialize, Serialize};
+
+use crate::request::Task;
+
+pub(crate) use task::{Cues, task_of};
+pub(crate) use tokens::text_tokens;
+
+/// What a text shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct Classification {
+    /// The kind of work; never `vision` or `embed`, which no text shows.
+    pub task: Task,
+    /// Estimated tokens, within about 20 % on ordinary text.
+    pub prompt_tokens: u32,
+}
+
+/// Classifies and measures a text. Pure: the same text gives the same answer everywhere.
+pub fn classify(text: &str) -> Classification {
+    Classification { task: task_of(text, Cues::default()), prompt_tokens: text_tokens(text) }
+}

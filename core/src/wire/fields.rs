@@ -1,0 +1,200 @@
+//! The fields of an ask, read one by one: an error names the key and what it may be, never the value.
+
+use serde_json::{Map, Value};
+
+use crate::failure::{DispatchError, DispatchErrorCode};
+use crate::request::{Mode, Task};
+
+const KNOWN: &str = "id, prompt, messages, system, task, shape, mode, model, host, deadline_ms, max_tokens, schema, \
+                     options, images, tools, think, keep_alive";
+const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
+
+/// The refusal of an ask.
+pub(super) fn invalid(message: impl Into<String>, hint: impl Into<String>) -> DispatchError {
+    DispatchError::new(DispatchErrorCode::InvalidRequest, message, hint)
+}
+
+/// An ask's JSON object; reading a field takes it out, so that what is left is unknown. `null` counts as absent.
+pub(super) struct Fields(Map<String, Value>);
+
+impl Fields {
+    pub(super) fn of(value: Value) -> Result<Self, DispatchError> {
+        match value {
+            Value::Object(map) => Ok(Self(map)),
+            _ => Err(invalid("an ask must be a JSON object", "Send an object such as {\"prompt\":\"…\"}.")),
+        }
+    }
+
+    /// Refuses what is left.
+    pub(super) fn finish(self) -> Result<(), DispatchError> {
+        match self.0.keys().next() {
+            None => Ok(()),
+            Some(key) => {
+                let key: String = key.chars().take(40).collect();
+                Err(invalid(format!("{key}: unknown key"), format!("Known keys: {KNOWN}.")))
+            }
+        }
+    }
+
+    pub(super) fn id(&mut self) -> Result<Value, DispatchError> {
+        let id = self.take("id", "a text or a number", |value| value.is_string() || value.is_number())?;
+        Ok(id.unwrap_or_default())
+    }
+
+    pub(super) fn text(&mut self, key: &str) -> Result<Option<String>, DispatchError> {
+        Ok(match self.take(key, "a text", Value::is_string)? {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        })
+    }
+
+    /// A text that is not blank.
+    pub(super) fn name(&mut self, key: &str) -> Result<Option<String>, DispatchError> {
+        let name = self.text(key)?;
+        match &name {
+            Some(text) if text.trim().is_empty() => Err(wrong(key, "a text that is not empty, or left out")),
+            _ => Ok(name),
+        }
+    }
+
+    pub(super) fn whole(&mut self, key: &str, low: u64, high: u64) -> Result<Option<u64>, DispatchError> {
+        let allowed = format!("a whole number from {low} to {high}");
+        let number = |value: &Value| {
+            let number = value.as_f64()?;
+            let fits = number >= low as f64 && number <= high as f64 && number % 1.0 == 0.0;
+            fits.then_some(number as u64)
+        };
+        let value = self.take(key, &allowed, |value| number(value).is_some())?;
+        Ok(value.as_ref().and_then(number))
+    }
+
+    pub(super) fn task(&mut self) -> Result<Option<Task>, DispatchError> {
+        let Some(word) = self.text("task")? else { return Ok(None) };
+        if word == "auto" {
+            return Ok(None);
+        }
+        let known = Task::ALL.into_iter().find(|task| task.as_str() == word);
+        let allowed = || format!("auto, {}", Task::ALL.map(Task::as_str).join(", "));
+        known.map(Some).ok_or_else(|| wrong("task", &format!("one of {}", allowed())))
+    }
+
+    pub(super) fn mode(&mut self) -> Result<Option<Mode>, DispatchError> {
+        match self.text("mode")?.as_deref() {
+            None => Ok(None),
+            Some("fast") => Ok(Some(Mode::Fast)),
+            Some("balanced") => Ok(Some(Mode::Balanced)),
+            Some("best") => Ok(Some(Mode::Best)),
+            Some(_) => Err(wrong("mode", "one of fast, balanced, best")),
+        }
+    }
+
+    pub(super) fn messages(&mut self) -> Result<Option<Vec<Map<String, Value>>>, DispatchError> {
+        let allowed = "a list of {role, content}; role is system, user, assistant or tool, content a text";
+        let Some(list) = self.list("messages", allowed)? else { return Ok(None) };
+        let messages = list.into_iter().map(|entry| match entry {
+            Value::Object(message) if is_message(&message) => Some(message),
+            _ => None,
+        });
+        messages.collect::<Option<_>>().map(Some).ok_or_else(|| wrong("messages", allowed))
+    }
+
+    pub(super) fn schema(&mut self) -> Result<Option<Value>, DispatchError> {
+        self.take("schema", "a JSON schema object or \"json\"", |value| value.is_object() || value == "json")
+    }
+
+    pub(super) fn options(&mut self) -> Result<Option<Map<String, Value>>, DispatchError> {
+        let allowed = "an object of Ollama's options: numbers, true or false, texts, or lists of texts";
+        let Some(Value::Object(options)) = self.take("options", allowed, Value::is_object)? else {
+            return Ok(None);
+        };
+        if options.contains_key("num_ctx") {
+            return Err(invalid(
+                "options.num_ctx: the dispatcher sets it, one value per model, so that no ask reloads a model",
+                "Leave it out; the context is chosen to fit the prompt.",
+            ));
+        }
+        let plain = |value: &Value| match value {
+            Value::Array(list) => list.iter().all(Value::is_string),
+            Value::Null | Value::Object(_) => false,
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+        };
+        if options.values().all(plain) { Ok(Some(options)) } else { Err(wrong("options", allowed)) }
+    }
+
+    pub(super) fn images(&mut self) -> Result<Option<Vec<String>>, DispatchError> {
+        let allowed = "a list of images in base64";
+        let Some(list) = self.list("images", allowed)? else { return Ok(None) };
+        let images = list.into_iter().map(|entry| match entry {
+            Value::String(image) if !image.is_empty() => Some(image),
+            _ => None,
+        });
+        images.collect::<Option<_>>().map(Some).ok_or_else(|| wrong("images", allowed))
+    }
+
+    pub(super) fn tools(&mut self) -> Result<Option<Vec<Value>>, DispatchError> {
+        let allowed = "a list of tools in Ollama's shape";
+        let tools = self.list("tools", allowed)?;
+        match tools {
+            Some(list) if !list.iter().all(Value::is_object) => Err(wrong("tools", allowed)),
+            _ => Ok(tools),
+        }
+    }
+
+    pub(super) fn think(&mut self) -> Result<Option<Value>, DispatchError> {
+        let level = |value: &Value| {
+            value.is_boolean()
+                || value.as_str().is_some_and(|word| ["low", "medium", "high", "max"].contains(&word))
+        };
+        self.take("think", "true, false, \"low\", \"medium\", \"high\" or \"max\"", level)
+    }
+
+    pub(super) fn keep_alive(&mut self) -> Result<Option<Value>, DispatchError> {
+        let duration = |value: &Value| value.is_number() || value.as_str().is_some_and(is_duration);
+        self.take("keep_alive", "a number of seconds or a duration such as \"5m\"", duration)
+    }
+
+    fn list(&mut self, key: &str, allowed: &str) -> Result<Option<Vec<Value>>, DispatchError> {
+        Ok(match self.take(key, allowed, Value::is_array)? {
+            Some(Value::Array(list)) => Some(list),
+            _ => None,
+        })
+    }
+
+    fn take(
+        &mut self,
+        key: &str,
+        allowed: &str,
+        accepts: impl Fn(&Value) -> bool,
+    ) -> Result<Option<Value>, DispatchError> {
+        match self.0.remove(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) if accepts(&value) => Ok(Some(value)),
+            Some(_) => Err(wrong(key, allowed)),
+        }
+    }
+}
+
+fn wrong(key: &str, allowed: &str) -> DispatchError {
+    invalid(format!("{key}: must be {allowed}"), format!("Correct {key}, or leave it out."))
+}
+
+fn is_message(message: &Map<String, Value>) -> bool {
+    let role = message.get("role").and_then(Value::as_str);
+    let content_fits = match message.get("content") {
+        Some(content) => content.is_string() || (content.is_null() && message.contains_key("tool_calls")),
+        None => message.contains_key("tool_calls"),
+    };
+    let images_fit = message.get("images").is_none_or(|images| {
+        images.is_null() || images.as_array().is_some_and(|list| list.iter().all(Value::is_string))
+    });
+    role.is_some_and(|role| ROLES.contains(&role)) && content_fits && images_fit
+}
+
+/// As Go reads durations: numbers with units, such as `1h30m`, `-1m`, `0`.
+fn is_duration(text: &str) -> bool {
+    let body = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let known = |part: char| part.is_ascii_digit() || "hmsnuµ.".contains(part);
+    body.starts_with(|first: char| first.is_ascii_digit() || first == '.')
+        && body.chars().all(known)
+        && (body == "0" || body.ends_with(['h', 'm', 's']))
+}

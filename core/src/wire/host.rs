@@ -1,0 +1,111 @@
+//! What a look at a host shows: `/api/version`, `/api/tags`, `/api/ps`.
+
+use serde_json::{Map, Value};
+
+use super::json;
+use crate::event::{ModelTag, ResidentModel};
+use crate::failure::Failure;
+use crate::request::Capability;
+
+/// Reads the body of `/api/version`.
+///
+/// # Errors
+/// `bad_protocol` where it is not Ollama's.
+pub fn read_version(body: &str) -> Result<String, Failure> {
+    let expected = "Ollama's version";
+    let map = json::object(body, expected)?;
+    json::text(&map, "version").map(str::to_owned).ok_or_else(|| json::not(expected, body))
+}
+
+/// Reads the body of `/api/tags`. An entry without a name is skipped.
+///
+/// # Errors
+/// `bad_protocol` where it is not Ollama's.
+pub fn read_tags(body: &str) -> Result<Vec<ModelTag>, Failure> {
+    Ok(models(body, "Ollama's list of models")?.iter().filter_map(tag).collect())
+}
+
+/// Reads the body of `/api/ps`. An entry without a name is skipped.
+///
+/// # Errors
+/// `bad_protocol` where it is not Ollama's.
+pub fn read_ps(body: &str) -> Result<Vec<ResidentModel>, Failure> {
+    Ok(models(body, "Ollama's list of loaded models")?.iter().filter_map(resident).collect())
+}
+
+fn models(body: &str, expected: &str) -> Result<Vec<Value>, Failure> {
+    match json::object(body, expected)?.remove("models") {
+        Some(Value::Array(list)) => Ok(list),
+        Some(Value::Null) => Ok(Vec::new()),
+        _ => Err(json::not(expected, body)),
+    }
+}
+
+fn tag(entry: &Value) -> Option<ModelTag> {
+    let map = entry.as_object()?;
+    let name = name(map)?;
+    let details = map.get("details").and_then(Value::as_object);
+    let detail = |key| details.and_then(|details| json::text(details, key));
+    Some(ModelTag {
+        digest: json::text(map, "digest").unwrap_or_default().to_owned(),
+        size_bytes: json::whole(map.get("size")).unwrap_or(0),
+        parameters: detail("parameter_size").and_then(parameters),
+        family: detail("family").map(str::to_owned),
+        remote: is_remote(map, &name),
+        capabilities: map.get("capabilities").and_then(capabilities),
+        name,
+    })
+}
+
+fn resident(entry: &Value) -> Option<ResidentModel> {
+    let map = entry.as_object()?;
+    Some(ResidentModel {
+        name: name(map)?,
+        digest: json::text(map, "digest").unwrap_or_default().to_owned(),
+        size_bytes: json::whole(map.get("size")).unwrap_or(0),
+        vram_bytes: json::whole(map.get("size_vram")).unwrap_or(0),
+        context_tokens: json::small(map.get("context_length")).filter(|tokens| *tokens > 0),
+    })
+}
+
+fn name(map: &Map<String, Value>) -> Option<String> {
+    json::text(map, "name").or_else(|| json::text(map, "model")).map(str::to_owned)
+}
+
+/// A cloud model: it leaves the machine.
+fn is_remote(map: &Map<String, Value>, name: &str) -> bool {
+    let named = name.ends_with(":cloud") || name.ends_with("-cloud");
+    named || json::text(map, "remote_host").is_some() || json::text(map, "remote_model").is_some()
+}
+
+/// The words of a list that core understands.
+pub(super) fn capabilities(list: &Value) -> Option<Vec<Capability>> {
+    let known = list.as_array()?.iter().filter_map(|word| match word.as_str()? {
+        "completion" => Some(Capability::Completion),
+        "tools" => Some(Capability::Tools),
+        "vision" => Some(Capability::Vision),
+        "embedding" => Some(Capability::Embedding),
+        "thinking" => Some(Capability::Thinking),
+        "insert" => Some(Capability::Insert),
+        _ => None,
+    });
+    Some(known.collect())
+}
+
+/// "3.2B", "135M", "8x7B" as a number.
+pub(super) fn parameters(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let unit = match text.chars().next_back()?.to_ascii_uppercase() {
+        'K' => 1e3,
+        'M' => 1e6,
+        'B' => 1e9,
+        'T' => 1e12,
+        _ => 1.0,
+    };
+    let digits = text.trim_end_matches(|end: char| end.is_ascii_alphabetic());
+    let mut product = unit;
+    for factor in digits.split(['x', 'X']) {
+        product *= factor.trim().parse::<f64>().ok()?;
+    }
+    (product.is_finite() && product > 0.0).then_some(product)
+}
