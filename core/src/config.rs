@@ -128,6 +128,11 @@ impl Config {
         }
     }
 
+    /// Milliseconds after which a signal is stale: three scrape intervals.
+    pub fn stale_after_ms(&self) -> u64 {
+        (self.scrape_interval_s * 3_000.0) as u64
+    }
+
     /// Reads a configuration from JSON.
     ///
     /// # Errors

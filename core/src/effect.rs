@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Usage;
-use crate::failure::{DispatchError, FailureKind};
+use crate::failure::DispatchError;
 use crate::names::{AttemptId, HostId, JobId, Millis, ModelName};
 
 /// One thing to do. The driver answers with events, never with a return value.
@@ -119,12 +119,6 @@ pub struct AttemptReport {
     /// Milliseconds from the call to its end.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub ms: u64,
-}
-
-impl AttemptReport {
-    pub(crate) fn outcome_of(failure: Option<FailureKind>) -> String {
-        failure.map_or("ok", FailureKind::as_str).to_owned()
-    }
 }
 
 /// Where a job's time went, in milliseconds since Submit or by the server's count.

@@ -100,10 +100,7 @@ impl FailureKind {
 
     /// Whether the failure says the whole host is in trouble.
     pub(crate) fn blames_host(self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable | Self::ConnectTimeout | Self::Unauthorized | Self::BadProtocol
-        )
+        matches!(self, Self::Unreachable | Self::ConnectTimeout | Self::Unauthorized | Self::BadProtocol)
     }
 }
 

@@ -4,22 +4,31 @@
 //! and carries out effects. The one invariant: **after every `handle`, drain `poll_effect` to `None`,
 //! then ask `poll_timeout` when to send [`Event::Tick`].**
 
+mod classify;
 mod config;
 mod decision;
+mod dispatch;
 mod effect;
 mod event;
 mod failure;
+mod fleet;
+mod learn;
 mod names;
+mod policy;
 mod request;
+mod snapshot;
 pub mod wire;
 
 pub use config::{Config, ConfigError, HostConfig, Limits};
 pub use decision::{Arm, Candidate, Decision, DropCode, Dropped, SignalAge, Terms};
+pub use dispatch::Dispatcher;
 pub use effect::{AttemptReport, CallOptions, Effect, Outcome, Phases, Source, Step};
 pub use event::{
     Event, HostReport, HostState, ModelDetails, ModelState, ModelTag, ResidentModel, Sample, SignalName, SignalsState,
     Usage,
 };
 pub use failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
+pub use learn::{Lengths, LogMean, Reliability};
 pub use names::{AttemptId, HostId, JobId, Millis, ModelName, Shape};
 pub use request::{Capability, Mode, Request, Task};
+pub use snapshot::{HostSnapshot, ModelSnapshot, Snapshot};

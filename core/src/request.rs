@@ -93,6 +93,20 @@ pub enum Capability {
     Insert,
 }
 
+impl Capability {
+    /// The word of `/api/show`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Completion => "completion",
+            Self::Tools => "tools",
+            Self::Vision => "vision",
+            Self::Embedding => "embedding",
+            Self::Thinking => "thinking",
+            Self::Insert => "insert",
+        }
+    }
+}
+
 /// One request as core sees it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields = nullable))]
@@ -120,6 +134,10 @@ pub struct Request {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
     pub deadline_ms: Option<u64>,
+    /// The caller takes the answer piece by piece: once one piece is out, a broken call is not repeated elsewhere.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
+    pub streaming: bool,
     /// Only this model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelName>,
@@ -139,6 +157,7 @@ impl Request {
             max_tokens: None,
             needs: Vec::new(),
             deadline_ms: None,
+            streaming: false,
             model: None,
             host: None,
         }

@@ -1,0 +1,320 @@
+//! Calls: begun on the best arm, followed through their phases, given up in time, learned from.
+
+use crate::decision::{Arm, Candidate, Decision};
+use crate::dispatch::Dispatcher;
+use crate::dispatch::attempt::{Attempt, Phase};
+use crate::dispatch::job::JobState;
+use crate::effect::{AttemptReport, CallOptions, Effect};
+use crate::event::Usage;
+use crate::failure::{Avoid, DispatchError, DispatchErrorCode, Failure, FailureKind};
+use crate::fleet::Residency;
+use crate::names::{AttemptId, JobId, Millis};
+use crate::policy::{Running, learn_rates, load_rate, tokens_of_context};
+
+/// The first piece may take this many times longer than expected …
+const FIRST_TOKEN_PATIENCE: f64 = 3.0;
+/// … and at least this long.
+const FIRST_TOKEN_LEAST_MS: u64 = 30_000;
+/// An arm that ran out of memory, or whose model is gone, is left alone this long.
+const BLOCKED_MS: u64 = 600_000;
+/// A load shorter than this was none.
+const TELLING_LOAD_MS: f64 = 50.0;
+
+impl Dispatcher {
+    /// Calls the chosen arm for the job.
+    pub(super) fn call(&mut self, id: JobId, decision: Decision, chosen: Arm) {
+        let Some(candidate) = decision.candidates.first().cloned() else { return };
+        let Some(host_position) = self.fleet.position(&chosen.host) else { return };
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        self.last_attempt = AttemptId(self.last_attempt.0 + 1);
+        let attempt = self.last_attempt;
+        let output_tokens = job.request.max_tokens.unwrap_or(decision.output_tokens);
+        let options = CallOptions { num_ctx: None, num_predict: job.request.max_tokens };
+        job.predicted_ms.get_or_insert(decision.predicted_ms);
+        let prompt_tokens = job.request.prompt_tokens;
+        job.state = JobState::Calling(attempt);
+        job.decision = Some(decision);
+        let (num_ctx, context_tokens) =
+            self.pin_context(host_position, &chosen, prompt_tokens, output_tokens);
+        let options = CallOptions { num_ctx, ..options };
+        let alone = !self
+            .attempts
+            .values()
+            .any(|other| other.host_position == host_position && other.running.loading);
+        let running = running(attempt, &candidate, self.now);
+        let cold = running.loading;
+        let patience_ms = FIRST_TOKEN_PATIENCE * 1e3 * (candidate.expected_s - candidate.terms.decode_s);
+        let by = self.now.plus((patience_ms.clamp(0.0, 1e9) as u64).max(FIRST_TOKEN_LEAST_MS));
+        let Arm { host, model } = chosen;
+        self.effects.push_back(Effect::Call {
+            job: id,
+            attempt,
+            host: host.clone(),
+            model: model.clone(),
+            options,
+        });
+        self.attempts.insert(
+            attempt,
+            Attempt {
+                job: id,
+                detached: false,
+                host,
+                host_position,
+                model,
+                context_tokens,
+                began: self.now,
+                phase: Phase::BeforeFirstToken { by },
+                running,
+                cold,
+                alone,
+            },
+        );
+    }
+
+    /// The context to ask for: nothing while the host's own is enough, then one value per arm that only grows.
+    fn pin_context(&mut self, host: usize, arm: &Arm, prompt: u32, output: u32) -> (Option<u32>, u32) {
+        let model = self.fleet.hosts.get_mut(host).and_then(|host| host.models.get_mut(&arm.model));
+        let Some(model) = model else { return (None, 0) };
+        let needed = prompt.saturating_add(output);
+        let step = tokens_of_context(prompt, f64::from(output));
+        let step = model.trained_context().map_or(step, |trained| step.min(trained));
+        let loaded = match model.residency {
+            Residency::Resident { context_tokens, .. } => context_tokens,
+            Residency::Cold => None,
+        };
+        if model.pinned_context.is_none() {
+            let default = tokens_of_context(0, 0.0);
+            let enough = loaded.map_or(needed <= default, |loaded| loaded >= needed);
+            if enough {
+                return (None, loaded.unwrap_or(default));
+            }
+        }
+        let pinned = model.pinned_context.unwrap_or(0).max(step);
+        model.pinned_context = Some(pinned);
+        (Some(pinned), pinned)
+    }
+
+    /// The host took the call: its headers came, so the model is loaded.
+    pub(super) fn call_started(&mut self, id: AttemptId) {
+        let now = self.now;
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        if attempt.running.loading {
+            attempt.running.loading = false;
+            // What is left is its work, from now on.
+            attempt.running.began = now;
+            attempt.running.expected_s = attempt.running.work_s;
+        }
+    }
+
+    pub(super) fn first_token(&mut self, id: AttemptId) {
+        self.call_started(id);
+        let next_by = self.now.plus(u64::from(self.config.stall_timeout_ms));
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        if attempt.detached {
+            self.attempts.remove(&id);
+            self.effects.push_back(Effect::Abort { attempt: id });
+            return;
+        }
+        attempt.phase = Phase::Answering { first_token: self.now, next_by };
+    }
+
+    pub(super) fn progress(&mut self, id: AttemptId, tokens: u32) {
+        let next_by = self.now.plus(u64::from(self.config.stall_timeout_ms));
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        match &mut attempt.phase {
+            Phase::Answering { next_by: by, .. } => *by = next_by,
+            Phase::BeforeFirstToken { .. } if tokens > 0 => self.first_token(id),
+            Phase::BeforeFirstToken { .. } => {}
+        }
+    }
+
+    pub(super) fn call_succeeded(&mut self, id: AttemptId, usage: Usage) {
+        let Some(attempt) = self.attempts.remove(&id) else { return };
+        self.learn(&attempt, &usage);
+        if attempt.detached {
+            return;
+        }
+        if let Some(job) = self.jobs.get(&attempt.job) {
+            let mut request = job.request.clone();
+            request.max_tokens = None;
+            self.lengths.observe(self.now, &request, usage.output_tokens);
+        }
+        self.report(&attempt, "ok", String::new());
+        self.resolve(attempt.job, id, &attempt, usage);
+    }
+
+    fn learn(&mut self, attempt: &Attempt, usage: &Usage) {
+        let now = self.now;
+        let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
+        host.breaker.close();
+        learn_rates(now, host, &attempt.model, usage);
+        let Some(model) = host.models.get_mut(&attempt.model) else { return };
+        model.reliability.observe(now, true);
+        model.blocked = None;
+        if attempt.cold && attempt.alone && usage.load_ms > TELLING_LOAD_MS {
+            let rate = load_rate(model, usage.load_ms / 1e3);
+            host.load_rate.observe(now, rate);
+        }
+        if model.residency == Residency::Cold {
+            let context_tokens = Some(attempt.context_tokens);
+            let bytes = model.tag.size_bytes;
+            model.residency = Residency::Resident { context_tokens, bytes, on_gpu: false };
+        }
+    }
+
+    pub(super) fn call_failed(&mut self, id: AttemptId, failure: Failure) {
+        let Some(attempt) = self.attempts.remove(&id) else { return };
+        self.blame(&attempt, &failure);
+        if attempt.detached {
+            return;
+        }
+        self.report(&attempt, failure.kind.as_str(), failure.detail.clone());
+        self.move_on(&attempt, id, failure);
+    }
+
+    /// What a failure teaches about its host and model.
+    fn blame(&mut self, attempt: &Attempt, failure: &Failure) {
+        let now = self.now;
+        let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
+        if failure.kind.blames_host() {
+            host.breaker.trip(now, failure.clone());
+        }
+        let Some(model) = host.models.get_mut(&attempt.model) else { return };
+        match failure.kind {
+            FailureKind::OutOfMemory | FailureKind::ModelMissing => {
+                model.blocked = Some((now.plus(BLOCKED_MS), failure.kind));
+                model.reliability.observe(now, false);
+            }
+            FailureKind::BadRequest
+            | FailureKind::ContextTooSmall
+            | FailureKind::NotCapable
+            | FailureKind::Busy => {}
+            FailureKind::Unreachable
+            | FailureKind::ConnectTimeout
+            | FailureKind::LoadTimeout
+            | FailureKind::FirstTokenTimeout
+            | FailureKind::Stalled
+            | FailureKind::RateLimited
+            | FailureKind::Unauthorized
+            | FailureKind::ServerError
+            | FailureKind::CutOff
+            | FailureKind::BadProtocol => model.reliability.observe(now, false),
+        }
+    }
+
+    /// The job looks for another arm, unless nothing would help.
+    fn move_on(&mut self, attempt: &Attempt, id: AttemptId, failure: Failure) {
+        let Some(job) = self.jobs.get_mut(&attempt.job) else { return };
+        if job.request.streaming && matches!(attempt.phase, Phase::Answering { .. }) {
+            let message = format!("the answer broke off: {}", failure.kind.as_str());
+            let error =
+                DispatchError::new(DispatchErrorCode::CutOff, message, "ask again; what came so far is kept");
+            self.reject_with(attempt.job, error, Some((id, attempt)));
+            return;
+        }
+        let (host, model) = (attempt.host.clone(), attempt.model.clone());
+        match failure.kind.avoid() {
+            Avoid::Host => job.tried.tried.push((host, None, failure.kind)),
+            Avoid::Arm => job.tried.tried.push((host, Some(model), failure.kind)),
+            // The prompt is longer than estimated: ask for more context than this call had.
+            Avoid::SmallerContext => {
+                let had = attempt.context_tokens.max(job.request.prompt_tokens);
+                job.request.prompt_tokens = had.saturating_add(1);
+            }
+            Avoid::Everything => {
+                let message = format!("{} refused the request: {}", attempt.host, failure.detail);
+                let hint = "change the request; every host would refuse it";
+                let error = DispatchError::new(DispatchErrorCode::RequestRefused, message, hint);
+                self.reject(attempt.job, error);
+                return;
+            }
+        }
+        job.last_failure = Some(failure);
+        job.state = JobState::Waiting(None);
+    }
+
+    pub(super) fn report(&mut self, attempt: &Attempt, outcome: &str, detail: String) {
+        let report = AttemptReport {
+            host: attempt.host.clone(),
+            model: attempt.model.clone(),
+            outcome: outcome.to_owned(),
+            detail,
+            ms: attempt.elapsed_ms(self.now),
+        };
+        if let Some(job) = self.jobs.get_mut(&attempt.job) {
+            job.attempts.push(report);
+        }
+    }
+
+    /// Ends a call whose job no longer wants it. A load is never cut short: the call is kept until its model is loaded.
+    pub(super) fn abandon(&mut self, id: AttemptId, outcome: &str) {
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        let attempt = if attempt.running.loading {
+            attempt.detached = true;
+            attempt.clone()
+        } else {
+            let attempt = attempt.clone();
+            self.attempts.remove(&id);
+            self.effects.push_back(Effect::Abort { attempt: id });
+            attempt
+        };
+        self.report(&attempt, outcome, String::new());
+    }
+
+    /// Deadlines, first pieces that do not come, answers that stand still.
+    pub(super) fn check_timeouts(&mut self) {
+        let now = self.now;
+        let passed = |deadline: Option<Millis>| deadline.is_some_and(|deadline| deadline <= now);
+        let late: Vec<JobId> =
+            self.jobs.iter().filter(|(_, job)| passed(job.deadline())).map(|(id, _)| *id).collect();
+        for id in late {
+            self.exceed_deadline(id);
+        }
+        let silent: Vec<AttemptId> = self
+            .attempts
+            .iter()
+            .filter(|(_, attempt)| passed(attempt.wake_at()))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in silent {
+            self.give_up(id);
+        }
+    }
+
+    fn exceed_deadline(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        let deadline_ms = job.request.deadline_ms.unwrap_or(0);
+        if let JobState::Calling(attempt) = job.state {
+            self.abandon(attempt, "deadline_exceeded");
+        }
+        let message = format!("no answer within the deadline of {deadline_ms} ms");
+        let hint = "allow more time, use mode fast, or a smaller model";
+        self.reject(id, DispatchError::new(DispatchErrorCode::DeadlineExceeded, message, hint));
+    }
+
+    fn give_up(&mut self, id: AttemptId) {
+        let Some(attempt) = self.attempts.get(&id).cloned() else { return };
+        let kind = match attempt.phase {
+            Phase::Answering { .. } => FailureKind::Stalled,
+            Phase::BeforeFirstToken { .. } if attempt.running.loading => FailureKind::LoadTimeout,
+            Phase::BeforeFirstToken { .. } => FailureKind::FirstTokenTimeout,
+        };
+        let failure = Failure::new(kind, format!("after {} ms", attempt.elapsed_ms(self.now)));
+        self.blame(&attempt, &failure);
+        self.abandon(id, kind.as_str());
+        self.move_on(&attempt, id, failure);
+    }
+}
+
+fn running(attempt: AttemptId, candidate: &Candidate, now: Millis) -> Running {
+    let terms = &candidate.terms;
+    Running {
+        attempt,
+        model: candidate.model.clone(),
+        began: now,
+        loading: terms.load_s > 0.0,
+        load_s: terms.load_s,
+        work_s: terms.prefill_s + terms.decode_s,
+        expected_s: candidate.expected_s,
+    }
+}

@@ -1,0 +1,188 @@
+//! A job from Submit to its end: waiting for an arm, then under way on one.
+
+use crate::decision::Decision;
+use crate::dispatch::Dispatcher;
+use crate::effect::AttemptReport;
+use crate::failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
+use crate::names::{AttemptId, JobId, Millis};
+use crate::policy::{Exclusions, refusal};
+use crate::request::Request;
+
+/// A job waits this long for hosts nobody has looked at yet.
+const FLEET_GRACE_MS: u64 = 3_000;
+/// And this long for the first metrics.
+const METRICS_GRACE_MS: u64 = 500;
+/// The first pause before an arm that failed in passing is tried again; doubled each time.
+const FIRST_BACKOFF_MS: u64 = 500;
+const LONGEST_BACKOFF_MS: u64 = 8_000;
+/// No request is larger than this.
+const MOST_TOKENS: u32 = 10_000_000;
+
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) request: Request,
+    pub(super) submitted: Millis,
+    pub(super) state: JobState,
+    pub(super) decision: Option<Decision>,
+    pub(super) tried: Exclusions,
+    pub(super) attempts: Vec<AttemptReport>,
+    /// What was expected at the first decision, in milliseconds.
+    pub(super) predicted_ms: Option<f64>,
+    pub(super) last_failure: Option<Failure>,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum JobState {
+    /// No arm yet: the fleet is not known, or a pause runs until this time.
+    Waiting(Option<Millis>),
+    /// One call is under way.
+    Calling(AttemptId),
+}
+
+impl Job {
+    pub(super) fn deadline(&self) -> Option<Millis> {
+        self.request.deadline_ms.map(|deadline| self.submitted.plus(deadline))
+    }
+
+    pub(super) fn wake_at(&self, dispatcher: &Dispatcher) -> Option<Millis> {
+        let waiting = match self.state {
+            JobState::Waiting(Some(until)) => Some(until),
+            JobState::Waiting(None) => Some(self.settled_by(dispatcher)),
+            JobState::Calling(_) => None,
+        };
+        waiting.into_iter().chain(self.deadline()).min()
+    }
+
+    /// When the job stops waiting for the fleet to be known.
+    fn settled_by(&self, dispatcher: &Dispatcher) -> Millis {
+        let now = dispatcher.now;
+        let metrics_by = self.submitted.plus(METRICS_GRACE_MS);
+        if dispatcher.metrics_awaited() && now < metrics_by {
+            metrics_by
+        } else {
+            self.submitted.plus(FLEET_GRACE_MS)
+        }
+    }
+}
+
+impl Dispatcher {
+    pub(super) fn submit(&mut self, id: JobId, request: Request) {
+        if self.jobs.contains_key(&id) {
+            return;
+        }
+        let job = Job {
+            request,
+            submitted: self.now,
+            state: JobState::Waiting(None),
+            decision: None,
+            tried: Exclusions::default(),
+            attempts: Vec::new(),
+            predicted_ms: None,
+            last_failure: None,
+        };
+        let absurd = job.request.prompt_tokens > MOST_TOKENS || job.request.max_tokens == Some(0);
+        self.jobs.insert(id, job);
+        if absurd {
+            let message = format!("prompt tokens must be at most {MOST_TOKENS}, max_tokens at least 1");
+            let hint = "check the numbers of the request";
+            self.reject(id, DispatchError::new(DispatchErrorCode::InvalidRequest, message, hint));
+        }
+    }
+
+    pub(super) fn cancel(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        if let JobState::Calling(attempt) = job.state {
+            self.abandon(attempt, "cancelled");
+        }
+        self.reject(
+            id,
+            DispatchError::new(DispatchErrorCode::Cancelled, "the caller cancelled", "ask again"),
+        );
+    }
+
+    /// Gives every job that waits an arm, as soon as it may have one.
+    pub(super) fn place_waiting_jobs(&mut self) {
+        let waiting: Vec<JobId> = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| matches!(job.state, JobState::Waiting(_)))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in waiting {
+            self.place(id);
+        }
+    }
+
+    fn place(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        match job.state {
+            JobState::Waiting(Some(until)) if self.now < until => return,
+            JobState::Waiting(None) if !self.may_decide(job) => return,
+            JobState::Waiting(_) | JobState::Calling(_) => {}
+        }
+        let decision = self.rank(self.now, &job.request, &job.tried);
+        let request = job.request.clone();
+        let transient = job.last_failure.clone().filter(|failure| is_passing(failure.kind));
+        let calls = job.attempts.len() as u32;
+        if let Some(chosen) = decision.chosen.clone() {
+            if calls < self.config.max_attempts {
+                self.call(id, decision, chosen);
+                return;
+            }
+        } else if let Some(failure) = transient.filter(|_| calls < self.config.max_attempts) {
+            self.pause(id, &failure, calls);
+            return;
+        }
+        let mut error = refusal(&request, &decision);
+        if !decision.candidates.is_empty() {
+            error = DispatchError::new(
+                DispatchErrorCode::AllFailed,
+                format!("{calls} calls failed, the most one request may make"),
+                "see the attempts for what each host said, or raise max_attempts",
+            );
+        }
+        if let Some(job) = self.jobs.get_mut(&id) {
+            // The decision that led to the calls says more than the one that found nothing.
+            job.decision.get_or_insert(decision);
+        }
+        self.reject(id, error);
+    }
+
+    /// Whether what is known is enough to decide by, or the wait for more is over.
+    fn may_decide(&self, job: &Job) -> bool {
+        let waited = self.now.since(job.submitted);
+        let metrics = !self.metrics_awaited() || waited >= METRICS_GRACE_MS;
+        let fleet = !self.fleet.hosts.iter().any(crate::fleet::Host::is_settling) || waited >= FLEET_GRACE_MS;
+        // A host that was down may be back: look again before saying that nothing is left.
+        let looking = self.fleet.hosts.iter().any(|host| host.looking.is_some()) && waited < FLEET_GRACE_MS;
+        metrics && fleet && !(looking && self.rank(self.now, &job.request, &job.tried).candidates.is_empty())
+    }
+
+    /// Waits before the arms that failed in passing are tried again.
+    fn pause(&mut self, id: JobId, failure: &Failure, calls: u32) {
+        let doubled =
+            FIRST_BACKOFF_MS.saturating_mul(1 << calls.saturating_sub(1).min(6)).min(LONGEST_BACKOFF_MS);
+        let spread = jitter(self.seed ^ id.0 ^ u64::from(calls));
+        let wait_ms = (doubled as f64 * (0.75 + 0.5 * spread)) as u64;
+        let until = self.now.plus(wait_ms.max(failure.retry_after_ms.unwrap_or(0)));
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.tried.tried.retain(|(_, _, kind)| !is_passing(*kind));
+        job.state = JobState::Waiting(Some(until));
+    }
+}
+
+/// Failures that the same arm may well not repeat a moment later.
+fn is_passing(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::Busy | FailureKind::RateLimited | FailureKind::ServerError | FailureKind::CutOff
+    )
+}
+
+/// 0 to 1 from splitmix64, the same on every machine.
+fn jitter(seed: u64) -> f64 {
+    let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+}

@@ -1,0 +1,219 @@
+//! The state machine: events in, effects out, time given from outside.
+
+mod attempt;
+mod calls;
+mod ending;
+mod job;
+mod watch;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::config::{Config, ConfigError};
+use crate::decision::Decision;
+use crate::effect::{Effect, Step};
+use crate::event::{Event, HostState, ModelState, SignalsState};
+use crate::failure::Failure;
+use crate::fleet::{Contact, Fleet};
+use crate::learn::Lengths;
+use crate::names::{AttemptId, HostId, JobId, Millis, ModelName};
+use crate::policy::{Exclusions, Ranking, Running, rank};
+use crate::request::Request;
+use crate::snapshot::{Snapshot, restore, snapshot};
+
+use attempt::Attempt;
+use job::Job;
+use watch::Watch;
+
+/// Decides, follows every call to its end, and learns from it.
+///
+/// **After every `handle`, drain `poll_effect` to `None`, then ask `poll_timeout`**; [`Dispatcher::step`] does all three.
+///
+/// ```
+/// use smart_ai_core::{Config, Dispatcher, Effect, Event, HostConfig, Millis};
+///
+/// let mut dispatcher = Dispatcher::new(Config::new(vec![HostConfig::new("pc")]), 0)?;
+/// dispatcher.handle(Millis(0), Event::Tick);
+/// while let Some(effect) = dispatcher.poll_effect() {
+///     assert!(matches!(effect, Effect::Refresh { .. }));
+/// }
+/// # Ok::<(), smart_ai_core::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Dispatcher {
+    config: Config,
+    seed: u64,
+    fleet: Fleet,
+    lengths: Lengths,
+    metrics: Watch,
+    metrics_failure: Option<Failure>,
+    jobs: BTreeMap<JobId, Job>,
+    attempts: BTreeMap<AttemptId, Attempt>,
+    /// Decisions of jobs that ended in the last `handle`.
+    ended: BTreeMap<JobId, Decision>,
+    last_attempt: AttemptId,
+    effects: VecDeque<Effect>,
+    now: Millis,
+}
+
+impl Dispatcher {
+    /// A dispatcher that knows nothing yet but its configuration.
+    ///
+    /// # Errors
+    /// The first key of the configuration that is out of its range.
+    pub fn new(config: Config, seed: u64) -> Result<Self, ConfigError> {
+        config.validate()?;
+        Ok(Self {
+            fleet: Fleet::new(&config),
+            lengths: Lengths::default(),
+            metrics: Watch::default(),
+            metrics_failure: None,
+            jobs: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            last_attempt: AttemptId(0),
+            effects: VecDeque::new(),
+            now: Millis(0),
+            config,
+            seed,
+        })
+    }
+
+    /// A dispatcher that remembers what another one learned. Hosts the configuration no longer names are forgotten.
+    ///
+    /// # Errors
+    /// As [`Dispatcher::new`], and a snapshot of another version.
+    pub fn restore(config: Config, seed: u64, snapshot: &Snapshot) -> Result<Self, ConfigError> {
+        let mut dispatcher = Self::new(config, seed)?;
+        dispatcher.lengths = restore(&mut dispatcher.fleet, snapshot)?;
+        Ok(dispatcher)
+    }
+
+    /// Takes in one event. Never fails; unknown ids are ignored. A clock that stepped back counts as standing still.
+    pub fn handle(&mut self, now: Millis, event: Event) {
+        self.now = self.now.max(now);
+        self.ended.clear();
+        self.take(event);
+        self.check_timeouts();
+        self.look_around();
+        self.place_waiting_jobs();
+    }
+
+    /// The next thing to do, until `None`.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When to send [`Event::Tick`] at the latest; `None` while nothing waits for time to pass.
+    pub fn poll_timeout(&self) -> Option<Millis> {
+        let jobs = self.jobs.values().filter_map(|job| job.wake_at(self));
+        let attempts = self.attempts.values().filter_map(Attempt::wake_at);
+        jobs.chain(attempts).chain(self.next_look()).min()
+    }
+
+    /// `handle`, every effect, and `poll_timeout` in one.
+    pub fn step(&mut self, now: Millis, event: Event) -> Step {
+        self.handle(now, event);
+        let mut effects = Vec::new();
+        while let Some(effect) = self.poll_effect() {
+            effects.push(effect);
+        }
+        Step { effects, wake_at: self.poll_timeout() }
+    }
+
+    /// What the dispatcher would do with this request now. No side effect.
+    pub fn decide(&self, now: Millis, request: &Request) -> Decision {
+        self.rank(self.now.max(now), request, &Exclusions::default())
+    }
+
+    /// The error a request without a feasible arm ends in; `None` where `decision` has a candidate.
+    pub fn refusal(&self, request: &Request, decision: &Decision) -> Option<crate::DispatchError> {
+        decision.candidates.is_empty().then(|| crate::policy::refusal(request, decision))
+    }
+
+    /// The decision behind a job that is under way, or that ended in the last `handle`.
+    pub fn decision(&self, job: JobId) -> Option<&Decision> {
+        self.ended.get(&job).or_else(|| self.jobs.get(&job).and_then(|job| job.decision.as_ref()))
+    }
+
+    /// Whether every host has been looked at, so that a dry run is worth something.
+    pub fn is_settled(&self) -> bool {
+        !self.fleet.hosts.iter().any(crate::fleet::Host::is_settling) && !self.metrics_awaited()
+    }
+
+    /// What it believes: the fleet, what was learned, what is under way.
+    pub fn snapshot(&self) -> Snapshot {
+        snapshot(self.now, &self.config, &self.fleet, &self.lengths, self.jobs.len(), self.attempts.len())
+    }
+
+    fn rank(&self, now: Millis, request: &Request, tried: &Exclusions) -> Decision {
+        let running = self.running();
+        let view = Ranking {
+            config: &self.config,
+            fleet: &self.fleet,
+            lengths: &self.lengths,
+            running: &running,
+            metrics_down: self.metrics_failure.as_ref().map(|failure| failure.kind.as_str()),
+            now,
+        };
+        rank(view, request, tried)
+    }
+
+    /// Calls under way, by host position.
+    fn running(&self) -> Vec<Vec<Running>> {
+        let mut running = vec![Vec::new(); self.fleet.hosts.len()];
+        for attempt in self.attempts.values() {
+            if let Some(list) = running.get_mut(attempt.host_position) {
+                list.push(attempt.running.clone());
+            }
+        }
+        running
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Submit { job, request } => self.submit(job, request),
+            Event::Cancel { job } => self.cancel(job),
+            Event::Started { attempt } => self.call_started(attempt),
+            Event::FirstToken { attempt } => self.first_token(attempt),
+            Event::Progress { attempt, tokens } => self.progress(attempt, tokens),
+            Event::Succeeded { attempt, usage } => self.call_succeeded(attempt, usage),
+            Event::Failed { attempt, failure } => self.call_failed(attempt, failure),
+            Event::HostState { host, state } => self.host_state(&host, state),
+            Event::ModelState { host, model, state } => self.model_state(&host, &model, state),
+            Event::Signals { state } => self.signals(state),
+            Event::Tick => {}
+        }
+    }
+
+    fn host_state(&mut self, id: &HostId, state: HostState) {
+        let now = self.now;
+        let Some(host) = self.fleet.host_mut(id) else { return };
+        host.looked = now;
+        host.looking = None;
+        match state {
+            HostState::Up(report) => host.take(report),
+            HostState::Down(failure) => host.contact = Contact::Down(failure),
+        }
+    }
+
+    fn model_state(&mut self, id: &HostId, name: &ModelName, state: ModelState) {
+        let Some(model) = self.fleet.host_mut(id).and_then(|host| host.models.get_mut(name)) else { return };
+        model.details_pending = false;
+        match state {
+            ModelState::Known(details) => model.details = Some(details),
+            // Unknown details leave the model usable for text; it is asked again at the next look.
+            ModelState::Unknown(_) => {}
+        }
+    }
+
+    fn signals(&mut self, state: SignalsState) {
+        self.metrics.ended(self.now);
+        match state {
+            SignalsState::Up(samples) => {
+                self.metrics_failure = None;
+                self.fleet.take_samples(self.now, &samples);
+            }
+            SignalsState::Down(failure) => self.metrics_failure = Some(failure),
+        }
+    }
+}

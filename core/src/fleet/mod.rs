@@ -1,0 +1,48 @@
+//! What is believed about the hosts: their models, what is loaded, how fast they are, how they feel.
+
+mod breaker;
+mod host;
+mod memory;
+mod model;
+mod signals;
+
+pub(crate) use breaker::Breaker;
+pub(crate) use host::{Contact, Host};
+pub(crate) use memory::Memory;
+pub(crate) use model::{Model, Residency};
+pub(crate) use signals::{SignalReading, Signals};
+
+use crate::config::Config;
+use crate::event::Sample;
+use crate::names::{HostId, Millis};
+
+/// Every host, in the order of the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Fleet {
+    pub(crate) hosts: Vec<Host>,
+}
+
+impl Fleet {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self { hosts: config.hosts.iter().cloned().map(Host::new).collect() }
+    }
+
+    pub(crate) fn position(&self, id: &HostId) -> Option<usize> {
+        self.hosts.iter().position(|host| host.config.id == *id)
+    }
+
+    pub(crate) fn host_mut(&mut self, id: &HostId) -> Option<&mut Host> {
+        self.hosts.iter_mut().find(|host| host.config.id == *id)
+    }
+
+    /// Hands each sample to the hosts of its instance.
+    pub(crate) fn take_samples(&mut self, now: Millis, samples: &[Sample]) {
+        for host in &mut self.hosts {
+            for sample in samples {
+                if host.is_instance(&sample.instance) {
+                    host.signals.take(now, sample);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! One model on one host: what it is, whether it is loaded, and how fast it has been.
+
+use crate::event::{ModelDetails, ModelTag, ResidentModel};
+use crate::failure::FailureKind;
+use crate::learn::{LogMean, Reliability};
+use crate::names::{Millis, ModelName};
+use crate::request::Capability;
+
+/// Bytes a parameter takes in the usual 4-bit quantizations, where no count is stated.
+const BYTES_PER_PARAMETER: f64 = 0.6;
+
+/// Whether a model is in memory.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) enum Residency {
+    #[default]
+    Cold,
+    Resident {
+        /// Tokens of context it was loaded with, where the host tells.
+        context_tokens: Option<u32>,
+        bytes: u64,
+        /// More than half of it is on a GPU.
+        on_gpu: bool,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    pub(crate) name: ModelName,
+    pub(crate) tag: ModelTag,
+    /// `/api/show`, once it has answered.
+    pub(crate) details: Option<ModelDetails>,
+    /// `/api/show` was asked and has not answered yet.
+    pub(crate) details_pending: bool,
+    pub(crate) residency: Residency,
+    /// The context every call of this arm asks for, once one needed more than the host's own.
+    pub(crate) pinned_context: Option<u32>,
+    pub(crate) decode: LogMean,
+    pub(crate) prefill: LogMean,
+    pub(crate) reliability: Reliability,
+    /// Not called before this time, and why.
+    pub(crate) blocked: Option<(Millis, FailureKind)>,
+}
+
+impl Model {
+    pub(crate) fn new(tag: ModelTag) -> Self {
+        Self {
+            name: tag.name.as_str().into(),
+            tag,
+            details: None,
+            details_pending: false,
+            residency: Residency::Cold,
+            pinned_context: None,
+            decode: LogMean::default(),
+            prefill: LogMean::default(),
+            reliability: Reliability::default(),
+            blocked: None,
+        }
+    }
+
+    /// A new look at `/api/tags`: another digest is another model under the same name.
+    pub(crate) fn update(&mut self, tag: ModelTag) {
+        if tag.digest == self.tag.digest {
+            self.tag = tag;
+        } else {
+            *self = Self::new(tag);
+        }
+    }
+
+    pub(crate) fn settle_residency(&mut self, resident: &[ResidentModel]) {
+        let same = |seen: &&ResidentModel| {
+            seen.name == self.tag.name || (!self.tag.digest.is_empty() && seen.digest == self.tag.digest)
+        };
+        self.residency = resident.iter().find(same).map_or(Residency::Cold, |seen| Residency::Resident {
+            context_tokens: seen.context_tokens,
+            bytes: seen.size_bytes,
+            on_gpu: seen.vram_bytes.saturating_mul(2) > seen.size_bytes,
+        });
+    }
+
+    /// Parameters, stated or guessed from the file's size.
+    pub(crate) fn parameters(&self) -> f64 {
+        let stated = self.details.as_ref().and_then(|details| details.parameters).or(self.tag.parameters);
+        stated.filter(|count| count.is_finite() && *count > 0.0).unwrap_or(self.bytes() / BYTES_PER_PARAMETER)
+    }
+
+    /// Bytes on disk; one gigabyte where the host does not say.
+    pub(crate) fn bytes(&self) -> f64 {
+        if self.tag.size_bytes == 0 { 1e9 } else { self.tag.size_bytes as f64 }
+    }
+
+    /// Tokens of context it was trained for, where known.
+    pub(crate) fn trained_context(&self) -> Option<u32> {
+        self.details.as_ref().and_then(|details| details.context_tokens)
+    }
+
+    /// Whether it has the capability; `None` while nobody knows.
+    pub(crate) fn has(&self, capability: Capability) -> Option<bool> {
+        let listed = self.details.as_ref().map(|details| details.capabilities.as_slice());
+        let listed = listed.or(self.tag.capabilities.as_deref())?;
+        Some(listed.contains(&capability))
+    }
+
+    pub(crate) fn blocked_by(&self, now: Millis) -> Option<FailureKind> {
+        self.blocked.filter(|(until, _)| now < *until).map(|(_, kind)| kind)
+    }
+}

@@ -1,0 +1,61 @@
+//! How often an arm answers when called.
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::Millis;
+
+const HALF_LIFE_MS: f64 = 600_000.0;
+/// Before anything is seen an arm counts as one that answered 19 of 20 calls.
+const PRIOR_SUCCESSES: f64 = 19.0;
+const PRIOR_FAILURES: f64 = 1.0;
+
+/// Fading counts of answered and failed calls (a Beta posterior's parameters beyond its prior).
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+#[serde(deny_unknown_fields)]
+pub struct Reliability {
+    /// Calls answered.
+    pub successes: f64,
+    /// Calls failed.
+    pub failures: f64,
+    /// When it last learned.
+    pub updated: Millis,
+}
+
+impl Reliability {
+    /// Takes in how a call ended.
+    pub fn observe(&mut self, now: Millis, answered: bool) {
+        let keep = self.kept(now);
+        self.successes = self.successes * keep + f64::from(u8::from(answered));
+        self.failures = self.failures * keep + f64::from(u8::from(!answered));
+        self.updated = now;
+    }
+
+    /// Probability that the next call fails, 0 to 1.
+    pub fn failure_probability(&self, now: Millis) -> f64 {
+        let keep = self.kept(now);
+        let failures = PRIOR_FAILURES + self.failures * keep;
+        failures / (PRIOR_SUCCESSES + self.successes * keep + failures)
+    }
+
+    fn kept(&self, now: Millis) -> f64 {
+        libm::exp2(-(now.since(self.updated) as f64) / HALF_LIFE_MS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_raise_the_risk_and_fade() {
+        let mut reliability = Reliability::default();
+        let fresh = reliability.failure_probability(Millis(0));
+        for _ in 0..5 {
+            reliability.observe(Millis(0), false);
+        }
+        let hurt = reliability.failure_probability(Millis(0));
+        let healed = reliability.failure_probability(Millis(6 * 600_000));
+        assert!(fresh < 0.06 && hurt > 0.2 && healed < 0.07, "{fresh} {hurt} {healed}");
+    }
+}

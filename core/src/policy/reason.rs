@@ -1,0 +1,38 @@
+//! The sentence a decision says about itself.
+
+use crate::decision::{Candidate, Decision};
+
+/// Who won, against whom, and the two terms that decided it.
+pub(crate) fn explain(decision: &Decision) -> String {
+    let Some(best) = decision.candidates.first() else {
+        return "no arm can serve this request".to_owned();
+    };
+    let state = if best.resident { "loaded" } else { "cold" };
+    let text = format!("{} on {} ({state}), {} expected", best.model, best.host, seconds(best.expected_s));
+    match decision.candidates.get(1) {
+        None => text + "; no other arm can serve this request",
+        Some(next) => {
+            let deciding = deciding_terms(best, next);
+            let why = if deciding.is_empty() { String::new() } else { format!(" ({})", deciding.join(", ")) };
+            text + &format!("; next {} on {} with {}{why}", next.model, next.host, seconds(next.expected_s))
+        }
+    }
+}
+
+/// The two terms in which the runner-up loses most.
+fn deciding_terms(best: &Candidate, next: &Candidate) -> Vec<String> {
+    let mut losses: Vec<(&str, f64)> = best
+        .terms
+        .named()
+        .into_iter()
+        .zip(next.terms.named())
+        .map(|((name, ours), (_, theirs))| (name, theirs - ours))
+        .filter(|(_, loss)| *loss >= 0.001)
+        .collect();
+    losses.sort_by(|left, right| right.1.total_cmp(&left.1));
+    losses.into_iter().take(2).map(|(name, loss)| format!("{name} +{}", seconds(loss))).collect()
+}
+
+fn seconds(value: f64) -> String {
+    if value < 0.1 { format!("{:.0} ms", value * 1e3) } else { format!("{value:.1} s") }
+}

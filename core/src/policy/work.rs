@@ -1,0 +1,131 @@
+//! Own work: reading the prompt and writing the answer, at learned or prior rates.
+
+use crate::event::Usage;
+use crate::fleet::{Host, Model, Residency};
+use crate::names::{Millis, ModelName};
+
+/// Bytes of weights a second a modest CPU reads while decoding; decoding is bound by memory bandwidth.
+const DECODE_BYTES_PER_S: f64 = 20e9;
+/// Parameters times tokens a second a modest CPU computes while reading a prompt.
+const PREFILL_PARAMETER_TOKENS_PER_S: f64 = 100e9;
+/// How much faster a GPU does either, before anything is learned.
+const GPU_FACTOR: f64 = 10.0;
+/// The arm's own history counts as if what its host's other models tell were this many observations.
+const HOST_WEIGHT: f64 = 0.5;
+/// The host's history counts as if the prior were this many observations.
+const PRIOR_WEIGHT: f64 = 0.5;
+/// Prompts shorter than this, and most cached ones, tell nothing about prefill speed.
+const TELLING_PROMPT_TOKENS: u32 = 32;
+/// No rate is believed beyond this many tokens a second.
+const FASTEST_TOKENS_PER_S: f64 = 1e6;
+
+/// The smallest context Ollama gives a model by itself.
+const DEFAULT_CONTEXT_TOKENS: u32 = 4_096;
+
+/// Tokens a second of one arm.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Rates {
+    pub(crate) prefill: f64,
+    pub(crate) decode: f64,
+}
+
+impl Rates {
+    /// decode = S × bandwidth ÷ bytes, prefill = S × compute ÷ parameters, S the host's learned speed; then the arm's own history.
+    pub(crate) fn of(host: &Host, model: &Model) -> Self {
+        let prior = prior_rates(model);
+        let pooled_decode = prior.decode * host.decode_speed.estimate(1.0, PRIOR_WEIGHT);
+        let pooled_prefill = prior.prefill * host.prefill_speed.estimate(1.0, PRIOR_WEIGHT);
+        Self {
+            decode: model.decode.estimate(pooled_decode, HOST_WEIGHT).clamp(0.01, FASTEST_TOKENS_PER_S),
+            prefill: model.prefill.estimate(pooled_prefill, HOST_WEIGHT).clamp(0.01, FASTEST_TOKENS_PER_S),
+        }
+    }
+}
+
+/// Expected prefill and decode rates of an arm, tokens a second.
+pub(crate) fn rates(host: &Host, model: &Model) -> (f64, f64) {
+    let rates = Rates::of(host, model);
+    (rates.prefill, rates.decode)
+}
+
+fn prior_rates(model: &Model) -> Rates {
+    let gpu = matches!(model.residency, Residency::Resident { on_gpu: true, .. });
+    let factor = if gpu { GPU_FACTOR } else { 1.0 };
+    Rates {
+        decode: factor * DECODE_BYTES_PER_S / model.bytes(),
+        prefill: factor * PREFILL_PARAMETER_TOKENS_PER_S / model.parameters().max(1e6),
+    }
+}
+
+/// Takes a finished call's counters into the arm's and the host's rates.
+pub(crate) fn learn_rates(now: Millis, host: &mut Host, model_name: &ModelName, usage: &Usage) {
+    let Some(model) = host.models.get_mut(model_name) else { return };
+    let prior = prior_rates(model);
+    if usage.output_tokens > 1 && usage.output_ms > 0.0 {
+        let rate = f64::from(usage.output_tokens) / (usage.output_ms / 1e3);
+        model.decode.observe(now, rate);
+        host.decode_speed.observe(now, rate / prior.decode);
+    }
+    if usage.prompt_tokens >= TELLING_PROMPT_TOKENS && usage.prompt_ms > 0.0 {
+        let rate = f64::from(usage.prompt_tokens) / (usage.prompt_ms / 1e3);
+        model.prefill.observe(now, rate);
+        host.prefill_speed.observe(now, rate / prior.prefill);
+    }
+}
+
+/// Tokens of context a request needs, as a step of the ladder 4k, 8k, 16k …
+pub(crate) fn tokens_of_context(prompt_tokens: u32, output_tokens: f64) -> u32 {
+    let needed = f64::from(prompt_tokens) + output_tokens.max(0.0);
+    let mut step = DEFAULT_CONTEXT_TOKENS;
+    while f64::from(step) < needed && step < 1 << 24 {
+        step *= 2;
+    }
+    step
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::HostConfig;
+    use crate::event::ModelTag;
+
+    fn host() -> Host {
+        let mut host = Host::new(HostConfig::new("pc"));
+        for (name, bytes) in [("small", 2_000_000_000), ("large", 5_000_000_000_u64)] {
+            let tag = ModelTag { name: name.into(), size_bytes: bytes, ..ModelTag::default() };
+            host.models.insert(name.into(), Model::new(tag));
+        }
+        host
+    }
+
+    fn decode(host: &Host, name: &str) -> f64 {
+        host.models.get(&name.into()).map_or(0.0, |model| Rates::of(host, model).decode)
+    }
+
+    #[test]
+    fn one_model_teaches_the_others_on_its_host() {
+        let mut host = host();
+        let before = decode(&host, "large");
+        let usage = Usage {
+            prompt_tokens: 500,
+            output_tokens: 100,
+            prompt_ms: 100.0,
+            output_ms: 500.0,
+            ..Usage::default()
+        };
+        for _ in 0..10 {
+            learn_rates(Millis(1), &mut host, &"small".into(), &usage);
+        }
+        let small = decode(&host, "small");
+        let large = decode(&host, "large");
+        assert!((small / 200.0 - 1.0).abs() < 0.05, "{small}");
+        assert!((large / (before * 20.0) - 1.0).abs() < 0.3, "{before} {large}");
+    }
+
+    #[test]
+    fn the_context_ladder_doubles() {
+        assert_eq!(tokens_of_context(100, 50.0), 4_096);
+        assert_eq!(tokens_of_context(4_000, 200.0), 8_192);
+        assert_eq!(tokens_of_context(60_000, 0.0), 65_536);
+    }
+}

@@ -1,0 +1,164 @@
+//! What a dispatcher believes, to show, to keep over a restart, and to restore.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Config, ConfigError};
+use crate::decision::SignalAge;
+use crate::fleet::{Contact, Fleet, Host, Model, Residency};
+use crate::learn::{Lengths, LogMean, Reliability};
+use crate::names::{HostId, Millis, ModelName};
+use crate::policy::rates;
+use crate::request::Capability;
+
+/// Changes when an older snapshot can no longer be restored.
+const SNAPSHOT_VERSION: u32 = 1;
+
+/// Everything believed at one moment.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct Snapshot {
+    /// Of this format: 1.
+    pub version: u32,
+    /// When, on the driver's clock.
+    pub at: Millis,
+    /// Jobs under way.
+    pub jobs: u32,
+    /// Calls under way.
+    pub calls: u32,
+    /// The fleet.
+    pub hosts: Vec<HostSnapshot>,
+    /// Learned answer lengths.
+    pub lengths: Lengths,
+}
+
+/// One host as it is believed to be.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct HostSnapshot {
+    /// Its name.
+    pub host: HostId,
+    /// `up`, or how it failed, or `unknown`.
+    pub state: String,
+    /// Ollama's version.
+    pub version: Option<String>,
+    /// Its models.
+    pub models: Vec<ModelSnapshot>,
+    /// Its signals with their ages.
+    pub signals: Vec<SignalAge>,
+    /// Learned decode speed against the prior.
+    pub decode_speed: LogMean,
+    /// Learned prefill speed against the prior.
+    pub prefill_speed: LogMean,
+    /// Learned load rate, bytes a second.
+    pub load_rate: LogMean,
+}
+
+/// One model on a host as it is believed to be.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct ModelSnapshot {
+    /// Its tag.
+    pub model: ModelName,
+    /// Bytes on disk.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub size_bytes: u64,
+    /// Parameters, stated or estimated.
+    pub parameters: f64,
+    /// Loaded now.
+    pub resident: bool,
+    /// Tokens of context it was trained for, where known.
+    pub context_tokens: Option<u32>,
+    /// What it can do; absent while nobody knows.
+    pub capabilities: Option<Vec<Capability>>,
+    /// Expected tokens a second while reading.
+    pub prefill_tok_per_s: f64,
+    /// Expected tokens a second while writing.
+    pub decode_tok_per_s: f64,
+    /// Learned prefill rate.
+    pub prefill: LogMean,
+    /// Learned decode rate.
+    pub decode: LogMean,
+    /// Learned reliability.
+    pub reliability: Reliability,
+}
+
+pub(crate) fn snapshot(
+    now: Millis,
+    config: &Config,
+    fleet: &Fleet,
+    lengths: &Lengths,
+    jobs: usize,
+    calls: usize,
+) -> Snapshot {
+    Snapshot {
+        version: SNAPSHOT_VERSION,
+        at: now,
+        jobs: jobs as u32,
+        calls: calls as u32,
+        hosts: fleet.hosts.iter().map(|host| host_snapshot(now, config, host)).collect(),
+        lengths: lengths.clone(),
+    }
+}
+
+fn host_snapshot(now: Millis, config: &Config, host: &Host) -> HostSnapshot {
+    let signal = |reading: crate::fleet::SignalReading| SignalAge {
+        host: host.config.id.clone(),
+        signal: reading.signal,
+        value: reading.value,
+        age_ms: reading.age_ms,
+        stale: reading.stale,
+    };
+    let state = match &host.contact {
+        Contact::Never => "unknown",
+        Contact::Up => "up",
+        Contact::Down(failure) => failure.kind.as_str(),
+    };
+    HostSnapshot {
+        host: host.config.id.clone(),
+        state: state.to_owned(),
+        version: host.version.clone(),
+        models: host.models.values().map(|model| model_snapshot(host, model)).collect(),
+        signals: host.signals.readings(now, config.stale_after_ms()).map(signal).collect(),
+        decode_speed: host.decode_speed,
+        prefill_speed: host.prefill_speed,
+        load_rate: host.load_rate,
+    }
+}
+
+fn model_snapshot(host: &Host, model: &Model) -> ModelSnapshot {
+    let (prefill_tok_per_s, decode_tok_per_s) = rates(host, model);
+    let known = model.details.as_ref().map(|details| details.capabilities.clone());
+    ModelSnapshot {
+        model: model.name.clone(),
+        size_bytes: model.tag.size_bytes,
+        parameters: model.parameters(),
+        resident: model.residency != Residency::Cold,
+        context_tokens: model.trained_context(),
+        capabilities: known.or_else(|| model.tag.capabilities.clone()),
+        prefill_tok_per_s,
+        decode_tok_per_s,
+        prefill: model.prefill,
+        decode: model.decode,
+        reliability: model.reliability,
+    }
+}
+
+/// Gives a fresh fleet what a snapshot learned; returns the learned lengths.
+pub(crate) fn restore(fleet: &mut Fleet, snapshot: &Snapshot) -> Result<Lengths, ConfigError> {
+    if snapshot.version != SNAPSHOT_VERSION {
+        let message = format!("is {}; this version restores {SNAPSHOT_VERSION}", snapshot.version);
+        return Err(ConfigError::new("snapshot.version", message));
+    }
+    for kept in &snapshot.hosts {
+        let Some(host) = fleet.host_mut(&kept.host) else { continue };
+        host.decode_speed = kept.decode_speed;
+        host.prefill_speed = kept.prefill_speed;
+        host.load_rate = kept.load_rate;
+        host.remembered = kept
+            .models
+            .iter()
+            .map(|model| (model.model.clone(), (model.prefill, model.decode, model.reliability)))
+            .collect();
+    }
+    Ok(snapshot.lengths.clone())
+}

@@ -1,0 +1,320 @@
+//! What an owner writes: the fleet with its URLs and keys. Split once into core's [`Config`], which
+//! knows neither, and the endpoints a driver keeps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::server_url::ServerUrl;
+use crate::config::{Config, ConfigError, HostConfig, Limits};
+use crate::names::{HostId, ModelName};
+
+/// The configuration every driver takes. A key left out has core's default.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
+#[serde(deny_unknown_fields)]
+pub struct FleetConfig {
+    /// The Ollama servers; at least one.
+    pub hosts: Vec<FleetHost>,
+    /// The metrics server, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<PrometheusServer>,
+    /// Models to use, most modest first; an empty list means every model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<ModelName>>,
+    /// The owner's limits on a host's use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+    /// Seconds between two scrapes of the metrics server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scrape_interval_s: Option<f64>,
+    /// Milliseconds between two looks at a host or at the metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_ms: Option<u32>,
+    /// Calls one job may make before it gives up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
+    /// Milliseconds a host may take to accept a connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect_timeout_ms: Option<u32>,
+    /// Milliseconds between two tokens after which an answer counts as stuck.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stall_timeout_ms: Option<u32>,
+}
+
+/// One Ollama server.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
+#[serde(deny_unknown_fields)]
+pub struct FleetHost {
+    /// Its name; the URL's `host:port` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<HostId>,
+    /// Where it listens: `http://127.0.0.1:11434`.
+    pub url: String,
+    /// Sent as `Authorization: Bearer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<String>,
+    /// Sent with every request.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<BTreeMap<String, String>>", optional))]
+    pub headers: BTreeMap<String, String>,
+    /// Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel: Option<u32>,
+    /// Models it keeps in memory at most (`OLLAMA_MAX_LOADED_MODELS`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_loaded: Option<u32>,
+    /// Memory for models in gigabytes (10^9 bytes), where no metric tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_gb: Option<f64>,
+    /// The `instance` label of its exporters; the URL's hostname if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+}
+
+/// The metrics server.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
+#[serde(deny_unknown_fields)]
+pub struct PrometheusServer {
+    /// Where it listens: `http://127.0.0.1:9090`.
+    pub url: String,
+    /// Sent as `Authorization: Bearer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bearer: Option<String>,
+    /// Sent as `Authorization: Basic`, with `password`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// Sent as `Authorization: Basic`, with `username`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Sent with every request.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<BTreeMap<String, String>>", optional))]
+    pub headers: BTreeMap<String, String>,
+    /// A PEM file of the authority that signed its certificate (native engine only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
+}
+
+/// A fleet split between core and its driver.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct Fleet {
+    /// What core is told.
+    pub config: Config,
+    /// Where each host is, in the order of the configuration.
+    pub hosts: Vec<Endpoint>,
+    /// Where the metrics are.
+    pub prometheus: Option<Endpoint>,
+}
+
+/// A server with what every request to it carries. Never logged: headers hold keys.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct Endpoint {
+    /// The host's name; `prometheus` for the metrics server.
+    pub id: HostId,
+    /// Without a slash at its end: append a path.
+    pub url: String,
+    /// Lower-case names.
+    pub headers: BTreeMap<String, String>,
+    /// A PEM file of the authority that signed its certificate.
+    pub ca_file: Option<String>,
+}
+
+impl FleetConfig {
+    /// Reads a configuration from JSON.
+    ///
+    /// # Errors
+    /// JSON that is not a configuration, or an unknown key, with its path.
+    pub fn from_json(json: &str) -> Result<Self, ConfigError> {
+        let mut reader = serde_json::Deserializer::from_str(json);
+        serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            let path = error.path().to_string();
+            let field = if path == "." { "config".to_owned() } else { path };
+            ConfigError::new(field, error.inner().to_string())
+        })
+    }
+
+    /// Separates what core may know from what only a driver may.
+    ///
+    /// # Errors
+    /// A URL that is none, two ways to authorize at once, or a value [`Config::validate`] refuses.
+    pub fn split(&self) -> Result<Fleet, ConfigError> {
+        let mut hosts = Vec::new();
+        let mut endpoints = Vec::new();
+        for (index, host) in self.hosts.iter().enumerate() {
+            let url = ServerUrl::parse(&format!("hosts[{index}].url"), &host.url)?;
+            let id = host.id.clone().unwrap_or_else(|| url.authority.as_str().into());
+            let headers =
+                authorized(&format!("hosts[{index}]"), &host.headers, host.api_key.as_deref().map(bearer))?;
+            hosts.push(host.config(id.clone(), &url));
+            endpoints.push(Endpoint { id, url: url.base, headers, ca_file: None });
+        }
+        let prometheus = self.prometheus.as_ref().map(PrometheusServer::endpoint).transpose()?;
+        let config = self.config(hosts);
+        config.validate()?;
+        Ok(Fleet { config, hosts: endpoints, prometheus })
+    }
+
+    fn config(&self, hosts: Vec<HostConfig>) -> Config {
+        let default = Config::new(hosts);
+        Config {
+            models: self.models.clone().unwrap_or(default.models),
+            limits: self.limits.clone().unwrap_or(default.limits),
+            scrape_interval_s: self.scrape_interval_s.unwrap_or(default.scrape_interval_s),
+            refresh_ms: self.refresh_ms.unwrap_or(default.refresh_ms),
+            metrics: self.prometheus.is_some(),
+            max_attempts: self.max_attempts.unwrap_or(default.max_attempts),
+            connect_timeout_ms: self.connect_timeout_ms.unwrap_or(default.connect_timeout_ms),
+            stall_timeout_ms: self.stall_timeout_ms.unwrap_or(default.stall_timeout_ms),
+            hosts: default.hosts,
+        }
+    }
+}
+
+impl FleetHost {
+    /// The server at this URL, with Ollama's defaults.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self { url: url.into(), ..Self::default() }
+    }
+
+    fn config(&self, id: HostId, url: &ServerUrl) -> HostConfig {
+        let default = HostConfig::new(id);
+        HostConfig {
+            parallel: self.parallel.unwrap_or(default.parallel),
+            max_loaded: self.max_loaded.unwrap_or(default.max_loaded),
+            memory_gb: self.memory_gb,
+            instance: self.instance.clone().or_else(|| Some(url.hostname.clone())),
+            id: default.id,
+        }
+    }
+}
+
+impl PrometheusServer {
+    /// The server at this URL, without credentials.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self { url: url.into(), ..Self::default() }
+    }
+
+    fn endpoint(&self) -> Result<Endpoint, ConfigError> {
+        let url = ServerUrl::parse("prometheus.url", &self.url)?;
+        let token = match (&self.bearer, &self.username, &self.password) {
+            (Some(_), Some(_), _) | (Some(_), _, Some(_)) => {
+                return Err(ConfigError::new(
+                    "prometheus.bearer",
+                    "give either bearer or username and password",
+                ));
+            }
+            (Some(token), None, None) => Some(bearer(token)),
+            (None, None, Some(_)) => {
+                return Err(ConfigError::new("prometheus.username", "is missing beside password"));
+            }
+            (None, Some(name), password) => Some(basic(name, password.as_deref().unwrap_or_default())),
+            (None, None, None) => None,
+        };
+        let headers = authorized("prometheus", &self.headers, token)?;
+        Ok(Endpoint { id: "prometheus".into(), url: url.base, headers, ca_file: self.ca_file.clone() })
+    }
+}
+
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+fn basic(name: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
+}
+
+fn authorized(
+    place: &str,
+    headers: &BTreeMap<String, String>,
+    authorization: Option<String>,
+) -> Result<BTreeMap<String, String>, ConfigError> {
+    let mut lower = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    let own = authorization.map(|value| ("authorization".to_owned(), value));
+    for (name, value) in headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).chain(own) {
+        let field = || format!("{place}.headers.{name}");
+        if !is_header_name(&name) {
+            return Err(ConfigError::new(field(), "is not the name of an HTTP header"));
+        }
+        if value.chars().any(char::is_control) {
+            return Err(ConfigError::new(field(), "must be one line of text"));
+        }
+        if !seen.insert(name.clone()) {
+            return Err(ConfigError::new(field(), "is set twice; keep one"));
+        }
+        lower.insert(name, value);
+    }
+    Ok(lower)
+}
+
+fn is_header_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+
+    fn split(json: &str) -> Result<Fleet, ConfigError> {
+        FleetConfig::from_json(json)?.split()
+    }
+
+    fn field(json: &str) -> String {
+        split(json).unwrap_err().field
+    }
+
+    #[test]
+    fn core_is_told_no_url_and_no_key() {
+        let fleet = split(
+            r#"{"hosts":[{"url":"http://gpu:11434/","api_key":"secret","parallel":2}],
+                "prometheus":{"url":"https://metrics/prom/","username":"ann","password":"pw"}}"#,
+        )
+        .unwrap();
+        let config = serde_json::to_string(&fleet.config).unwrap();
+        assert!(!config.contains("http") && !config.contains("secret") && !config.contains("pw"), "{config}");
+        let host = fleet.config.hosts.first().unwrap();
+        assert_eq!(
+            (host.id.as_str(), host.instance.as_deref(), host.parallel),
+            ("gpu:11434", Some("gpu"), 2)
+        );
+        let endpoint = fleet.hosts.first().unwrap();
+        assert_eq!(endpoint.url, "http://gpu:11434");
+        assert_eq!(endpoint.headers.get("authorization").unwrap(), "Bearer secret");
+        let metrics = fleet.prometheus.unwrap();
+        assert_eq!(metrics.url, "https://metrics/prom");
+        assert_eq!(metrics.headers.get("authorization").unwrap(), "Basic YW5uOnB3");
+        assert!(fleet.config.metrics);
+    }
+
+    #[test]
+    fn a_refusal_names_the_key() {
+        assert_eq!(
+            field(r#"{"hosts":[{"url":"http://a"},{"url":"http://b","paralel":2}]}"#),
+            "hosts[1].paralel"
+        );
+        assert_eq!(field(r#"{"hosts":[{"url":"gpu:11434"}]}"#), "hosts[0].url");
+        assert_eq!(field(r#"{"hosts":[]}"#), "hosts");
+        assert_eq!(field(r#"{"hosts":[{"url":"http://a"},{"url":"http://a"}]}"#), "hosts[1].id");
+        assert_eq!(field(r#"{"hosts":[{"url":"http://a","headers":{"x y":"1"}}]}"#), "hosts[0].headers.x y");
+        assert_eq!(
+            field(
+                r#"{"hosts":[{"url":"http://a"}],"prometheus":{"url":"http://p","bearer":"t","username":"u"}}"#
+            ),
+            "prometheus.bearer"
+        );
+        assert_eq!(
+            field(r#"{"hosts":[{"url":"http://a"}],"limits":{"max_cpu_percent":130}}"#),
+            "limits.max_cpu_percent"
+        );
+        assert_eq!(field("nonsense"), "config");
+    }
+}

@@ -1,0 +1,114 @@
+//! What a look at a host or at the metrics brought, and the event it makes. A driver fetches; the rules are here.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    failure_of_connection, failure_of_status, read_metrics, read_ps, read_show, read_tags, read_version,
+};
+use crate::event::{HostReport, HostState, ModelState, SignalsState};
+use crate::failure::Failure;
+
+/// One HTTP exchange, as it ended.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields = nullable))]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Reply {
+    /// The server answered, with whatever status.
+    Answered {
+        /// The HTTP status.
+        status: u16,
+        /// The whole body.
+        body: String,
+        /// The header `Retry-After`.
+        #[serde(default)]
+        retry_after: Option<String>,
+    },
+    /// No answer came.
+    Lost {
+        /// The system's word: `ECONNREFUSED`.
+        #[serde(default)]
+        code: Option<String>,
+        /// Its words.
+        message: String,
+    },
+}
+
+impl Reply {
+    /// The failure, unless the status is a success; then the body.
+    ///
+    /// # Errors
+    /// What the status or the lost connection means.
+    pub fn body(&self) -> Result<&str, Failure> {
+        match self {
+            Self::Answered { status: 200..=299, body, .. } => Ok(body),
+            Self::Answered { status, body, retry_after } => {
+                Err(failure_of_status(*status, body, retry_after.as_deref()))
+            }
+            Self::Lost { code, message } => Err(failure_of_connection(code.as_deref(), message)),
+        }
+    }
+}
+
+/// `/api/version`, `/api/tags` and `/api/ps` of one host. It is down when its tags cannot be had; any other part may be missing.
+pub fn host_state(version: &Reply, tags: &Reply, resident: &Reply) -> HostState {
+    let models = match tags.body().and_then(read_tags) {
+        Ok(models) => models,
+        Err(failure) => return HostState::Down(failure),
+    };
+    HostState::Up(HostReport {
+        version: version.body().and_then(read_version).ok(),
+        models: Some(models),
+        resident: resident.body().and_then(read_ps).ok(),
+    })
+}
+
+/// `/api/show` of one model.
+pub fn model_state(show: &Reply) -> ModelState {
+    show.body().and_then(read_show).map_or_else(ModelState::Unknown, ModelState::Known)
+}
+
+/// The answer to the metrics query.
+pub fn signals_state(reply: &Reply) -> SignalsState {
+    let samples = match reply {
+        Reply::Answered { status, body, .. } => read_metrics(*status, body),
+        Reply::Lost { code, message } => Err(failure_of_connection(code.as_deref(), message)),
+    };
+    samples.map_or_else(SignalsState::Down, SignalsState::Up)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::panic, reason = "a test stops at the first surprise")]
+    use super::*;
+    use crate::failure::FailureKind;
+
+    fn ok(body: &str) -> Reply {
+        Reply::Answered { status: 200, body: body.into(), retry_after: None }
+    }
+
+    fn lost() -> Reply {
+        Reply::Lost { code: Some("ECONNREFUSED".into()), message: "connect".into() }
+    }
+
+    #[test]
+    fn a_host_that_lists_its_models_is_up_even_if_the_rest_is_missing() {
+        let HostState::Up(report) = host_state(&lost(), &ok(r#"{"models":[]}"#), &ok("<html>")) else {
+            panic!("down");
+        };
+        assert_eq!(report, HostReport { version: None, models: Some(Vec::new()), resident: None });
+    }
+
+    #[test]
+    fn a_host_without_tags_is_down_for_their_reason() {
+        let version = ok(r#"{"version":"0.24.0"}"#);
+        let HostState::Down(failure) = host_state(&version, &lost(), &lost()) else {
+            panic!("up");
+        };
+        assert_eq!(failure.kind, FailureKind::Unreachable);
+        let refused = Reply::Answered { status: 401, body: String::new(), retry_after: None };
+        let HostState::Down(failure) = host_state(&version, &refused, &lost()) else {
+            panic!("up");
+        };
+        assert_eq!(failure.kind, FailureKind::Unauthorized);
+    }
+}

@@ -1,0 +1,90 @@
+//! The address of a server, as far as a dispatcher cares: what to append a path to, and what to call it.
+
+use crate::config::ConfigError;
+
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct ServerUrl {
+    /// Scheme, authority and path prefix, without a slash at the end.
+    pub(super) base: String,
+    /// `host:port`, or the host where the port is the scheme's own.
+    pub(super) authority: String,
+    /// The host alone, IPv6 brackets included.
+    pub(super) hostname: String,
+}
+
+impl ServerUrl {
+    pub(super) fn parse(field: &str, text: &str) -> Result<Self, ConfigError> {
+        let refuse = |why: &str| Err(ConfigError::new(field, format!("\"{text}\" {why}")));
+        let trimmed = text.trim();
+        let Some((scheme, rest)) = trimmed.split_once("://") else {
+            return refuse("is not a URL; write http://host:port");
+        };
+        if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+            return refuse("must begin with http:// or https://");
+        }
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if authority.contains('@') {
+            // The text holds a password: say nothing of it.
+            return Err(ConfigError::new(
+                field,
+                "holds a name or password; use the key for credentials instead",
+            ));
+        }
+        if path.contains(['?', '#']) {
+            return refuse("must end with its path: no ? and no #");
+        }
+        let (hostname, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (authority, None),
+        };
+        if hostname.is_empty() || trimmed.contains(char::is_whitespace) {
+            return refuse("names no host; write http://host:port");
+        }
+        if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+            return refuse("has a port that is not a number from 0 to 65535");
+        }
+        Ok(Self {
+            base: format!("{}://{authority}{}", scheme.to_lowercase(), path.trim_end_matches('/')),
+            authority: authority.to_owned(),
+            hostname: hostname.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(text: &str) -> Result<(String, String, String), String> {
+        ServerUrl::parse("url", text)
+            .map(|url| (url.base, url.authority, url.hostname))
+            .map_err(|error| error.message)
+    }
+
+    #[test]
+    fn parts_are_found() {
+        let expect =
+            |base: &str, authority: &str, host: &str| Ok((base.into(), authority.into(), host.into()));
+        assert_eq!(parts("http://gpu:11434/"), expect("http://gpu:11434", "gpu:11434", "gpu"));
+        assert_eq!(parts("HTTPS://a.b/ollama/"), expect("https://a.b/ollama", "a.b", "a.b"));
+        assert_eq!(parts("http://[::1]:11434"), expect("http://[::1]:11434", "[::1]:11434", "[::1]"));
+        assert_eq!(parts("http://[::1]"), expect("http://[::1]", "[::1]", "[::1]"));
+    }
+
+    #[test]
+    fn what_is_no_server_is_refused() {
+        for text in [
+            "",
+            "gpu",
+            "ftp://gpu",
+            "http://",
+            "http://:80",
+            "http://gpu:port",
+            "http://g pu",
+            "http://a?x=1",
+        ] {
+            assert!(parts(text).is_err(), "{text}");
+        }
+        assert!(parts("http://ann:pw@gpu").is_err_and(|message| !message.contains("pw")));
+    }
+}
