@@ -32,10 +32,16 @@ pub(crate) struct Asked {
     pub(crate) with_context: bool,
 }
 
-/// Streams one line a token. Nothing is sent before the first token; an instant answer is one write.
+/// Streams one line a token. Nothing is sent before the first token, so an error until then has its own status; an instant answer is one write.
 pub(crate) async fn stream(mut generation: Generation, asked: Asked) -> Result<Response, ApiError> {
     let mut buffer = BytesMut::new();
     let first = generation.next().await;
+    if let Step::Broken(fault) = &first
+        && fault.kind == FaultKind::ErrorLine
+    {
+        generation.end();
+        return Err(ApiError::internal(fault.text.as_deref().unwrap_or(RUNNER_DIED)));
+    }
     let mut status = Status::Open;
     write_step(&mut generation, &asked, first, &mut buffer, &mut status);
     while status == Status::Open && generation.is_ready() {

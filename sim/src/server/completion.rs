@@ -57,7 +57,11 @@ async fn respond(host: Arc<Host>, endpoint: Endpoint, body: &[u8]) -> Result<Res
         ticket.end();
         return Ok(without_words("load"));
     }
-    speak(Spoken { ticket, request, options, think, asked, endpoint, start, load }).await
+    let streams = request.stream != Some(false);
+    match speak(Spoken { ticket, request, options, think, asked, endpoint, start, load }).await {
+        Err(error) if streams => Ok(error.into_stream_response()),
+        answer => answer,
+    }
 }
 
 /// All that is known once the model is loaded.

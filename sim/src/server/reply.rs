@@ -44,6 +44,15 @@ impl ApiError {
     }
 }
 
+impl ApiError {
+    /// The error of a stream that did not begin: Ollama sends it with a shorter content type.
+    pub(crate) fn into_stream_response(self) -> Response {
+        let mut response = self.into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+}
+
 impl From<QueueFull> for ApiError {
     fn from(_: QueueFull) -> Self {
         let message = "server busy, please try again.  maximum pending requests exceeded".to_owned();

@@ -65,6 +65,12 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8], go_type: &str) -> Result<T,
     if body.trim_ascii().is_empty() {
         return Err(ApiError::bad_request("missing request body"));
     }
+    // Serde would take a list for a struct.
+    if body.trim_ascii_start().starts_with(b"[")
+        && let Ok(list) = Value::deserialize(&mut serde_json::Deserializer::from_slice(body))
+    {
+        return Err(ApiError::bad_request(wrong_type(&list, go_type)));
+    }
     T::deserialize(&mut serde_json::Deserializer::from_slice(body))
         .map_err(|error| ApiError::bad_request(explain(body, go_type, &error)))
 }
@@ -79,6 +85,9 @@ fn explain(body: &[u8], go_type: &str, error: &serde_json::Error) -> String {
     let line = body.split(|byte| *byte == b'\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
     let character = line.get(error.column().saturating_sub(1)).copied().map_or('\u{0}', char::from);
     let text = error.to_string();
+    if let Some((literal, expected)) = broken_literal(line, error.column()) {
+        return format!("invalid character '{character}' in literal {literal} (expecting '{expected}')");
+    }
     let context = if text.starts_with("key must be a string") {
         "looking for beginning of object key string"
     } else if text.starts_with("expected `:`") {
@@ -91,6 +100,16 @@ fn explain(body: &[u8], go_type: &str, error: &serde_json::Error) -> String {
         "looking for beginning of value"
     };
     format!("invalid character '{character}' {context}")
+}
+
+/// The word that the text up to this column began to spell, and the letter it should go on with.
+fn broken_literal(line: &[u8], column: usize) -> Option<(&'static str, char)> {
+    let before = line.get(..column.saturating_sub(1))?;
+    let letters = before.iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count();
+    let begun =
+        std::str::from_utf8(before.get(before.len() - letters..)?).ok().filter(|word| !word.is_empty())?;
+    let literal = ["null", "true", "false"].into_iter().find(|literal| literal.starts_with(begun))?;
+    Some((literal, literal.chars().nth(letters)?))
 }
 
 fn wrong_type(value: &Value, go_type: &str) -> String {
