@@ -24,8 +24,8 @@ pub use decision::{Arm, Candidate, Decision, DropCode, Dropped, SignalAge, Terms
 pub use dispatch::Dispatcher;
 pub use effect::{AttemptReport, CallOptions, Effect, Outcome, Phases, Source, Step};
 pub use event::{
-    Event, HostReport, HostState, ModelDetails, ModelState, ModelTag, ResidentModel, Sample, SignalName, SignalsState,
-    Usage,
+    Event, HostReport, HostState, ModelDetails, ModelState, ModelTag, ResidentModel, Sample, SignalName,
+    SignalsState, Usage,
 };
 pub use failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
 pub use learn::{Lengths, LogMean, Reliability};

@@ -1,0 +1,68 @@
+// Runs the project's checks in order and says which passed: `check` is the inner loop, `all` is everything.
+// Compiled Rust, npm's cache and installed tools stay in the cache folder, so that the next run starts warm.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'smart-ai');
+const env = {
+	...process.env,
+	CARGO_TARGET_DIR: process.env.CARGO_TARGET_DIR ?? join(cache, 'target'),
+	npm_config_cache: join(cache, 'npm'),
+};
+
+const required = [
+	{ command: 'cargo', hint: 'install Rust with rustup: https://rustup.rs' },
+	{ command: 'npm', hint: 'install Node.js 20 or later with npm' },
+];
+
+const install = { name: 'npm packages', command: 'npm', args: ['install', '--no-audit', '--no-fund'] };
+
+const check = [
+	{ name: 'Rust format', command: 'cargo', args: ['fmt', '--all', '--check'] },
+	{ name: 'Rust lints', command: 'cargo', args: ['clippy', '--workspace', '--all-targets', '--', '-D', 'warnings'] },
+	{ name: 'Rust tests', command: 'cargo', args: ['test', '--workspace'] },
+];
+
+const rest = [];
+
+function ready({ command, hint }) {
+	const found = spawnSync(command, ['--version'], { env, stdio: 'ignore' }).status === 0;
+	if (!found) console.error(`${command} is missing: ${hint}`);
+	return found;
+}
+
+function run({ name, command, args, folder = '.' }) {
+	console.log(`\n== ${name}: ${[command, ...args].join(' ')}`);
+	const started = Date.now();
+	const { status, error } = spawnSync(command, args, { cwd: join(root, folder), env, stdio: 'inherit' });
+	if (error) console.error(error.message);
+	return { name, passed: status === 0, seconds: (Date.now() - started) / 1000 };
+}
+
+/** npm packages are installed when the lock file is newer than what is there. */
+function packagesOutdated() {
+	const installed = join(root, 'node_modules', '.package-lock.json');
+	const lock = join(root, 'package-lock.json');
+	return existsSync(lock) && !(existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs);
+}
+
+const which = process.argv[2];
+if (which !== 'check' && which !== 'all') {
+	console.error('usage: node tests/run.mjs check|all');
+	process.exit(2);
+}
+if (!required.map(ready).every(Boolean)) process.exit(2);
+mkdirSync(env.CARGO_TARGET_DIR, { recursive: true });
+const steps = [...(packagesOutdated() ? [install] : []), ...check, ...(which === 'all' ? rest : [])];
+const results = steps.map(run);
+console.log('');
+for (const { name, passed, seconds } of results) {
+	console.log(`${passed ? 'passed' : 'FAILED'}  ${seconds.toFixed(1).padStart(7)} s  ${name}`);
+}
+const failed = results.filter((result) => !result.passed).length;
+console.log(`\n${results.length - failed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
