@@ -15,7 +15,7 @@ export async function observe(url, step) {
   const lines = answer.text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
   seen.lines = squeezed(lines.map((line) => (answer.status === 200 ? shape(line) : line)));
   const last = lines.at(-1);
-  if (last.done_reason) seen.done_reason = last.done_reason;
+  if (last.done_reason && !step.endsAnyhow) seen.done_reason = last.done_reason;
   if (step.value) seen.value = step.value(last);
   if (last.model_info) seen.model_info = neededInfo(last.model_info);
   if (last.capabilities) seen.capabilities = last.capabilities;
