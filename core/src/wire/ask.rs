@@ -23,7 +23,7 @@ const OUTPUT_TOKENS_MAX: u64 = 10_000_000;
 pub struct Ask {
     /// The caller's own name for it, handed back with the answer.
     #[serde(skip_serializing_if = "Value::is_null")]
-    #[cfg_attr(feature = "typescript", ts(as = "Option<String>", type = "string | number | null", optional))]
+    #[cfg_attr(feature = "typescript", ts(type = "string | number | null", optional))]
     pub id: Value,
     /// The prompt; of an `embed` task, the text.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,6 +42,7 @@ pub struct Ask {
     pub system: Option<String>,
     /// The kind of work; absent or `"auto"`: seen from the text.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(type = "Task | \"auto\"", optional))]
     pub task: Option<Task>,
     /// Similar asks share a shape; their history predicts this one's length.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,33 +58,33 @@ pub struct Ask {
     pub host: Option<HostId>,
     /// Milliseconds until the answer is worthless.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    #[cfg_attr(feature = "typescript", ts(type = "number", optional))]
     pub deadline_ms: Option<u64>,
     /// Cap on the answer's tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
     /// A JSON schema the answer must fit, or `"json"`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(type = "Record<string, unknown> | \"json\""))]
+    #[cfg_attr(feature = "typescript", ts(type = "Record<string, unknown> | \"json\"", optional))]
     pub schema: Option<Value>,
     /// Ollama's generation options; not `num_ctx`, which the dispatcher sets.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(type = "Record<string, unknown>"))]
+    #[cfg_attr(feature = "typescript", ts(type = "Record<string, unknown>", optional))]
     pub options: Option<Map<String, Value>>,
     /// Images in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub images: Option<Vec<String>>,
     /// Tools the model may call, in Ollama's shape.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(type = "Array<Record<string, unknown>>"))]
+    #[cfg_attr(feature = "typescript", ts(type = "Array<Record<string, unknown>>", optional))]
     pub tools: Option<Vec<Value>>,
     /// Whether, or how hard (`"low"`, `"medium"`, `"high"`, `"max"`), the model thinks first.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(type = "boolean | \"low\" | \"medium\" | \"high\" | \"max\""))]
+    #[cfg_attr(feature = "typescript", ts(type = "boolean | \"low\" | \"medium\" | \"high\" | \"max\"", optional))]
     pub think: Option<Value>,
     /// How long the model stays loaded: seconds, or a duration like `"5m"`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(type = "string | number"))]
+    #[cfg_attr(feature = "typescript", ts(type = "string | number", optional))]
     pub keep_alive: Option<Value>,
 }
 

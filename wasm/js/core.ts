@@ -1,0 +1,81 @@
+import type {
+	Answer,
+	Ask,
+	CallOptions,
+	Classification,
+	Config,
+	Decision,
+	DispatchError,
+	Embeddings,
+	Event,
+	Failure,
+	Fleet,
+	FleetConfig,
+	HostState,
+	ModelDetails,
+	ModelState,
+	ModelTag,
+	Outcome,
+	Piece,
+	Reply,
+	Request,
+	ResidentModel,
+	Sample,
+	SignalsState,
+	Snapshot,
+	Step,
+} from './generated/core.js';
+
+/** What a reader made of a body. */
+export type Read<T> = { Ok: T } | { Err: Failure };
+
+/** Decides; a driver feeds it events and carries out effects. */
+export interface Dispatcher {
+	/** The driver's first call. */
+	start(now: number): Step;
+	/** Takes one event; gives what to do, and when to send `tick` at the latest. */
+	step(now: number, event: Event): Step;
+	/** What would be chosen now. */
+	decide(now: number, request: Request): Decision;
+	/** The decision of a live job, or of one that ended in the last step. */
+	decision(job: number): Decision | null;
+	snapshot(): Snapshot;
+}
+
+/** `new Dispatcher(config, seed)`; throws an Error with code `config_invalid` and `field`. */
+export interface DispatcherClass {
+	new (config: Config, seed?: number): Dispatcher;
+	restore(config: Config, seed: number, snapshot: Snapshot): Dispatcher;
+}
+
+/** Reads a streamed answer piece by piece. */
+export interface AnswerReader {
+	push(bytes: Uint8Array): Piece[];
+	finish(): Piece | null;
+}
+
+/** The core, as each build exports it. */
+export interface Core {
+	Dispatcher: DispatcherClass;
+	AnswerReader: new () => AnswerReader;
+	splitConfig(config: FleetConfig): Fleet;
+	classify(text: string): Classification;
+	askRequest(ask: Ask): Request;
+	askBody(ask: Ask, model: string, options: CallOptions): string;
+	askEndpoint(ask: Ask): string;
+	readEmbeddings(body: string): Read<Embeddings>;
+	readVersion(body: string): Read<string>;
+	readTags(body: string): Read<ModelTag[]>;
+	readPs(body: string): Read<ResidentModel[]>;
+	readShow(body: string): Read<ModelDetails>;
+	readMetrics(status: number, body: string): Read<Sample[]>;
+	metricsQuery(): string;
+	failureOfStatus(status: number, body: string, retryAfter?: string): Failure;
+	failureOfConnection(code: string | undefined, message: string): Failure;
+	hostState(version: Reply, tags: Reply, resident: Reply): HostState;
+	modelState(show: Reply): ModelState;
+	signalsState(reply: Reply): SignalsState;
+	answerResolved(id: unknown, text: string, embeddings: number[][] | null, outcome: Outcome, decision: Decision | null): Answer;
+	answerRejected(id: unknown, text: string, error: DispatchError, outcome: Outcome, decision: Decision | null): Answer;
+	answerRefused(id: unknown, error: DispatchError): Answer;
+}

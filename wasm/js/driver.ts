@@ -1,0 +1,223 @@
+import { Alarm } from './alarm.js';
+import { Call } from './call.js';
+import type { Core, Dispatcher } from './core.js';
+import { look, requestOf } from './exchange.js';
+import type { Answer, Ask, Decision, Effect, Endpoint, Event, Fleet, FleetConfig, HostSnapshot, Reply, Snapshot, Source, Step } from './generated/core.js';
+import { Misuse, refusalOf } from './misuse.js';
+import type { AskOptions, SmartAi } from './smart-ai.js';
+import type { Hands } from './transport.js';
+
+interface Job {
+	ask: Ask;
+	options: AskOptions;
+	calls: Map<number, Call>;
+	settle(answer: Answer): void;
+	fail(error: unknown): void;
+}
+
+/** Carries out what core decides: moves bytes, keeps texts and clocks, holds no rule of its own. */
+export class Driver implements SmartAi {
+	readonly engine = 'wasm';
+	readonly #fleet: Fleet;
+	readonly #endpoints = new Map<string, Endpoint>();
+	readonly #dispatcher: Dispatcher;
+	readonly #alarm: Alarm;
+	readonly #closing = new AbortController();
+	readonly #jobs = new Map<number, Job>();
+	readonly #looks = new Set<Promise<void>>();
+	readonly #events: Event[] = [];
+	#handling = false;
+	#lastJob = 0;
+
+	constructor(
+		private readonly core: Core,
+		private readonly hands: Hands,
+		config: FleetConfig,
+		seed = 0,
+	) {
+		this.#fleet = core.splitConfig(config);
+		if (this.#fleet.prometheus?.ca_file != null) {
+			throw new Misuse('config_invalid', 'prometheus.ca_file: needs the native engine', 'prometheus.ca_file');
+		}
+		for (const endpoint of this.#fleet.hosts) this.#endpoints.set(endpoint.id, endpoint);
+		this.#dispatcher = new core.Dispatcher(this.#fleet.config, seed);
+		this.#alarm = new Alarm(hands, () => this.#post({ type: 'tick' }));
+		this.#carryOut(this.#dispatcher.start(this.#now()));
+	}
+
+	async ask(ask: Ask, options: AskOptions = {}): Promise<Answer> {
+		this.#mustBeOpen();
+		if (typeof ask !== 'object' || ask === null) throw new Misuse('invalid_argument', 'ask takes an object with a prompt');
+		let request;
+		try {
+			request = { ...this.core.askRequest(ask), streaming: options.onText !== undefined };
+		} catch (error) {
+			return this.core.answerRefused(ask.id ?? null, refusalOf(error));
+		}
+		const job = (this.#lastJob += 1);
+		const cancel = () => this.#post({ type: 'cancel', job });
+		const answer = new Promise<Answer>((settle, fail) => {
+			this.#jobs.set(job, { ask, options, calls: new Map(), settle, fail });
+		});
+		this.#post({ type: 'submit', job, request });
+		options.signal?.addEventListener('abort', cancel);
+		if (options.signal?.aborted) cancel();
+		return await answer.finally(() => options.signal?.removeEventListener('abort', cancel));
+	}
+
+	async decide(ask: Ask): Promise<Decision> {
+		const request = this.core.askRequest(ask);
+		await this.#seen();
+		return this.#dispatcher.decide(this.#now(), request);
+	}
+
+	async models(): Promise<HostSnapshot[]> {
+		await this.#seen();
+		return this.#dispatcher.snapshot().hosts;
+	}
+
+	snapshot(): Snapshot {
+		this.#mustBeOpen();
+		return this.#dispatcher.snapshot();
+	}
+
+	close(): void {
+		for (const job of this.#jobs.keys()) this.#post({ type: 'cancel', job });
+		this.#alarm.set(null);
+		this.#closing.abort();
+	}
+
+	/** Until every look that is due has told what it saw. */
+	async #seen(): Promise<void> {
+		this.#mustBeOpen();
+		this.#post({ type: 'tick' });
+		while (this.#looks.size > 0) await Promise.all(this.#looks);
+	}
+
+	#mustBeOpen(): void {
+		if (this.#closing.signal.aborted) throw new Misuse('closed', 'this dispatcher is closed; create another');
+	}
+
+	#now(): number {
+		return Math.floor(this.hands.now());
+	}
+
+	/** Events are handled one after the other, also those that effects bring about. */
+	#post(event: Event): void {
+		if (this.#closing.signal.aborted) return;
+		this.#events.push(event);
+		if (this.#handling) return;
+		this.#handling = true;
+		try {
+			for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+				this.#carryOut(this.#dispatcher.step(this.#now(), next));
+			}
+		} catch (error) {
+			this.#break(error);
+		} finally {
+			this.#handling = false;
+		}
+	}
+
+	/** A core that throws is lost: nobody may wait for it for ever. */
+	#break(error: unknown): void {
+		this.#closing.abort();
+		this.#alarm.set(null);
+		for (const job of this.#jobs.values()) {
+			for (const call of job.calls.values()) call.abort();
+			job.fail(error);
+		}
+		this.#jobs.clear();
+	}
+
+	#carryOut(step: Step): void {
+		for (const effect of step.effects) this.#effect(effect);
+		// Nobody waits: no timer keeps the process alive, and the next event brings core up to date.
+		this.#alarm.set(this.#jobs.size > 0 ? step.wakeAt : null);
+	}
+
+	#effect(effect: Effect): void {
+		switch (effect.type) {
+			case 'call':
+				return this.#call(effect);
+			case 'abort':
+				for (const job of this.#jobs.values()) job.calls.get(effect.attempt)?.abort();
+				return;
+			case 'resolve':
+				return this.#end(effect.job, (job, decision) => {
+					const { text, embeddings } = gathered(job, effect.outcome.attempt);
+					return this.core.answerResolved(job.ask.id ?? null, text, embeddings, effect.outcome, decision);
+				});
+			case 'reject':
+				return this.#end(effect.job, (job, decision) => {
+					const { text } = gathered(job, effect.outcome.attempt);
+					return this.core.answerRejected(job.ask.id ?? null, text, effect.error, effect.outcome, decision);
+				});
+			case 'refresh': {
+				const done = this.#look(effect.source).then((event) => {
+					this.#looks.delete(done);
+					this.#post(event);
+				});
+				this.#looks.add(done);
+				return;
+			}
+		}
+	}
+
+	#call(effect: Extract<Effect, { type: 'call' }>): void {
+		const job = this.#jobs.get(effect.job);
+		const endpoint = this.#endpoints.get(effect.host);
+		if (job === undefined || endpoint === undefined) return;
+		const onText = (text: string) => {
+			try {
+				job.options.onText?.(text);
+			} catch (error) {
+				job.fail(error);
+				this.#post({ type: 'cancel', job: effect.job });
+			}
+		};
+		const call = new Call(this.core, this.hands, (event) => this.#post(event), onText, effect);
+		job.calls.set(effect.attempt, call);
+		call.run(job.ask, endpoint, this.#fleet.config.connect_timeout_ms ?? 0).catch((error) => this.#break(error));
+	}
+
+	#end(id: number, answer: (job: Job, decision: Decision | null) => Answer): void {
+		const job = this.#jobs.get(id);
+		if (job === undefined) return;
+		this.#jobs.delete(id);
+		job.settle(answer(job, this.#dispatcher.decision(id)));
+	}
+
+	async #look(source: Source): Promise<Event> {
+		switch (source.type) {
+			case 'host': {
+				const get = (path: string) => this.#fetch(this.#endpoints.get(source.host), path);
+				const [version, tags, resident] = await Promise.all([get('/api/version'), get('/api/tags'), get('/api/ps')]);
+				return { type: 'host_state', host: source.host, state: this.core.hostState(version, tags, resident) };
+			}
+			case 'model': {
+				const { host, model } = source;
+				const content = { type: 'application/json', body: JSON.stringify({ model }) };
+				const show = await this.#fetch(this.#endpoints.get(host), '/api/show', content);
+				return { type: 'model_state', host, model, state: this.core.modelState(show) };
+			}
+			case 'signals': {
+				const body = `query=${encodeURIComponent(this.core.metricsQuery())}`;
+				const content = { type: 'application/x-www-form-urlencoded', body };
+				const reply = await this.#fetch(this.#fleet.prometheus ?? undefined, '/api/v1/query', content);
+				return { type: 'signals', state: this.core.signalsState(reply) };
+			}
+		}
+	}
+
+	async #fetch(endpoint: Endpoint | undefined, path: string, content?: { type: string; body: string }): Promise<Reply> {
+		if (endpoint === undefined) return { type: 'lost', code: null, message: 'not configured' };
+		const connectTimeoutMs = this.#fleet.config.connect_timeout_ms ?? 0;
+		const signal = this.#closing.signal;
+		return await look(this.hands, requestOf(endpoint, path, content, { signal, stream: false, connectTimeoutMs }), signal);
+	}
+}
+
+function gathered(job: Job, attempt: number | null): { text: string; embeddings: number[][] | null } {
+	return (attempt === null ? undefined : job.calls.get(attempt)?.gathered) ?? { text: '', embeddings: null };
+}

@@ -1,0 +1,71 @@
+import type { Endpoint, Reply } from './generated/core.js';
+import type { Hands, HttpRequest } from './transport.js';
+
+/** Characters a reply may have; a longer one is cut, and then read as what it is: broken. */
+const BODY_MAX = 64 * 1024 * 1024;
+
+/** Milliseconds a look at a host or at the metrics may take. */
+const LOOK_MS = 5_000;
+
+/** The request of one path of a server. */
+export function requestOf(
+	endpoint: Endpoint,
+	path: string,
+	content: { type: string; body: string } | undefined,
+	rest: Pick<HttpRequest, 'signal' | 'stream' | 'connectTimeoutMs'>,
+): HttpRequest {
+	const url = endpoint.url + path;
+	if (content === undefined) return { method: 'GET', url, headers: { ...endpoint.headers }, ...rest };
+	const headers = { ...endpoint.headers, 'content-type': content.type };
+	return { method: 'POST', url, headers, body: content.body, ...rest };
+}
+
+/** One short exchange, ended within a bound. Never throws. */
+export async function look(
+	hands: Hands,
+	request: Omit<HttpRequest, 'signal'>,
+	closing: AbortSignal,
+): Promise<Reply> {
+	const ended = new AbortController();
+	const end = () => ended.abort();
+	closing.addEventListener('abort', end);
+	const late = hands.sleep(LOOK_MS, ended.signal).then(
+		() => lost({ code: 'ETIMEDOUT', message: `no answer within ${LOOK_MS} ms` }),
+		() => lost({ code: 'ETIMEDOUT', message: 'ended early' }),
+	);
+	try {
+		return await Promise.race([exchange(hands, { ...request, signal: ended.signal }), late]);
+	} finally {
+		closing.removeEventListener('abort', end);
+		ended.abort();
+	}
+}
+
+async function exchange(hands: Hands, request: HttpRequest): Promise<Reply> {
+	try {
+		const response = await hands.transport.request(request);
+		const body = await textOf(response.body);
+		return { type: 'answered', status: response.status, body, retry_after: response.headers['retry-after'] ?? null };
+	} catch (error) {
+		return lost(error);
+	}
+}
+
+/** The whole body as text. */
+export async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+	const decoder = new TextDecoder();
+	let text = '';
+	for await (const chunk of body) {
+		text += decoder.decode(chunk, { stream: true });
+		if (text.length > BODY_MAX) break;
+	}
+	return text + decoder.decode();
+}
+
+/** What an error of the transport tells. */
+export function lost(error: unknown): { type: 'lost'; code: string | null; message: string } {
+	const outer = error as { code?: unknown; message?: unknown; cause?: { code?: unknown; message?: unknown } };
+	const code = outer?.cause?.code ?? outer?.code;
+	const message = outer?.cause?.message ?? outer?.message ?? error;
+	return { type: 'lost', code: typeof code === 'string' ? code : null, message: String(message) };
+}

@@ -1,0 +1,21 @@
+/** Smart AI for Node, without native code. */
+import type { Core } from './core.js';
+import { Driver } from './driver.js';
+import type { FleetConfig } from './generated/core.js';
+import { nodeTransport } from './node-transport.js';
+import type { SmartAi } from './smart-ai.js';
+import { now, sleep } from './timers.js';
+import type { Hands } from './transport.js';
+import * as exports from './wasm-file.js';
+
+/** The core as it is, for those who bring a driver of their own. */
+export const core = exports as unknown as Core;
+export const { Dispatcher, AnswerReader, classify } = core;
+
+/** A fleet at work. Throws an Error with code `config_invalid` and `field`. */
+export function createDispatcher(config: FleetConfig, hands: Partial<Hands> = {}): SmartAi {
+	return new Driver(core, { transport: nodeTransport, sleep, now, ...hands }, config);
+}
+
+export { nodeTransport, sleep };
+export type * from './api.js';

@@ -1,0 +1,24 @@
+import type { Answer, Ask, Decision, HostSnapshot, Snapshot } from './generated/core.js';
+
+/** How one ask is carried out. */
+export interface AskOptions {
+	/** Aborting it ends the job with the error `cancelled` and closes its connection. */
+	signal?: AbortSignal;
+	/** Takes the answer as it comes. A call that breaks after its first piece is not repeated elsewhere. */
+	onText?: (text: string) => void;
+}
+
+/** A fleet at work. */
+export interface SmartAi {
+	readonly engine: 'native' | 'wasm';
+	/** Answers. A job that fails is an answer with `ok: false`; it throws on misuse only. */
+	ask(ask: Ask, options?: AskOptions): Promise<Answer>;
+	/** What would be chosen now, and why. Nothing is called. Throws `invalid_request`. */
+	decide(ask: Ask): Promise<Decision>;
+	/** Every host with its models, as last seen. */
+	models(): Promise<HostSnapshot[]>;
+	/** What the dispatcher believes. */
+	snapshot(): Snapshot;
+	/** Cancels what runs, and ends. */
+	close(): void;
+}

@@ -1,0 +1,19 @@
+/** The default sleep. */
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+	return new Promise((resolve) => {
+		const end = () => {
+			clearTimeout(timer);
+			resolve();
+		};
+		const timer = setTimeout(() => {
+			signal.removeEventListener('abort', end);
+			resolve();
+		}, ms);
+		signal.addEventListener('abort', end, { once: true });
+	});
+}
+
+/** The default clock: it never steps back. */
+export function now(): number {
+	return performance.now();
+}

@@ -1,0 +1,53 @@
+//! The dispatcher as a JavaScript class.
+
+use smart_ai_core::{Config, Event, JobId, Millis, Snapshot};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::value::{config_error, from_js, json, to_js};
+
+/// Decides; a driver feeds it events and carries out effects.
+#[wasm_bindgen]
+pub struct Dispatcher(smart_ai_core::Dispatcher);
+
+#[wasm_bindgen]
+impl Dispatcher {
+    /// A dispatcher that knows nothing but its configuration. Throws `config_invalid`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(config: &JsValue, seed: Option<f64>) -> Result<Self, JsValue> {
+        let config = Config::from_json(&json(config)?).map_err(config_error)?;
+        smart_ai_core::Dispatcher::new(config, seed.unwrap_or_default() as u64).map(Self).map_err(config_error)
+    }
+
+    /// A dispatcher that believes what `snapshot` says. Throws `config_invalid`.
+    pub fn restore(config: &JsValue, seed: f64, snapshot: JsValue) -> Result<Self, JsValue> {
+        let config = Config::from_json(&json(config)?).map_err(config_error)?;
+        let snapshot: Snapshot = from_js(snapshot)?;
+        smart_ai_core::Dispatcher::restore(config, seed as u64, &snapshot).map(Self).map_err(config_error)
+    }
+
+    /// The driver's first call: what to look at before any job.
+    pub fn start(&mut self, now: f64) -> Result<JsValue, JsValue> {
+        to_js(&self.0.step(Millis(now as u64), Event::Tick))
+    }
+
+    /// Takes one event; gives what to do and when to send `tick` at the latest.
+    pub fn step(&mut self, now: f64, event: JsValue) -> Result<JsValue, JsValue> {
+        to_js(&self.0.step(Millis(now as u64), from_js(event)?))
+    }
+
+    /// What would be chosen now. Nothing is called.
+    pub fn decide(&self, now: f64, request: JsValue) -> Result<JsValue, JsValue> {
+        to_js(&self.0.decide(Millis(now as u64), &from_js(request)?))
+    }
+
+    /// The decision of a live job, or of one that ended in the last step; null otherwise.
+    pub fn decision(&self, job: f64) -> Result<JsValue, JsValue> {
+        to_js(&self.0.decision(JobId(job as u64)))
+    }
+
+    /// What it believes: hosts, models, rates, breakers.
+    pub fn snapshot(&self) -> Result<JsValue, JsValue> {
+        to_js(&self.0.snapshot())
+    }
+}

@@ -1,0 +1,43 @@
+//! Values across the border: plain objects as JSON has them, and errors as `Error` with `code`, `hint` and `field`.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_wasm_bindgen::Serializer;
+use smart_ai_core::{ConfigError, DispatchError};
+use wasm_bindgen::{JsCast, JsError, JsValue};
+
+pub(crate) fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    value.serialize(&Serializer::json_compatible()).map_err(misuse)
+}
+
+pub(crate) fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, JsValue> {
+    serde_wasm_bindgen::from_value(value).map_err(misuse)
+}
+
+/// The JSON of a value, for types whose unknown keys must be refused.
+pub(crate) fn json(value: &JsValue) -> Result<String, JsValue> {
+    Ok(js_sys::JSON::stringify(value)?.as_string().unwrap_or_else(|| "null".to_owned()))
+}
+
+pub(crate) fn config_error(error: ConfigError) -> JsValue {
+    raise(&error.to_string(), &[("code", error.code), ("field", &error.field)])
+}
+
+pub(crate) fn dispatch_error(error: DispatchError) -> JsValue {
+    let code = to_js(&error.code).ok().and_then(|code| code.as_string()).unwrap_or_default();
+    raise(&error.message, &[("code", &code), ("hint", &error.hint)])
+}
+
+fn misuse(error: impl std::fmt::Display) -> JsValue {
+    raise(&error.to_string(), &[("code", "invalid_argument")])
+}
+
+fn raise(message: &str, fields: &[(&str, &str)]) -> JsValue {
+    let error: JsValue = JsError::new(message).into();
+    let object: &js_sys::Object = error.unchecked_ref();
+    for (key, text) in fields {
+        // An Error object of our own takes every key.
+        let _ = js_sys::Reflect::set(object, &JsValue::from_str(key), &JsValue::from_str(text));
+    }
+    error
+}

@@ -1,0 +1,169 @@
+//! The wire's pure functions, under their JavaScript names.
+
+use serde_json::Value;
+use smart_ai_core::Decision;
+use smart_ai_core::wire::{self, Ask, FleetConfig};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::value::{config_error, dispatch_error, from_js, json, to_js};
+
+fn ask_of(ask: &JsValue) -> Result<Ask, JsValue> {
+    Ask::from_json(&json(ask)?).map_err(dispatch_error)
+}
+
+/// Splits a fleet's configuration into what core may know and what a driver keeps. Throws `config_invalid`.
+#[wasm_bindgen(js_name = splitConfig)]
+pub fn split_config(config: &JsValue) -> Result<JsValue, JsValue> {
+    to_js(&FleetConfig::from_json(&json(config)?).and_then(|config| config.split()).map_err(config_error)?)
+}
+
+/// The kind of work a text asks for, and its tokens.
+#[wasm_bindgen]
+pub fn classify(text: &str) -> Result<JsValue, JsValue> {
+    to_js(&wire::classify(text))
+}
+
+/// What core is told of an ask. Throws `invalid_request`.
+#[wasm_bindgen(js_name = askRequest)]
+pub fn ask_request(ask: &JsValue) -> Result<JsValue, JsValue> {
+    to_js(&ask_of(ask)?.request().map_err(dispatch_error)?)
+}
+
+/// The HTTP body of a call, as text.
+#[wasm_bindgen(js_name = askBody)]
+pub fn ask_body(ask: &JsValue, model: &str, options: JsValue) -> Result<String, JsValue> {
+    Ok(ask_of(ask)?.body(model, &from_js(options)?).to_string())
+}
+
+/// The path a call goes to.
+#[wasm_bindgen(js_name = askEndpoint)]
+pub fn ask_endpoint(ask: &JsValue) -> Result<String, JsValue> {
+    Ok(ask_of(ask)?.endpoint().to_owned())
+}
+
+/// Reads a streamed answer piece by piece.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct AnswerReader(wire::AnswerReader);
+
+#[wasm_bindgen]
+impl AnswerReader {
+    /// A reader before the first byte.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes bytes as they come; gives every piece they complete.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<JsValue, JsValue> {
+        to_js(&self.0.push(bytes))
+    }
+
+    /// The last piece once the bytes have ended: null after a final line, a failure otherwise.
+    pub fn finish(&mut self) -> Result<JsValue, JsValue> {
+        to_js(&self.0.finish())
+    }
+}
+
+/// The vectors and usage of an answer of `/api/embed`, or its failure.
+#[wasm_bindgen(js_name = readEmbeddings)]
+pub fn read_embeddings(body: &str) -> Result<JsValue, JsValue> {
+    to_js(&wire::read_embeddings(body))
+}
+
+/// `/api/version`.
+#[wasm_bindgen(js_name = readVersion)]
+pub fn read_version(body: &str) -> Result<JsValue, JsValue> {
+    to_js(&wire::read_version(body))
+}
+
+/// `/api/tags`.
+#[wasm_bindgen(js_name = readTags)]
+pub fn read_tags(body: &str) -> Result<JsValue, JsValue> {
+    to_js(&wire::read_tags(body))
+}
+
+/// `/api/ps`.
+#[wasm_bindgen(js_name = readPs)]
+pub fn read_ps(body: &str) -> Result<JsValue, JsValue> {
+    to_js(&wire::read_ps(body))
+}
+
+/// `/api/show`.
+#[wasm_bindgen(js_name = readShow)]
+pub fn read_show(body: &str) -> Result<JsValue, JsValue> {
+    to_js(&wire::read_show(body))
+}
+
+/// The metrics server's answer.
+#[wasm_bindgen(js_name = readMetrics)]
+pub fn read_metrics(status: u16, body: &str) -> Result<JsValue, JsValue> {
+    to_js(&wire::read_metrics(status, body))
+}
+
+/// What an HTTP status other than success means.
+#[wasm_bindgen(js_name = failureOfStatus)]
+pub fn failure_of_status(status: u16, body: &str, retry_after: Option<String>) -> Result<JsValue, JsValue> {
+    to_js(&wire::failure_of_status(status, body, retry_after.as_deref()))
+}
+
+/// What a lost connection means.
+#[wasm_bindgen(js_name = failureOfConnection)]
+pub fn failure_of_connection(code: Option<String>, message: &str) -> Result<JsValue, JsValue> {
+    to_js(&wire::failure_of_connection(code.as_deref(), message))
+}
+
+/// The state of a host from its replies to version, tags and ps.
+#[wasm_bindgen(js_name = hostState)]
+pub fn host_state(version: JsValue, tags: JsValue, resident: JsValue) -> Result<JsValue, JsValue> {
+    to_js(&wire::host_state(&from_js(version)?, &from_js(tags)?, &from_js(resident)?))
+}
+
+/// The state of a model from its host's reply to show.
+#[wasm_bindgen(js_name = modelState)]
+pub fn model_state(show: JsValue) -> Result<JsValue, JsValue> {
+    to_js(&wire::model_state(&from_js(show)?))
+}
+
+/// The state of the signals from the metrics server's reply.
+#[wasm_bindgen(js_name = signalsState)]
+pub fn signals_state(reply: JsValue) -> Result<JsValue, JsValue> {
+    to_js(&wire::signals_state(&from_js(reply)?))
+}
+
+/// The metrics query: the `query` form field.
+#[wasm_bindgen(js_name = metricsQuery)]
+pub fn metrics_query() -> String {
+    wire::metrics_query()
+}
+
+/// The answer of a job that has one.
+#[wasm_bindgen(js_name = answerResolved)]
+pub fn answer_resolved(
+    id: JsValue,
+    text: String,
+    embeddings: JsValue,
+    outcome: JsValue,
+    decision: JsValue,
+) -> Result<JsValue, JsValue> {
+    to_js(&wire::Answer::resolved(from_js::<Value>(id)?, text, from_js(embeddings)?, from_js(outcome)?, from_js::<Option<Decision>>(decision)?))
+}
+
+/// The answer of a job that ended without one.
+#[wasm_bindgen(js_name = answerRejected)]
+pub fn answer_rejected(
+    id: JsValue,
+    text: String,
+    error: JsValue,
+    outcome: JsValue,
+    decision: JsValue,
+) -> Result<JsValue, JsValue> {
+    to_js(&wire::Answer::rejected(from_js::<Value>(id)?, text, from_js(error)?, from_js(outcome)?, from_js::<Option<Decision>>(decision)?))
+}
+
+/// The answer to an ask that never became a job.
+#[wasm_bindgen(js_name = answerRefused)]
+pub fn answer_refused(id: JsValue, error: JsValue) -> Result<JsValue, JsValue> {
+    to_js(&wire::Answer::refused(from_js::<Value>(id)?, from_js(error)?))
+}
