@@ -124,3 +124,21 @@ async fn models_of_one_file_share_a_runner() -> Result {
     assert_eq!((host.stats().loads, resident(&host).await?), (1, vec!["a:latest".to_owned()]));
     Ok(())
 }
+
+#[tokio::test]
+async fn busy_runners_of_a_shared_host_slow_each_other() -> Result {
+    let steady =
+        |name, tokens| ModelConfig { decode_tok_per_s: 200.0, output_tokens: Some(tokens), ..quick(name) };
+    let config =
+        Config { share: true, models: vec![steady("a", 40), steady("b", 30_000)], ..Config::default() };
+    let host = FakeOllama::start(config).await?;
+    let neighbour = send(&host, "b");
+    until(&host, |stats| stats.models.get("b:latest").is_some_and(|model| model.max_active == 1)).await?;
+    let answer = ask(&host, "/api/chat", chat_with("a", &json!({"stream": false}))).await?.1;
+    assert!(
+        answer["eval_duration"].as_u64() >= Some(390_000_000),
+        "40 tokens at half of 200 a second: {answer}"
+    );
+    neighbour.abort();
+    Ok(())
+}

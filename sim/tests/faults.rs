@@ -129,6 +129,15 @@ async fn a_host_that_resets_keeps_its_models() -> Result {
 }
 
 #[tokio::test]
+async fn a_counted_reset_hits_so_many_connections() -> Result {
+    let host = host(vec![quick("a")]).await?;
+    host.set_fault(Fault { reset: true, ..once(FaultKind::Down) });
+    assert!(reqwest::get(host.url()).await.is_err());
+    assert_eq!(reqwest::get(host.url()).await?.status(), 200);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_missing_model_is_nowhere() -> Result {
     let host = host(vec![quick("a"), quick("b")]).await?;
     host.set_fault(Fault { model: Some("a".into()), ..Fault::new(FaultKind::Missing) });

@@ -8,11 +8,12 @@ use bytes::Bytes;
 
 use super::answer::{self, Asked};
 use super::generation::Generation;
-use super::host::{Host, Ticket};
+use super::host::Host;
 use super::lines::{Content, Endpoint, Line};
 use super::reply::{ApiError, json_reply};
 use super::request::{self, CompletionRequest, Options};
 use super::script::{self, Setting};
+use super::ticket::Ticket;
 use crate::catalog::Model;
 use crate::config::Capability;
 use crate::fault::FaultKind;

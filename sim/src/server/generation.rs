@@ -1,8 +1,8 @@
 //! One answer being produced, token by token, at the model's speed.
 
+use super::ticket::Ticket;
 use crate::fault::{Fault, FaultKind};
 use crate::scheduler::Nanos;
-use crate::server::host::Ticket;
 
 /// One token of an answer.
 #[derive(Clone, Debug)]

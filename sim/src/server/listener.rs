@@ -26,6 +26,10 @@ enum Reachability {
 fn reachability(host: &Host) -> Reachability {
     host.with(|state, now| match state.faults.holds(now, FaultKind::Down, None, "") {
         None => Reachability::Up,
+        // It hits single connections, when they are accepted.
+        Some(fault) if fault.reset && (fault.probability.is_some() || fault.count.is_some()) => {
+            Reachability::Up
+        }
         Some(fault) if fault.reset => Reachability::Resetting,
         Some(_) => Reachability::Closed,
     })

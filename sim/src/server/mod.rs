@@ -13,6 +13,7 @@ mod listener;
 mod reply;
 mod request;
 mod script;
+mod ticket;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
