@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { until } from '../bed/process.mjs';
 import { pair } from './pair.mjs';
+import { chatModel, vectorModel } from './script.mjs';
 
 const hosts = pair();
 const question = [{ role: 'user', content: 'Count from one to one hundred.' }];
@@ -37,16 +38,16 @@ onBoth('a client that leaves during the load aborts it', async (url) => {
   leaving.abort();
   await assert.rejects(asked, { name: 'AbortError' });
   await embed(url);
-  assert.deepEqual(await resident(url), ['vectors:latest']);
+  assert.deepEqual(await resident(url), [vectorModel]);
 });
 
 onBoth('an unload waits for the request in progress', async (url) => {
-  const response = await post(url, '/api/chat', { model: 'chat', messages: question, options: { num_predict: 60, seed: 1 } });
+  const response = await post(url, '/api/chat', { model: chatModel, messages: question, options: { num_predict: 60, seed: 1 } });
   const reader = response.body.getReader();
   const first = await reader.read();
-  const unload = await (await post(url, '/api/generate', { model: 'chat', keep_alive: 0 })).json();
+  const unload = await (await post(url, '/api/generate', { model: chatModel, keep_alive: 0 })).json();
   assert.equal(unload.done_reason, 'unload');
-  assert.deepEqual(await resident(url), ['chat:latest']);
+  assert.deepEqual(await resident(url), [chatModel]);
   let text = Buffer.from(first.value).toString();
   for (let part = await reader.read(); !part.done; part = await reader.read()) text += Buffer.from(part.value).toString();
   assert.equal(JSON.parse(text.trim().split('\n').at(-1)).done, true);
@@ -55,7 +56,7 @@ onBoth('an unload waits for the request in progress', async (url) => {
 
 onBoth('a client that leaves mid-stream frees the slot', async (url) => {
   const leaving = new AbortController();
-  const response = await post(url, '/api/chat', { model: 'chat', messages: question, options: { num_predict: 2000 } }, leaving.signal);
+  const response = await post(url, '/api/chat', { model: chatModel, messages: question, options: { num_predict: 2000 } }, leaving.signal);
   await response.body.getReader().read();
   leaving.abort();
   const next = await chat(url, { messages: question, options: { num_predict: 1 }, stream: false });
@@ -81,14 +82,14 @@ onBoth('another context length reloads', async (url) => {
 const post = (url, path, body, signal) => fetch(url + path, { method: 'POST', body: JSON.stringify(body), signal });
 const ps = async (url) => (await (await fetch(`${url}/api/ps`)).json()).models;
 const resident = async (url) => (await ps(url)).map((model) => model.name);
-const embed = async (url) => (await post(url, '/api/embed', { model: 'vectors', input: 'x' })).json();
+const embed = async (url) => (await post(url, '/api/embed', { model: vectorModel, input: 'x' })).json();
 
 async function chat(url, request, signal) {
-  const response = await post(url, '/api/chat', { model: 'chat', ...request }, signal);
+  const response = await post(url, '/api/chat', { model: chatModel, ...request }, signal);
   return (await response.text()).trim().split('\n').map((line) => JSON.parse(line)).at(-1);
 }
 
 async function unloadAll(url) {
-  for (const model of ['chat', 'vectors']) await (await post(url, '/api/generate', { model, keep_alive: 0 })).text();
+  for (const model of [chatModel, vectorModel]) await (await post(url, '/api/generate', { model, keep_alive: 0 })).text();
   await until('nothing loaded', async () => (await resident(url)).length === 0);
 }

@@ -7,13 +7,14 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { chatModel, vectorModel } from './script.mjs';
 
 const run = promisify(execFile);
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
 
 const models = [
-  { name: 'chat', size_gb: 0.1, prefill_tok_per_s: 2000, decode_tok_per_s: 100, load_s: 0.4, output_tokens: 400, family: 'llama', context_length: 8192 },
-  { name: 'vectors', size_gb: 0.05, load_s: 0.1, family: 'bert', context_length: 512, capabilities: ['embedding'], embedding_length: 384 },
+  { name: chatModel, size_gb: 0.1, prefill_tok_per_s: 2000, decode_tok_per_s: 100, load_s: 0.4, output_tokens: 400, family: 'llama', context_length: 8192 },
+  { name: vectorModel, size_gb: 0.05, load_s: 0.1, family: 'bert', context_length: 512, capabilities: ['embedding'], embedding_length: 384 },
 ];
 
 /** Builds and starts it; returns `{ url, stop }`. */
