@@ -79,7 +79,7 @@ impl Points {
     fn add(&mut self, part: &str, factor: u32) {
         for group in &STEMS {
             let mut sum = 0;
-            for stem in group.stems {
+            for stem in group.stems.split('|') {
                 if let Some(at) = position(part, stem) {
                     let early = if at < 60 && factor == 10 { 6 } else { 4 };
                     sum += group.weight * factor * early / 4;

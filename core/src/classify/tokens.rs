@@ -10,7 +10,8 @@ pub(crate) fn text_tokens(text: &str) -> u32 {
         count.take(letter);
     }
     count.end_run();
-    u32::try_from(count.hundredths.div_ceil(TOKEN)).unwrap_or(u32::MAX)
+    let rounded = (count.hundredths + TOKEN / 2) / TOKEN;
+    u32::try_from(rounded).unwrap_or(u32::MAX).max(u32::from(count.hundredths > 0))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -21,7 +22,7 @@ enum Kind {
     Digit,
     Space,
     Line,
-    Sign(char),
+    Sign,
     /// Scripts with words of several letters a token: Cyrillic, Greek, Arabic, Hebrew.
     Letters,
     /// Scripts where a token is about one sign.
@@ -65,9 +66,9 @@ impl Count {
                 }
             }
             Kind::Line => TOKEN,
-            Kind::Sign(_) => 80 + (length - 1) * 20,
-            Kind::Letters => length * 40,
-            Kind::Ideogram => length * 90,
+            Kind::Sign => 80 + (length - 1) * 22,
+            Kind::Letters => length * 37,
+            Kind::Ideogram => length * 85,
             Kind::Other => length * 200,
         };
     }
@@ -85,7 +86,7 @@ fn word(length: u64) -> u64 {
 
 fn kind_of(letter: char) -> Kind {
     match letter {
-        'a'..='z' | 'A'..='Z' | '\u{c0}'..='\u{24f}' => Kind::Latin,
+        'a'..='z' | 'A'..='Z' | '_' | '\u{c0}'..='\u{24f}' => Kind::Latin,
         '0'..='9' => Kind::Digit,
         ' ' | '\t' | '\u{a0}' => Kind::Space,
         '\n' | '\r' => Kind::Line,
@@ -96,7 +97,7 @@ fn kind_of(letter: char) -> Kind {
         | '\u{f900}'..='\u{faff}'
         | '\u{ff00}'..='\u{ffef}'
         | '\u{20000}'..='\u{3ffff}' => Kind::Ideogram,
-        sign if sign.is_ascii() || ('\u{2010}'..='\u{2027}').contains(&sign) => Kind::Sign(sign),
+        sign if sign.is_ascii() || ('\u{2010}'..='\u{2027}').contains(&sign) => Kind::Sign,
         _ => Kind::Other,
     }
 }

@@ -80,7 +80,10 @@ pub struct Ask {
     pub tools: Option<Vec<Value>>,
     /// Whether, or how hard (`"low"`, `"medium"`, `"high"`, `"max"`), the model thinks first.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(type = "boolean | \"low\" | \"medium\" | \"high\" | \"max\"", optional))]
+    #[cfg_attr(
+        feature = "typescript",
+        ts(type = "boolean | \"low\" | \"medium\" | \"high\" | \"max\"", optional)
+    )]
     pub think: Option<Value>,
     /// How long the model stays loaded: seconds, or a duration like `"5m"`.
     #[serde(skip_serializing_if = "Option::is_none")]

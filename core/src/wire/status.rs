@@ -113,7 +113,7 @@ fn words_of_value(error: &Value) -> Option<String> {
     let context = json::whole(error.get("n_ctx"));
     if let (Some(tokens), Some(context)) = (tokens, context) {
         return Some(format!(
-            "the prompt's {tokens} tokens exceed the available context of {context} tokens"
+            "the prompt of {tokens} tokens exceeds the available context of {context} tokens"
         ));
     }
     error.get("message")?.as_str().map(str::to_owned)
