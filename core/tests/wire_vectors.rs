@@ -115,7 +115,7 @@ fn pieces(chunks: &Value) -> Failing<Vec<wire::Piece>> {
         match (chunk.as_str(), chunk.get("base64").and_then(Value::as_str)) {
             (Some(text), _) => pieces.extend(reader.push(text.as_bytes())),
             (None, Some(code)) => {
-                pieces.extend(reader.push(&STANDARD.decode(code).map_err(|error| error.to_string())?))
+                pieces.extend(reader.push(&STANDARD.decode(code).map_err(|error| error.to_string())?));
             }
             (None, None) => return Err("a chunk must be a text or base64".into()),
         }

@@ -8,11 +8,11 @@ use crate::request::Task;
 pub(super) struct Stems {
     pub(super) task: Task,
     pub(super) weight: u32,
-    pub(super) stems: &'static str,
+    pub(super) words: &'static str,
 }
 
-const fn stems(task: Task, weight: u32, stems: &'static str) -> Stems {
-    Stems { task, weight, stems }
+const fn stems(task: Task, weight: u32, words: &'static str) -> Stems {
+    Stems { task, weight, words }
 }
 
 pub(super) const STEMS: [Stems; 17] = [

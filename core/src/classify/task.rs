@@ -79,7 +79,7 @@ impl Points {
     fn add(&mut self, part: &str, factor: u32) {
         for group in &STEMS {
             let mut sum = 0;
-            for stem in group.stems.split('|') {
+            for stem in group.words.split('|') {
                 if let Some(at) = position(part, stem) {
                     let early = if at < 60 && factor == 10 { 6 } else { 4 };
                     sum += group.weight * factor * early / 4;
@@ -134,6 +134,7 @@ fn position(text: &str, stem: &str) -> Option<usize> {
     text.match_indices(open).map(|(at, _)| at).find(|at| {
         let before = text.get(..*at).and_then(|before| before.chars().next_back());
         let after = text.get(at + open.len()..).and_then(|after| after.chars().next());
-        !before.is_some_and(char::is_alphanumeric) && !(closed && after.is_some_and(char::is_alphanumeric))
+        let goes_on = closed && after.is_some_and(char::is_alphanumeric);
+        !goes_on && !before.is_some_and(char::is_alphanumeric)
     })
 }

@@ -71,11 +71,12 @@ impl AnswerReader {
             self.take_line(&mut pieces);
         }
         self.hold(tail, &mut pieces);
-        if self.buffer.len() <= EAGER_MAX && self.buffer.trim_ascii_end().ends_with(b"}") {
-            if let Ok(Value::Object(map)) = serde_json::from_slice(&self.buffer) {
-                self.buffer.clear();
-                self.take_object(&map, &mut pieces);
-            }
+        if self.buffer.len() <= EAGER_MAX
+            && self.buffer.trim_ascii_end().ends_with(b"}")
+            && let Ok(Value::Object(map)) = serde_json::from_slice(&self.buffer)
+        {
+            self.buffer.clear();
+            self.take_object(&map, &mut pieces);
         }
         pieces
     }
@@ -141,10 +142,10 @@ impl AnswerReader {
         if let Some(text) = response.filter(|text| !text.is_empty()).or_else(|| json::text(part, "content")) {
             pieces.push(Piece::Text { text: text.to_owned() });
         }
-        if let Some(calls @ Value::Array(list)) = part.get("tool_calls") {
-            if !list.is_empty() {
-                pieces.push(Piece::ToolCalls { calls: calls.clone() });
-            }
+        if let Some(calls @ Value::Array(list)) = part.get("tool_calls")
+            && !list.is_empty()
+        {
+            pieces.push(Piece::ToolCalls { calls: calls.clone() });
         }
         if done == Some(true) {
             self.ended = true;

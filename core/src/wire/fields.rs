@@ -19,10 +19,10 @@ pub(super) struct Fields(Map<String, Value>);
 
 impl Fields {
     pub(super) fn of(value: Value) -> Result<Self, DispatchError> {
-        match value {
-            Value::Object(map) => Ok(Self(map)),
-            _ => Err(invalid("an ask must be a JSON object", "Send an object such as {\"prompt\":\"…\"}.")),
+        if let Value::Object(map) = value {
+            return Ok(Self(map));
         }
+        Err(invalid("an ask must be a JSON object", "Send an object such as {\"prompt\":\"…\"}."))
     }
 
     /// Refuses what is left.
@@ -91,9 +91,9 @@ impl Fields {
     pub(super) fn messages(&mut self) -> Result<Option<Vec<Map<String, Value>>>, DispatchError> {
         let allowed = "a list of {role, content}; role is system, user, assistant or tool, content a text";
         let Some(list) = self.list("messages", allowed)? else { return Ok(None) };
-        let messages = list.into_iter().map(|entry| match entry {
-            Value::Object(message) if is_message(&message) => Some(message),
-            _ => None,
+        let messages = list.into_iter().map(|entry| {
+            let Value::Object(message) = entry else { return None };
+            is_message(&message).then_some(message)
         });
         messages.collect::<Option<_>>().map(Some).ok_or_else(|| wrong("messages", allowed))
     }
@@ -124,9 +124,9 @@ impl Fields {
     pub(super) fn images(&mut self) -> Result<Option<Vec<String>>, DispatchError> {
         let allowed = "a list of images in base64";
         let Some(list) = self.list("images", allowed)? else { return Ok(None) };
-        let images = list.into_iter().map(|entry| match entry {
-            Value::String(image) if !image.is_empty() => Some(image),
-            _ => None,
+        let images = list.into_iter().map(|entry| {
+            let Value::String(image) = entry else { return None };
+            (!image.is_empty()).then_some(image)
         });
         images.collect::<Option<_>>().map(Some).ok_or_else(|| wrong("images", allowed))
     }

@@ -24,9 +24,9 @@ pub struct Preset {
 pub struct PresetSignal {
     /// What is measured.
     pub signal: SignalName,
-    /// PromQL: one series per `instance`, in the signal's unit.
+    /// `PromQL`: one series per `instance`, in the signal's unit.
     pub expr: String,
-    /// PromQL: seconds since the scrape, one series per `instance`.
+    /// `PromQL`: seconds since the scrape, one series per `instance`.
     pub age: String,
     /// Metrics it needs.
     pub metrics: Vec<String>,

@@ -56,7 +56,7 @@ fn kind_of(status: u16, words: &str) -> FailureKind {
         401 | 403 => FailureKind::Unauthorized,
         404 if words.contains("not found") && words.contains("model") => FailureKind::ModelMissing,
         404 | 405 | 100..=399 => FailureKind::BadProtocol,
-        408 | 504 => FailureKind::ServerError,
+        408 | 502 | 504 => FailureKind::ServerError,
         413 => FailureKind::BadRequest,
         429 => FailureKind::RateLimited,
         499 => FailureKind::CutOff,
@@ -66,7 +66,6 @@ fn kind_of(status: u16, words: &str) -> FailureKind {
             None => FailureKind::BadRequest,
         },
         503 => kind_of_words(&words).unwrap_or(FailureKind::Busy),
-        502 => FailureKind::ServerError,
         _ => kind_of_words(&words).unwrap_or(FailureKind::ServerError),
     }
 }
@@ -97,7 +96,7 @@ fn detail(status: u16, body: &str, words: Option<&str>) -> String {
     }
 }
 
-/// What the server says in its `error` field, of Ollama's, OpenAI's or Anthropic's shape.
+/// What the server says in its `error` field, of Ollama's own shape or of the compatible ones.
 fn words_of(body: &str) -> Option<String> {
     let value: Value = serde_json::from_str(body).ok()?;
     words_of_value(value.get("error")?)
