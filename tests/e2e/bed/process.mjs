@@ -1,7 +1,7 @@
 // Processes of the bed: each is started in a process group of its own, watched until it is ready, and ended by its pid.
 // Whatever way this process ends (return, exception, SIGINT, SIGTERM), what it started ends too.
 import { spawn } from 'node:child_process';
-import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { cacheRoot } from './cache.mjs';
@@ -30,9 +30,18 @@ export function scratchFolder(name) {
   guard();
   const parent = path.join(cacheRoot, 'run');
   mkdirSync(parent, { recursive: true });
-  const folder = mkdtempSync(path.join(parent, `${name}-`));
+  sweep(parent);
+  const folder = mkdtempSync(path.join(parent, `${name}-${process.pid}-`));
   scratchFolders.add(folder);
   return folder;
+}
+
+/** Removes what a run that was killed outright has left behind. */
+function sweep(parent) {
+  for (const folder of readdirSync(parent)) {
+    const owner = Number(/-(\d+)-\w+$/.exec(folder)?.[1]);
+    if (owner && !isAlive(owner)) rmSync(path.join(parent, folder), { recursive: true, force: true, maxRetries: 3 });
+  }
 }
 
 /** Asks `probe` again and again until it answers something true, and returns that; throws at the deadline. */
