@@ -37,6 +37,11 @@ impl Model {
         self.config.capabilities.contains(&capability)
     }
 
+    /// Numbers in an embedding; a chat model gives its hidden state.
+    pub(crate) fn embedding_length(&self) -> u64 {
+        if self.can(Capability::Embedding) { self.config.embedding_length } else { self.dimensions.embedding }
+    }
+
     /// Bytes a runner with this context takes.
     pub(crate) fn resident_bytes(&self, num_ctx: u64) -> u64 {
         self.config.memory_gb.map_or_else(

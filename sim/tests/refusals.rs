@@ -38,8 +38,6 @@ async fn abilities_that_are_not_there() -> Result {
     refused(&host, "/api/chat", chat("e"), 400, "\"e\" does not support chat").await?;
     let generate = json!({"model": "e", "prompt": "x"});
     refused(&host, "/api/generate", generate, 400, "\"e\" does not support generate").await?;
-    let embed = json!({"model": "a", "input": "x"});
-    refused(&host, "/api/embed", embed, 501, "this model does not support embeddings").await?;
     assert_eq!(host.stats().in_flight, 0);
     Ok(())
 }

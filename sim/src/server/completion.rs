@@ -48,6 +48,11 @@ async fn respond(host: Arc<Host>, endpoint: Endpoint, body: &[u8]) -> Result<Res
         host.with(|state, now| state.scheduler.unload(now, &model.key));
         return Ok(without_words("unload"));
     }
+    if request.raw == Some(true)
+        && (request.system.is_some() || request.template.is_some() || request.context.is_some())
+    {
+        return Err(ApiError::bad_request("raw mode does not support template, system, or context"));
+    }
     check_capabilities(&model, endpoint, &request, think, &asked)?;
     let options = request::options(request.options.as_ref(), host.config.num_ctx)?;
     let mut ticket = host.submit(&model, options.load.clone(), session, endpoint.path())?;
@@ -107,10 +112,7 @@ fn find(host: &Host, endpoint: Endpoint, asked: &str) -> Result<Arc<Model>, ApiE
         NameError::Missing if endpoint == Endpoint::Chat => ApiError::bad_request("model is required"),
         NameError::Missing => ApiError::not_found(asked),
         NameError::Invalid => ApiError::bad_request("invalid model name"),
-        NameError::Cloud => ApiError {
-            status: StatusCode::FORBIDDEN,
-            message: "ollama cloud is disabled: remote model is unavailable".to_owned(),
-        },
+        NameError::Cloud => ApiError::cloud("remote model is unavailable"),
     })?;
     installed(host, &name, endpoint.path()).ok_or_else(|| ApiError::not_found(asked))
 }

@@ -13,7 +13,6 @@ use super::host::Host;
 use super::reply::{ApiError, json_reply};
 use super::request::{self, EmbedRequest};
 use crate::catalog::Model;
-use crate::config::Capability;
 use crate::fault::FaultKind;
 use crate::name::{ModelName, NameError};
 use crate::random::Random;
@@ -36,7 +35,8 @@ async fn respond(host: Arc<Host>, body: &[u8]) -> Result<Response, ApiError> {
     let asked = request.model.clone().unwrap_or_default();
     let name = ModelName::parse(&asked).map_err(|error| match error {
         NameError::Invalid => ApiError::bad_request("invalid model name"),
-        NameError::Missing | NameError::Cloud => ApiError::not_found(&asked),
+        NameError::Missing => ApiError::not_found(&asked),
+        NameError::Cloud => ApiError::cloud("remote model is unavailable"),
     })?;
     let inputs = inputs(request.input.as_ref())?;
     let model = super::completion::installed(&host, &name, PATH).ok_or_else(|| ApiError {
@@ -53,17 +53,10 @@ async fn respond(host: Arc<Host>, body: &[u8]) -> Result<Response, ApiError> {
         return Ok(json_reply(StatusCode::OK, &json!({ "model": asked, "embeddings": [] })));
     }
     let context = options.load.num_ctx.min(model.config.context_length);
-    let refusal = if model.can(Capability::Embedding) {
-        let too_long = inputs.iter().any(|input| count_tokens(input) > context);
-        (too_long && request.truncate == Some(false))
-            .then(|| ApiError::bad_request("the input length exceeds the context length"))
-    } else {
-        let status = StatusCode::NOT_IMPLEMENTED;
-        Some(ApiError { status, message: "this model does not support embeddings".to_owned() })
-    };
-    if let Some(refusal) = refusal {
+    let too_long = inputs.iter().any(|input| count_tokens(input) > context);
+    if too_long && request.truncate == Some(false) {
         ticket.end();
-        return Err(refusal);
+        return Err(ApiError::bad_request("the input length exceeds the context length"));
     }
     let prompt_tokens = inputs.iter().map(|input| (count_tokens(input) + 2).min(context)).sum();
     let script = Script { tokens: Vec::new(), done_reason: "length", prompt_tokens, uncounted: 0 };
@@ -103,7 +96,7 @@ fn inputs(input: Option<&Value>) -> Result<Vec<&str>, ApiError> {
 
 /// A vector of length 1, near for texts that share words.
 fn vector(model: &Model, input: &str, dimensions: Option<u64>) -> Vec<f32> {
-    let length = model.config.embedding_length as usize;
+    let length = model.embedding_length() as usize;
     let mut sum = vec![0.0f64; length];
     for word in input.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).chain([""]) {
         let mut random = Random::from_parts(1, &[&model.key, &word.to_lowercase()]);

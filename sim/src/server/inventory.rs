@@ -89,10 +89,7 @@ fn describe(host: &Host, body: &[u8]) -> Result<Response, ApiError> {
     let name = ModelName::parse(&asked).map_err(|error| match error {
         NameError::Missing => ApiError::bad_request("model is required"),
         NameError::Invalid => ApiError::bad_request("invalid model name"),
-        NameError::Cloud => ApiError {
-            status: StatusCode::FORBIDDEN,
-            message: "ollama cloud is disabled: remote model details are unavailable".to_owned(),
-        },
+        NameError::Cloud => ApiError::cloud("remote model details are unavailable"),
     })?;
     let model = installed(host, &name, "/api/show").ok_or_else(|| ApiError::not_found(asked.trim()))?;
     let template =
@@ -114,12 +111,10 @@ fn model_info(model: &Model) -> Value {
     let mut info = serde_json::Map::new();
     info.insert("general.architecture".into(), json!(architecture));
     info.insert("general.parameter_count".into(), json!(model.parameters));
-    let embedding =
-        if model.can(Capability::Embedding) { model.config.embedding_length } else { dimensions.embedding };
     for (key, value) in [
         ("context_length", model.config.context_length),
         ("block_count", dimensions.layers),
-        ("embedding_length", embedding),
+        ("embedding_length", model.embedding_length()),
         ("attention.head_count", dimensions.heads),
         ("attention.head_count_kv", dimensions.kv_heads),
     ] {

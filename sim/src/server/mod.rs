@@ -156,7 +156,7 @@ fn routes(host: Arc<Host>) -> Router {
         .route("/", get(running))
         .route("/api/version", get(inventory::version))
         .route("/api/tags", get(inventory::tags))
-        .route("/api/ps", get(inventory::ps))
+        .route("/api/ps", get(inventory::ps).head(not_allowed))
         .route("/api/show", post(inventory::show))
         .route("/api/chat", post(|State(host), body: Bytes| completion::answer(host, Endpoint::Chat, body)))
         .route(
@@ -166,12 +166,14 @@ fn routes(host: Arc<Host>) -> Router {
         .route("/api/embed", post(embed::embed))
         .merge(control::routes())
         .fallback(|| async { text(StatusCode::NOT_FOUND, "404 page not found") })
-        .method_not_allowed_fallback(|| async {
-            text(StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed")
-        })
+        .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(host.clone(), gate::pass))
         .with_state(host)
+}
+
+async fn not_allowed() -> Response {
+    text(StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed")
 }
 
 fn text(status: StatusCode, words: &'static str) -> Response {

@@ -24,6 +24,11 @@ impl ApiError {
         Self { status: StatusCode::NOT_FOUND, message: format!("model '{name}' not found") }
     }
 
+    /// A cloud model where the cloud is switched off.
+    pub(crate) fn cloud(what: &str) -> Self {
+        Self { status: StatusCode::FORBIDDEN, message: format!("ollama cloud is disabled: {what}") }
+    }
+
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, message: message.into() }
     }

@@ -17,6 +17,7 @@ pub(crate) struct CompletionRequest {
     pub(crate) prompt: Option<String>,
     pub(crate) suffix: Option<String>,
     pub(crate) system: Option<String>,
+    pub(crate) template: Option<String>,
     pub(crate) context: Option<Vec<i64>>,
     pub(crate) raw: Option<bool>,
     pub(crate) images: Option<Vec<String>>,
@@ -117,7 +118,7 @@ fn wrong_type(value: &Value, go_type: &str) -> String {
         return format!("json: cannot unmarshal {} into Go value of type api.{go_type}", go_kind(value));
     };
     let wanted = |name: &str| match name {
-        "model" | "name" | "prompt" | "suffix" | "system" => Some(("string", "string")),
+        "model" | "name" | "prompt" | "suffix" | "system" | "template" => Some(("string", "string")),
         "stream" | "truncate" | "shift" | "raw" => Some(("bool", "bool")),
         "messages" => Some(("array", "[]api.Message")),
         "tools" => Some(("array", "api.Tools")),
@@ -135,6 +136,15 @@ fn wrong_type(value: &Value, go_type: &str) -> String {
             let found = go_kind(value);
             return format!(
                 "json: cannot unmarshal {found} into Go struct field {go_type}.{name} of type {shown}"
+            );
+        }
+    }
+    let messages = fields.get("messages").and_then(Value::as_array).into_iter().flatten();
+    for (name, value) in messages.filter_map(Value::as_object).flatten() {
+        if matches!(name.as_str(), "role" | "content") && !value.is_string() && !value.is_null() {
+            let found = go_kind(value);
+            return format!(
+                "json: cannot unmarshal {found} into Go struct field {go_type}.messages.{name} of type string"
             );
         }
     }

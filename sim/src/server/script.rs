@@ -7,7 +7,7 @@ use super::reply::ApiError;
 use super::request::{CompletionRequest, Message, Options};
 use crate::catalog::Model;
 use crate::random::Random;
-use crate::text::{count_tokens, lorem, object_of, stop_at, tokens, value_of};
+use crate::text::{count_tokens, is_schema, lorem, object_of, stop_at, tokens, value_of};
 
 /// Tokens that a chat template puts around each message.
 const TEMPLATE_TOKENS: u64 = 4;
@@ -139,7 +139,8 @@ fn answer(
         }
         let value = match format {
             Value::String(name) if name == "json" => object_of(random),
-            Value::Object(_) => value_of(format, random),
+            Value::Object(_) if is_schema(format) => value_of(format, random),
+            Value::Object(_) => return Err(ApiError::internal("invalid JSON schema in format")),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
                 let expected = "expected \"json\" or a valid JSON Schema object";
                 return Err(ApiError::internal(format!(

@@ -4,7 +4,7 @@ mod lorem;
 mod schema;
 
 pub(crate) use lorem::lorem;
-pub(crate) use schema::{object_of, value_of};
+pub(crate) use schema::{is_schema, object_of, value_of};
 
 /// Tokens of a text: one per four bytes, at least one for any text.
 pub(crate) fn count_tokens(text: &str) -> u64 {

@@ -17,6 +17,19 @@ pub(crate) fn object_of(random: &mut Random) -> Value {
     json!({ "text": lorem(random, 6).concat() })
 }
 
+/// Whether every type in it is one that JSON has.
+pub(crate) fn is_schema(schema: &Value) -> bool {
+    const KINDS: &[&str] = &["object", "array", "string", "integer", "number", "boolean", "null"];
+    let Value::Object(map) = schema else { return true };
+    let known = match map.get("type") {
+        Some(Value::String(kind)) => KINDS.contains(&kind.as_str()),
+        _ => true,
+    };
+    let properties =
+        map.get("properties").and_then(Value::as_object).into_iter().flat_map(serde_json::Map::values);
+    known && properties.chain(map.get("items")).all(is_schema)
+}
+
 struct Generator<'a> {
     root: &'a Value,
     random: &'a mut Random,
