@@ -1,5 +1,6 @@
 //! The wire where a vector cannot show it: any chunking, large input, the query.
 
+#![expect(clippy::indexing_slicing, reason = "a cut beyond the stream is a mistake of the test")]
 use std::error::Error;
 
 use proptest::prelude::*;
