@@ -2,8 +2,8 @@
 
 use super::{ConfigError, ModelConfig};
 
-/// Reads a model from a flag. The name may hold a tag: `phi3:mini:2.3:300:20:1.5`. The numbers start at the first part that is
-/// one, unless it directly follows the name and the tag would be missing: write `phi3:latest:2` when in doubt.
+/// Reads a model from a flag, such as `phi3:mini:2.3:300:20:1.5`. The part after the name is its tag unless it is a number; the rest is
+/// size in GB, prompt tokens a second, output tokens a second, and seconds a load takes.
 ///
 /// # Errors
 /// [`ConfigError`] for more than four numbers or a negative one.

@@ -78,6 +78,15 @@ export const steps = [
   get('ps, other context', '/api/ps', { value: (answer) => answer.models.map((model) => [model.name, model.context_length]) }),
   post('chat, unknown option', '/api/chat', { model: chatModel, messages: hello, options: { ...short, no_such: 1 }, stream: false }),
 
+  post('chat, bad schema', '/api/chat', { model: chatModel, messages: hello, format: { type: 'nonsense' } }),
+  post('generate, raw with system', '/api/generate', { model: chatModel, prompt: 'x', raw: true, system: 'y' }),
+  post('chat, content not text', '/api/chat', { model: chatModel, messages: [{ role: 'user', content: 5 }] }),
+  post('chat, option not a number', '/api/chat', { model: chatModel, messages: hello, options: { temperature: 'hot' } }),
+  post('embed, chat model', '/api/embed', { model: chatModel, input: 'x' }),
+  post('embed, cloud name', '/api/embed', { model: 'x:cloud', input: 'x' }),
+  { name: 'ps, head', method: 'HEAD', path: '/api/ps' },
+  { name: 'chat, delete', method: 'DELETE', path: '/api/chat' },
+
   post('embed, one', '/api/embed', { model: vectorModel, input: 'a kitten' }),
   post('embed, several', '/api/embed', { model: vectorModel, input: ['a kitten', 'a rug'] }, { value: (answer) => answer.embeddings.map((vector) => vector.length) }),
   post('embed, shortened', '/api/embed', { model: vectorModel, input: 'x', dimensions: 8 }, { value: (answer) => answer.embeddings[0].length }),
