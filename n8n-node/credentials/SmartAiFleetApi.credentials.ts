@@ -1,0 +1,119 @@
+import type {
+	IAuthenticateGeneric,
+	ICredentialTestRequest,
+	ICredentialType,
+	INodeProperties,
+} from 'n8n-workflow';
+
+export class SmartAiFleetApi implements ICredentialType {
+	name = 'smartAiFleetApi';
+
+	displayName = 'Smart AI Fleet API';
+
+	icon = { light: 'file:smartAi.svg', dark: 'file:smartAi.dark.svg' } as const;
+
+	documentationUrl = 'https://github.com/smart-ai/smart-ai/tree/main/n8n-node#credentials';
+
+	properties: INodeProperties[] = [
+		{
+			displayName: 'Hosts',
+			name: 'hosts',
+			type: 'fixedCollection',
+			placeholder: 'Add Host',
+			description: 'The Ollama servers that may answer. The connection test asks the first one.',
+			default: { host: [{ name: 'local', url: 'http://localhost:11434', apiKey: '' }] },
+			typeOptions: { multipleValues: true },
+			options: [
+				{
+					displayName: 'Host',
+					name: 'host',
+					values: [
+						{
+							displayName: 'Name',
+							name: 'name',
+							type: 'string',
+							default: '',
+							placeholder: 'e.g. workstation',
+							description: 'What decisions and messages call it. Empty means the address.',
+						},
+						{
+							displayName: 'URL',
+							name: 'url',
+							type: 'string',
+							default: 'http://localhost:11434',
+							placeholder: 'e.g. http://localhost:11434',
+						},
+						{
+							displayName: 'API Key',
+							name: 'apiKey',
+							type: 'string',
+							typeOptions: { password: true },
+							default: '',
+							description: 'Sent as a bearer token, where a proxy in front of Ollama asks for one',
+						},
+						{
+							displayName: 'Parallel Requests',
+							name: 'parallel',
+							type: 'number',
+							typeOptions: { minValue: 1 },
+							default: 1,
+							description: 'The OLLAMA_NUM_PARALLEL of that server',
+						},
+						{
+							displayName: 'Memory for Models in GB',
+							name: 'memoryGb',
+							type: 'number',
+							typeOptions: { minValue: 0 },
+							default: 0,
+							description: 'Where no metric tells. 0 means unknown.',
+						},
+					],
+				},
+			],
+		},
+		{
+			displayName: 'Models',
+			name: 'models',
+			type: 'string',
+			default: '',
+			placeholder: 'e.g. phi3:mini, llama3.2:3b, qwen2.5:7b',
+			description:
+				'Models to use, most modest first. Empty means phi3:mini, llama3.2:3b and qwen2.5:7b where installed, otherwise what a host has.',
+		},
+		{
+			displayName: 'Max CPU %',
+			name: 'maxCpuPercent',
+			type: 'number',
+			typeOptions: { minValue: 0, maxValue: 100 },
+			default: 0,
+			description: 'A host busier than this gets no request. 0 means no limit. Needs Prometheus.',
+		},
+		{
+			displayName: 'Min Free Memory %',
+			name: 'minFreeMemoryPercent',
+			type: 'number',
+			typeOptions: { minValue: 0, maxValue: 100 },
+			default: 0,
+			description: 'A host with less than this gets no request. 0 means no limit. Needs Prometheus.',
+		},
+	];
+
+	authenticate: IAuthenticateGeneric = {
+		type: 'generic',
+		properties: {
+			headers: {
+				Authorization:
+					'={{ $credentials.hosts?.host?.[0]?.apiKey ? "Bearer " + $credentials.hosts.host[0].apiKey : "" }}',
+			},
+		},
+	};
+
+	test: ICredentialTestRequest = {
+		request: {
+			baseURL: '={{ $credentials.hosts?.host?.[0]?.url }}',
+			url: '/api/tags',
+			method: 'GET',
+			timeout: 10000,
+		},
+	};
+}

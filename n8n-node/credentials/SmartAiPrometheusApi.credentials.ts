@@ -1,0 +1,114 @@
+import type {
+	ICredentialDataDecryptedObject,
+	ICredentialTestRequest,
+	ICredentialType,
+	IHttpRequestOptions,
+	INodeProperties,
+} from 'n8n-workflow';
+
+export class SmartAiPrometheusApi implements ICredentialType {
+	name = 'smartAiPrometheusApi';
+
+	displayName = 'Smart AI Prometheus API';
+
+	icon = { light: 'file:smartAi.svg', dark: 'file:smartAi.dark.svg' } as const;
+
+	documentationUrl = 'https://github.com/smart-ai/smart-ai/tree/main/n8n-node#credentials';
+
+	properties: INodeProperties[] = [
+		{
+			displayName: 'URL',
+			name: 'url',
+			type: 'string',
+			default: 'http://localhost:9090',
+			placeholder: 'e.g. http://localhost:9090',
+		},
+		{
+			displayName: 'Authentication',
+			name: 'authentication',
+			type: 'options',
+			options: [
+				{ name: 'Basic', value: 'basic' },
+				{ name: 'Bearer Token', value: 'bearer' },
+				{ name: 'None', value: 'none' },
+			],
+			default: 'none',
+		},
+		{
+			displayName: 'User',
+			name: 'username',
+			type: 'string',
+			default: '',
+			displayOptions: { show: { authentication: ['basic'] } },
+		},
+		{
+			displayName: 'Password',
+			name: 'password',
+			type: 'string',
+			typeOptions: { password: true },
+			default: '',
+			displayOptions: { show: { authentication: ['basic'] } },
+		},
+		{
+			displayName: 'Token',
+			name: 'token',
+			type: 'string',
+			typeOptions: { password: true },
+			default: '',
+			displayOptions: { show: { authentication: ['bearer'] } },
+		},
+		{
+			displayName: 'Header Name',
+			name: 'headerName',
+			type: 'string',
+			default: '',
+			placeholder: 'e.g. X-Scope-OrgID',
+			description: 'A header of your own, sent with every query',
+		},
+		{
+			displayName: 'Header Value',
+			name: 'secretHeaderValue',
+			type: 'string',
+			typeOptions: { password: true },
+			default: '',
+		},
+		{
+			displayName: 'Scrape Interval in Seconds',
+			name: 'scrapeInterval',
+			type: 'number',
+			typeOptions: { minValue: 1, maxValue: 3600 },
+			default: 15,
+			description: 'A metric older than three of these counts as unknown',
+		},
+	];
+
+	authenticate = async (
+		credentials: ICredentialDataDecryptedObject,
+		requestOptions: IHttpRequestOptions,
+	): Promise<IHttpRequestOptions> => {
+		const headers = { ...requestOptions.headers };
+		if (credentials.authentication === 'bearer') {
+			headers.Authorization = `Bearer ${String(credentials.token)}`;
+		}
+		if (credentials.headerName) {
+			headers[String(credentials.headerName)] = String(credentials.secretHeaderValue);
+		}
+		if (credentials.authentication !== 'basic') return { ...requestOptions, headers };
+		const auth = {
+			username: String(credentials.username),
+			password: String(credentials.password),
+		};
+		return { ...requestOptions, headers, auth };
+	};
+
+	test: ICredentialTestRequest = {
+		request: {
+			baseURL: '={{ $credentials.url }}',
+			url: '/api/v1/query',
+			method: 'POST',
+			headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+			body: { query: 'up' },
+			timeout: 10000,
+		},
+	};
+}

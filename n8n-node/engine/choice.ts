@@ -1,0 +1,29 @@
+import type { Engine, EngineConfig, EngineName } from './contract';
+
+export type EngineWish = 'auto' | EngineName;
+
+/** An engine that this machine cannot load, and why. */
+export interface Unavailable {
+	unavailable: string;
+}
+
+/** Throws where the engine refuses the configuration. */
+export type EngineMaker = (config: EngineConfig) => Promise<Engine | Unavailable>;
+
+/**
+ * `auto` takes the native engine where it loads and WebAssembly elsewhere; a forced choice is kept
+ * or refused. A configuration that the native engine refuses is refused, not tried again.
+ */
+export async function chooseEngine(
+	wish: EngineWish,
+	config: EngineConfig,
+	makers: Record<EngineName, EngineMaker>,
+): Promise<Engine | Unavailable> {
+	if (wish !== 'auto') return await makers[wish](config);
+	const native = await makers.native(config);
+	return isUnavailable(native) ? await makers.wasm(config) : native;
+}
+
+export function isUnavailable(engine: Engine | Unavailable): engine is Unavailable {
+	return 'unavailable' in engine;
+}

@@ -1,0 +1,105 @@
+import type { EngineConfig } from './contract';
+
+/** The fields of the Smart AI Fleet credential. */
+export interface FleetCredential {
+	hosts?: {
+		host?: Array<{
+			name?: string;
+			url?: string;
+			apiKey?: string;
+			parallel?: number;
+			memoryGb?: number;
+		}>;
+	};
+	models?: string;
+	maxCpuPercent?: number;
+	minFreeMemoryPercent?: number;
+}
+
+/** The fields of the Smart AI Prometheus credential. */
+export interface PrometheusCredential {
+	url?: string;
+	authentication?: 'none' | 'basic' | 'bearer';
+	username?: string;
+	password?: string;
+	token?: string;
+	headerName?: string;
+	secretHeaderValue?: string;
+	scrapeInterval?: number;
+}
+
+export interface FleetHost {
+	name: string;
+	url: string;
+	apiKey: string;
+}
+
+/** The hosts of a credential that have a URL, with the names people see. */
+export function fleetHosts(fleet: FleetCredential): FleetHost[] {
+	return (fleet.hosts?.host ?? [])
+		.map((host) => ({
+			name: trimmed(host.name) || trimmed(host.url),
+			url: trimmed(host.url),
+			apiKey: trimmed(host.apiKey),
+		}))
+		.filter((host) => host.url !== '');
+}
+
+/** What an engine needs, from what the two credentials say. Empty and zero mean "not set". */
+export function engineConfig(
+	fleet: FleetCredential,
+	prometheus?: PrometheusCredential,
+): EngineConfig {
+	const config: EngineConfig = {
+		hosts: (fleet.hosts?.host ?? [])
+			.filter((host) => trimmed(host.url) !== '')
+			.map((host) => ({
+				...given('id', trimmed(host.name)),
+				url: trimmed(host.url).replace(/\/+$/, ''),
+				...given('api_key', trimmed(host.apiKey)),
+				...given('parallel', host.parallel),
+				...given('memory_gb', host.memoryGb),
+			})),
+	};
+	const models = (fleet.models ?? '').split(/[\s,]+/).filter((model) => model !== '');
+	if (models.length > 0) config.models = models;
+	const limits = {
+		...given('max_cpu_percent', fleet.maxCpuPercent),
+		...given('min_free_memory_percent', fleet.minFreeMemoryPercent),
+	};
+	if (Object.keys(limits).length > 0) config.limits = limits;
+	const url = trimmed(prometheus?.url).replace(/\/+$/, '');
+	if (prometheus && url !== '') {
+		config.prometheus = { url, ...prometheusAuthentication(prometheus) };
+		Object.assign(config, given('scrape_interval_s', prometheus.scrapeInterval));
+	}
+	return config;
+}
+
+function prometheusAuthentication(
+	credential: PrometheusCredential,
+): Partial<NonNullable<EngineConfig['prometheus']>> {
+	const headerName = trimmed(credential.headerName);
+	const headers = headerName
+		? { headers: { [headerName]: credential.secretHeaderValue ?? '' } }
+		: {};
+	if (credential.authentication === 'basic') {
+		return {
+			username: credential.username ?? '',
+			password: credential.password ?? '',
+			...headers,
+		};
+	}
+	if (credential.authentication === 'bearer') {
+		return { bearer: trimmed(credential.token), ...headers };
+	}
+	return headers;
+}
+
+function given<Key extends string, Value>(key: Key, value: Value): { [K in Key]?: Value } {
+	return (value ? { [key]: value } : {}) as { [K in Key]?: Value };
+}
+
+function trimmed(text: string | undefined): string {
+	return (text ?? '').trim();
+}

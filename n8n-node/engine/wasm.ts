@@ -1,0 +1,23 @@
+import { sleep } from 'n8n-workflow';
+
+import type { Engine, EngineConfig } from './contract';
+import { httpTransport, type N8nHttpRequest } from './httpTransport';
+import { createDispatcher } from './wasm/dispatcher';
+
+/** The WebAssembly engine: runs wherever n8n does, and calls through n8n's HTTP client. */
+export async function wasmEngine(
+	config: EngineConfig,
+	httpRequest: N8nHttpRequest,
+): Promise<Engine> {
+	const dispatcher = createDispatcher(config, {
+		transport: httpTransport(httpRequest),
+		sleep: async (ms, signal) => await sleep(ms, signal),
+		now: () => performance.now(),
+	});
+	return {
+		name: 'wasm',
+		ask: async (request, options) => await dispatcher.ask(request, options),
+		decide: async (request) => await dispatcher.decide(request),
+		close: async () => dispatcher.close(),
+	};
+}

@@ -1,0 +1,45 @@
+import type { IExecuteFunctions } from 'n8n-workflow';
+import { NodeOperationError } from 'n8n-workflow';
+
+import { chooseEngine, type EngineWish, isUnavailable } from '../../engine/choice';
+import {
+	engineConfig,
+	type FleetCredential,
+	type PrometheusCredential,
+} from '../../engine/configuration';
+import { nativeEngine } from '../../engine/native';
+import { EnginePool, type Lease } from '../../engine/pool';
+import { wasmEngine } from '../../engine/wasm';
+
+const pool = new EnginePool();
+
+/** The engine of this node's credentials, shared by every execution of this process. */
+export async function leaseEngine(context: IExecuteFunctions, wish: EngineWish): Promise<Lease> {
+	const node = context.getNode();
+	const { smartAiFleetApi, smartAiPrometheusApi } = node.credentials ?? {};
+	const fleet = await context.getCredentials<FleetCredential>('smartAiFleetApi');
+	const prometheus = smartAiPrometheusApi
+		? await context.getCredentials<PrometheusCredential>('smartAiPrometheusApi')
+		: undefined;
+	const config = engineConfig(fleet, prometheus);
+	const slot = [smartAiFleetApi?.id, smartAiPrometheusApi?.id, wish].join('|');
+	const { httpRequest } = context.helpers;
+	const make = async () => {
+		const engine = await chooseEngine(wish, config, {
+			native: nativeEngine,
+			wasm: async (given) => await wasmEngine(given, httpRequest),
+		});
+		if (!isUnavailable(engine)) return engine;
+		throw new NodeOperationError(node, `The ${wish} engine does not load on this machine`, {
+			description: `Set the option Engine to Auto or WebAssembly, which runs everywhere. The reason: ${engine.unavailable}`,
+		});
+	};
+	try {
+		return await pool.lease(slot, config, make);
+	} catch (error) {
+		// A NodeOperationError passes through unchanged; anything else is a refused configuration.
+		throw new NodeOperationError(node, error as Error, {
+			description: 'Correct the Smart AI credentials of this node.',
+		});
+	}
+}

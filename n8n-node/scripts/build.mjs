@@ -1,0 +1,43 @@
+// Compiles the package and puts the engines into it: the WebAssembly bundle always, the addon where it was built.
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(here, 'dist');
+const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+
+rmSync(dist, { recursive: true, force: true });
+execFileSync(process.execPath, [tsc, '--project', join(here, 'tsconfig.json')], { stdio: 'inherit' });
+for (const folder of ['nodes/SmartAi', 'credentials']) copyAssets(folder);
+copyWasm();
+copyNative();
+
+function copyAssets(folder) {
+	for (const name of readdirSync(join(here, folder))) {
+		if (/\.(svg|node\.json)$/.test(name)) cpSync(join(here, folder, name), join(dist, folder, name));
+	}
+}
+
+function copyWasm() {
+	const bundle = join(here, '../wasm/dist/inline.cjs');
+	if (!existsSync(bundle)) {
+		throw new Error('the WebAssembly engine is not built: run "npm run build" in wasm/ first');
+	}
+	mkdirSync(join(dist, 'engine/wasm'), { recursive: true });
+	cpSync(bundle, join(dist, 'engine/wasm/dispatcher.js'));
+}
+
+function copyNative() {
+	const built = join(here, '../node-addon/dist');
+	const addons = existsSync(built) ? readdirSync(built).filter((name) => name.endsWith('.node')) : [];
+	if (addons.length === 0) {
+		process.stderr.write('no native addon in node-addon/dist: the package carries WebAssembly only\n');
+		return;
+	}
+	mkdirSync(join(dist, 'engine/native'), { recursive: true });
+	cpSync(join(built, 'index.cjs'), join(dist, 'engine/native/addon.js'));
+	for (const name of addons) cpSync(join(built, name), join(dist, 'engine/native', name));
+}
