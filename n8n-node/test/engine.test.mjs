@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import choice from '../dist-test/engine/choice.js';
+import configuration from '../dist-test/engine/configuration.js';
+import poolModule from '../dist-test/engine/pool.js';
+import concurrency from '../dist-test/nodes/SmartAi/concurrency.js';
+
+const { chooseEngine } = choice;
+const { engineConfig, fleetHosts } = configuration;
+const { EnginePool } = poolModule;
+const { eachIndex } = concurrency;
+const engine = (name) => ({ name, closed: 0, async close() { this.closed += 1; } });
+const config = { hosts: [{ url: 'http://a' }] };
+
+test('auto takes native where it loads, otherwise WebAssembly; a forced choice does not fall back', async () => {
+	const missing = { unavailable: 'no such file' };
+	const makers = (native) => ({ native: async () => native, wasm: async () => engine('wasm') });
+	assert.equal((await chooseEngine('auto', config, makers(engine('native')))).name, 'native');
+	assert.equal((await chooseEngine('auto', config, makers(missing))).name, 'wasm');
+	assert.equal(await chooseEngine('native', config, makers(missing)), missing);
+	assert.equal((await chooseEngine('wasm', config, makers(engine('native')))).name, 'wasm');
+});
+
+test('a configuration that native refuses is not tried on WebAssembly', async () => {
+	const makers = { native: async () => { throw new Error('hosts: name one'); }, wasm: async () => engine('wasm') };
+	await assert.rejects(chooseEngine('auto', config, makers), /hosts: name one/);
+});
+
+test('credentials become a configuration; empty and zero are left out', () => {
+	const fleet = {
+		hosts: { host: [{ name: ' pc ', url: ' http://pc:11434/ ', apiKey: 'k', parallel: 2, memoryGb: 0 }, { name: 'x', url: ' ' }] },
+		models: 'a:1, b:2\nc', maxCpuPercent: 0, minFreeMemoryPercent: 10,
+	};
+	assert.deepEqual(engineConfig(fleet), {
+		hosts: [{ id: 'pc', url: 'http://pc:11434', api_key: 'k', parallel: 2 }], models: ['a:1', 'b:2', 'c'],
+		limits: { min_free_memory_percent: 10 },
+	});
+	assert.deepEqual(fleetHosts({ hosts: { host: [{ url: 'http://a' }] } }), [{ name: 'http://a', url: 'http://a', apiKey: '' }]);
+});
+
+test('only the chosen way of authentication reaches Prometheus', () => {
+	const secrets = { url: 'http://p/', username: 'u', password: 'p', token: 't' };
+	const of = (authentication) => engineConfig({}, { ...secrets, authentication }).prometheus;
+	assert.deepEqual(of('none'), { url: 'http://p' });
+	assert.deepEqual(of('basic'), { url: 'http://p', username: 'u', password: 'p' });
+	assert.deepEqual(of('bearer'), { url: 'http://p', bearer: 't' });
+});
+
+test('a changed credential replaces the engine, which closes when its last user leaves', async () => {
+	const pool = new EnginePool();
+	const [old, fresh] = [engine('wasm'), engine('wasm')];
+	const first = await pool.lease('s', config, async () => old);
+	const second = await pool.lease('s', config, async () => fresh);
+	assert.equal(second.engine, old);
+	const third = await pool.lease('s', { hosts: [{ url: 'http://b' }] }, async () => fresh);
+	assert.equal(third.engine, fresh);
+	first.release();
+	first.release();
+	await new Promise(setImmediate);
+	assert.equal(old.closed, 0);
+	second.release();
+	await new Promise(setImmediate);
+	assert.equal(old.closed, 1);
+});
+
+test('an engine that could not be made is made anew next time', async () => {
+	const pool = new EnginePool();
+	await assert.rejects(pool.lease('s', config, async () => { throw new Error('no'); }), /no/);
+	assert.equal((await pool.lease('s', config, async () => engine('wasm'))).engine.name, 'wasm');
+});
+
+test('items run at most so many at a time, and the first failure stops the rest', async () => {
+	let [running, most, stopped] = [0, 0, 0];
+	const seen = [];
+	const work = async (index) => {
+		most = Math.max(most, (running += 1));
+		await new Promise(setImmediate);
+		running -= 1;
+		seen.push(index);
+		if (index === 5) throw new Error('five');
+	};
+	await assert.rejects(eachIndex(100, 3, work, () => { stopped += 1; }), /five/);
+	assert.equal(most, 3);
+	assert.equal(stopped, 1);
+	assert.ok(seen.length < 10, `${seen.length} ran`);
+});
