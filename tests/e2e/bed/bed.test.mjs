@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { isAlive, MissingPart, need, needOrSkip, run, runningPids, stopAll, until } from './index.mjs';
+import { isAlive, MissingPart, need, needOrSkip, run, runningPids, scratchFolder, stopAll, until } from './index.mjs';
 import { launch } from './process.mjs';
 
 const INDEX = fileURLToPath(new URL('index.mjs', import.meta.url));
@@ -96,7 +98,17 @@ test('n8n runs a workflow from the command line and serves its editor session', 
     id: 'bedsum', name: 'Sum', active: false, settings: {}, nodes: [trigger, fields],
     connections: { Go: { main: [[{ node: 'Sum', type: 'main', index: 0 }]] } },
   };
-  const n8n = await bed.n8n.start({ workflows: [workflow] });
+  const probe = {
+    id: 'p', name: 'Probe', type: 'n8n-nodes-bed-probe.probe', typeVersion: 1, position: [400, 0], parameters: {},
+    credentials: { probeApi: { id: 'bedprobe00000001', name: 'Probe' } },
+  };
+  workflow.nodes.push(probe);
+  workflow.connections.Sum = { main: [[{ node: 'Probe', type: 'main', index: 0 }]] };
+  const n8n = await bed.n8n.start({
+    packages: [probePackage()],
+    credentials: [{ id: 'bedprobe00000001', name: 'Probe', type: 'probeApi', data: { baseUrl: 'http://127.0.0.1:1' } }],
+    workflows: [workflow],
+  });
   const { stdout } = await n8n.cli(['--version']);
   assert.ok(stdout.includes(version), stdout);
   assert.ok(node && command);
@@ -104,6 +116,8 @@ test('n8n runs a workflow from the command line and serves its editor session', 
   const done = await n8n.execute('bedsum');
   assert.ok(done.ok, done.output);
   assert.equal(done.run.data.resultData.runData.Sum[0].data.main[0][0].json.sum, 42);
+
+  assert.equal(done.run.data.resultData.runData.Probe[0].data.main[0][0].json.baseUrl, 'http://127.0.0.1:1');
 
   const server = await n8n.server();
   assert.equal((await fetch(`${server.url}/healthz/readiness`)).status, 200);
@@ -114,6 +128,30 @@ test('n8n runs a workflow from the command line and serves its editor session', 
   await server.stop();
   assert.equal(isAlive(server.pid), false);
 });
+
+/** A community package of one node, which answers with what its credential holds. */
+function probePackage() {
+  const folder = scratchFolder('probe');
+  const write = (name, text) => {
+    mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+    writeFileSync(path.join(folder, name), text);
+  };
+  write('package.json', JSON.stringify({
+    name: 'n8n-nodes-bed-probe',
+    version: '1.0.0',
+    n8n: { n8nNodesApiVersion: 1, nodes: ['dist/Probe.node.js'], credentials: ['dist/ProbeApi.credentials.js'] },
+  }));
+  write('dist/ProbeApi.credentials.js', `exports.ProbeApi = class {
+    name = 'probeApi'; displayName = 'Probe API';
+    properties = [{ displayName: 'Base URL', name: 'baseUrl', type: 'string', default: '' }];
+  };`);
+  write('dist/Probe.node.js', `exports.Probe = class {
+    description = { displayName: 'Probe', name: 'probe', group: ['transform'], version: 1, description: 'Shows its credential',
+      defaults: { name: 'Probe' }, inputs: ['main'], outputs: ['main'], properties: [], credentials: [{ name: 'probeApi', required: true }] };
+    async execute() { return [[{ json: await this.getCredentials('probeApi') }]]; }
+  };`);
+  return folder;
+}
 
 test('Chromium is found and starts', async (t) => {
   const bed = await needOrSkip(t, 'chromium');

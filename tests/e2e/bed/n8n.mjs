@@ -1,5 +1,5 @@
 // n8n 2.41.1 on Node 24, both from npm, in the cache. SQLite is its database; everything of one instance is in its user folder.
-import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { cacheRoot, ensurePart, isComplete, partFolder } from './cache.mjs';
 import { MissingPart } from './missing.mjs';
@@ -97,7 +97,7 @@ async function placePackages(userFolder, packages) {
   await mkdir(modules, { recursive: true });
   for (const each of packages) {
     const { folder, link = false } = typeof each === 'string' ? { folder: each } : each;
-    const { default: manifest } = await import(path.join(folder, 'package.json'), { with: { type: 'json' } });
+    const manifest = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'));
     const target = path.join(modules, manifest.name);
     await mkdir(path.dirname(target), { recursive: true });
     if (link) await symlink(folder, target);
