@@ -26,6 +26,8 @@ function copyWasm() {
 	if (!existsSync(bundle)) {
 		throw new Error('the WebAssembly engine is not built: run "npm run build" in wasm/ first');
 	}
+	// A bundle that does not load would hide the node from n8n: better to stop here.
+	createRequire(import.meta.url)(bundle);
 	mkdirSync(join(dist, 'engine/wasm'), { recursive: true });
 	cpSync(bundle, join(dist, 'engine/wasm/dispatcher.js'));
 }
