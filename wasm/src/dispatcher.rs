@@ -20,7 +20,7 @@ impl Dispatcher {
     }
 
     /// A dispatcher that believes what `snapshot` says. Throws `config_invalid`.
-    pub fn restore(config: &JsValue, seed: f64, snapshot: JsValue) -> Result<Self, JsValue> {
+    pub fn restore(config: &JsValue, seed: f64, snapshot: &JsValue) -> Result<Self, JsValue> {
         let config = Config::from_json(&json(config)?).map_err(config_error)?;
         let snapshot: Snapshot = from_js(snapshot)?;
         smart_ai_core::Dispatcher::restore(config, seed as u64, &snapshot).map(Self).map_err(config_error)
@@ -32,12 +32,12 @@ impl Dispatcher {
     }
 
     /// Takes one event; gives what to do and when to send `tick` at the latest.
-    pub fn step(&mut self, now: f64, event: JsValue) -> Result<JsValue, JsValue> {
+    pub fn step(&mut self, now: f64, event: &JsValue) -> Result<JsValue, JsValue> {
         to_js(&self.0.step(Millis(now as u64), from_js(event)?))
     }
 
     /// What would be chosen now. Nothing is called.
-    pub fn decide(&self, now: f64, request: JsValue) -> Result<JsValue, JsValue> {
+    pub fn decide(&self, now: f64, request: &JsValue) -> Result<JsValue, JsValue> {
         to_js(&self.0.decide(Millis(now as u64), &from_js(request)?))
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use smart_ai_core::Decision;
-use smart_ai_core::wire::{self, Ask, FleetConfig};
+use smart_ai_core::wire::{self, Answer, Ask, FleetConfig};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -32,7 +32,7 @@ pub fn ask_request(ask: &JsValue) -> Result<JsValue, JsValue> {
 
 /// The HTTP body of a call, as text.
 #[wasm_bindgen(js_name = askBody)]
-pub fn ask_body(ask: &JsValue, model: &str, options: JsValue) -> Result<String, JsValue> {
+pub fn ask_body(ask: &JsValue, model: &str, options: &JsValue) -> Result<String, JsValue> {
     Ok(ask_of(ask)?.body(model, &from_js(options)?).to_string())
 }
 
@@ -116,19 +116,19 @@ pub fn failure_of_connection(code: Option<String>, message: &str) -> Result<JsVa
 
 /// The state of a host from its replies to version, tags and ps.
 #[wasm_bindgen(js_name = hostState)]
-pub fn host_state(version: JsValue, tags: JsValue, resident: JsValue) -> Result<JsValue, JsValue> {
+pub fn host_state(version: &JsValue, tags: &JsValue, resident: &JsValue) -> Result<JsValue, JsValue> {
     to_js(&wire::host_state(&from_js(version)?, &from_js(tags)?, &from_js(resident)?))
 }
 
 /// The state of a model from its host's reply to show.
 #[wasm_bindgen(js_name = modelState)]
-pub fn model_state(show: JsValue) -> Result<JsValue, JsValue> {
+pub fn model_state(show: &JsValue) -> Result<JsValue, JsValue> {
     to_js(&wire::model_state(&from_js(show)?))
 }
 
 /// The state of the signals from the metrics server's reply.
 #[wasm_bindgen(js_name = signalsState)]
-pub fn signals_state(reply: JsValue) -> Result<JsValue, JsValue> {
+pub fn signals_state(reply: &JsValue) -> Result<JsValue, JsValue> {
     to_js(&wire::signals_state(&from_js(reply)?))
 }
 
@@ -141,29 +141,31 @@ pub fn metrics_query() -> String {
 /// The answer of a job that has one.
 #[wasm_bindgen(js_name = answerResolved)]
 pub fn answer_resolved(
-    id: JsValue,
+    id: &JsValue,
     text: String,
-    embeddings: JsValue,
-    outcome: JsValue,
-    decision: JsValue,
+    embeddings: &JsValue,
+    outcome: &JsValue,
+    decision: &JsValue,
 ) -> Result<JsValue, JsValue> {
-    to_js(&wire::Answer::resolved(from_js::<Value>(id)?, text, from_js(embeddings)?, from_js(outcome)?, from_js::<Option<Decision>>(decision)?))
+    let decision: Option<Decision> = from_js(decision)?;
+    to_js(&Answer::resolved(from_js::<Value>(id)?, text, from_js(embeddings)?, from_js(outcome)?, decision))
 }
 
 /// The answer of a job that ended without one.
 #[wasm_bindgen(js_name = answerRejected)]
 pub fn answer_rejected(
-    id: JsValue,
+    id: &JsValue,
     text: String,
-    error: JsValue,
-    outcome: JsValue,
-    decision: JsValue,
+    error: &JsValue,
+    outcome: &JsValue,
+    decision: &JsValue,
 ) -> Result<JsValue, JsValue> {
-    to_js(&wire::Answer::rejected(from_js::<Value>(id)?, text, from_js(error)?, from_js(outcome)?, from_js::<Option<Decision>>(decision)?))
+    let decision: Option<Decision> = from_js(decision)?;
+    to_js(&Answer::rejected(from_js::<Value>(id)?, text, from_js(error)?, from_js(outcome)?, decision))
 }
 
 /// The answer to an ask that never became a job.
 #[wasm_bindgen(js_name = answerRefused)]
-pub fn answer_refused(id: JsValue, error: JsValue) -> Result<JsValue, JsValue> {
-    to_js(&wire::Answer::refused(from_js::<Value>(id)?, from_js(error)?))
+pub fn answer_refused(id: &JsValue, error: &JsValue) -> Result<JsValue, JsValue> {
+    to_js(&Answer::refused(from_js::<Value>(id)?, from_js(error)?))
 }

@@ -1,0 +1,1343 @@
+// Written by core/tests/typescript.rs from the Rust types. Do not edit.
+
+/**
+ * The result line of `smart-ai ask --jsonl`, and what every `ask` returns.
+ */
+export type Answer = { 
+/**
+ * The caller's own, as it came.
+ */
+id: string | number | null, 
+/**
+ * Whether there is an answer.
+ */
+ok: boolean, 
+/**
+ * The answer; of a failed job, what had come.
+ */
+text: string, 
+/**
+ * One vector per input text, of an `embed` job.
+ */
+embeddings?: Array<Array<number>>, 
+/**
+ * Why there is no answer.
+ */
+error: DispatchError | null, 
+/**
+ * The model that answered.
+ */
+model: ModelName | null, 
+/**
+ * Its host.
+ */
+host: HostId | null, 
+/**
+ * Every call made, in order.
+ */
+attempts: Array<AttemptReport>, 
+/**
+ * Why this arm; absent where the ask was refused.
+ */
+decision: Decision | null, 
+/**
+ * Tokens by the server's count.
+ */
+usage: AnswerUsage, 
+/**
+ * Milliseconds, by phase.
+ */
+ms: Phases, 
+/**
+ * What the decision expected, in milliseconds.
+ */
+predicted_ms: number, };
+
+/**
+ * Tokens of one answer.
+ */
+export type AnswerUsage = { 
+/**
+ * Of the prompt, cached ones included.
+ */
+prompt_tokens: number, 
+/**
+ * Of the answer.
+ */
+output_tokens: number, };
+
+/**
+ * A model on a host.
+ */
+export type Arm = { 
+/**
+ * Where.
+ */
+host: HostId, 
+/**
+ * Which.
+ */
+model: ModelName, };
+
+/**
+ * One ask. Exactly one of `prompt` and `messages` is given.
+ */
+export type Ask = { 
+/**
+ * The caller's own name for it, handed back with the answer.
+ */
+id?: string | number | null, 
+/**
+ * The prompt; of an `embed` task, the text.
+ */
+prompt?: string, 
+/**
+ * A conversation in Ollama's shape; of an `embed` task, one text each.
+ */
+messages: Array<{ role: "system" | "user" | "assistant" | "tool"; content?: string; [key: string]: unknown }>, 
+/**
+ * Instructions before the prompt.
+ */
+system?: string, 
+/**
+ * The kind of work; absent or `"auto"`: seen from the text.
+ */
+task?: Task | "auto", 
+/**
+ * Similar asks share a shape; their history predicts this one's length.
+ */
+shape?: Shape, 
+/**
+ * The price of quality.
+ */
+mode?: Mode, 
+/**
+ * Only this model.
+ */
+model?: ModelName, 
+/**
+ * Only this host.
+ */
+host?: HostId, 
+/**
+ * Milliseconds until the answer is worthless.
+ */
+deadline_ms?: number, 
+/**
+ * Cap on the answer's tokens.
+ */
+max_tokens?: number, 
+/**
+ * A JSON schema the answer must fit, or `"json"`.
+ */
+schema?: Record<string, unknown> | "json", 
+/**
+ * Ollama's generation options; not `num_ctx`, which the dispatcher sets.
+ */
+options?: Record<string, unknown>, 
+/**
+ * Images in base64.
+ */
+images?: Array<string>, 
+/**
+ * Tools the model may call, in Ollama's shape.
+ */
+tools?: Array<Record<string, unknown>>, 
+/**
+ * Whether, or how hard (`"low"`, `"medium"`, `"high"`, `"max"`), the model thinks first.
+ */
+think?: boolean | "low" | "medium" | "high" | "max", 
+/**
+ * How long the model stays loaded: seconds, or a duration like `"5m"`.
+ */
+keep_alive?: string | number, };
+
+/**
+ * One call of one arm for a job. Core numbers attempts.
+ */
+export type AttemptId = number;
+
+/**
+ * One call, as it ended.
+ */
+export type AttemptReport = { 
+/**
+ * Its host.
+ */
+host: HostId, 
+/**
+ * Its model.
+ */
+model: ModelName, 
+/**
+ * `ok`, `cancelled`, or the failure's word.
+ */
+outcome: string, 
+/**
+ * What the server said, if it failed.
+ */
+detail?: string, 
+/**
+ * Milliseconds from the call to its end.
+ */
+ms: number, };
+
+/**
+ * Load-time and generation options the dispatcher decides.
+ */
+export type CallOptions = { 
+/**
+ * `num_ctx`: one value per arm, so that no request reloads a model needlessly. Absent: the server's own.
+ */
+num_ctx: number | null, 
+/**
+ * `num_predict`: the caller's cap.
+ */
+num_predict: number | null, };
+
+/**
+ * An arm with its score.
+ */
+export type Candidate = { 
+/**
+ * Where.
+ */
+host: HostId, 
+/**
+ * Which.
+ */
+model: ModelName, 
+/**
+ * Loaded with enough context.
+ */
+resident: boolean, 
+/**
+ * Seconds to compare by: the sum of `terms`. Lower is better.
+ */
+score_s: number, 
+/**
+ * Expected seconds to the last token: load, queue, interference and work.
+ */
+expected_s: number, 
+/**
+ * What the score is made of.
+ */
+terms: Terms, };
+
+/**
+ * What a model must be able to do, in the words of `/api/show`.
+ */
+export type Capability = "completion" | "tools" | "vision" | "embedding" | "thinking" | "insert";
+
+/**
+ * What a text shows.
+ */
+export type Classification = { 
+/**
+ * The kind of work; never `vision` or `embed`, which no text shows.
+ */
+task: Task, 
+/**
+ * Estimated tokens, within about 20 % on ordinary text.
+ */
+prompt_tokens: number, };
+
+/**
+ * Everything a dispatcher is told before its first event. No URL, no credential.
+ */
+export type Config = { 
+/**
+ * The fleet; at least one host.
+ */
+hosts: Array<HostConfig>, 
+/**
+ * Models to use, most modest first. On a host that has some of them, only these serve
+ * generation; a host that has none offers whatever it has. An empty list means every model.
+ */
+models?: Array<ModelName>, 
+/**
+ * The owner's limits on a host's use.
+ */
+limits?: Limits, 
+/**
+ * Seconds between two scrapes of the metrics server. A signal older than three is stale.
+ */
+scrape_interval_s?: number, 
+/**
+ * Milliseconds between two looks at a host or at the metrics while jobs come in.
+ */
+refresh_ms?: number, 
+/**
+ * Whether a metrics server will send [`Signals`](crate::Event::Signals); without one nobody waits for it.
+ */
+metrics?: boolean, 
+/**
+ * Calls one job may make before it gives up.
+ */
+max_attempts?: number, 
+/**
+ * Milliseconds a host may take to accept a call.
+ */
+connect_timeout_ms?: number, 
+/**
+ * Milliseconds between two tokens after which an answer counts as stuck.
+ */
+stall_timeout_ms?: number, };
+
+/**
+ * Why a configuration was refused: what, where, and what would be right.
+ */
+export type ConfigError = { 
+/**
+ * Stable: `config_invalid`.
+ */
+code: string, 
+/**
+ * The key at fault, as a path: `hosts[1].parallel`.
+ */
+field: string, 
+/**
+ * What is wrong and what is allowed.
+ */
+message: string, };
+
+/**
+ * The ranked arms for one request.
+ */
+export type Decision = { 
+/**
+ * The winner: the first candidate.
+ */
+chosen: Arm | null, 
+/**
+ * One sentence: who won, against whom, and the terms that decided it.
+ */
+reason: string, 
+/**
+ * Expected seconds from now to the last token on the chosen arm, as milliseconds.
+ */
+predicted_ms: number, 
+/**
+ * The kind of work.
+ */
+task: Task, 
+/**
+ * The price of quality.
+ */
+mode: Mode, 
+/**
+ * Estimated tokens of the prompt.
+ */
+prompt_tokens: number, 
+/**
+ * Expected tokens of the answer.
+ */
+output_tokens: number, 
+/**
+ * Arms that could serve, best first.
+ */
+candidates: Array<Candidate>, 
+/**
+ * Arms that could not, each with its reason.
+ */
+dropped: Array<Dropped>, 
+/**
+ * The signals of the candidates' hosts.
+ */
+signals: Array<SignalAge>, 
+/**
+ * What a reader should know besides: stale signals, unreachable hosts, failed attempts.
+ */
+notes: Array<string>, };
+
+/**
+ * How a job can end without an answer. Codes are stable.
+ */
+export type DispatchError = { 
+/**
+ * Stable word: see [`DispatchErrorCode`].
+ */
+code: DispatchErrorCode, 
+/**
+ * What happened.
+ */
+message: string, 
+/**
+ * What to do about it.
+ */
+hint: string, };
+
+/**
+ * The stable words of [`DispatchError`].
+ */
+export type DispatchErrorCode = "invalid_request" | "unknown_model" | "unknown_host" | "no_host" | "no_model" | "context_too_small" | "over_limit" | "unauthorized" | "request_refused" | "deadline_exceeded" | "all_failed" | "cut_off" | "cancelled";
+
+/**
+ * Why an arm was dropped. Words are stable.
+ */
+export type DropCode = "host_down" | "unauthorized" | "other_model_pinned" | "other_host_pinned" | "not_configured" | "not_capable" | "context_too_small" | "does_not_fit" | "remote" | "failed_lately" | "already_tried" | "over_cpu_limit" | "under_memory_limit";
+
+/**
+ * An arm that cannot serve the request.
+ */
+export type Dropped = { 
+/**
+ * Where.
+ */
+host: HostId, 
+/**
+ * Which; absent where the whole host is out.
+ */
+model: ModelName | null, 
+/**
+ * Stable word.
+ */
+code: DropCode, 
+/**
+ * With the numbers that decided.
+ */
+detail: string, };
+
+/**
+ * One thing to do. The driver answers with events, never with a return value.
+ */
+export type Effect = { "type": "call", 
+/**
+ * The job whose text to send.
+ */
+job: JobId, 
+/**
+ * Its number; every event about the call carries it.
+ */
+attempt: AttemptId, 
+/**
+ * Where.
+ */
+host: HostId, 
+/**
+ * Which model.
+ */
+model: ModelName, 
+/**
+ * What to send beside the text.
+ */
+options: CallOptions, } | { "type": "abort", 
+/**
+ * The call.
+ */
+attempt: AttemptId, } | { "type": "resolve", 
+/**
+ * The job.
+ */
+job: JobId, 
+/**
+ * How it went.
+ */
+outcome: Outcome, } | { "type": "reject", 
+/**
+ * The job.
+ */
+job: JobId, 
+/**
+ * Why, and what to do.
+ */
+error: DispatchError, 
+/**
+ * How it went.
+ */
+outcome: Outcome, } | { "type": "refresh", 
+/**
+ * What to look at.
+ */
+source: Source, };
+
+/**
+ * Vectors and counters.
+ */
+export type Embeddings = { 
+/**
+ * One vector per input text.
+ */
+embeddings: Array<Array<number>>, 
+/**
+ * The server's counters.
+ */
+usage: Usage, };
+
+/**
+ * A server with what every request to it carries. Never logged: headers hold keys.
+ */
+export type Endpoint = { 
+/**
+ * The host's name; `prometheus` for the metrics server.
+ */
+id: HostId, 
+/**
+ * Without a slash at its end: append a path.
+ */
+url: string, 
+/**
+ * Lower-case names.
+ */
+headers: { [key in string]: string }, 
+/**
+ * A PEM file of the authority that signed its certificate.
+ */
+ca_file: string | null, };
+
+/**
+ * Something that happened. Unknown ids are ignored: the world may be late.
+ */
+export type Event = { "type": "submit", 
+/**
+ * The driver's number for it, never used before.
+ */
+job: JobId, 
+/**
+ * What is wanted.
+ */
+request: Request, } | { "type": "started", 
+/**
+ * The call.
+ */
+attempt: AttemptId, } | { "type": "first_token", 
+/**
+ * The call.
+ */
+attempt: AttemptId, } | { "type": "progress", 
+/**
+ * The call.
+ */
+attempt: AttemptId, 
+/**
+ * Pieces received so far.
+ */
+tokens: number, } | { "type": "succeeded", 
+/**
+ * The call.
+ */
+attempt: AttemptId, 
+/**
+ * The server's own counters.
+ */
+usage: Usage, } | { "type": "failed", 
+/**
+ * The call.
+ */
+attempt: AttemptId, 
+/**
+ * Why.
+ */
+failure: Failure, } | { "type": "cancel", 
+/**
+ * The job.
+ */
+job: JobId, } | { "type": "host_state", 
+/**
+ * The host.
+ */
+host: HostId, 
+/**
+ * Up with its models, or why not.
+ */
+state: HostState, } | { "type": "model_state", 
+/**
+ * The host.
+ */
+host: HostId, 
+/**
+ * The model.
+ */
+model: ModelName, 
+/**
+ * Its details, or why they could not be had.
+ */
+state: ModelState, } | { "type": "signals", 
+/**
+ * Samples, or why there are none.
+ */
+state: SignalsState, } | { "type": "tick" };
+
+/**
+ * One failure with what the server said.
+ */
+export type Failure = { 
+/**
+ * The class.
+ */
+kind: FailureKind, 
+/**
+ * The server's or the system's own words, shortened; never the prompt.
+ */
+detail: string, 
+/**
+ * Milliseconds the server asked to wait (`Retry-After`).
+ */
+retry_after_ms?: number | null, };
+
+/**
+ * Why an attempt failed. The class decides what the fallback avoids.
+ */
+export type FailureKind = "unreachable" | "connect_timeout" | "load_timeout" | "first_token_timeout" | "stalled" | "busy" | "rate_limited" | "unauthorized" | "model_missing" | "out_of_memory" | "context_too_small" | "not_capable" | "server_error" | "bad_request" | "cut_off" | "bad_protocol";
+
+/**
+ * A fleet split between core and its driver.
+ */
+export type Fleet = { 
+/**
+ * What core is told.
+ */
+config: Config, 
+/**
+ * Where each host is, in the order of the configuration.
+ */
+hosts: Array<Endpoint>, 
+/**
+ * Where the metrics are.
+ */
+prometheus: Endpoint | null, };
+
+/**
+ * The configuration every driver takes. A key left out has core's default.
+ */
+export type FleetConfig = { 
+/**
+ * The Ollama servers; at least one.
+ */
+hosts: Array<FleetHost>, 
+/**
+ * The metrics server, if there is one.
+ */
+prometheus?: PrometheusServer, 
+/**
+ * Models to use, most modest first; an empty list means every model.
+ */
+models?: Array<ModelName>, 
+/**
+ * The owner's limits on a host's use.
+ */
+limits?: Limits, 
+/**
+ * Seconds between two scrapes of the metrics server.
+ */
+scrape_interval_s?: number, 
+/**
+ * Milliseconds between two looks at a host or at the metrics.
+ */
+refresh_ms?: number, 
+/**
+ * Calls one job may make before it gives up.
+ */
+max_attempts?: number, 
+/**
+ * Milliseconds a host may take to accept a connection.
+ */
+connect_timeout_ms?: number, 
+/**
+ * Milliseconds between two tokens after which an answer counts as stuck.
+ */
+stall_timeout_ms?: number, };
+
+/**
+ * One Ollama server.
+ */
+export type FleetHost = { 
+/**
+ * Its name; the URL's `host:port` if absent.
+ */
+id?: HostId, 
+/**
+ * Where it listens: `http://127.0.0.1:11434`.
+ */
+url: string, 
+/**
+ * Sent as `Authorization: Bearer`.
+ */
+api_key?: string, 
+/**
+ * Sent with every request.
+ */
+headers?: { [key in string]: string }, 
+/**
+ * Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`).
+ */
+parallel?: number, 
+/**
+ * Models it keeps in memory at most (`OLLAMA_MAX_LOADED_MODELS`).
+ */
+max_loaded?: number, 
+/**
+ * Memory for models in gigabytes (10^9 bytes), where no metric tells.
+ */
+memory_gb?: number, 
+/**
+ * The `instance` label of its exporters; the URL's hostname if absent.
+ */
+instance?: string, };
+
+/**
+ * One host of the fleet.
+ */
+export type HostConfig = { 
+/**
+ * Its name in every decision, metric and message.
+ */
+id: HostId, 
+/**
+ * Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`).
+ */
+parallel?: number, 
+/**
+ * Models it keeps in memory at most (`OLLAMA_MAX_LOADED_MODELS`).
+ */
+max_loaded?: number, 
+/**
+ * Memory for models in gigabytes (10^9 bytes), where no metric tells.
+ */
+memory_gb?: number, 
+/**
+ * The `instance` label of its exporters: `host`, or `host:port` to tell two apart.
+ */
+instance?: string, };
+
+/**
+ * An Ollama server, by the name its owner gave it.
+ */
+export type HostId = string;
+
+/**
+ * `/api/version`, `/api/tags` and `/api/ps` of one host. A part that could not be had is absent and keeps its last value.
+ */
+export type HostReport = { 
+/**
+ * `/api/version`.
+ */
+version?: string, 
+/**
+ * `/api/tags`.
+ */
+models?: Array<ModelTag>, 
+/**
+ * `/api/ps`.
+ */
+resident?: Array<ResidentModel>, };
+
+/**
+ * One host as it is believed to be.
+ */
+export type HostSnapshot = { 
+/**
+ * Its name.
+ */
+host: HostId, 
+/**
+ * `up`, or how it failed, or `unknown`.
+ */
+state: string, 
+/**
+ * Ollama's version.
+ */
+version: string | null, 
+/**
+ * Its models.
+ */
+models: Array<ModelSnapshot>, 
+/**
+ * Its signals with their ages.
+ */
+signals: Array<SignalAge>, 
+/**
+ * Learned decode speed against the prior.
+ */
+decode_speed: LogMean, 
+/**
+ * Learned prefill speed against the prior.
+ */
+prefill_speed: LogMean, 
+/**
+ * Learned load rate, bytes a second.
+ */
+load_rate: LogMean, };
+
+/**
+ * A host as one look at it showed.
+ */
+export type HostState = { "up": HostReport } | { "down": Failure };
+
+/**
+ * One request from a caller. The driver numbers jobs; core never reuses or invents one.
+ */
+export type JobId = number;
+
+/**
+ * Answer lengths in tokens, by shape and by task.
+ */
+export type Lengths = { shapes: { [key in Shape]: LogMean }, tasks: { [key in Task]?: LogMean }, };
+
+/**
+ * Bounds beyond which a host gets no job. An unknown or stale signal never excludes.
+ */
+export type Limits = { 
+/**
+ * Percent of CPU time in use, 0 to 100.
+ */
+max_cpu_percent?: number, 
+/**
+ * Percent of memory that must be available, 0 to 100.
+ */
+min_free_memory_percent?: number, };
+
+/**
+ * Geometric mean with fading weights: rates and durations differ by factors, not by sums.
+ */
+export type LogMean = { 
+/**
+ * Observations it stands for, after fading.
+ */
+weight: number, 
+/**
+ * Mean of the natural logarithms.
+ */
+mean_ln: number, 
+/**
+ * When it last learned.
+ */
+updated: Millis, };
+
+/**
+ * Milliseconds on the driver's clock; only differences matter. Below 2^53, so that JavaScript holds it exactly.
+ */
+export type Millis = number;
+
+/**
+ * How much an answer's quality is worth in seconds of waiting.
+ */
+export type Mode = "fast" | "balanced" | "best";
+
+/**
+ * What decides whether a model can serve a request and what memory it takes.
+ */
+export type ModelDetails = { 
+/**
+ * What it can do.
+ */
+capabilities: Array<Capability>, 
+/**
+ * Tokens of context it was trained for.
+ */
+context_tokens?: number, 
+/**
+ * Parameter count.
+ */
+parameters?: number, 
+/**
+ * Bytes of key-value cache per token of context (16-bit), from its architecture.
+ */
+kv_bytes_per_token?: number, };
+
+/**
+ * A model's tag on a host, as `/api/tags` lists it: `phi3:mini`.
+ */
+export type ModelName = string;
+
+/**
+ * One model on a host as it is believed to be.
+ */
+export type ModelSnapshot = { 
+/**
+ * Its tag.
+ */
+model: ModelName, 
+/**
+ * Bytes on disk.
+ */
+size_bytes: number, 
+/**
+ * Parameters, stated or estimated.
+ */
+parameters: number, 
+/**
+ * Loaded now.
+ */
+resident: boolean, 
+/**
+ * Tokens of context it was trained for, where known.
+ */
+context_tokens: number | null, 
+/**
+ * What it can do; absent while nobody knows.
+ */
+capabilities: Array<Capability> | null, 
+/**
+ * Expected tokens a second while reading.
+ */
+prefill_tok_per_s: number, 
+/**
+ * Expected tokens a second while writing.
+ */
+decode_tok_per_s: number, 
+/**
+ * Learned prefill rate.
+ */
+prefill: LogMean, 
+/**
+ * Learned decode rate.
+ */
+decode: LogMean, 
+/**
+ * Learned reliability.
+ */
+reliability: Reliability, };
+
+/**
+ * `/api/show` of one model.
+ */
+export type ModelState = { "known": ModelDetails } | { "unknown": Failure };
+
+/**
+ * One model of `/api/tags`.
+ */
+export type ModelTag = { 
+/**
+ * Its tag.
+ */
+name: string, 
+/**
+ * Content digest: two tags with one digest share a runner.
+ */
+digest: string, 
+/**
+ * Bytes on disk.
+ */
+size_bytes: number, 
+/**
+ * Parameters, from `details.parameter_size` ("3.2B"), if stated.
+ */
+parameters?: number, 
+/**
+ * Architecture family, if stated.
+ */
+family?: string, 
+/**
+ * Runs elsewhere (a cloud model): never used unless pinned.
+ */
+remote: boolean, 
+/**
+ * Capabilities, where the version lists them here (0.30 and later).
+ */
+capabilities?: Array<Capability>, };
+
+/**
+ * How a job went: every attempt, and the times of the one that counted.
+ */
+export type Outcome = { 
+/**
+ * The attempt whose text is the answer.
+ */
+attempt: AttemptId | null, 
+/**
+ * Its host.
+ */
+host: HostId | null, 
+/**
+ * Its model.
+ */
+model: ModelName | null, 
+/**
+ * Every call made, in order.
+ */
+attempts: Array<AttemptReport>, 
+/**
+ * The server's counters.
+ */
+usage: Usage, 
+/**
+ * Milliseconds, by phase.
+ */
+ms: Phases, 
+/**
+ * What the decision expected from Submit to the last token, in milliseconds.
+ */
+predicted_ms: number, };
+
+/**
+ * Where a job's time went, in milliseconds since Submit or by the server's count.
+ */
+export type Phases = { 
+/**
+ * From Submit to the call that answered, failed calls included.
+ */
+queue: number, 
+/**
+ * Loading the model, by the server's count.
+ */
+load: number, 
+/**
+ * From Submit to the first piece of the answer.
+ */
+first_token: number, 
+/**
+ * From Submit to the end.
+ */
+total: number, };
+
+/**
+ * One piece of an answer.
+ */
+export type Piece = { "type": "text", 
+/**
+ * The text.
+ */
+text: string, } | { "type": "thinking", 
+/**
+ * The text.
+ */
+text: string, } | { "type": "tool_calls", 
+/**
+ * As Ollama sends them.
+ */
+calls: Array<Record<string, unknown>>, } | { "type": "done", 
+/**
+ * The server's counters.
+ */
+usage: Usage, 
+/**
+ * `stop`, `length`, `load`, `unload`, or empty.
+ */
+reason: string, } | { "type": "failed", 
+/**
+ * Why.
+ */
+failure: Failure, };
+
+/**
+ * The metrics server.
+ */
+export type PrometheusServer = { 
+/**
+ * Where it listens: `http://127.0.0.1:9090`.
+ */
+url: string, 
+/**
+ * Sent as `Authorization: Bearer`.
+ */
+bearer?: string, 
+/**
+ * Sent as `Authorization: Basic`, with `password`.
+ */
+username?: string, 
+/**
+ * Sent as `Authorization: Basic`, with `username`.
+ */
+password?: string, 
+/**
+ * Sent with every request.
+ */
+headers?: { [key in string]: string }, 
+/**
+ * A PEM file of the authority that signed its certificate (native engine only).
+ */
+ca_file?: string, };
+
+/**
+ * Fading counts of answered and failed calls (a Beta posterior's parameters beyond its prior).
+ */
+export type Reliability = { 
+/**
+ * Calls answered.
+ */
+successes: number, 
+/**
+ * Calls failed.
+ */
+failures: number, 
+/**
+ * When it last learned.
+ */
+updated: Millis, };
+
+/**
+ * One HTTP exchange, as it ended.
+ */
+export type Reply = { "type": "answered", 
+/**
+ * The HTTP status.
+ */
+status: number, 
+/**
+ * The whole body.
+ */
+body: string, 
+/**
+ * The header `Retry-After`.
+ */
+retry_after?: string | null, } | { "type": "lost", 
+/**
+ * The system's word: `ECONNREFUSED`.
+ */
+code?: string | null, 
+/**
+ * Its words.
+ */
+message: string, };
+
+/**
+ * One request as core sees it.
+ */
+export type Request = { 
+/**
+ * The kind of work.
+ */
+task: Task, 
+/**
+ * The price of quality.
+ */
+mode: Mode, 
+/**
+ * Similar requests share a shape; their history predicts this one's length.
+ */
+shape?: Shape | null, 
+/**
+ * Estimated tokens of prompt and system text together.
+ */
+prompt_tokens: number, 
+/**
+ * The caller's cap on the answer's tokens, if any (`num_predict`).
+ */
+max_tokens?: number | null, 
+/**
+ * Capabilities beyond the task's own (tools, vision, thinking).
+ */
+needs?: Array<Capability>, 
+/**
+ * Milliseconds from Submit until the answer is worthless.
+ */
+deadline_ms?: number | null, 
+/**
+ * The caller takes the answer piece by piece: once one piece is out, a broken call is not repeated elsewhere.
+ */
+streaming?: boolean, 
+/**
+ * Only this model.
+ */
+model?: ModelName | null, 
+/**
+ * Only this host.
+ */
+host?: HostId | null, };
+
+/**
+ * One model of `/api/ps`.
+ */
+export type ResidentModel = { 
+/**
+ * The tag that loaded it.
+ */
+name: string, 
+/**
+ * Content digest.
+ */
+digest: string, 
+/**
+ * Bytes in memory, of both kinds.
+ */
+size_bytes: number, 
+/**
+ * Bytes of those on the GPU.
+ */
+vram_bytes: number, 
+/**
+ * Tokens of context it was loaded with, where the version tells (0.10 and later).
+ */
+context_tokens?: number, };
+
+/**
+ * One measured fact about one host.
+ */
+export type Sample = { 
+/**
+ * The exporter's `instance` label; matched to hosts by `HostConfig::instance`.
+ */
+instance: string, 
+/**
+ * What was measured.
+ */
+signal: SignalName, 
+/**
+ * In the signal's unit. Numbers that are not finite are dropped.
+ */
+value: number, 
+/**
+ * Milliseconds since the exporter was scraped, at the time of the answer.
+ */
+age_ms: number, };
+
+/**
+ * The caller's opaque key of similar requests (workflow and node, or a template's name).
+ */
+export type Shape = string;
+
+/**
+ * How old a signal is, and whether it counted.
+ */
+export type SignalAge = { 
+/**
+ * The host it tells of.
+ */
+host: HostId, 
+/**
+ * What was measured.
+ */
+signal: SignalName, 
+/**
+ * The last value seen.
+ */
+value: number, 
+/**
+ * Milliseconds since it was measured.
+ */
+age_ms: number, 
+/**
+ * Older than three scrape intervals: not used.
+ */
+stale: boolean, };
+
+/**
+ * The facts core understands.
+ */
+export type SignalName = "cpu_busy_ratio" | "memory_available_bytes" | "memory_total_bytes" | "container_memory_bytes" | "container_memory_limit_bytes";
+
+/**
+ * What the metrics server said.
+ */
+export type SignalsState = { "up": Array<Sample> } | { "down": Failure };
+
+/**
+ * Everything believed at one moment.
+ */
+export type Snapshot = { 
+/**
+ * Of this format: 1.
+ */
+version: number, 
+/**
+ * When, on the driver's clock.
+ */
+at: Millis, 
+/**
+ * Jobs under way.
+ */
+jobs: number, 
+/**
+ * Calls under way.
+ */
+calls: number, 
+/**
+ * The fleet.
+ */
+hosts: Array<HostSnapshot>, 
+/**
+ * Learned answer lengths.
+ */
+lengths: Lengths, };
+
+/**
+ * Something to look at.
+ */
+export type Source = { "type": "host", 
+/**
+ * The host.
+ */
+host: HostId, } | { "type": "model", 
+/**
+ * The host.
+ */
+host: HostId, 
+/**
+ * The model.
+ */
+model: ModelName, } | { "type": "signals" };
+
+/**
+ * Everything one event led to.
+ */
+export type Step = { 
+/**
+ * What to do now, in order.
+ */
+effects: Array<Effect>, 
+/**
+ * When to send `Tick` at the latest, if nothing happens before.
+ */
+wakeAt: Millis | null, };
+
+/**
+ * The kind of work a prompt asks for.
+ */
+export type Task = "general" | "summarize" | "analyze" | "extract" | "classify" | "code" | "chat" | "vision" | "embed";
+
+/**
+ * The terms of a score, all in seconds; they sum to it.
+ */
+export type Terms = { 
+/**
+ * Until the model is loaded: the loads before it and its own.
+ */
+load_s: number, 
+/**
+ * Work ahead of it in that model's slots.
+ */
+queue_s: number, 
+/**
+ * Lost to other models and processes busy on that host.
+ */
+interference_s: number, 
+/**
+ * Reading the prompt.
+ */
+prefill_s: number, 
+/**
+ * Writing the answer.
+ */
+decode_s: number, 
+/**
+ * Delay it causes others on that host.
+ */
+harm_s: number, 
+/**
+ * Expected cost of failing there and trying elsewhere.
+ */
+risk_s: number, 
+/**
+ * Price of lower quality than the mode asks for.
+ */
+quality_s: number, };
+
+/**
+ * The final line's counters. Zero where the server left one out.
+ */
+export type Usage = { 
+/**
+ * Tokens of the prompt, cached ones included.
+ */
+prompt_tokens: number, 
+/**
+ * Tokens of the answer.
+ */
+output_tokens: number, 
+/**
+ * Milliseconds of waiting for the load and loading (`load_duration`).
+ */
+load_ms: number, 
+/**
+ * Milliseconds of reading the prompt (`prompt_eval_duration`).
+ */
+prompt_ms: number, 
+/**
+ * Milliseconds of writing the answer (`eval_duration`).
+ */
+output_ms: number, 
+/**
+ * Milliseconds in all (`total_duration`).
+ */
+total_ms: number, };

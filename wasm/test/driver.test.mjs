@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { after, test } from 'node:test';
+import * as file from 'ai-model-dispatcher-wasm';
+import * as inline from 'ai-model-dispatcher-wasm/inline';
+import { line, lines, ollama } from './ollama.mjs';
+
+const require = createRequire(import.meta.url);
+const open = [];
+after(() => Promise.all(open.map((it) => it.close())));
+
+async function fleet(hosts, config = {}, create = file.createDispatcher) {
+	const servers = await Promise.all(hosts.map((host) => ollama(host)));
+	const ai = create({ hosts: servers.map(({ url }, at) => ({ id: `h${at}`, url })), ...config });
+	open.push(...servers, ai);
+	return { ai, servers };
+}
+
+test('an ask is answered, with its decision and counters', async () => {
+	const { ai, servers } = await fleet([{}]);
+	const answer = await ai.ask({ id: 'a', prompt: 'Say hello.' });
+	assert.deepEqual([answer.ok, answer.id, answer.text, answer.host, answer.model], [true, 'a', 'Hello there', 'h0', 'phi3:mini']);
+	assert.equal(answer.usage.output_tokens, 2);
+	assert.equal(answer.decision.chosen.model, 'phi3:mini');
+	const { body } = servers[0].requests.find(({ path }) => path === '/api/chat');
+	assert.deepEqual([body.model, body.stream], ['phi3:mini', true]);
+});
+
+test('text comes piece by piece', async () => {
+	const { ai } = await fleet([{}]);
+	const pieces = [];
+	await ai.ask({ prompt: 'Say hello.' }, { onText: (text) => pieces.push(text) });
+	assert.deepEqual(pieces, ['Hello', ' there']);
+});
+
+test('a host that fails before its first piece is replaced, and its text is not mixed in', async () => {
+	const busy = { chat: (_, response) => response.writeHead(503).end('{"error":"server busy"}') };
+	const { ai } = await fleet([busy, busy, {}]);
+	const answer = await ai.ask({ prompt: 'Say hello.' });
+	assert.deepEqual([answer.ok, answer.text, answer.host], [true, 'Hello there', 'h2']);
+});
+
+test('text that was handed out is not repeated from another host', async () => {
+	const cut = {
+		chat: (_, response) => response.write(line({ message: { content: 'Hel' }, done: false }), () => response.destroy()),
+	};
+	const { ai } = await fleet([cut, cut]);
+	const pieces = [];
+	const answer = await ai.ask({ prompt: 'Say hello.' }, { onText: (text) => pieces.push(text) });
+	assert.deepEqual([answer.ok, answer.error.code, answer.text, pieces.join('')], [false, 'cut_off', 'Hel', 'Hel']);
+});
+
+test('cancelling closes the connection', async () => {
+	let closed;
+	let begun;
+	const closing = new Promise((done) => (closed = done));
+	const beginning = new Promise((done) => (begun = done));
+	const chat = (_, response) => {
+		response.on('close', closed);
+		begun();
+	};
+	const { ai } = await fleet([{ chat }]);
+	const abort = new AbortController();
+	const answer = ai.ask({ prompt: 'Say hello.' }, { signal: abort.signal });
+	await beginning;
+	abort.abort();
+	assert.equal((await answer).error.code, 'cancelled');
+	await closing;
+});
+
+test('an embedding comes back as vectors', async () => {
+	const { ai } = await fleet([{ models: ['all-minilm'] }]);
+	const answer = await ai.ask({ prompt: 'a text', task: 'embed', model: 'all-minilm' });
+	assert.deepEqual([answer.ok, answer.embeddings], [answer.ok, answer.ok ? [[1, 0.5]] : undefined]);
+});
+
+test('nothing listening is an answer, not a throw', async () => {
+	const { ai, servers } = await fleet([{}]);
+	await servers[0].close();
+	const answer = await ai.ask({ prompt: 'Say hello.' });
+	assert.deepEqual([answer.ok, answer.error.code], [false, 'no_host']);
+});
+
+test('a wrong ask is refused with a hint', async () => {
+	const { ai } = await fleet([{}]);
+	const { error } = await ai.ask({ prompt: '' });
+	assert.equal(error.code, 'invalid_request');
+	assert.ok(error.hint);
+	const unknown = await ai.ask({ prompt: 'x', propmt: 1 });
+	assert.match(unknown.error.message, /propmt/);
+});
+
+test('a wrong configuration names its key', () => {
+	const create = (config) => () => file.createDispatcher(config);
+	assert.throws(create({ hosts: [{ url: 'http://a', paralel: 2 }] }), { code: 'config_invalid', message: /paralel/ });
+	assert.throws(create({ hosts: [{ url: 'a:1' }] }), { code: 'config_invalid', field: 'hosts[0].url' });
+	assert.throws(create({ hosts: [] }), { code: 'config_invalid', field: 'hosts' });
+	const withCa = { hosts: [{ url: 'http://a' }], prometheus: { url: 'http://p', ca_file: 'x.pem' } };
+	assert.throws(create(withCa), { code: 'config_invalid', field: 'prometheus.ca_file' });
+});
+
+test('misuse throws', async () => {
+	const { ai } = await fleet([{}]);
+	await assert.rejects(ai.ask('hello'), { code: 'invalid_argument' });
+	ai.close();
+	await assert.rejects(ai.ask({ prompt: 'x' }), { code: 'closed' });
+});
+
+test('a key goes to its host and stays out of the snapshot', async () => {
+	const server = await ollama();
+	const ai = file.createDispatcher({ hosts: [{ url: server.url, api_key: 'secret' }] });
+	open.push(server, ai);
+	await ai.ask({ prompt: 'Say hello.' });
+	assert.ok(server.requests.every(({ headers }) => headers.authorization === 'Bearer secret'));
+	assert.ok(!JSON.stringify(ai.snapshot()).includes('secret'));
+});
+
+test('models and a dry run tell what is there', async () => {
+	const { ai, servers } = await fleet([{}]);
+	assert.deepEqual((await ai.models()).flatMap(({ models }) => models.map(({ model }) => model)), ['phi3:mini']);
+	assert.equal((await ai.decide({ prompt: 'Say hello.' })).chosen.host, 'h0');
+	assert.ok(!servers[0].requests.some(({ path }) => path === '/api/chat'));
+});
+
+test('the inlined build does the same, from ESM and from CommonJS, with the hands it is given', async () => {
+	for (const build of [inline, require('ai-model-dispatcher-wasm/inline')]) {
+		const hands = { transport: file.nodeTransport, sleep: file.sleep, now: Date.now };
+		const { ai } = await fleet([{ chat: (_, response) => lines(response, ['Hi']) }], {}, (config) => build.createDispatcher(config, hands));
+		assert.equal((await ai.ask({ prompt: 'Say hi.' })).text, 'Hi');
+	}
+});

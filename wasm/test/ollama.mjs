@@ -1,0 +1,40 @@
+// A scripted Ollama: each path answers what the test says. Listens on a free loopback port.
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+
+export async function ollama({ models = ['phi3:mini'], chat, status = {} } = {}) {
+	const requests = [];
+	const server = createServer(async (request, response) => {
+		let text = '';
+		for await (const chunk of request) text += chunk;
+		requests.push({ path: request.url, headers: request.headers, body: text && JSON.parse(text) });
+		const code = status[request.url];
+		if (code) return response.writeHead(code).end(JSON.stringify({ error: 'as the test says' }));
+		if (request.url === '/api/chat') return chat ? chat(request, response) : lines(response, ['Hello', ' there']);
+		response.setHeader('content-type', 'application/json');
+		response.end(JSON.stringify(reply(request.url, models)));
+	});
+	server.listen(0, '127.0.0.1');
+	await once(server, 'listening');
+	return {
+		url: `http://127.0.0.1:${server.address().port}`,
+		requests,
+		close: () => new Promise((done) => (server.close(done), server.closeAllConnections())),
+	};
+}
+
+/** A whole streamed answer. */
+export function lines(response, texts) {
+	for (const content of texts) response.write(line({ message: { role: 'assistant', content }, done: false }));
+	response.end(line({ message: { role: 'assistant', content: '' }, done: true, done_reason: 'stop', prompt_eval_count: 3, eval_count: texts.length }));
+}
+
+export const line = (value) => `${JSON.stringify({ model: 'm', ...value })}\n`;
+
+function reply(path, models) {
+	if (path === '/api/version') return { version: '0.24.0' };
+	if (path === '/api/tags') return { models: models.map((name) => ({ name, model: name, size: 2e9, digest: name, details: { family: 'llama', parameter_size: '3B' } })) };
+	if (path === '/api/ps') return { models: [] };
+	if (path === '/api/embed') return { model: 'm', embeddings: [[1, 0.5]], prompt_eval_count: 2 };
+	return { capabilities: ['completion'], model_info: { 'general.architecture': 'llama', 'llama.context_length': 4096 }, details: {} };
+}
