@@ -116,7 +116,7 @@ pub struct Failure {
     pub detail: String,
     /// Milliseconds the server asked to wait (`Retry-After`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
+    #[cfg_attr(feature = "typescript", ts(type = "number | null", optional))]
     pub retry_after_ms: Option<u64>,
 }
 

@@ -132,7 +132,7 @@ pub struct Request {
     pub needs: Vec<Capability>,
     /// Milliseconds from Submit until the answer is worthless.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
+    #[cfg_attr(feature = "typescript", ts(type = "number | null", optional))]
     pub deadline_ms: Option<u64>,
     /// The caller takes the answer piece by piece: once one piece is out, a broken call is not repeated elsewhere.
     #[serde(default)]

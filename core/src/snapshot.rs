@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub jobs: u32,
     /// Calls under way.
     pub calls: u32,
+    /// Why the metrics server does not answer, if it does not.
+    pub metrics: Option<String>,
     /// The fleet.
     pub hosts: Vec<HostSnapshot>,
     /// Learned answer lengths.
@@ -82,19 +84,13 @@ pub struct ModelSnapshot {
     pub reliability: Reliability,
 }
 
-pub(crate) fn snapshot(
-    now: Millis,
-    config: &Config,
-    fleet: &Fleet,
-    lengths: &Lengths,
-    jobs: usize,
-    calls: usize,
-) -> Snapshot {
+pub(crate) fn snapshot(now: Millis, config: &Config, fleet: &Fleet, lengths: &Lengths) -> Snapshot {
     Snapshot {
         version: SNAPSHOT_VERSION,
         at: now,
-        jobs: jobs as u32,
-        calls: calls as u32,
+        jobs: 0,
+        calls: 0,
+        metrics: None,
         hosts: fleet.hosts.iter().map(|host| host_snapshot(now, config, host)).collect(),
         lengths: lengths.clone(),
     }

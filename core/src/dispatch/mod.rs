@@ -142,7 +142,13 @@ impl Dispatcher {
 
     /// What it believes: the fleet, what was learned, what is under way.
     pub fn snapshot(&self) -> Snapshot {
-        snapshot(self.now, &self.config, &self.fleet, &self.lengths, self.jobs.len(), self.attempts.len())
+        let failure = self.metrics_failure.as_ref();
+        Snapshot {
+            jobs: self.jobs.len() as u32,
+            calls: self.attempts.len() as u32,
+            metrics: failure.map(|failure| format!("{}: {}", failure.kind.as_str(), failure.detail)),
+            ..snapshot(self.now, &self.config, &self.fleet, &self.lengths)
+        }
     }
 
     fn rank(&self, now: Millis, request: &Request, tried: &Exclusions) -> Decision {

@@ -27,15 +27,16 @@ impl Memory {
         now: Millis,
         stale_ms: u64,
     ) -> Option<Self> {
-        if host.uses_gpu() {
-            return None;
-        }
         let fresh = |signal| host.signals.fresh(now, stale_ms, signal);
-        let resident = host.resident_bytes() as f64;
-        let free = fresh(SignalName::MemoryAvailableBytes).map(|available| available + resident);
+        let free =
+            fresh(SignalName::MemoryAvailableBytes).map(|available| available + host.resident_bytes() as f64);
         let container = fresh(SignalName::ContainerMemoryLimitBytes).filter(|limit| *limit > 0.0);
         let owned = host.config.memory_gb.map(|gigabytes| gigabytes * 1e9);
         let bound = [free, container, owned].into_iter().flatten().reduce(f64::min)?;
+        // On a GPU main memory is not what binds.
+        if host.uses_gpu() {
+            return None;
+        }
         let kv = model.details.as_ref().and_then(|details| details.kv_bytes_per_token).unwrap_or(0.0);
         let slots = f64::from(host.config.parallel);
         Some(Self {

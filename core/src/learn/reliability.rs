@@ -39,6 +39,9 @@ impl Reliability {
     }
 
     fn kept(&self, now: Millis) -> f64 {
+        if self.successes == 0.0 && self.failures == 0.0 {
+            return 1.0;
+        }
         libm::exp2(-(now.since(self.updated) as f64) / HALF_LIFE_MS)
     }
 }

@@ -36,7 +36,9 @@ pub(crate) fn host_verdict(
     if let Some((_, _, kind)) =
         tried.tried.iter().find(|(id, model, _)| *id == host.config.id && model.is_none())
     {
-        return drop(DropCode::AlreadyTried, format!("it failed in this job: {}", kind.as_str()));
+        let refused = *kind == FailureKind::Unauthorized;
+        let code = if refused { DropCode::Unauthorized } else { DropCode::AlreadyTried };
+        return drop(code, format!("it failed in this job: {}", kind.as_str()));
     }
     if let Contact::Down(failure) = &host.contact {
         return host_down(failure.kind, &failure.detail);

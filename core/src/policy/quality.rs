@@ -7,8 +7,8 @@ const HALF_QUALITY_PARAMETERS: f64 = 1.5e9;
 
 /// Prior quality of a model, 0 to 1, from its size alone: √p ÷ (√p + √1.5 G).
 pub(crate) fn prior_quality(parameters: f64) -> f64 {
-    let root = libm::sqrt(parameters.max(1.0));
-    root / (root + libm::sqrt(HALF_QUALITY_PARAMETERS))
+    let root = parameters.max(1.0).sqrt();
+    root / (root + HALF_QUALITY_PARAMETERS.sqrt())
 }
 
 /// Seconds a request pays for the quality a model lacks: price(mode) × weight(task) × (1 − quality).

@@ -40,7 +40,8 @@ pub(crate) struct Ranking<'a> {
 /// Ranks every arm for the request.
 pub(crate) fn rank(view: Ranking<'_>, request: &Request, tried: &Exclusions) -> Decision {
     let output_tokens = view.lengths.expected_tokens(request);
-    let mut scored = Vec::new();
+    let arms = view.fleet.hosts.iter().map(|host| host.models.len()).sum();
+    let mut scored = Vec::with_capacity(arms);
     let mut dropped = Vec::new();
     let mut misfits = Vec::new();
     for (host, running) in view.fleet.hosts.iter().zip(view.running) {
@@ -48,8 +49,8 @@ pub(crate) fn rank(view: Ranking<'_>, request: &Request, tried: &Exclusions) -> 
             dropped.push(Dropped { host: host.config.id.clone(), model: None, code, detail });
             continue;
         }
+        let context = context_for(request, output_tokens);
         for model in host.models.values() {
-            let context = context_for(request, output_tokens);
             match model_verdict(host, model, view.config, request, tried, context, view.now) {
                 Ok(()) => scored.push(score(view, host, model, running, request, output_tokens, 1.0)),
                 Err((code, detail)) => {
@@ -177,7 +178,7 @@ fn add_risk(scored: &mut [Scored]) {
 
 /// By score to the millisecond, then loaded before cold, then by name: the same order on every machine.
 fn order(left: &Scored, right: &Scored) -> Ordering {
-    let milliseconds = |scored: &Scored| libm::round(scored.0.score_s * 1e3);
+    let milliseconds = |scored: &Scored| (scored.0.score_s * 1e3).round();
     milliseconds(left)
         .total_cmp(&milliseconds(right))
         .then(right.0.resident.cmp(&left.0.resident))
@@ -197,11 +198,11 @@ fn assemble(
     let mut decision = Decision {
         chosen,
         reason: String::new(),
-        predicted_ms: candidates.first().map_or(0.0, |best| libm::round(best.expected_s * 1e3)),
+        predicted_ms: candidates.first().map_or(0.0, |best| (best.expected_s * 1e3).round()),
         task: request.task,
         mode: request.mode,
         prompt_tokens: request.prompt_tokens,
-        output_tokens: libm::ceil(output_tokens) as u32,
+        output_tokens: output_tokens.ceil() as u32,
         notes: notes(view, &signals),
         candidates,
         dropped,

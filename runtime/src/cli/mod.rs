@@ -1,0 +1,141 @@
+//! The command line. Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage or configuration.
+
+mod ask;
+mod decide;
+mod models;
+mod verify;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use smart_ai_core::wire::FleetConfig;
+
+use crate::config::{Sources, load};
+use crate::driver::Engine;
+
+const DONE: u8 = 0;
+const FAILED: u8 = 1;
+const MISUSED: u8 = 2;
+/// As shells report a program that SIGINT ended.
+const INTERRUPTED: u8 = 130;
+
+/// Picks the right local model on the right host for each request, and makes the call succeed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "smart-ai",
+    version,
+    about,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration."
+)]
+struct Cli {
+    #[command(flatten)]
+    fleet: FleetArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args, Debug)]
+struct FleetArgs {
+    /// An Ollama server, as URL or NAME=URL; give it several times for several hosts
+    #[arg(long, value_name = "URL", env = "SMART_AI_HOSTS", value_delimiter = ',', global = true)]
+    host: Vec<String>,
+    /// The Prometheus server that scrapes the hosts
+    #[arg(long, value_name = "URL", env = "SMART_AI_PROMETHEUS", global = true)]
+    prometheus: Option<String>,
+    /// Configuration file [default: smart-ai.toml here, if there is one]
+    #[arg(long, value_name = "FILE", env = "SMART_AI_CONFIG", global = true)]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer a prompt, streamed; or many, one JSON line each
+    Ask(ask::AskArgs),
+    /// Say which model on which host would answer, and why, without calling it
+    Decide(decide::DecideArgs),
+    /// List every model on every host
+    Models {
+        /// One JSON object instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check hosts, models and metrics, and say what each missing piece costs
+    Verify {
+        /// One JSON object instead of lines
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the program with these arguments, the program's name first, and returns its exit code.
+pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { MISUSED } else { DONE };
+            drop(error.print());
+            return code;
+        }
+    };
+    let sources = Sources { file: cli.fleet.config, hosts: cli.fleet.host, prometheus: cli.fleet.prometheus };
+    let config = match load(&sources) {
+        Ok(config) => config,
+        Err(error) => return complain(&error.to_string(), MISUSED),
+    };
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(async {
+            tokio::select! {
+                code = execute(cli.command, &config) => code,
+                interrupted = tokio::signal::ctrl_c() => if interrupted.is_ok() { INTERRUPTED } else { FAILED },
+            }
+        }),
+        Err(error) => complain(&format!("cannot start: {error}"), FAILED),
+    }
+}
+
+async fn execute(command: Command, config: &FleetConfig) -> u8 {
+    let engine = match Engine::start(config) {
+        Ok(engine) => engine,
+        Err(error) => return complain(&error.to_string(), MISUSED),
+    };
+    let done = match command {
+        Command::Ask(arguments) => ask::run(&engine, arguments).await,
+        Command::Decide(arguments) => decide::run(&engine, arguments).await,
+        Command::Models { json } => models::run(&engine, json).await,
+        Command::Verify { json } => verify::run(&engine, config, json).await,
+    };
+    engine.close();
+    match done {
+        Ok(code) => code,
+        // The reader of our output went away: nothing is left to say.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => DONE,
+        Err(error) => complain(&error.to_string(), FAILED),
+    }
+}
+
+/// Says on stderr what went wrong.
+fn complain(message: &str, code: u8) -> u8 {
+    drop(writeln!(io::stderr(), "smart-ai: {message}"));
+    code
+}
+
+/// One JSON value on a line of stdout.
+fn print_json(value: &impl serde::Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    writeln!(out)
+}
+
+/// The prompt given, or what stdin holds where it is `-` or absent.
+async fn prompt_of(argument: Option<String>) -> io::Result<String> {
+    match argument {
+        Some(prompt) if prompt != "-" => Ok(prompt),
+        Some(_) | None => {
+            let mut text = String::new();
+            tokio::io::AsyncReadExt::read_to_string(&mut tokio::io::stdin(), &mut text).await?;
+            Ok(text)
+        }
+    }
+}

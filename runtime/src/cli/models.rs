@@ -1,0 +1,42 @@
+//! `smart-ai models`: every model on every host.
+
+use std::io::{self, Write};
+
+use super::{DONE, FAILED, complain, print_json};
+use crate::driver::Engine;
+
+pub(super) async fn run(engine: &Engine, json: bool) -> io::Result<u8> {
+    let snapshot = match engine.snapshot().await {
+        Ok(snapshot) => snapshot,
+        Err(error) => return Ok(complain(&error.message, FAILED)),
+    };
+    if json {
+        print_json(&snapshot.hosts)?;
+    } else {
+        let mut out = io::stdout();
+        writeln!(
+            out,
+            "{:<20} {:<28} {:>8} {:>10} {:>10}  STATE",
+            "HOST", "MODEL", "GB", "READ/S", "WRITE/S"
+        )?;
+        for host in &snapshot.hosts {
+            if host.models.is_empty() {
+                writeln!(out, "{:<20} {}", host.host.as_str(), host.state)?;
+            }
+            for model in &host.models {
+                let state = if model.resident { "loaded" } else { "cold" };
+                writeln!(
+                    out,
+                    "{:<20} {:<28} {:>8.2} {:>10.0} {:>10.0}  {state}",
+                    host.host.as_str(),
+                    model.model.as_str(),
+                    model.size_bytes as f64 / 1e9,
+                    model.prefill_tok_per_s,
+                    model.decode_tok_per_s,
+                )?;
+            }
+        }
+    }
+    let any = snapshot.hosts.iter().any(|host| host.state == "up");
+    Ok(if any { DONE } else { FAILED })
+}

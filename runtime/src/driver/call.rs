@@ -1,0 +1,116 @@
+//! One call of one arm: sends the text, tells what comes.
+
+use std::time::{Duration, Instant};
+
+use smart_ai_core::wire::{AnswerReader, Ask, Piece, read_embeddings};
+use smart_ai_core::{AttemptId, CallOptions, Event, Failure, FailureKind, wire};
+use tokio::sync::mpsc;
+
+use super::task::Message;
+use crate::http::{Server, connection_failure, refused};
+
+/// The least between two `Progress` events.
+const PROGRESS_EVERY: Duration = Duration::from_millis(250);
+
+/// Where a call reports to. Does nothing once the engine is gone.
+#[derive(Clone, Debug)]
+pub(super) struct Reporter {
+    pub(super) attempt: AttemptId,
+    pub(super) messages: mpsc::WeakUnboundedSender<Message>,
+}
+
+impl Reporter {
+    fn send(&self, message: Message) {
+        if let Some(messages) = self.messages.upgrade() {
+            drop(messages.send(message));
+        }
+    }
+
+    fn event(&self, event: Event) {
+        self.send(Message::Event(event));
+    }
+
+    fn failed(&self, failure: Failure) {
+        self.event(Event::Failed { attempt: self.attempt, failure });
+    }
+}
+
+/// Ends with exactly one of `Succeeded` and `Failed`, unless its task is aborted before.
+pub(super) async fn call(server: Server, path: &'static str, body: String, report: Reporter) {
+    let attempt = report.attempt;
+    let response = match server.post(path, "application/json", body).send().await {
+        Ok(response) if response.status() == reqwest::StatusCode::OK => response,
+        Ok(response) => return report.failed(refused(response).await),
+        Err(error) => return report.failed(connection_failure(&error)),
+    };
+    report.event(Event::Started { attempt });
+    if path == "/api/embed" { embed(response, report).await } else { stream(response, report).await }
+}
+
+/// The body of an ask for one arm.
+pub(super) fn body(ask: &Ask, model: &str, options: &CallOptions) -> (&'static str, String) {
+    (ask.endpoint(), ask.body(model, options).to_string())
+}
+
+async fn stream(mut response: reqwest::Response, report: Reporter) {
+    let attempt = report.attempt;
+    let mut reader = AnswerReader::new();
+    let mut progress = Progress { pieces: 0, told: Instant::now() };
+    loop {
+        // An error here is an end before the final line: the reader says what that means.
+        let chunk = response.chunk().await.unwrap_or(None);
+        let pieces = match &chunk {
+            Some(bytes) => reader.push(bytes),
+            None => reader.finish().into_iter().collect(),
+        };
+        for piece in pieces {
+            match piece {
+                Piece::Text { text } => {
+                    progress.piece(&report);
+                    report.send(Message::Text { attempt, text });
+                }
+                Piece::Thinking { .. } | Piece::ToolCalls { .. } => progress.piece(&report),
+                Piece::Done { usage, .. } => return report.event(Event::Succeeded { attempt, usage }),
+                Piece::Failed { failure } => return report.failed(failure),
+            }
+        }
+        if chunk.is_none() {
+            return;
+        }
+    }
+}
+
+struct Progress {
+    pieces: u32,
+    told: Instant,
+}
+
+impl Progress {
+    fn piece(&mut self, report: &Reporter) {
+        let attempt = report.attempt;
+        self.pieces = self.pieces.saturating_add(1);
+        if self.pieces == 1 {
+            report.event(Event::FirstToken { attempt });
+        } else if self.told.elapsed() >= PROGRESS_EVERY {
+            report.event(Event::Progress { attempt, tokens: self.pieces });
+        } else {
+            return;
+        }
+        self.told = Instant::now();
+    }
+}
+
+async fn embed(response: reqwest::Response, report: Reporter) {
+    let attempt = report.attempt;
+    let read = match response.text().await {
+        Ok(body) => read_embeddings(&body),
+        Err(error) => Err(Failure::new(FailureKind::CutOff, connection_failure(&error).detail)),
+    };
+    match read {
+        Ok(wire::Embeddings { embeddings, usage }) => {
+            report.send(Message::Embeddings { attempt, embeddings });
+            report.event(Event::Succeeded { attempt, usage });
+        }
+        Err(failure) => report.failed(failure),
+    }
+}

@@ -1,0 +1,106 @@
+//! The driver: one task that owns the dispatcher, and the handle others hold.
+
+mod call;
+mod task;
+
+use std::future::Future;
+
+use smart_ai_core::wire::{Answer, Ask, FleetConfig};
+use smart_ai_core::{ConfigError, Decision, DispatchError, DispatchErrorCode, Request, Snapshot};
+use tokio::sync::{mpsc, oneshot};
+
+use task::{Message, Task};
+
+/// A dispatcher at work. Clones share it; it stops when `close` is called or the last clone is gone.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    messages: mpsc::UnboundedSender<Message>,
+}
+
+/// How one ask is to be answered.
+#[derive(Debug, Default)]
+pub struct AskOptions {
+    /// Receives the answer piece by piece. Once a piece is out, a broken answer is not repeated elsewhere.
+    pub pieces: Option<mpsc::UnboundedSender<String>>,
+}
+
+impl Engine {
+    /// Starts the driver's task on the current tokio runtime.
+    ///
+    /// # Errors
+    /// The first key of the configuration that is not right.
+    pub fn start(config: &FleetConfig) -> Result<Self, ConfigError> {
+        let (messages, inbox) = mpsc::unbounded_channel();
+        let task = Task::new(&config.split()?, messages.downgrade(), inbox)?;
+        tokio::spawn(task.run());
+        Ok(Self { messages })
+    }
+
+    /// Answers one ask. A failing job is an answer with an error; dropping the future cancels the job.
+    pub async fn ask(&self, ask: Ask, options: AskOptions) -> Answer {
+        let id = ask.id.clone();
+        let mut request = match ask.request() {
+            Ok(request) => request,
+            Err(error) => return Answer::refused(id, error),
+        };
+        request.streaming = options.pieces.is_some();
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Ask { ask: Box::new(ask), request, pieces: options.pieces, reply });
+        answer.await.unwrap_or_else(|_| Answer::refused(id, closed()))
+    }
+
+    /// What would be done with this ask now, without doing it.
+    ///
+    /// # Errors
+    /// An ask that makes no sense.
+    pub async fn decide(&self, ask: &Ask) -> Result<Decision, DispatchError> {
+        let request = ask.request()?;
+        self.question(|reply| Message::Decide { request, reply }).await.ok_or_else(closed)
+    }
+
+    /// What is believed about the fleet, once every host has been looked at.
+    ///
+    /// # Errors
+    /// The engine is closed.
+    pub async fn snapshot(&self) -> Result<Snapshot, DispatchError> {
+        self.question(Message::Snapshot).await.ok_or_else(closed)
+    }
+
+    /// The error of a request for which a decision found no arm.
+    ///
+    /// # Errors
+    /// An ask that makes no sense.
+    pub async fn refusal(
+        &self,
+        ask: &Ask,
+        decision: Decision,
+    ) -> Result<Option<DispatchError>, DispatchError> {
+        let request: Request = ask.request()?;
+        self.question(|reply| Message::Refusal { request, decision: Box::new(decision), reply })
+            .await
+            .ok_or_else(closed)
+    }
+
+    /// Cancels every job and stops the task.
+    pub fn close(&self) {
+        self.send(Message::Close);
+    }
+
+    fn send(&self, message: Message) {
+        // A closed engine drops the message and with it the reply: the caller hears of it there.
+        drop(self.messages.send(message));
+    }
+
+    fn question<T>(
+        &self,
+        message: impl FnOnce(oneshot::Sender<T>) -> Message,
+    ) -> impl Future<Output = Option<T>> {
+        let (reply, answer) = oneshot::channel();
+        self.send(message(reply));
+        async { answer.await.ok() }
+    }
+}
+
+fn closed() -> DispatchError {
+    DispatchError::new(DispatchErrorCode::Cancelled, "the engine is closed", "start another")
+}

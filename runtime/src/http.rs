@@ -1,0 +1,146 @@
+//! One HTTP client for every server: pooled, no proxy, no redirects; answers capped, failures named.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, RequestBuilder, Response};
+use smart_ai_core::wire::{Endpoint, Reply};
+use smart_ai_core::{ConfigError, Failure, wire};
+
+/// Bytes a look's answer may have.
+const REPLY_MAX_BYTES: usize = 4 << 20;
+/// A look takes this long at most.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A server and the client that reaches it.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    client: Client,
+    url: String,
+    headers: HeaderMap,
+}
+
+impl Server {
+    /// # Errors
+    /// A header that HTTP does not allow, or an authority's file that cannot be read.
+    pub(crate) fn new(endpoint: &Endpoint, connect_timeout_ms: u32) -> Result<Self, ConfigError> {
+        // A second installation is refused, and the first one is the same.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let refuse = |message: String| ConfigError::new(endpoint.id.to_string(), message);
+        let mut builder = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .tcp_nodelay(true)
+            .connect_timeout(Duration::from_millis(u64::from(connect_timeout_ms)));
+        if let Some(path) = &endpoint.ca_file {
+            let pem = std::fs::read(path).map_err(|error| refuse(format!("{path}: {error}")))?;
+            let authority =
+                reqwest::Certificate::from_pem(&pem).map_err(|error| refuse(format!("{path}: {error}")))?;
+            builder = builder.add_root_certificate(authority);
+        }
+        let client = builder.build().map_err(|error| refuse(words(&error)))?;
+        let headers = headers(&endpoint.headers).map_err(refuse)?;
+        Ok(Self { client, url: endpoint.url.clone(), headers })
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}{path}", self.url)).headers(self.headers.clone())
+    }
+
+    pub(crate) fn post(&self, path: &str, content_type: &'static str, body: String) -> RequestBuilder {
+        let request = self.client.post(format!("{}{path}", self.url)).headers(self.headers.clone());
+        request.header(reqwest::header::CONTENT_TYPE, content_type).body(body)
+    }
+}
+
+fn headers(named: &BTreeMap<String, String>) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in named {
+        let key = HeaderName::try_from(name).map_err(|_| format!("\"{name}\" is no header's name"))?;
+        let mut value = HeaderValue::try_from(value)
+            .map_err(|_| format!("the value of header \"{name}\" is not allowed"))?;
+        value.set_sensitive(true);
+        headers.insert(key, value);
+    }
+    Ok(headers)
+}
+
+/// A look: the whole answer, capped in time and size.
+pub(crate) async fn look(request: RequestBuilder) -> Reply {
+    match request.timeout(LOOK_TIMEOUT).send().await {
+        Ok(response) => answered(response).await,
+        Err(error) => lost(&error),
+    }
+}
+
+/// What the server said in place of an answer.
+pub(crate) async fn refused(response: Response) -> Failure {
+    match answered(response).await {
+        Reply::Answered { status, body, retry_after } => {
+            wire::failure_of_status(status, &body, retry_after.as_deref())
+        }
+        Reply::Lost { code, message } => wire::failure_of_connection(code.as_deref(), &message),
+    }
+}
+
+/// A connection that could not be made or did not last.
+pub(crate) fn connection_failure(error: &reqwest::Error) -> Failure {
+    wire::failure_of_connection(code(error), &words(error))
+}
+
+async fn answered(mut response: Response) -> Reply {
+    let status = response.status().as_u16();
+    let retry_after = response.headers().get(reqwest::header::RETRY_AFTER);
+    let retry_after = retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= REPLY_MAX_BYTES => body.extend_from_slice(&chunk),
+            Ok(Some(_)) => {
+                let message = format!("the answer is larger than {REPLY_MAX_BYTES} bytes");
+                return Reply::Lost { code: None, message };
+            }
+            Ok(None) => break,
+            Err(error) => return lost(&error),
+        }
+    }
+    Reply::Answered { status, body: String::from_utf8_lossy(&body).into_owned(), retry_after }
+}
+
+fn lost(error: &reqwest::Error) -> Reply {
+    Reply::Lost { code: code(error).map(str::to_owned), message: words(error) }
+}
+
+/// The system's word for a lost connection, as every driver reports it.
+fn code(error: &reqwest::Error) -> Option<&'static str> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if let Some(io) = current.downcast_ref::<std::io::Error>() {
+            let kinds = [
+                (ErrorKind::ConnectionRefused, "ECONNREFUSED"),
+                (ErrorKind::ConnectionReset, "ECONNRESET"),
+                (ErrorKind::BrokenPipe, "ECONNRESET"),
+                (ErrorKind::TimedOut, "ETIMEDOUT"),
+                (ErrorKind::HostUnreachable, "EHOSTUNREACH"),
+                (ErrorKind::NetworkUnreachable, "EHOSTUNREACH"),
+            ];
+            if let Some((_, code)) = kinds.into_iter().find(|(kind, _)| *kind == io.kind()) {
+                return Some(code);
+            }
+        }
+        cause = current.source();
+    }
+    error.is_timeout().then_some("ETIMEDOUT")
+}
+
+/// The innermost cause: what a person needs. Never the URL, whose query could hold a key.
+fn words(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,14 @@
+//! Smart AI with hands: talks to Ollama and Prometheus, and carries out what core decides.
+//!
+//! One task owns the dispatcher; everything else sends it messages. No rule lives here: what to call, when to
+//! give up, and what an answer means is core's.
+
+pub mod cli;
+mod config;
+mod driver;
+mod http;
+
+pub use config::{ConfigFileError, Sources, load};
+pub use driver::{AskOptions, Engine};
+pub use smart_ai_core::wire::{Answer, Ask, FleetConfig};
+pub use smart_ai_core::{ConfigError, Decision, DispatchError, DispatchErrorCode, Snapshot};
