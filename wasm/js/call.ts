@@ -15,6 +15,8 @@ export interface Gathered {
 /** One call of one arm: sends the job's text, tells what comes. Says nothing more once aborted. */
 export class Call {
 	readonly gathered: Gathered = { text: '', embeddings: null };
+	readonly job: number;
+	ended = false;
 	readonly #connection = new AbortController();
 	readonly #attempt: number;
 	#pieces = 0;
@@ -27,6 +29,7 @@ export class Call {
 		private readonly onText: (text: string) => void,
 		private readonly effect: Extract<Effect, { type: 'call' }>,
 	) {
+		this.job = effect.job;
 		this.#attempt = effect.attempt;
 	}
 

@@ -1,5 +1,5 @@
 import { Alarm } from './alarm.js';
-import { Call } from './call.js';
+import { Call, type Gathered } from './call.js';
 import type { Core, Dispatcher } from './core.js';
 import { look, requestOf } from './exchange.js';
 import type { Answer, Ask, Decision, Effect, Endpoint, Event, Fleet, FleetConfig, HostSnapshot, Reply, Snapshot, Source, Step } from './generated/core.js';
@@ -10,7 +10,6 @@ import type { Hands } from './transport.js';
 interface Job {
 	ask: Ask;
 	options: AskOptions;
-	calls: Map<number, Call>;
 	settle(answer: Answer): void;
 	fail(error: unknown): void;
 }
@@ -24,6 +23,8 @@ export class Driver implements SmartAi {
 	readonly #alarm: Alarm;
 	readonly #closing = new AbortController();
 	readonly #jobs = new Map<number, Job>();
+	/** By attempt. A call may outlive its job: a load is never cut short. */
+	readonly #calls = new Map<number, Call>();
 	readonly #looks = new Set<Promise<void>>();
 	readonly #events: Event[] = [];
 	#handling = false;
@@ -57,7 +58,7 @@ export class Driver implements SmartAi {
 		const job = (this.#lastJob += 1);
 		const cancel = () => this.#post({ type: 'cancel', job });
 		const answer = new Promise<Answer>((settle, fail) => {
-			this.#jobs.set(job, { ask, options, calls: new Map(), settle, fail });
+			this.#jobs.set(job, { ask, options, settle, fail });
 		});
 		this.#post({ type: 'submit', job, request });
 		options.signal?.addEventListener('abort', cancel);
@@ -83,8 +84,7 @@ export class Driver implements SmartAi {
 
 	close(): void {
 		for (const job of this.#jobs.keys()) this.#post({ type: 'cancel', job });
-		this.#alarm.set(null);
-		this.#closing.abort();
+		this.#stop();
 	}
 
 	/** Until every look that is due has told what it saw. */
@@ -121,13 +121,15 @@ export class Driver implements SmartAi {
 
 	/** A core that throws is lost: nobody may wait for it for ever. */
 	#break(error: unknown): void {
-		this.#closing.abort();
-		this.#alarm.set(null);
-		for (const job of this.#jobs.values()) {
-			for (const call of job.calls.values()) call.abort();
-			job.fail(error);
-		}
+		this.#stop();
+		for (const job of this.#jobs.values()) job.fail(error);
 		this.#jobs.clear();
+	}
+
+	#stop(): void {
+		this.#alarm.set(null);
+		this.#closing.abort();
+		for (const call of this.#calls.values()) call.abort();
 	}
 
 	#carryOut(step: Step): void {
@@ -141,16 +143,15 @@ export class Driver implements SmartAi {
 			case 'call':
 				return this.#call(effect);
 			case 'abort':
-				for (const job of this.#jobs.values()) job.calls.get(effect.attempt)?.abort();
-				return;
+				return this.#calls.get(effect.attempt)?.abort();
 			case 'resolve':
 				return this.#end(effect.job, (job, decision) => {
-					const { text, embeddings } = gathered(job, effect.outcome.attempt);
+					const { text, embeddings } = this.#gathered(effect.outcome.attempt);
 					return this.core.answerResolved(job.ask.id ?? null, text, embeddings, effect.outcome, decision);
 				});
 			case 'reject':
 				return this.#end(effect.job, (job, decision) => {
-					const { text } = gathered(job, effect.outcome.attempt);
+					const { text } = this.#gathered(effect.outcome.attempt);
 					return this.core.answerRejected(job.ask.id ?? null, text, effect.error, effect.outcome, decision);
 				});
 			case 'refresh': {
@@ -165,27 +166,41 @@ export class Driver implements SmartAi {
 	}
 
 	#call(effect: Extract<Effect, { type: 'call' }>): void {
-		const job = this.#jobs.get(effect.job);
+		const { job: id, attempt } = effect;
+		const job = this.#jobs.get(id);
 		const endpoint = this.#endpoints.get(effect.host);
 		if (job === undefined || endpoint === undefined) return;
 		const onText = (text: string) => {
 			try {
-				job.options.onText?.(text);
+				if (this.#jobs.has(id)) job.options.onText?.(text);
 			} catch (error) {
 				job.fail(error);
-				this.#post({ type: 'cancel', job: effect.job });
+				this.#post({ type: 'cancel', job: id });
 			}
 		};
 		const call = new Call(this.core, this.hands, (event) => this.#post(event), onText, effect);
-		job.calls.set(effect.attempt, call);
-		call.run(job.ask, endpoint, this.#fleet.config.connect_timeout_ms ?? 0).catch((error) => this.#break(error));
+		this.#calls.set(attempt, call);
+		const ended = call.run(job.ask, endpoint, this.#fleet.config.connect_timeout_ms ?? 0);
+		ended
+			.catch((error) => this.#break(error))
+			.finally(() => {
+				call.ended = true;
+				if (!this.#jobs.has(id)) this.#calls.delete(attempt);
+			});
 	}
 
 	#end(id: number, answer: (job: Job, decision: Decision | null) => Answer): void {
 		const job = this.#jobs.get(id);
 		if (job === undefined) return;
-		this.#jobs.delete(id);
 		job.settle(answer(job, this.#dispatcher.decision(id)));
+		this.#jobs.delete(id);
+		for (const [attempt, call] of this.#calls) {
+			if (call.job === id && call.ended) this.#calls.delete(attempt);
+		}
+	}
+
+	#gathered(attempt: number | null): Gathered {
+		return (attempt === null ? undefined : this.#calls.get(attempt)?.gathered) ?? { text: '', embeddings: null };
 	}
 
 	async #look(source: Source): Promise<Event> {
@@ -216,8 +231,4 @@ export class Driver implements SmartAi {
 		const signal = this.#closing.signal;
 		return await look(this.hands, requestOf(endpoint, path, content, { signal, stream: false, connectTimeoutMs }), signal);
 	}
-}
-
-function gathered(job: Job, attempt: number | null): { text: string; embeddings: number[][] | null } {
-	return (attempt === null ? undefined : job.calls.get(attempt)?.gathered) ?? { text: '', embeddings: null };
 }

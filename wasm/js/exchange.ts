@@ -26,18 +26,25 @@ export async function look(
 	request: Omit<HttpRequest, 'signal'>,
 	closing: AbortSignal,
 ): Promise<Reply> {
-	const ended = new AbortController();
-	const end = () => ended.abort();
+	const connection = new AbortController();
+	const waiting = new AbortController();
+	const end = () => {
+		connection.abort();
+		waiting.abort();
+	};
 	closing.addEventListener('abort', end);
-	const late = hands.sleep(LOOK_MS, ended.signal).then(
-		() => lost({ code: 'ETIMEDOUT', message: `no answer within ${LOOK_MS} ms` }),
-		() => lost({ code: 'ETIMEDOUT', message: 'ended early' }),
-	);
+	let done = false;
+	const given = () => {
+		if (!done) connection.abort();
+		return lost({ code: 'ETIMEDOUT', message: `no answer within ${LOOK_MS} ms` });
+	};
 	try {
-		return await Promise.race([exchange(hands, { ...request, signal: ended.signal }), late]);
+		const late = hands.sleep(LOOK_MS, waiting.signal).then(given, given);
+		return await Promise.race([exchange(hands, { ...request, signal: connection.signal }), late]);
 	} finally {
+		done = true;
 		closing.removeEventListener('abort', end);
-		ended.abort();
+		waiting.abort();
 	}
 }
 

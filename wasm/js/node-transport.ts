@@ -14,6 +14,8 @@ function request(what: HttpRequest): Promise<HttpResponse> {
 		const [client, agent] = url.protocol === 'https:' ? [https, secure] : [http, plain];
 		const { method, headers, signal } = what;
 		const outgoing = client.request(url, { method, headers, signal, agent }, (response) => {
+			// Whoever reads the body learns of it; a body that nobody reads any more may break unheard.
+			response.on('error', () => {});
 			resolve({ status: response.statusCode ?? 0, headers: flat(response.headers), body: response });
 		});
 		outgoing.on('error', reject);

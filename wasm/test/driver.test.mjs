@@ -9,6 +9,12 @@ const require = createRequire(import.meta.url);
 const open = [];
 after(() => Promise.all(open.map((it) => it.close())));
 
+function signal() {
+	let ring;
+	const rung = new Promise((resolve) => (ring = resolve));
+	return { ring, rung };
+}
+
 async function fleet(hosts, config = {}, create = file.createDispatcher) {
 	const servers = await Promise.all(hosts.map((host) => ollama(host)));
 	const ai = create({ hosts: servers.map(({ url }, at) => ({ id: `h${at}`, url })), ...config });
@@ -50,22 +56,37 @@ test('text that was handed out is not repeated from another host', async () => {
 	assert.deepEqual([answer.ok, answer.error.code, answer.text, pieces.join('')], [false, 'cut_off', 'Hel', 'Hel']);
 });
 
-test('cancelling closes the connection', async () => {
-	let closed;
-	let begun;
-	const closing = new Promise((done) => (closed = done));
-	const beginning = new Promise((done) => (begun = done));
+test('cancelling closes the connection of an answer under way', async () => {
+	const closed = signal();
 	const chat = (_, response) => {
-		response.on('close', closed);
-		begun();
+		response.on('close', closed.ring);
+		response.write(line({ message: { content: 'Hel' }, done: false }));
 	};
 	const { ai } = await fleet([{ chat }]);
 	const abort = new AbortController();
-	const answer = ai.ask({ prompt: 'Say hello.' }, { signal: abort.signal });
-	await beginning;
+	const answer = await ai.ask({ prompt: 'Say hello.' }, { signal: abort.signal, onText: () => abort.abort() });
+	assert.equal(answer.error.code, 'cancelled');
+	await closed.rung;
+});
+
+test('cancelling while the model loads answers at once, and closes the connection once it is loaded', async () => {
+	const [begun, closed] = [signal(), signal()];
+	let loaded;
+	const chat = (_, response) => {
+		response.on('close', closed.ring);
+		loaded = () => response.write(line({ message: { content: 'Hel' }, done: false }));
+		begun.ring();
+	};
+	const { ai } = await fleet([{ chat }]);
+	const abort = new AbortController();
+	const pieces = [];
+	const answer = ai.ask({ prompt: 'Say hello.' }, { signal: abort.signal, onText: (text) => pieces.push(text) });
+	await begun.rung;
 	abort.abort();
 	assert.equal((await answer).error.code, 'cancelled');
-	await closing;
+	loaded();
+	await closed.rung;
+	assert.deepEqual(pieces, []);
 });
 
 test('an embedding comes back as vectors', async () => {

@@ -238,7 +238,7 @@ export type Classification = {
  */
 task: Task, 
 /**
- * Estimated tokens, within about 20 % on ordinary text.
+ * Estimated tokens, within about 20 % on ordinary text for vocabularies of 100,000 pieces or more.
  */
 prompt_tokens: number, };
 
@@ -1232,6 +1232,10 @@ jobs: number,
  * Calls under way.
  */
 calls: number, 
+/**
+ * Why the metrics server does not answer, if it does not.
+ */
+metrics: string | null, 
 /**
  * The fleet.
  */
