@@ -13,11 +13,17 @@ function request(what: HttpRequest): Promise<HttpResponse> {
 		const url = new URL(what.url);
 		const [client, agent] = url.protocol === 'https:' ? [https, secure] : [http, plain];
 		const { method, headers, signal } = what;
-		const outgoing = client.request(url, { method, headers, signal, agent }, (response) => {
+		const outgoing = client.request(url, { method, headers, agent }, (response) => {
 			// Whoever reads the body learns of it; a body that nobody reads any more may break unheard.
 			response.on('error', () => {});
+			// The connection may serve another request by now: aborting must not reach it.
+			response.once('end', () => signal.removeEventListener('abort', abort));
 			resolve({ status: response.statusCode ?? 0, headers: flat(response.headers), body: response });
 		});
+		const abort = () => outgoing.destroy(Object.assign(new Error('aborted'), { code: 'ABORT_ERR' }));
+		if (signal.aborted) abort();
+		signal.addEventListener('abort', abort);
+		outgoing.once('close', () => signal.removeEventListener('abort', abort));
 		outgoing.on('error', reject);
 		outgoing.on('socket', (socket) => {
 			if (!socket.connecting) return;
