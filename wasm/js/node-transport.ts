@@ -15,7 +15,7 @@ function request(what: HttpRequest): Promise<HttpResponse> {
 		const { method, headers, signal } = what;
 		const outgoing = client.request(url, { method, headers, agent }, (response) => {
 			// Whoever reads the body learns of it; a body that nobody reads any more may break unheard.
-			response.on('error', () => {});
+			response.on('error', ignore);
 			// The connection may serve another request by now: aborting must not reach it.
 			response.once('end', () => signal.removeEventListener('abort', abort));
 			resolve({ status: response.statusCode ?? 0, headers: flat(response.headers), body: response });
@@ -26,6 +26,8 @@ function request(what: HttpRequest): Promise<HttpResponse> {
 		outgoing.once('close', () => signal.removeEventListener('abort', abort));
 		outgoing.on('error', reject);
 		outgoing.on('socket', (socket) => {
+			// An aborted request leaves its socket without a listener for the error that ended it.
+			if (!socket.listeners('error').includes(ignore)) socket.on('error', ignore);
 			if (!socket.connecting) return;
 			const late = () => {
 				const error = new Error(`no connection within ${what.connectTimeoutMs} ms`);
@@ -43,3 +45,5 @@ function request(what: HttpRequest): Promise<HttpResponse> {
 function flat(headers: http.IncomingHttpHeaders): Record<string, string> {
 	return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value].flat().join(', ')]));
 }
+
+function ignore(): void {}
