@@ -73,12 +73,11 @@ export class Driver implements SmartAi {
 	}
 
 	async models(): Promise<HostSnapshot[]> {
-		await this.#seen();
-		return this.#dispatcher.snapshot().hosts;
+		return (await this.snapshot()).hosts;
 	}
 
-	snapshot(): Snapshot {
-		this.#mustBeOpen();
+	async snapshot(): Promise<Snapshot> {
+		await this.#seen();
 		return this.#dispatcher.snapshot();
 	}
 

@@ -18,7 +18,7 @@ export interface SmartAi {
 	/** Every host with its models, as last seen. */
 	models(): Promise<HostSnapshot[]>;
 	/** What the dispatcher believes. */
-	snapshot(): Snapshot;
+	snapshot(): Promise<Snapshot>;
 	/** Cancels what runs, and ends. */
 	close(): void;
 }

@@ -16,7 +16,9 @@ impl Dispatcher {
     #[wasm_bindgen(constructor)]
     pub fn new(config: &JsValue, seed: Option<f64>) -> Result<Self, JsValue> {
         let config = Config::from_json(&json(config)?).map_err(config_error)?;
-        smart_ai_core::Dispatcher::new(config, seed.unwrap_or_default() as u64).map(Self).map_err(config_error)
+        smart_ai_core::Dispatcher::new(config, seed.unwrap_or_default() as u64)
+            .map(Self)
+            .map_err(config_error)
     }
 
     /// A dispatcher that believes what `snapshot` says. Throws `config_invalid`.

@@ -133,7 +133,7 @@ test('a key goes to its host and stays out of the snapshot', async () => {
 	open.push(server, ai);
 	await ai.ask({ prompt: 'Say hello.' });
 	assert.ok(server.requests.every(({ headers }) => headers.authorization === 'Bearer secret'));
-	assert.ok(!JSON.stringify(ai.snapshot()).includes('secret'));
+	assert.ok(!JSON.stringify(await ai.snapshot()).includes('secret'));
 });
 
 test('models and a dry run tell what is there', async () => {

@@ -1,0 +1,62 @@
+import type { Answer, Ask, Decision, DispatchError, FleetConfig, HostSnapshot, Snapshot } from './contract/generated/core.js';
+import type { AskOptions, SmartAi } from './contract/smart-ai.js';
+import { type Native, type NativeEngine, SmartAiError, called } from './native.js';
+
+/** The native runtime behind the interface that every engine has. */
+export class NativeFleet implements SmartAi {
+	readonly engine = 'native';
+	readonly #native: Native;
+	readonly #engine: NativeEngine;
+	#closed = false;
+
+	constructor(native: Native, config: FleetConfig) {
+		this.#native = native;
+		this.#engine = called(() => new native.Engine(JSON.stringify(config ?? null)));
+	}
+
+	async ask(ask: Ask, options: AskOptions = {}): Promise<Answer> {
+		this.#mustBeOpen();
+		if (typeof ask !== 'object' || ask === null) {
+			throw new SmartAiError('invalid_argument', 'ask takes an object with a prompt');
+		}
+		const { signal, onText } = options;
+		const cancel = new this.#native.Cancel();
+		const end = () => cancel.cancel();
+		signal?.addEventListener('abort', end);
+		if (signal?.aborted) end();
+		try {
+			return JSON.parse(await this.#engine.ask(JSON.stringify(ask), cancel, onText));
+		} finally {
+			signal?.removeEventListener('abort', end);
+		}
+	}
+
+	async decide(ask: Ask): Promise<Decision> {
+		this.#mustBeOpen();
+		return value<Decision>(await this.#engine.decide(JSON.stringify(ask)));
+	}
+
+	async models(): Promise<HostSnapshot[]> {
+		return (await this.snapshot()).hosts;
+	}
+
+	async snapshot(): Promise<Snapshot> {
+		this.#mustBeOpen();
+		return value<Snapshot>(await this.#engine.snapshot());
+	}
+
+	close(): void {
+		this.#closed = true;
+		this.#engine.close();
+	}
+
+	#mustBeOpen(): void {
+		if (this.#closed) throw new SmartAiError('closed', 'this dispatcher is closed; create another');
+	}
+}
+
+function value<T>(text: string): T {
+	const read = JSON.parse(text) as { Ok: T } | { Err: DispatchError };
+	if ('Err' in read) throw new SmartAiError(read.Err.code, read.Err.message, { hint: read.Err.hint });
+	return read.Ok;
+}

@@ -1,0 +1,28 @@
+/** Smart AI for Node, with the native runtime. */
+import type { FleetConfig } from './contract/generated/core.js';
+import type { SmartAi } from './contract/smart-ai.js';
+import { NativeFleet } from './fleet.js';
+import { here } from './here.js';
+import { load } from './native.js';
+import { typed } from './typed.js';
+
+const native = load(here);
+
+/** The core as it is, for those who bring a driver of their own. */
+export const core = typed(native);
+export const { Dispatcher, AnswerReader, classify } = core;
+
+/** A fleet at work. Throws an Error with code `config_invalid` and `field`. */
+export function createDispatcher(config: FleetConfig): SmartAi {
+	return new NativeFleet(native, config);
+}
+
+/** Runs the command line with these arguments; its exit code. */
+export function cli(args: string[]): number {
+	return native.cli(['smart-ai', ...args]);
+}
+
+export { SmartAiError } from './native.js';
+export type * from './contract/core.js';
+export type * from './contract/generated/core.js';
+export type * from './contract/smart-ai.js';

@@ -1,0 +1,185 @@
+//! The wire's pure functions, under their JavaScript names; texts in and out are JSON where they are values.
+
+use napi::bindgen_prelude::Uint8Array;
+use napi_derive::napi;
+use serde_json::Value;
+use smart_ai_core::Decision;
+use smart_ai_core::wire::{self, Answer, Ask, FleetConfig};
+
+use crate::value::{Code, Result, config_error, dispatch_error, from_json, to_json};
+
+fn ask_of(ask: &str) -> Result<Ask, Code> {
+    Ask::from_json(ask).map_err(dispatch_error)
+}
+
+/// Splits a fleet's configuration into what core may know and what a driver keeps. Throws `config_invalid`.
+#[napi(js_name = "splitConfig", catch_unwind)]
+pub fn split_config(config: String) -> Result<String, Code> {
+    to_json(&FleetConfig::from_json(&config).and_then(|config| config.split()).map_err(config_error)?)
+}
+
+/// The kind of work a text asks for, and its tokens.
+#[napi(catch_unwind)]
+pub fn classify(text: String) -> Result<String, Code> {
+    to_json(&wire::classify(&text))
+}
+
+/// What core is told of an ask. Throws `invalid_request`.
+#[napi(js_name = "askRequest", catch_unwind)]
+pub fn ask_request(ask: String) -> Result<String, Code> {
+    to_json(&ask_of(&ask)?.request().map_err(dispatch_error)?)
+}
+
+/// The HTTP body of a call, as text.
+#[napi(js_name = "askBody", catch_unwind)]
+pub fn ask_body(ask: String, model: String, options: String) -> Result<String, Code> {
+    Ok(ask_of(&ask)?.body(&model, &from_json(&options)?).to_string())
+}
+
+/// The path a call goes to.
+#[napi(js_name = "askEndpoint", catch_unwind)]
+pub fn ask_endpoint(ask: String) -> Result<String, Code> {
+    Ok(ask_of(&ask)?.endpoint().to_owned())
+}
+
+/// Reads a streamed answer piece by piece.
+#[napi]
+#[derive(Default)]
+pub struct AnswerReader(wire::AnswerReader);
+
+#[napi]
+impl AnswerReader {
+    /// A reader before the first byte.
+    #[napi(constructor, catch_unwind)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes bytes as they come; gives every piece they complete.
+    #[napi(catch_unwind)]
+    pub fn push(&mut self, bytes: Uint8Array) -> Result<String, Code> {
+        to_json(&self.0.push(&bytes))
+    }
+
+    /// The last piece once the bytes have ended: null after a final line, a failure otherwise.
+    #[napi(catch_unwind)]
+    pub fn finish(&mut self) -> Result<String, Code> {
+        to_json(&self.0.finish())
+    }
+}
+
+/// The vectors and usage of an answer of `/api/embed`, or its failure.
+#[napi(js_name = "readEmbeddings", catch_unwind)]
+pub fn read_embeddings(body: String) -> Result<String, Code> {
+    to_json(&wire::read_embeddings(&body))
+}
+
+/// `/api/version`.
+#[napi(js_name = "readVersion", catch_unwind)]
+pub fn read_version(body: String) -> Result<String, Code> {
+    to_json(&wire::read_version(&body))
+}
+
+/// `/api/tags`.
+#[napi(js_name = "readTags", catch_unwind)]
+pub fn read_tags(body: String) -> Result<String, Code> {
+    to_json(&wire::read_tags(&body))
+}
+
+/// `/api/ps`.
+#[napi(js_name = "readPs", catch_unwind)]
+pub fn read_ps(body: String) -> Result<String, Code> {
+    to_json(&wire::read_ps(&body))
+}
+
+/// `/api/show`.
+#[napi(js_name = "readShow", catch_unwind)]
+pub fn read_show(body: String) -> Result<String, Code> {
+    to_json(&wire::read_show(&body))
+}
+
+/// The metrics server's answer.
+#[napi(js_name = "readMetrics", catch_unwind)]
+pub fn read_metrics(status: u16, body: String) -> Result<String, Code> {
+    to_json(&wire::read_metrics(status, &body))
+}
+
+/// What an HTTP status other than success means.
+#[napi(js_name = "failureOfStatus", catch_unwind)]
+pub fn failure_of_status(status: u16, body: String, retry_after: Option<String>) -> Result<String, Code> {
+    to_json(&wire::failure_of_status(status, &body, retry_after.as_deref()))
+}
+
+/// What a lost connection means.
+#[napi(js_name = "failureOfConnection", catch_unwind)]
+pub fn failure_of_connection(code: Option<String>, message: String) -> Result<String, Code> {
+    to_json(&wire::failure_of_connection(code.as_deref(), &message))
+}
+
+/// The state of a host from its replies to version, tags and ps.
+#[napi(js_name = "hostState", catch_unwind)]
+pub fn host_state(version: String, tags: String, resident: String) -> Result<String, Code> {
+    to_json(&wire::host_state(&from_json(&version)?, &from_json(&tags)?, &from_json(&resident)?))
+}
+
+/// The state of a model from its host's reply to show.
+#[napi(js_name = "modelState", catch_unwind)]
+pub fn model_state(show: String) -> Result<String, Code> {
+    to_json(&wire::model_state(&from_json(&show)?))
+}
+
+/// The state of the signals from the metrics server's reply.
+#[napi(js_name = "signalsState", catch_unwind)]
+pub fn signals_state(reply: String) -> Result<String, Code> {
+    to_json(&wire::signals_state(&from_json(&reply)?))
+}
+
+/// The metrics query: the `query` form field.
+#[napi(js_name = "metricsQuery", catch_unwind)]
+pub fn metrics_query() -> String {
+    wire::metrics_query()
+}
+
+/// The answer of a job that has one.
+#[napi(js_name = "answerResolved", catch_unwind)]
+pub fn answer_resolved(
+    id: String,
+    text: String,
+    embeddings: String,
+    outcome: String,
+    decision: String,
+) -> Result<String, Code> {
+    let decision: Option<Decision> = from_json(&decision)?;
+    to_json(&Answer::resolved(
+        from_json::<Value>(&id)?,
+        text,
+        from_json(&embeddings)?,
+        from_json(&outcome)?,
+        decision,
+    ))
+}
+
+/// The answer of a job that ended without one.
+#[napi(js_name = "answerRejected", catch_unwind)]
+pub fn answer_rejected(
+    id: String,
+    text: String,
+    error: String,
+    outcome: String,
+    decision: String,
+) -> Result<String, Code> {
+    let decision: Option<Decision> = from_json(&decision)?;
+    to_json(&Answer::rejected(
+        from_json::<Value>(&id)?,
+        text,
+        from_json(&error)?,
+        from_json(&outcome)?,
+        decision,
+    ))
+}
+
+/// The answer to an ask that never became a job.
+#[napi(js_name = "answerRefused", catch_unwind)]
+pub fn answer_refused(id: String, error: String) -> Result<String, Code> {
+    to_json(&Answer::refused(from_json::<Value>(&id)?, from_json(&error)?))
+}
