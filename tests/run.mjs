@@ -1,7 +1,7 @@
 // Runs the project's checks in order and says which passed: `check` is the inner loop, `all` is everything.
 // Compiled Rust, npm's cache and installed tools stay in the cache folder, so that the next run starts warm.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,15 +19,30 @@ const required = [
 	{ command: 'npm', hint: 'install Node.js 20 or later with npm' },
 ];
 
-const install = { name: 'npm packages', command: 'npm', args: ['install', '--no-audit', '--no-fund'] };
+const npm = (name, folder, ...args) => ({ name, command: 'npm', args, folder });
+const nodeTest = (name, ...files) => ({ name, command: 'node', args: ['--test', ...files] });
 
 const check = [
 	{ name: 'Rust format', command: 'cargo', args: ['fmt', '--all', '--check'] },
 	{ name: 'Rust lints', command: 'cargo', args: ['clippy', '--workspace', '--all-targets', '--', '-D', 'warnings'] },
-	{ name: 'Rust tests', command: 'cargo', args: ['test', '--workspace'] },
+	{ name: 'Rust tests and vectors', command: 'cargo', args: ['test', '--workspace'] },
+	{ name: 'TypeScript declarations', command: 'cargo', args: ['test', '-p', 'smart-ai-core', '--features', 'typescript', '--test', 'typescript'] },
 ];
 
-const rest = [];
+const rest = [
+	npm('npm packages', '.', 'install', '--no-audit', '--no-fund'),
+	npm('WASM build', 'wasm', 'run', 'build'),
+	npm('WASM types', 'wasm', 'run', 'check'),
+	npm('WASM driver', 'wasm', 'test'),
+	npm('n8n tooling', 'n8n-node', 'install', '--ignore-scripts', '--no-audit', '--no-fund'),
+	npm('n8n node: unit tests', 'n8n-node', 'test'),
+	npm('n8n node: lint', 'n8n-node', 'run', 'lint'),
+	npm('n8n node: build', 'n8n-node', 'run', 'build'),
+	npm('n8n node: scan', 'n8n-node', 'run', 'scan'),
+	nodeTest('Test bed', 'tests/e2e/bed/bed.test.mjs'),
+	nodeTest('Simulated against real Ollama', 'tests/e2e/conformance/answers.test.mjs', 'tests/e2e/conformance/behaviour.test.mjs'),
+	nodeTest('Daily digest in n8n', 'tests/e2e/digest/digest.test.mjs'),
+];
 
 function ready({ command, hint }) {
 	const found = spawnSync(command, ['--version'], { env, stdio: 'ignore' }).status === 0;
@@ -43,13 +58,6 @@ function run({ name, command, args, folder = '.' }) {
 	return { name, passed: status === 0, seconds: (Date.now() - started) / 1000 };
 }
 
-/** npm packages are installed when the lock file is newer than what is there. */
-function packagesOutdated() {
-	const installed = join(root, 'node_modules', '.package-lock.json');
-	const lock = join(root, 'package-lock.json');
-	return existsSync(lock) && !(existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs);
-}
-
 const which = process.argv[2];
 if (which !== 'check' && which !== 'all') {
 	console.error('usage: node tests/run.mjs check|all');
@@ -57,7 +65,7 @@ if (which !== 'check' && which !== 'all') {
 }
 if (!required.map(ready).every(Boolean)) process.exit(2);
 mkdirSync(env.CARGO_TARGET_DIR, { recursive: true });
-const steps = [...(packagesOutdated() ? [install] : []), ...check, ...(which === 'all' ? rest : [])];
+const steps = [...check, ...(which === 'all' ? rest : [])];
 const results = steps.map(run);
 console.log('');
 for (const { name, passed, seconds } of results) {
