@@ -13,7 +13,7 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
 	});
 }
 
-/** The default clock: it never steps back. */
+/** The default clock: it never steps back, and is far from zero, so that an age never reaches before it. */
 export function now(): number {
-	return performance.now();
+	return performance.timeOrigin + performance.now();
 }
