@@ -45,7 +45,8 @@ fn every_scenario_goes_as_written() -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let text = fs::read_to_string(&path)?;
-        let written: Scenario = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+        let written: Scenario =
+            serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
         let (found, ends) = play(&written).map_err(|error| format!("{}: {error}", path.display()))?;
         scenarios += 1;
         if ends != written.ends {
@@ -74,7 +75,9 @@ fn play(written: &Scenario) -> Result<(Scenario, BTreeMap<String, Value>), Box<d
         for effect in &step.effects {
             match effect {
                 Effect::Resolve { job, .. } => ends.insert(job.to_string(), Value::from("ok")),
-                Effect::Reject { job, error, .. } => ends.insert(job.to_string(), serde_json::to_value(error.code)?),
+                Effect::Reject { job, error, .. } => {
+                    ends.insert(job.to_string(), serde_json::to_value(error.code)?)
+                }
                 Effect::Call { .. } | Effect::Abort { .. } | Effect::Refresh { .. } => None,
             };
         }
@@ -100,7 +103,9 @@ fn play(written: &Scenario) -> Result<(Scenario, BTreeMap<String, Value>), Box<d
 fn first_difference(wanted: &str, found: &str) -> String {
     let mut lines = wanted.lines().zip(found.lines()).enumerate();
     match lines.find(|(_, (wanted, found))| wanted != found) {
-        Some((at, (wanted, found))) => format!("line {}: found {}, wanted {}", at + 1, found.trim(), wanted.trim()),
+        Some((at, (wanted, found))) => {
+            format!("line {}: found {}, wanted {}", at + 1, found.trim(), wanted.trim())
+        }
         None => "one is longer than the other".to_owned(),
     }
 }

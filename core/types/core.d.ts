@@ -94,7 +94,7 @@ prompt?: string,
 /**
  * A conversation in Ollama's shape; of an `embed` task, one text each.
  */
-messages: Array<{ role: "system" | "user" | "assistant" | "tool"; content?: string; [key: string]: unknown }>, 
+messages?: Array<{ role: "system" | "user" | "assistant" | "tool"; content?: string; [key: string]: unknown }>, 
 /**
  * Instructions before the prompt.
  */

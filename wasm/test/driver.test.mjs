@@ -96,8 +96,10 @@ test('an embedding comes back as vectors', async () => {
 });
 
 test('nothing listening is an answer, not a throw', async () => {
-	const { ai, servers } = await fleet([{}]);
-	await servers[0].close();
+	const gone = await ollama();
+	await gone.close();
+	const ai = file.createDispatcher({ hosts: [{ url: gone.url }] });
+	open.push(ai);
 	const answer = await ai.ask({ prompt: 'Say hello.' });
 	assert.deepEqual([answer.ok, answer.error.code], [false, 'no_host']);
 });

@@ -33,7 +33,8 @@ pub struct Ask {
     #[cfg_attr(
         feature = "typescript",
         ts(
-            type = "Array<{ role: \"system\" | \"user\" | \"assistant\" | \"tool\"; content?: string; [key: string]: unknown }>"
+            type = "Array<{ role: \"system\" | \"user\" | \"assistant\" | \"tool\"; content?: string; [key: string]: unknown }>",
+            optional
         )
     )]
     pub messages: Option<Vec<Map<String, Value>>>,

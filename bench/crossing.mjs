@@ -1,0 +1,86 @@
+// What one crossing from Node into the dispatcher costs, in CPU microseconds: a fleet of 10 hosts with 4 models each.
+// One job is two crossings: `submit` (a decision over 40 arms and the call) and `succeeded`. `node bench/crossing.mjs [--json]`
+import { existsSync } from 'node:fs';
+
+const HOSTS = 10;
+const MODELS = ['phi3:mini', 'llama3.2:3b', 'qwen2.5:7b', 'mistral:7b'];
+const ROUNDS = 25;
+const JOBS = 400;
+
+const builds = { wasm: '../wasm/dist/index.mjs', native: '../node-addon/dist/index.mjs' };
+
+function median(values) {
+	return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+}
+
+function fleet(core) {
+	const names = Array.from({ length: HOSTS }, (_, at) => `host-${at}`);
+	const dispatcher = new core.Dispatcher({ hosts: names.map((id) => ({ id })), models: [], max_attempts: 1 });
+	dispatcher.start(0);
+	for (const host of names) {
+		const models = MODELS.map((name) => ({ name, digest: name, size_bytes: 4e9, parameters: 4e9 }));
+		const resident = [{ name: MODELS[0], digest: MODELS[0], size_bytes: 5e9, vram_bytes: 5e9, context_tokens: 8192 }];
+		dispatcher.step(1, { type: 'host_state', host, state: { up: { version: '0.24.0', models, resident } } });
+		for (const model of MODELS) {
+			const known = { capabilities: ['completion'], context_tokens: 8192, parameters: 4e9, kv_bytes_per_token: 1e5 };
+			dispatcher.step(1, { type: 'model_state', host, model, state: { known } });
+		}
+	}
+	return dispatcher;
+}
+
+/** CPU microseconds a call, median over the rounds. */
+function timed(run) {
+	const rounds = [];
+	for (let round = 0; round < ROUNDS; round += 1) {
+		const before = process.cpuUsage();
+		const calls = run();
+		const { user, system } = process.cpuUsage(before);
+		rounds.push((user + system) / calls);
+	}
+	return median(rounds);
+}
+
+function measure(core) {
+	const dispatcher = fleet(core);
+	const request = { task: 'general', prompt_tokens: 400 };
+	const usage = { prompt_tokens: 400, output_tokens: 80, load_ms: 0, prompt_ms: 200, output_ms: 900, total_ms: 1100 };
+	const now = 2;
+	let job = 0;
+	const arms = dispatcher.decide(now, request).candidates.length;
+	if (arms !== HOSTS * MODELS.length) throw new Error(`${arms} arms`);
+	const tick = () => {
+		for (let call = 0; call < JOBS; call += 1) dispatcher.step(now, { type: 'tick' });
+		return JOBS;
+	};
+	const jobs = () => {
+		for (let call = 0; call < JOBS; call += 1) {
+			const { effects } = dispatcher.step(now, { type: 'submit', job: (job += 1), request });
+			const { attempt } = effects.find(({ type }) => type === 'call');
+			dispatcher.step(now, { type: 'succeeded', attempt, usage });
+		}
+		return JOBS * 2;
+	};
+	const decide = () => {
+		for (let call = 0; call < JOBS; call += 1) dispatcher.decide(now, request);
+		return JOBS;
+	};
+	return { step_us: timed(jobs), tick_us: timed(tick), decide_us: timed(decide) };
+}
+
+const rows = [];
+for (const [build, path] of Object.entries(builds)) {
+	if (!existsSync(new URL(path, import.meta.url))) {
+		console.error(`skipped: ${build} is not built; npm run build`);
+		continue;
+	}
+	const { core } = await import(path);
+	rows.push({ build, ...measure(core) });
+}
+if (process.argv.includes('--json')) console.log(JSON.stringify({ arms: HOSTS * MODELS.length, rows }));
+else {
+	console.log(`| build | step of a job, µs | tick, µs | decide with all ${HOSTS * MODELS.length} candidates out, µs |\n|---|---:|---:|---:|`);
+	for (const { build, step_us, tick_us, decide_us } of rows) {
+		console.log(`| ${build} | ${step_us.toFixed(1)} | ${tick_us.toFixed(1)} | ${decide_us.toFixed(1)} |`);
+	}
+}
