@@ -25,7 +25,7 @@ try {
     console.log(`\n${item.text}\n  ${item.model} on ${item.host} by the ${item.engine} engine: ${seconds(item.predicted_ms)} predicted, ${seconds(item.ms.total)} taken`);
     console.log(`  why: ${item.decision.reason}`);
   }
-  console.log(`\n${JSON.stringify(outputOf(result, 'Write Digest')[0] ?? result.output, null, 2)}`);
+  console.log(`\n${outputOf(result, 'Write Digest')[0]?.digest ?? result.output}`);
   if (!result.ok) process.exitCode = 1;
   if (keep) {
     const server = await n8n.server();
