@@ -42,6 +42,12 @@ const rest = [
 	nodeTest('Test bed', 'tests/e2e/bed/bed.test.mjs'),
 	nodeTest('Simulated against real Ollama', 'tests/e2e/conformance/answers.test.mjs', 'tests/e2e/conformance/behaviour.test.mjs'),
 	nodeTest('Daily digest in n8n', 'tests/e2e/digest/digest.test.mjs'),
+	npm('Addon build', 'node-addon', 'run', 'build'),
+	npm('Addon types', 'node-addon', 'run', 'check'),
+	npm('Addon', 'node-addon', 'test'),
+	{ ...nodeTest('Vectors on WASM', 'tests/vectors/run.test.mjs'), variables: { BUILD: 'wasm' } },
+	{ ...nodeTest('Vectors on the addon', 'tests/vectors/run.test.mjs'), variables: { BUILD: 'native' } },
+	nodeTest('Packages in clean projects', 'tests/packaging.test.mjs'),
 ];
 
 function ready({ command, hint }) {
@@ -50,10 +56,10 @@ function ready({ command, hint }) {
 	return found;
 }
 
-function run({ name, command, args, folder = '.' }) {
+function run({ name, command, args, folder = '.', variables = {} }) {
 	console.log(`\n== ${name}: ${[command, ...args].join(' ')}`);
 	const started = Date.now();
-	const { status, error } = spawnSync(command, args, { cwd: join(root, folder), env, stdio: 'inherit' });
+	const { status, error } = spawnSync(command, args, { cwd: join(root, folder), env: { ...env, ...variables }, stdio: 'inherit' });
 	if (error) console.error(error.message);
 	return { name, passed: status === 0, seconds: (Date.now() - started) / 1000 };
 }
