@@ -1,17 +1,19 @@
 // Builds the package: wasm-pack for Node and for bundlers, wasm-opt, the facade as ESM and CommonJS, types.
 // Tools of an exact version are installed into the cache folder once.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const WASM_BINDGEN = '0.2.130';
 const WASM_PACK = '0.15.1';
-// The goal is 250 KB; this is what stands, and it must not grow.
-const WASM_MAX_BYTES = 620 * 1024;
+// The goal is 250 KB uncompressed; this is what stands, and it must not grow.
+const COMPRESSED_MAX_BYTES = 250 * 1024;
+const WASM_MAX_BYTES = 560 * 1024;
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
@@ -58,9 +60,8 @@ function pack(target) {
 	// npm's wasm-opt: older ones that systems ship miscompile reference types.
 	const optimizer = join(dirname(require.resolve('binaryen/package.json')), 'bin', 'wasm-opt');
 	run(process.execPath, [optimizer, '-Oz', '--strip-debug', '--strip-producers', file, '-o', file]);
-	const { size } = statSync(file);
-	console.log(`${target}: core_bg.wasm has ${size} bytes`);
-	return size;
+	const bytes = readFileSync(file);
+	return { bytes: bytes.length, compressed: gzipSync(bytes, { level: 9 }).length };
 }
 
 async function bundle(entry, format) {
@@ -77,7 +78,6 @@ async function bundle(entry, format) {
 		target: 'node20',
 		loader: { '.wasm': 'binary' },
 		alias: aliases,
-		external: ['./core.cjs'],
 		plugins: [{ name: 'core', setup: (it) => it.onResolve({ filter: /^#wasm-nodejs$/ }, () => ({ path: './core.cjs', external: true })) }],
 		logLevel: 'warning',
 	});
@@ -102,4 +102,9 @@ for (const entry of ['index', 'inline']) for (const format of ['esm', 'cjs']) aw
 run(process.execPath, [require.resolve('typescript/bin/tsc')]);
 cpSync(join(here, 'js', 'generated'), join(dist, 'types', 'generated'), { recursive: true });
 if (!existsSync(join(dist, 'types', 'index.d.ts'))) throw new Error('no types were written');
-if (Math.max(...sizes) > WASM_MAX_BYTES) throw new Error(`core_bg.wasm is larger than ${WASM_MAX_BYTES} bytes`);
+for (const { bytes, compressed } of sizes) {
+	console.log(`core_bg.wasm has ${bytes} bytes, ${compressed} compressed`);
+	if (bytes > WASM_MAX_BYTES || compressed > COMPRESSED_MAX_BYTES) {
+		throw new Error(`at most ${WASM_MAX_BYTES} bytes and ${COMPRESSED_MAX_BYTES} compressed are allowed`);
+	}
+}

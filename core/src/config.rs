@@ -138,8 +138,9 @@ impl Config {
     /// # Errors
     /// JSON that is not a configuration, an unknown key, or a value [`Config::validate`] refuses.
     pub fn from_json(json: &str) -> Result<Self, ConfigError> {
-        let config: Self =
-            serde_json::from_str(json).map_err(|error| ConfigError::new("config", error.to_string()))?;
+        let refuse = |error: serde_json::Error| ConfigError::new("config", error.to_string());
+        let value: serde_json::Value = serde_json::from_str(json).map_err(refuse)?;
+        let config: Self = serde_json::from_value(value).map_err(refuse)?;
         config.validate()?;
         Ok(config)
     }

@@ -17,6 +17,7 @@ mod names;
 mod policy;
 mod request;
 mod snapshot;
+mod tagged;
 pub mod wire;
 
 pub use config::{Config, ConfigError, HostConfig, Limits};

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_wasm_bindgen::Serializer;
 use smart_ai_core::{ConfigError, DispatchError};
 use wasm_bindgen::{JsCast, JsError, JsValue};
@@ -10,9 +11,11 @@ pub(crate) fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
     value.serialize(&Serializer::json_compatible()).map_err(misuse)
 }
 
-/// By way of its JSON: core reads JSON anyway, a second set of readers would double the binary, and unknown keys are refused.
+/// By way of JSON and `Value`: core reads so anyway, each further way to read would add its own code for every type, and
+/// unknown keys are refused.
 pub(crate) fn from_js<T: DeserializeOwned>(value: &JsValue) -> Result<T, JsValue> {
-    serde_json::from_str(&json(value)?).map_err(misuse)
+    let value: Value = serde_json::from_str(&json(value)?).map_err(misuse)?;
+    serde_json::from_value(value).map_err(misuse)
 }
 
 /// The JSON of a value.

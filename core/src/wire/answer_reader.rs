@@ -73,7 +73,7 @@ impl AnswerReader {
         self.hold(tail, &mut pieces);
         if self.buffer.len() <= EAGER_MAX
             && self.buffer.trim_ascii_end().ends_with(b"}")
-            && let Ok(Value::Object(map)) = serde_json::from_slice(&self.buffer)
+            && let Some(Value::Object(map)) = read(&self.buffer)
         {
             self.buffer.clear();
             self.take_object(&map, &mut pieces);
@@ -115,8 +115,8 @@ impl AnswerReader {
         if self.ended || line.trim_ascii().is_empty() {
             return;
         }
-        match serde_json::from_slice(&line) {
-            Ok(Value::Object(map)) => self.take_object(&map, pieces),
+        match read(&line) {
+            Some(Value::Object(map)) => self.take_object(&map, pieces),
             _ => self.fail(not_a_line(&line), pieces),
         }
     }
@@ -159,6 +159,11 @@ impl AnswerReader {
         self.buffer = Vec::new();
         pieces.push(Piece::Failed { failure });
     }
+}
+
+fn read(line: &[u8]) -> Option<Value> {
+    let text = std::str::from_utf8(line).ok()?;
+    serde_json::from_str(text).ok()
 }
 
 fn not_a_line(line: &[u8]) -> Failure {

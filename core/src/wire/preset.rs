@@ -34,5 +34,6 @@ pub struct PresetSignal {
 
 /// Every preset; where two measure one signal of one instance, the first counts.
 pub fn presets() -> Vec<Preset> {
-    serde_json::from_str(include_str!("presets.json")).unwrap_or_default()
+    let data: serde_json::Value = serde_json::from_str(include_str!("presets.json")).unwrap_or_default();
+    serde_json::from_value(data).unwrap_or_default()
 }

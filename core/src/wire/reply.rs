@@ -7,11 +7,14 @@ use super::{
 };
 use crate::event::{HostReport, HostState, ModelState, SignalsState};
 use crate::failure::Failure;
+use crate::tagged::tagged;
+
+tagged!(Reply);
 
 /// One HTTP exchange, as it ended.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields = nullable))]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields = nullable, tag = "type"))]
+#[serde(remote = "Self", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Reply {
     /// The server answered, with whatever status.
     Answered {
