@@ -14,7 +14,7 @@ test('the digest is written, each item explained; what cannot work says why', as
   const n8n = await startN8n(fleet, [workflow('digest'), workflow('unknown', unknown), workflow('empty', { prompt: ' ' })]);
 
   const { ok, run } = await n8n.execute('digest');
-  assert.equal(ok, true);
+  assert.equal(ok, true, JSON.stringify(run?.data.resultData.error));
   const items = outputOf({ run }, 'Summarize Entry');
   assert.equal(items.length, feed.entries);
   for (const item of items) {
@@ -33,6 +33,6 @@ test('the digest is written, each item explained; what cannot work says why', as
 
   await fleet.metrics.stop();
   const without = await n8n.execute('digest');
-  assert.equal(without.ok, true);
+  assert.equal(without.ok, true, JSON.stringify(without.run?.data.resultData.error ?? without.output));
   assert.match(outputOf(without, 'Summarize Entry')[0].decision.notes.join(' '), /metrics server does not answer/);
 });
