@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::names::{HostId, ModelName};
+use crate::tuning::{LookAhead, Tuning};
 
 /// Everything a dispatcher is told before its first event. No URL, no credential.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -47,6 +48,18 @@ pub struct Config {
     #[serde(default = "default_stall_ms")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub stall_timeout_ms: u32,
+    /// Jobs that may wait for an arm; one more is refused.
+    #[serde(default = "default_queue")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
+    pub max_queue: u32,
+    /// Whether contested choices are played through before they are made.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<LookAhead>", optional))]
+    pub look_ahead: LookAhead,
+    /// Weights of the decision, for experiments.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Tuning>", optional))]
+    pub tuning: Tuning,
 }
 
 /// One host of the fleet.
@@ -125,6 +138,9 @@ impl Config {
             max_attempts: default_attempts(),
             connect_timeout_ms: default_connect_ms(),
             stall_timeout_ms: default_stall_ms(),
+            max_queue: default_queue(),
+            look_ahead: LookAhead::default(),
+            tuning: Tuning::default(),
         }
     }
 
@@ -168,7 +184,9 @@ impl Config {
         within("refresh_ms", f64::from(self.refresh_ms), 100.0, 3_600_000.0)?;
         within("max_attempts", f64::from(self.max_attempts), 1.0, 100.0)?;
         within("connect_timeout_ms", f64::from(self.connect_timeout_ms), 10.0, 600_000.0)?;
-        within("stall_timeout_ms", f64::from(self.stall_timeout_ms), 100.0, 3_600_000.0)
+        within("stall_timeout_ms", f64::from(self.stall_timeout_ms), 100.0, 3_600_000.0)?;
+        within("max_queue", f64::from(self.max_queue), 0.0, 1_000_000.0)?;
+        self.tuning.validate()
     }
 }
 
@@ -199,7 +217,7 @@ impl Limits {
     }
 }
 
-fn within(field: impl Into<String>, value: f64, low: f64, high: f64) -> Result<(), ConfigError> {
+pub(crate) fn within(field: impl Into<String>, value: f64, low: f64, high: f64) -> Result<(), ConfigError> {
     if value.is_finite() && (low..=high).contains(&value) {
         return Ok(());
     }
@@ -232,6 +250,10 @@ fn default_attempts() -> u32 {
 
 fn default_connect_ms() -> u32 {
     2_000
+}
+
+fn default_queue() -> u32 {
+    10_000
 }
 
 fn default_stall_ms() -> u32 {

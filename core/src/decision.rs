@@ -65,6 +65,7 @@ pub struct Candidate {
 /// The terms of a score, all in seconds; they sum to it.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+#[serde(default)]
 pub struct Terms {
     /// Until the model is loaded: the loads before it and its own.
     pub load_s: f64,
@@ -78,10 +79,16 @@ pub struct Terms {
     pub decode_s: f64,
     /// Delay it causes others on that host.
     pub harm_s: f64,
+    /// Loads it will cause again by pushing other models out of memory.
+    pub reload_s: f64,
     /// Expected cost of failing there and trying elsewhere.
     pub risk_s: f64,
     /// Price of lower quality than the mode asks for.
     pub quality_s: f64,
+    /// Price of probably missing the deadline.
+    pub deadline_s: f64,
+    /// Less than zero: what may be gained by learning more of a little known arm.
+    pub optimism_s: f64,
 }
 
 impl Terms {
@@ -92,11 +99,17 @@ impl Terms {
 
     /// The score.
     pub fn sum_s(&self) -> f64 {
-        self.expected_s() + self.harm_s + self.risk_s + self.quality_s
+        self.expected_s()
+            + self.harm_s
+            + self.reload_s
+            + self.risk_s
+            + self.quality_s
+            + self.deadline_s
+            + self.optimism_s
     }
 
     /// Each term with the words that explain it.
-    pub fn named(&self) -> [(&'static str, f64); 8] {
+    pub fn named(&self) -> [(&'static str, f64); 11] {
         [
             ("loading", self.load_s),
             ("queue", self.queue_s),
@@ -104,8 +117,11 @@ impl Terms {
             ("reading the prompt", self.prefill_s),
             ("writing the answer", self.decode_s),
             ("delay to others", self.harm_s),
+            ("reloads it causes", self.reload_s),
             ("risk of failing", self.risk_s),
             ("lower quality", self.quality_s),
+            ("the deadline", self.deadline_s),
+            ("little known", self.optimism_s),
         ]
     }
 }
@@ -137,6 +153,8 @@ pub enum DropCode {
     OtherModelPinned,
     /// The request is pinned to another host.
     OtherHostPinned,
+    /// Not among the models the request accepts.
+    NotAccepted,
     /// Not among the configured models.
     NotConfigured,
     /// Lacks a capability.

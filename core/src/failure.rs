@@ -158,6 +158,8 @@ pub enum DispatchErrorCode {
     ContextTooSmall,
     /// The owner's limits leave no host.
     OverLimit,
+    /// More jobs wait than may.
+    Overloaded,
     /// Every key was refused.
     Unauthorized,
     /// The server refused the request itself.

@@ -18,6 +18,7 @@ mod policy;
 mod request;
 mod snapshot;
 mod tagged;
+mod tuning;
 pub mod wire;
 
 pub use config::{Config, ConfigError, HostConfig, Limits};
@@ -29,7 +30,8 @@ pub use event::{
     SignalsState, Usage,
 };
 pub use failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
-pub use learn::{Lengths, LogMean, Reliability};
+pub use learn::{Change, Demand, Lengths, LogMean, Reliability};
 pub use names::{AttemptId, HostId, JobId, Millis, ModelName, Shape};
 pub use request::{Capability, Mode, Request, Task};
 pub use snapshot::{HostSnapshot, ModelSnapshot, Snapshot};
+pub use tuning::{LookAhead, Tuning};

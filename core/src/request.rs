@@ -141,6 +141,9 @@ pub struct Request {
     /// Only this model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelName>,
+    /// Models the caller accepts: each is good enough, so that only time decides among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<ModelName>>,
     /// Only this host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<HostId>,
@@ -159,6 +162,7 @@ impl Request {
             deadline_ms: None,
             streaming: false,
             model: None,
+            models: None,
             host: None,
         }
     }

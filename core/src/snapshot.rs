@@ -5,19 +5,18 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Config, ConfigError};
 use crate::decision::SignalAge;
 use crate::fleet::{Contact, Fleet, Host, Model, Residency};
-use crate::learn::{Lengths, LogMean, Reliability};
+use crate::learn::{Change, Lengths, LogMean, Reliability};
 use crate::names::{HostId, Millis, ModelName};
-use crate::policy::rates;
 use crate::request::Capability;
 
 /// Changes when an older snapshot can no longer be restored.
-const SNAPSHOT_VERSION: u32 = 1;
+const SNAPSHOT_VERSION: u32 = 2;
 
 /// Everything believed at one moment.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Snapshot {
-    /// Of this format: 1.
+    /// Of this format: 2.
     pub version: u32,
     /// When, on the driver's clock.
     pub at: Millis,
@@ -53,6 +52,10 @@ pub struct HostSnapshot {
     pub prefill_speed: LogMean,
     /// Learned load rate, bytes a second.
     pub load_rate: LogMean,
+    /// Learned load rate of what the system still has cached, bytes a second.
+    pub reload_rate: LogMean,
+    /// Surprises of its speed.
+    pub change: Change,
 }
 
 /// One model on a host as it is believed to be.
@@ -113,16 +116,18 @@ fn host_snapshot(now: Millis, config: &Config, host: &Host) -> HostSnapshot {
         host: host.config.id.clone(),
         state: state.to_owned(),
         version: host.version.clone(),
-        models: host.models.values().map(|model| model_snapshot(host, model)).collect(),
+        models: host.models.values().map(model_snapshot).collect(),
         signals: host.signals.readings(now, config.stale_after_ms()).map(signal).collect(),
         decode_speed: host.decode_speed,
         prefill_speed: host.prefill_speed,
         load_rate: host.load_rate,
+        reload_rate: host.reload_rate,
+        change: host.change,
     }
 }
 
-fn model_snapshot(host: &Host, model: &Model) -> ModelSnapshot {
-    let (prefill_tok_per_s, decode_tok_per_s) = rates(host, model);
+fn model_snapshot(model: &Model) -> ModelSnapshot {
+    let (prefill_tok_per_s, decode_tok_per_s) = (model.rates.prefill, model.rates.decode);
     let known = model.details.as_ref().map(|details| details.capabilities.clone());
     ModelSnapshot {
         model: model.name.clone(),
@@ -150,6 +155,9 @@ pub(crate) fn restore(fleet: &mut Fleet, snapshot: &Snapshot) -> Result<Lengths,
         host.decode_speed = kept.decode_speed;
         host.prefill_speed = kept.prefill_speed;
         host.load_rate = kept.load_rate;
+        host.reload_rate = kept.reload_rate;
+        host.change = kept.change;
+        host.estimate();
         host.remembered = kept
             .models
             .iter()

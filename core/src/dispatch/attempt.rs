@@ -1,7 +1,7 @@
 //! One call of one arm, by the phase it is in.
 
 use crate::names::{HostId, JobId, Millis, ModelName};
-use crate::policy::Running;
+use crate::policy::{Running, Shares};
 
 #[derive(Clone, Debug)]
 pub(super) struct Attempt {
@@ -13,6 +13,8 @@ pub(super) struct Attempt {
     pub(super) model: ModelName,
     pub(super) context_tokens: u32,
     pub(super) began: Millis,
+    /// When its model was loaded, as far as it shows.
+    pub(super) work_began: Millis,
     pub(super) phase: Phase,
     pub(super) running: Running,
     /// It found its model not loaded, so that its load time teaches.
@@ -40,7 +42,30 @@ impl Attempt {
         })
     }
 
+    /// The share of its host that it had while it read and while it wrote.
+    pub(super) fn shares(&self, shared_now: f64, now: Millis) -> Shares {
+        let Phase::Answering { first_token, .. } = self.phase else {
+            let share = share(self.running.shared_began, shared_now, self.work_began, now);
+            return Shares { prefill: share, decode: share };
+        };
+        let first = self.running.shared_first.unwrap_or(shared_now);
+        let decode = share(first, shared_now, first_token, now);
+        let telling = first_token.since(self.work_began) >= 10;
+        let prefill = if telling {
+            share(self.running.shared_began, first, self.work_began, first_token)
+        } else {
+            decode
+        };
+        Shares { prefill, decode }
+    }
+
     pub(super) fn elapsed_ms(&self, now: Millis) -> u64 {
         now.since(self.began)
     }
+}
+
+/// Shared seconds ÷ seconds.
+fn share(shared_from: f64, shared_to: f64, from: Millis, to: Millis) -> f64 {
+    let seconds = to.since(from) as f64 / 1e3;
+    if seconds <= 0.0 { 1.0 } else { ((shared_to - shared_from) / seconds).clamp(0.0, 1.0) }
 }

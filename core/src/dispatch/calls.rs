@@ -1,15 +1,16 @@
 //! Calls: begun on the best arm, followed through their phases, given up in time, learned from.
 
-use crate::decision::{Arm, Candidate, Decision};
+use crate::decision::{Decision, Terms};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::{Attempt, Phase};
 use crate::dispatch::job::JobState;
+use crate::dispatch::queue::Wish;
 use crate::effect::{AttemptReport, CallOptions, Effect};
 use crate::event::Usage;
 use crate::failure::{Avoid, DispatchError, DispatchErrorCode, Failure, FailureKind};
 use crate::fleet::Residency;
-use crate::names::{AttemptId, JobId, Millis};
-use crate::policy::{Running, learn_rates, load_rate, tokens_of_context};
+use crate::names::{AttemptId, JobId, Millis, ModelName};
+use crate::policy::{Running, learn_load, learn_rates, tokens_of_context};
 
 /// The first piece may take this many times longer than expected …
 const FIRST_TOKEN_PATIENCE: f64 = 3.0;
@@ -21,31 +22,33 @@ const BLOCKED_MS: u64 = 600_000;
 const TELLING_LOAD_MS: f64 = 50.0;
 
 impl Dispatcher {
-    /// Calls the chosen arm for the job.
-    pub(super) fn call(&mut self, id: JobId, decision: Decision, chosen: Arm) {
-        let Some(candidate) = decision.candidates.first().cloned() else { return };
-        let Some(host_position) = self.fleet.position(&chosen.host) else { return };
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        self.last_attempt = AttemptId(self.last_attempt.0 + 1);
-        let attempt = self.last_attempt;
-        let output_tokens = job.request.max_tokens.unwrap_or(decision.output_tokens);
-        let options = CallOptions { num_ctx: None, num_predict: job.request.max_tokens };
+    /// Calls the arm a job wants, the first of its decision's candidates.
+    pub(super) fn call(&mut self, id: JobId, decision: Decision, wish: Wish) -> Option<AttemptId> {
+        let terms = decision.candidates.first()?.terms;
+        let expected_s = terms.expected_s();
+        let running = self.running(&decision, &terms, &wish, id)?;
+        let Wish { position, model, .. } = wish;
+        let job = self.jobs.get_mut(&id)?;
+        let num_predict = job.request.max_tokens;
+        let (prompt_tokens, output_tokens) =
+            (job.request.prompt_tokens, num_predict.unwrap_or(decision.output_tokens));
         job.predicted_ms.get_or_insert(decision.predicted_ms);
-        let prompt_tokens = job.request.prompt_tokens;
-        job.state = JobState::Calling(attempt);
+        job.state = JobState::Calling(running.attempt);
         job.decision = Some(decision);
-        let (num_ctx, context_tokens) =
-            self.pin_context(host_position, &chosen, prompt_tokens, output_tokens);
-        let options = CallOptions { num_ctx, ..options };
-        let alone = !self
-            .attempts
-            .values()
-            .any(|other| other.host_position == host_position && other.running.loading);
-        let running = running(attempt, &candidate, self.now);
-        let cold = running.loading;
-        let patience_ms = FIRST_TOKEN_PATIENCE * 1e3 * (candidate.expected_s - candidate.terms.decode_s);
+        job.wish = None;
+        let (num_ctx, context_tokens) = self.pin_context(position, &model, prompt_tokens, output_tokens);
+        let busy = |other: &&Attempt| other.host_position == position && other.running.loading;
+        let alone = self.attempts.values().find(busy).is_none();
+        let patience_ms = FIRST_TOKEN_PATIENCE * 1e3 * (expected_s - terms.decode_s);
         let by = self.now.plus((patience_ms.clamp(0.0, 1e9) as u64).max(FIRST_TOKEN_LEAST_MS));
-        let Arm { host, model } = chosen;
+        let attempt = running.attempt;
+        self.last_attempt = attempt;
+        let host = self.fleet.hosts.get_mut(position)?;
+        if let Some(model) = host.models.get_mut(&model) {
+            model.demand.observe(self.now);
+        }
+        let (host, cold) = (host.config.id.clone(), running.loading);
+        let options = CallOptions { num_ctx, num_predict };
         self.effects.push_back(Effect::Call {
             job: id,
             attempt,
@@ -59,21 +62,49 @@ impl Dispatcher {
                 job: id,
                 detached: false,
                 host,
-                host_position,
+                host_position: position,
                 model,
                 context_tokens,
                 began: self.now,
+                work_began: self.now,
                 phase: Phase::BeforeFirstToken { by },
                 running,
                 cold,
                 alone,
             },
         );
+        Some(attempt)
+    }
+
+    fn running(&self, decision: &Decision, terms: &Terms, wish: &Wish, id: JobId) -> Option<Running> {
+        let job = self.jobs.get(&id)?;
+        let host = self.fleet.hosts.get(wish.position)?;
+        let model = host.models.get(&wish.model)?;
+        let mut length = self.lengths.belief(&job.request);
+        length.mean_ln += libm::log(model.length_factor);
+        let slowdown = if decision.output_tokens > 0 && terms.decode_s > 0.0 {
+            terms.decode_s * model.rates.decode / (f64::from(decision.output_tokens) * model.length_factor)
+        } else {
+            1.0
+        };
+        Some(Running {
+            attempt: AttemptId(self.last_attempt.0 + 1),
+            model: wish.model.clone(),
+            began: self.now,
+            loading: terms.load_s > 0.0,
+            load_s: terms.load_s,
+            prefill_s: terms.prefill_s,
+            length,
+            decode_rate: model.rates.decode / slowdown.max(1.0),
+            shared_began: host.shared_s,
+            shared_first: None,
+            written: (0, 0.0),
+        })
     }
 
     /// The context to ask for: nothing while the host's own is enough, then one value per arm that only grows.
-    fn pin_context(&mut self, host: usize, arm: &Arm, prompt: u32, output: u32) -> (Option<u32>, u32) {
-        let model = self.fleet.hosts.get_mut(host).and_then(|host| host.models.get_mut(&arm.model));
+    fn pin_context(&mut self, host: usize, name: &ModelName, prompt: u32, output: u32) -> (Option<u32>, u32) {
+        let model = self.fleet.hosts.get_mut(host).and_then(|host| host.models.get_mut(name));
         let Some(model) = model else { return (None, 0) };
         let needed = prompt.saturating_add(output);
         let step = tokens_of_context(prompt, f64::from(output));
@@ -96,14 +127,14 @@ impl Dispatcher {
 
     /// The host took the call: its headers came, so the model is loaded.
     pub(super) fn call_started(&mut self, id: AttemptId) {
-        let now = self.now;
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        if attempt.running.loading {
-            attempt.running.loading = false;
-            // What is left is its work, from now on.
-            attempt.running.began = now;
-            attempt.running.expected_s = attempt.running.work_s;
+        if !attempt.running.loading {
+            return;
         }
+        attempt.running.loading = false;
+        attempt.work_began = self.now;
+        let shared_s = self.fleet.hosts.get(attempt.host_position).map_or(0.0, |host| host.shared_s);
+        attempt.running.shared_began = shared_s;
     }
 
     pub(super) fn first_token(&mut self, id: AttemptId) {
@@ -116,15 +147,22 @@ impl Dispatcher {
             return;
         }
         attempt.phase = Phase::Answering { first_token: self.now, next_by };
+        let shared_s = self.fleet.hosts.get(attempt.host_position).map_or(0.0, |host| host.shared_s);
+        attempt.running.shared_first = Some(shared_s);
+        attempt.running.written = (1, shared_s);
     }
 
     pub(super) fn progress(&mut self, id: AttemptId, tokens: u32) {
         let next_by = self.now.plus(u64::from(self.config.stall_timeout_ms));
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        match &mut attempt.phase {
-            Phase::Answering { next_by: by, .. } => *by = next_by,
-            Phase::BeforeFirstToken { .. } if tokens > 0 => self.first_token(id),
-            Phase::BeforeFirstToken { .. } => {}
+        if matches!(attempt.phase, Phase::BeforeFirstToken { .. }) && tokens > 0 {
+            self.first_token(id);
+        }
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        if let Phase::Answering { next_by: by, .. } = &mut attempt.phase {
+            *by = next_by;
+            let shared_s = self.fleet.hosts.get(attempt.host_position).map_or(0.0, |host| host.shared_s);
+            attempt.running.written = (tokens, shared_s);
         }
     }
 
@@ -137,7 +175,13 @@ impl Dispatcher {
         if let Some(job) = self.jobs.get(&attempt.job) {
             let mut request = job.request.clone();
             request.max_tokens = None;
-            self.lengths.observe(self.now, &request, usage.output_tokens);
+            self.lengths.observe(self.now, &request, &attempt.model, usage.output_tokens);
+            let factor = self.lengths.factor(&attempt.model);
+            for host in &mut self.fleet.hosts {
+                if let Some(model) = host.models.get_mut(&attempt.model) {
+                    model.length_factor = factor;
+                }
+            }
         }
         self.report(&attempt, "ok", String::new());
         self.resolve(attempt.job, id, &attempt, usage);
@@ -147,14 +191,16 @@ impl Dispatcher {
         let now = self.now;
         let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
         host.breaker.close();
-        learn_rates(now, host, &attempt.model, usage);
+        if attempt.cold && attempt.alone && usage.load_ms > TELLING_LOAD_MS {
+            learn_load(now, host, &attempt.model, usage.load_ms / 1e3);
+        }
+        let shares = attempt.shares(host.shared_s, now);
+        learn_rates(now, host, &attempt.model, usage, shares, self.config.tuning.change);
         let Some(model) = host.models.get_mut(&attempt.model) else { return };
         model.reliability.observe(now, true);
+        model.failing = model.reliability.failure_probability(now);
         model.blocked = None;
-        if attempt.cold && attempt.alone && usage.load_ms > TELLING_LOAD_MS {
-            let rate = load_rate(model, usage.load_ms / 1e3);
-            host.load_rate.observe(now, rate);
-        }
+        model.last_resident = Some(now);
         if model.residency == Residency::Cold {
             let context_tokens = Some(attempt.context_tokens);
             let bytes = model.tag.size_bytes;
@@ -200,6 +246,7 @@ impl Dispatcher {
             | FailureKind::CutOff
             | FailureKind::BadProtocol => model.reliability.observe(now, false),
         }
+        model.failing = model.reliability.failure_probability(now);
     }
 
     /// The job looks for another arm, unless nothing would help.
@@ -303,18 +350,5 @@ impl Dispatcher {
         self.blame(&attempt, &failure);
         self.abandon(id, kind.as_str());
         self.move_on(&attempt, id, failure);
-    }
-}
-
-fn running(attempt: AttemptId, candidate: &Candidate, now: Millis) -> Running {
-    let terms = &candidate.terms;
-    Running {
-        attempt,
-        model: candidate.model.clone(),
-        began: now,
-        loading: terms.load_s > 0.0,
-        load_s: terms.load_s,
-        work_s: terms.prefill_s + terms.decode_s,
-        expected_s: candidate.expected_s,
     }
 }

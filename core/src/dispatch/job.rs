@@ -2,10 +2,11 @@
 
 use crate::decision::Decision;
 use crate::dispatch::Dispatcher;
+use crate::dispatch::queue::Wish;
 use crate::effect::AttemptReport;
 use crate::failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
 use crate::names::{AttemptId, JobId, Millis};
-use crate::policy::{Exclusions, refusal};
+use crate::policy::Exclusions;
 use crate::request::Request;
 
 /// A job waits this long for hosts nobody has looked at yet.
@@ -29,12 +30,16 @@ pub(super) struct Job {
     /// What was expected at the first decision, in milliseconds.
     pub(super) predicted_ms: Option<f64>,
     pub(super) last_failure: Option<Failure>,
+    /// The arm it waits for.
+    pub(super) wish: Option<Wish>,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) enum JobState {
     /// No arm yet: the fleet is not known, or a pause runs until this time.
     Waiting(Option<Millis>),
+    /// Its arm is busy; it looks around anew at this time, if nothing happens before.
+    Held { again: Millis },
     /// One call is under way.
     Calling(AttemptId),
 }
@@ -46,9 +51,10 @@ impl Job {
 
     pub(super) fn wake_at(&self, dispatcher: &Dispatcher) -> Option<Millis> {
         let waiting = match self.state {
-            JobState::Waiting(Some(until)) => Some(until),
             JobState::Waiting(None) => Some(self.settled_by(dispatcher)),
-            JobState::Calling(_) => None,
+            state @ (JobState::Waiting(Some(_)) | JobState::Held { .. } | JobState::Calling(_)) => {
+                state.wake_at()
+            }
         };
         waiting.into_iter().chain(self.deadline()).min()
     }
@@ -79,6 +85,7 @@ impl Dispatcher {
             attempts: Vec::new(),
             predicted_ms: None,
             last_failure: None,
+            wish: None,
         };
         let absurd = job.request.prompt_tokens > MOST_TOKENS || job.request.max_tokens == Some(0);
         self.jobs.insert(id, job);
@@ -86,6 +93,13 @@ impl Dispatcher {
             let message = format!("prompt tokens must be at most {MOST_TOKENS}, max_tokens at least 1");
             let hint = "check the numbers of the request";
             self.reject(id, DispatchError::new(DispatchErrorCode::InvalidRequest, message, hint));
+            return;
+        }
+        let waiting = self.jobs.values().filter(|job| job.wish.is_some()).count();
+        if waiting >= self.config.max_queue as usize && waiting > 0 {
+            let message = format!("{waiting} jobs wait already, the most that may");
+            let hint = "ask again later, add a host, or raise max_queue";
+            self.reject(id, DispatchError::new(DispatchErrorCode::Overloaded, message, hint));
         }
     }
 
@@ -100,66 +114,20 @@ impl Dispatcher {
         );
     }
 
-    /// Gives every job that waits an arm, as soon as it may have one.
-    pub(super) fn place_waiting_jobs(&mut self) {
-        let waiting: Vec<JobId> = self
-            .jobs
-            .iter()
-            .filter(|(_, job)| matches!(job.state, JobState::Waiting(_)))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in waiting {
-            self.place(id);
-        }
-    }
-
-    fn place(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get(&id) else { return };
-        match job.state {
-            JobState::Waiting(Some(until)) if self.now < until => return,
-            JobState::Waiting(None) if !self.may_decide(job) => return,
-            JobState::Waiting(_) | JobState::Calling(_) => {}
-        }
-        let decision = self.rank(self.now, &job.request, &job.tried);
-        let request = job.request.clone();
-        let transient = job.last_failure.clone().filter(|failure| is_passing(failure.kind));
-        let calls = job.attempts.len() as u32;
-        if let Some(chosen) = decision.chosen.clone() {
-            if calls < self.config.max_attempts {
-                self.call(id, decision, chosen);
-                return;
-            }
-        } else if let Some(failure) = transient.filter(|_| calls < self.config.max_attempts) {
-            self.pause(id, &failure, calls);
-            return;
-        }
-        let mut error = refusal(&request, &decision);
-        if !decision.candidates.is_empty() {
-            error = DispatchError::new(
-                DispatchErrorCode::AllFailed,
-                format!("{calls} calls failed, the most one request may make"),
-                "see the attempts for what each host said, or raise max_attempts",
-            );
-        }
-        if let Some(job) = self.jobs.get_mut(&id) {
-            // The decision that led to the calls says more than the one that found nothing.
-            job.decision.get_or_insert(decision);
-        }
-        self.reject(id, error);
-    }
-
     /// Whether what is known is enough to decide by, or the wait for more is over.
-    fn may_decide(&self, job: &Job) -> bool {
+    pub(super) fn may_decide(&self, job: &Job) -> bool {
         let waited = self.now.since(job.submitted);
         let metrics = !self.metrics_awaited() || waited >= METRICS_GRACE_MS;
         let fleet = !self.fleet.hosts.iter().any(crate::fleet::Host::is_settling) || waited >= FLEET_GRACE_MS;
         // A host that was down may be back: look again before saying that nothing is left.
         let looking = self.fleet.hosts.iter().any(|host| host.looking.is_some()) && waited < FLEET_GRACE_MS;
-        metrics && fleet && !(looking && self.rank(self.now, &job.request, &job.tried).candidates.is_empty())
+        metrics
+            && fleet
+            && !(looking && self.view(&self.backlogs()).rank(&job.request, &job.tried, 0).arms.is_empty())
     }
 
     /// Waits before the arms that failed in passing are tried again.
-    fn pause(&mut self, id: JobId, failure: &Failure, calls: u32) {
+    pub(super) fn pause(&mut self, id: JobId, failure: &Failure, calls: u32) {
         let doubled =
             FIRST_BACKOFF_MS.saturating_mul(1 << calls.saturating_sub(1).min(6)).min(LONGEST_BACKOFF_MS);
         let spread = jitter(self.seed ^ id.0 ^ u64::from(calls));
@@ -172,7 +140,7 @@ impl Dispatcher {
 }
 
 /// Failures that the same arm may well not repeat a moment later.
-fn is_passing(kind: FailureKind) -> bool {
+pub(super) fn is_passing(kind: FailureKind) -> bool {
     matches!(
         kind,
         FailureKind::Busy | FailureKind::RateLimited | FailureKind::ServerError | FailureKind::CutOff

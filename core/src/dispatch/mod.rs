@@ -4,6 +4,8 @@ mod attempt;
 mod calls;
 mod ending;
 mod job;
+mod load;
+mod queue;
 mod watch;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -16,7 +18,7 @@ use crate::failure::Failure;
 use crate::fleet::{Contact, Fleet};
 use crate::learn::Lengths;
 use crate::names::{AttemptId, HostId, JobId, Millis, ModelName};
-use crate::policy::{Exclusions, Ranking, Running, rank};
+use crate::policy::{Backlog, Exclusions, Ranking};
 use crate::request::Request;
 use crate::snapshot::{Snapshot, restore, snapshot};
 
@@ -90,12 +92,16 @@ impl Dispatcher {
 
     /// Takes in one event. Never fails; unknown ids are ignored. A clock that stepped back counts as standing still.
     pub fn handle(&mut self, now: Millis, event: Event) {
-        self.now = self.now.max(now);
+        self.advance(now);
         self.ended.clear();
+        // A piece of an answer changes no choice; the next tick of a waiting job takes it in.
+        let telling = !matches!(event, Event::Progress { .. } | Event::Started { .. });
         self.take(event);
         self.check_timeouts();
         self.look_around();
-        self.place_waiting_jobs();
+        if telling {
+            self.place_waiting_jobs();
+        }
     }
 
     /// The next thing to do, until `None`.
@@ -122,7 +128,9 @@ impl Dispatcher {
 
     /// What the dispatcher would do with this request now. No side effect.
     pub fn decide(&self, now: Millis, request: &Request) -> Decision {
-        self.rank(self.now.max(now), request, &Exclusions::default())
+        let backlogs = self.backlogs_with_queue();
+        let view = Ranking { now: self.now.max(now), ..self.view(&backlogs) };
+        view.rank(request, &Exclusions::default(), 0).explain(view, request)
     }
 
     /// The error a request without a feasible arm ends in; `None` where `decision` has a candidate.
@@ -151,28 +159,16 @@ impl Dispatcher {
         }
     }
 
-    fn rank(&self, now: Millis, request: &Request, tried: &Exclusions) -> Decision {
-        let running = self.running();
-        let view = Ranking {
+    /// What scoring looks at.
+    fn view<'a>(&'a self, backlogs: &'a [Backlog]) -> Ranking<'a> {
+        Ranking {
             config: &self.config,
             fleet: &self.fleet,
             lengths: &self.lengths,
-            running: &running,
+            backlogs,
             metrics_down: self.metrics_failure.as_ref().map(|failure| failure.kind.as_str()),
-            now,
-        };
-        rank(view, request, tried)
-    }
-
-    /// Calls under way, by host position.
-    fn running(&self) -> Vec<Vec<Running>> {
-        let mut running = vec![Vec::new(); self.fleet.hosts.len()];
-        for attempt in self.attempts.values() {
-            if let Some(list) = running.get_mut(attempt.host_position) {
-                list.push(attempt.running.clone());
-            }
+            now: self.now,
         }
-        running
     }
 
     fn take(&mut self, event: Event) {
@@ -197,7 +193,7 @@ impl Dispatcher {
         host.looked = now;
         host.looking = None;
         match state {
-            HostState::Up(report) => host.take(report),
+            HostState::Up(report) => host.take(now, report),
             HostState::Down(failure) => host.contact = Contact::Down(failure),
         }
     }
@@ -217,7 +213,8 @@ impl Dispatcher {
         match state {
             SignalsState::Up(samples) => {
                 self.metrics_failure = None;
-                self.fleet.take_samples(self.now, &samples);
+                let stale_ms = self.config.stale_after_ms();
+                self.fleet.take_samples(self.now, &samples, stale_ms);
             }
             SignalsState::Down(failure) => self.metrics_failure = Some(failure),
         }

@@ -3,11 +3,17 @@
 use std::collections::BTreeMap;
 
 use crate::config::HostConfig;
-use crate::event::{HostReport, ModelTag};
+use crate::event::{HostReport, ModelTag, SignalName};
 use crate::failure::Failure;
 use crate::fleet::{Breaker, Model, Residency, Signals};
-use crate::learn::{LogMean, Reliability};
+use crate::learn::{Change, LogMean, Reliability};
 use crate::names::{Millis, ModelName};
+use crate::policy::{Rates, load_rates};
+
+/// Seconds over which the share of our own work is averaged, about a metric's own window.
+const OWN_BUSY_MEMORY_S: f64 = 30.0;
+/// Above this share of our own work the CPU's metric tells nothing of others.
+const TELLING_OWN_BUSY: f64 = 0.2;
 
 /// What the last look at a host showed.
 #[derive(Clone, Debug, Default)]
@@ -35,8 +41,22 @@ pub(crate) struct Host {
     pub(crate) decode_speed: LogMean,
     /// Prefill speed against the prior, likewise.
     pub(crate) prefill_speed: LogMean,
-    /// Bytes a second while loading.
+    /// Surprises of its decode speed.
+    pub(crate) change: Change,
+    /// Bytes a second while loading from disk.
     pub(crate) load_rate: LogMean,
+    /// Likewise for a model that was in memory a while ago, so that the system still has it cached.
+    pub(crate) reload_rate: LogMean,
+    /// Bytes a second a load is expected to go at: from disk, and from what the system cached.
+    pub(crate) load_bytes_per_s: (f64, f64),
+    /// Positions of the other servers on the same machine: those with the same `instance`.
+    pub(crate) neighbours: Vec<usize>,
+    /// Seconds of work one busy runner has had to itself so far: a second counts as 1 ÷ busy runners.
+    pub(crate) shared_s: f64,
+    /// Share of the last half minute in which calls of ours were at work on the machine.
+    pub(crate) own_busy: f64,
+    /// Share of the CPU that processes which are not ours took, when last it could be told, and when that was.
+    pub(crate) foreign_busy: Option<(f64, Millis)>,
     /// Learned before a restart: prefill, decode and reliability of models not seen yet.
     pub(crate) remembered: BTreeMap<ModelName, (LogMean, LogMean, Reliability)>,
 }
@@ -54,13 +74,20 @@ impl Host {
             breaker: Breaker::default(),
             decode_speed: LogMean::default(),
             prefill_speed: LogMean::default(),
+            change: Change::default(),
             load_rate: LogMean::default(),
+            reload_rate: LogMean::default(),
+            load_bytes_per_s: load_rates(&LogMean::default(), &LogMean::default()),
+            neighbours: Vec::new(),
+            shared_s: 0.0,
+            own_busy: 0.0,
+            foreign_busy: None,
             remembered: BTreeMap::new(),
         }
     }
 
     /// Takes in a look that succeeded. Parts it lacks keep their last value.
-    pub(crate) fn take(&mut self, report: HostReport) {
+    pub(crate) fn take(&mut self, now: Millis, report: HostReport) {
         self.contact = Contact::Up;
         self.breaker.close();
         if report.version.is_some() {
@@ -68,10 +95,12 @@ impl Host {
         }
         if let Some(tags) = report.models {
             self.take_tags(tags);
+            self.estimate();
         }
         if let Some(resident) = report.resident {
             for model in self.models.values_mut() {
-                model.settle_residency(&resident);
+                model.settle_residency(now, &resident);
+                model.failing = model.reliability.failure_probability(now);
             }
         }
     }
@@ -89,6 +118,30 @@ impl Host {
                 (model.prefill, model.decode, model.reliability) = (prefill, decode, reliability);
             }
             self.models.insert(name, model);
+        }
+    }
+
+    /// Works out anew what follows from what was learned: the rates of every model.
+    pub(crate) fn estimate(&mut self) {
+        let rates: Vec<Rates> = self.models.values().map(|model| Rates::of(self, model)).collect();
+        for (model, rates) in self.models.values_mut().zip(rates) {
+            model.rates = rates;
+        }
+        self.load_bytes_per_s = load_rates(&self.load_rate, &self.reload_rate);
+    }
+
+    /// Lets the shared clock run on: `busy` runners were at work on the machine.
+    pub(crate) fn advance(&mut self, elapsed_s: f64, busy: usize) {
+        self.shared_s += elapsed_s / busy.max(1) as f64;
+        let at_work = f64::from(u8::from(busy > 0));
+        self.own_busy += (at_work - self.own_busy) * (1.0 - libm::exp(-elapsed_s / OWN_BUSY_MEMORY_S));
+    }
+
+    /// What the CPU does beside our calls; while they keep it busy, nobody can tell, and the last value stands.
+    pub(crate) fn tell_foreign_load(&mut self, now: Millis, stale_after_ms: u64) {
+        let busy = self.signals.fresh(now, stale_after_ms, SignalName::CpuBusyRatio);
+        if let Some(busy) = busy.filter(|_| self.own_busy < TELLING_OWN_BUSY) {
+            self.foreign_busy = Some(((busy - self.own_busy).max(0.0), now));
         }
     }
 

@@ -8,7 +8,6 @@ mod signals;
 
 pub(crate) use breaker::Breaker;
 pub(crate) use host::{Contact, Host};
-pub(crate) use memory::Memory;
 pub(crate) use model::{Model, Residency};
 pub(crate) use signals::{SignalReading, Signals};
 
@@ -24,11 +23,15 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     pub(crate) fn new(config: &Config) -> Self {
-        Self { hosts: config.hosts.iter().cloned().map(Host::new).collect() }
-    }
-
-    pub(crate) fn position(&self, id: &HostId) -> Option<usize> {
-        self.hosts.iter().position(|host| host.config.id == *id)
+        let mut hosts: Vec<Host> = config.hosts.iter().cloned().map(Host::new).collect();
+        let instances: Vec<Option<String>> = config.hosts.iter().map(|host| host.instance.clone()).collect();
+        for (position, host) in hosts.iter_mut().enumerate() {
+            let same = |(other, instance): &(usize, &Option<String>)| {
+                *other != position && instance.is_some() && **instance == host.config.instance
+            };
+            host.neighbours = instances.iter().enumerate().filter(same).map(|(other, _)| other).collect();
+        }
+        Self { hosts }
     }
 
     pub(crate) fn host_mut(&mut self, id: &HostId) -> Option<&mut Host> {
@@ -36,13 +39,14 @@ impl Fleet {
     }
 
     /// Hands each sample to the hosts of its instance.
-    pub(crate) fn take_samples(&mut self, now: Millis, samples: &[Sample]) {
+    pub(crate) fn take_samples(&mut self, now: Millis, samples: &[Sample], stale_after_ms: u64) {
         for host in &mut self.hosts {
             for sample in samples {
                 if host.is_instance(&sample.instance) {
                     host.signals.take(now, sample);
                 }
             }
+            host.tell_foreign_load(now, stale_after_ms);
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::event::{ModelDetails, ModelTag, ResidentModel};
 use crate::failure::FailureKind;
-use crate::learn::{LogMean, Reliability};
+use crate::learn::{Demand, LogMean, Reliability};
 use crate::names::{Millis, ModelName};
+use crate::policy::Rates;
 use crate::request::Capability;
 
 /// Bytes a parameter takes in the usual 4-bit quantizations, where no count is stated.
@@ -37,6 +38,16 @@ pub(crate) struct Model {
     pub(crate) decode: LogMean,
     pub(crate) prefill: LogMean,
     pub(crate) reliability: Reliability,
+    /// Calls of this arm.
+    pub(crate) demand: Demand,
+    /// What follows from the rates above and the host's; see `Host::estimate`.
+    pub(crate) rates: Rates,
+    /// Probability that a call of it fails, as of the last call or look.
+    pub(crate) failing: f64,
+    /// How much longer than others it answers.
+    pub(crate) length_factor: f64,
+    /// When it was last seen in memory.
+    pub(crate) last_resident: Option<Millis>,
     /// Not called before this time, and why.
     pub(crate) blocked: Option<(Millis, FailureKind)>,
 }
@@ -53,6 +64,11 @@ impl Model {
             decode: LogMean::default(),
             prefill: LogMean::default(),
             reliability: Reliability::default(),
+            demand: Demand::default(),
+            rates: Rates::default(),
+            failing: Reliability::default().failure_probability(Millis(0)),
+            length_factor: 1.0,
+            last_resident: None,
             blocked: None,
         }
     }
@@ -66,7 +82,7 @@ impl Model {
         }
     }
 
-    pub(crate) fn settle_residency(&mut self, resident: &[ResidentModel]) {
+    pub(crate) fn settle_residency(&mut self, now: Millis, resident: &[ResidentModel]) {
         let same = |seen: &&ResidentModel| {
             seen.name == self.tag.name || (!self.tag.digest.is_empty() && seen.digest == self.tag.digest)
         };
@@ -75,6 +91,9 @@ impl Model {
             bytes: seen.size_bytes,
             on_gpu: seen.vram_bytes.saturating_mul(2) > seen.size_bytes,
         });
+        if self.residency != Residency::Cold {
+            self.last_resident = Some(now);
+        }
     }
 
     /// Parameters, stated or guessed from the file's size.

@@ -52,6 +52,11 @@ impl Signals {
         })
     }
 
+    /// Whether any signal ever seen is stale.
+    pub(crate) fn any_stale(&self, now: Millis, stale_after_ms: u64) -> bool {
+        self.samples.values().any(|(_, at)| now.since(*at) > stale_after_ms)
+    }
+
     /// A value that is not stale. Stale means unknown, never idle.
     pub(crate) fn fresh(&self, now: Millis, stale_after_ms: u64, signal: SignalName) -> Option<f64> {
         let (value, at) = self.samples.get(&signal)?;

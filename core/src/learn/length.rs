@@ -1,51 +1,122 @@
-//! How long answers get: a shape's own history first, then the task's, then a prior.
+//! How long answers get: a shape's own history first, then the task's, then a prior; a model's own way on top.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::learn::LogMean;
-use crate::names::{Millis, Shape};
+use crate::names::{Millis, ModelName, Shape};
 use crate::request::{Request, Task};
 
-/// A longer history counts as if the next wider one were this many observations.
+/// A wider history counts as this many observations of the narrower one.
 const POOL_WEIGHT: f64 = 3.0;
+/// What is known of a shape after this many answers needs no prior from its task.
+const SHAPE_WEIGHT: f64 = 1.0;
+/// Variance of the logarithm of answer lengths before any history (σ = 0.8).
+const PRIOR_SPREAD: f64 = 0.64;
 /// Shapes remembered; beyond it the one unused longest goes.
 const SHAPES_KEPT: usize = 2_000;
+/// Models remembered, likewise.
+const MODELS_KEPT: usize = 500;
 
-/// Answer lengths in tokens, by shape and by task.
+/// Answer lengths in tokens, by shape and by task, and what each model makes of them.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct Lengths {
     shapes: BTreeMap<Shape, LogMean>,
     tasks: BTreeMap<Task, LogMean>,
+    /// Actual ÷ expected length, by model.
+    models: BTreeMap<ModelName, LogMean>,
+}
+
+/// A log-normal belief about one answer's tokens.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) struct Length {
+    /// Mean of the logarithm.
+    pub(crate) mean_ln: f64,
+    /// Standard deviation of the logarithm.
+    pub(crate) sigma: f64,
+    /// The caller's cap; an embedding writes none.
+    pub(crate) cap: f64,
+}
+
+impl Length {
+    /// Expected tokens, exp(μ + σ²/2), capped.
+    pub(crate) fn mean(&self) -> f64 {
+        if self.cap <= 0.0 {
+            0.0
+        } else {
+            libm::exp(self.mean_ln + self.sigma * self.sigma / 2.0).min(self.cap)
+        }
+    }
+
+    /// Expected tokens still to come once `written` are out: E[G − k | G > k] of the log-normal.
+    pub(crate) fn rest(&self, written: f64) -> f64 {
+        if written < 1.0 {
+            return self.mean();
+        }
+        let sigma = self.sigma.max(0.05);
+        let z = (libm::log(written) - self.mean_ln) / sigma;
+        let beyond = upper_tail(z);
+        // Far beyond anything seen: as much again as a tail this heavy promises.
+        let rest = if beyond < 1e-6 {
+            written * sigma / z.max(1.0)
+        } else {
+            libm::exp(self.mean_ln + sigma * sigma / 2.0) * upper_tail(z - sigma) / beyond - written
+        };
+        rest.clamp(1.0, (self.cap - written).max(1.0))
+    }
+}
+
+/// Probability that a standard normal is above `z`.
+pub(crate) fn upper_tail(z: f64) -> f64 {
+    0.5 * libm::erfc(z * core::f64::consts::FRAC_1_SQRT_2)
 }
 
 impl Lengths {
-    /// Takes in one answer's length.
-    pub fn observe(&mut self, now: Millis, request: &Request, output_tokens: u32) {
+    /// Takes in the length of an answer that was not cut.
+    pub fn observe(&mut self, now: Millis, request: &Request, model: &ModelName, output_tokens: u32) {
         let tokens = f64::from(output_tokens);
-        self.tasks.entry(request.task).or_default().observe(now, tokens);
+        let expected = libm::exp(self.belief(request).mean_ln);
+        let factor = self.factor(model);
+        if self.models.len() < MODELS_KEPT || self.models.contains_key(model) {
+            self.models.entry(model.clone()).or_default().observe(now, tokens / expected.max(1.0));
+        }
+        let plain = tokens / factor;
+        self.tasks.entry(request.task).or_default().observe(now, plain);
         let Some(shape) = &request.shape else { return };
         if self.shapes.len() >= SHAPES_KEPT && !self.shapes.contains_key(shape) {
             let oldest =
                 self.shapes.iter().min_by_key(|(_, mean)| mean.updated).map(|(shape, _)| shape.clone());
             oldest.map(|shape| self.shapes.remove(&shape));
         }
-        self.shapes.entry(shape.clone()).or_default().observe(now, tokens);
+        self.shapes.entry(shape.clone()).or_default().observe(now, plain);
+    }
+
+    /// What is believed of the answer, whichever model writes it.
+    pub(crate) fn belief(&self, request: &Request) -> Length {
+        let cap = request.max_tokens.map_or(f64::MAX, f64::from);
+        let prior = prior_tokens(request.task);
+        if prior == 0.0 {
+            return Length::default();
+        }
+        let none = LogMean::default();
+        let task = self.tasks.get(&request.task).unwrap_or(&none);
+        let shape = request.shape.as_ref().and_then(|shape| self.shapes.get(shape)).unwrap_or(&none);
+        let mean_ln = shape.estimate_ln(task.estimate_ln(libm::log(prior), POOL_WEIGHT), SHAPE_WEIGHT);
+        let spread = shape.spread(task.spread(PRIOR_SPREAD, POOL_WEIGHT), POOL_WEIGHT);
+        Length { mean_ln, sigma: libm::sqrt(spread), cap }
+    }
+
+    /// How much longer than others this model answers.
+    pub(crate) fn factor(&self, model: &ModelName) -> f64 {
+        self.models.get(model).map_or(1.0, |mean| mean.estimate(1.0, 2.0 * POOL_WEIGHT).clamp(0.2, 5.0))
     }
 
     /// Expected tokens of the answer, capped by the caller's own limit.
     pub fn expected_tokens(&self, request: &Request) -> f64 {
-        let prior = prior_tokens(request.task);
-        if prior == 0.0 {
-            return 0.0;
-        }
-        let task = self.tasks.get(&request.task).map_or(prior, |mean| mean.estimate(prior, POOL_WEIGHT));
-        let shape = request.shape.as_ref().and_then(|shape| self.shapes.get(shape));
-        let tokens = shape.map_or(task, |mean| mean.estimate(task, POOL_WEIGHT));
-        request.max_tokens.map_or(tokens, |cap| tokens.min(f64::from(cap)))
+        self.belief(request).mean()
     }
 }
 
@@ -75,13 +146,36 @@ mod tests {
         let mut short = long.clone();
         short.shape = Some("yes-no".into());
         for at in 0..20 {
-            lengths.observe(Millis(at), &long, 900);
-            lengths.observe(Millis(at), &short, 2);
+            lengths.observe(Millis(at), &long, &"m".into(), 900);
+            lengths.observe(Millis(at), &short, &"m".into(), 2);
         }
-        assert!(lengths.expected_tokens(&long) > 400.0);
-        assert!(lengths.expected_tokens(&short) < 6.0);
+        let (long_tokens, short_tokens) = (lengths.expected_tokens(&long), lengths.expected_tokens(&short));
+        assert!(long_tokens > 400.0 && short_tokens < 6.0, "{long_tokens} {short_tokens}");
         short.max_tokens = Some(1);
         assert!(lengths.expected_tokens(&short) <= 1.0);
+    }
+
+    #[test]
+    fn a_model_that_writes_twice_as_much_is_known_for_it() {
+        let mut lengths = Lengths::default();
+        let request = Request { shape: Some("s".into()), ..Request::new(Task::General, 100) };
+        for at in 0..30 {
+            lengths.observe(Millis(at), &request, &"terse".into(), 100);
+            lengths.observe(Millis(at), &request, &"wordy".into(), 200);
+        }
+        let ratio = lengths.factor(&"wordy".into()) / lengths.factor(&"terse".into());
+        assert!((1.5..2.5).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
+    fn the_longer_an_answer_has_run_the_more_is_still_to_come_of_a_heavy_tail() {
+        let length = Length { mean_ln: libm::log(100.0), sigma: 1.0, cap: 10_000.0 };
+        assert!((length.mean() - 164.9).abs() < 0.1);
+        assert!(length.rest(10.0) < 160.0 && length.rest(400.0) > length.rest(100.0));
+        assert!(length.rest(1e9) >= 1.0 && length.rest(1e9).is_finite());
+        let narrow = Length { sigma: 0.05, ..length };
+        assert!(narrow.rest(90.0) < 15.0, "{}", narrow.rest(90.0));
+        assert!(Length { cap: 120.0, ..length }.rest(100.0) <= 20.0);
     }
 
     #[test]
@@ -90,7 +184,7 @@ mod tests {
         for index in 0..(SHAPES_KEPT as u64 + 50) {
             let mut request = Request::new(Task::Chat, 10);
             request.shape = Some(format!("shape-{index}").into());
-            lengths.observe(Millis(index), &request, 10);
+            lengths.observe(Millis(index), &request, &"m".into(), 10);
         }
         assert_eq!(lengths.shapes.len(), SHAPES_KEPT);
         assert!(!lengths.shapes.contains_key(&Shape::from("shape-0")));

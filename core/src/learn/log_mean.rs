@@ -7,7 +7,7 @@ use crate::names::Millis;
 /// Half of an observation's weight is gone after ten minutes of newer ones.
 const HALF_LIFE_MS: f64 = 600_000.0;
 
-/// Geometric mean with fading weights: rates and durations differ by factors, not by sums.
+/// Geometric mean and spread with fading weights: rates and durations differ by factors, not by sums.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(deny_unknown_fields)]
@@ -16,6 +16,8 @@ pub struct LogMean {
     pub weight: f64,
     /// Mean of the natural logarithms.
     pub mean_ln: f64,
+    /// Variance of the natural logarithms.
+    pub var_ln: f64,
     /// When it last learned.
     pub updated: Millis,
 }
@@ -26,20 +28,47 @@ impl LogMean {
         if !value.is_finite() || value <= 0.0 {
             return;
         }
-        let faded = self.weight * libm::exp2(-(now.since(self.updated) as f64) / HALF_LIFE_MS);
-        self.weight = faded + 1.0;
-        self.mean_ln += (libm::log(value) - self.mean_ln) / self.weight;
+        let ln = libm::log(value);
+        self.weight = self.weight * fading(now.since(self.updated), HALF_LIFE_MS) + 1.0;
+        let off = ln - self.mean_ln;
+        self.mean_ln += off / self.weight;
+        self.var_ln += (off * (ln - self.mean_ln) - self.var_ln) / self.weight;
         self.updated = now;
     }
 
     /// The learned value, pulled toward `prior` as if that were `prior_weight` observations.
     pub fn estimate(&self, prior: f64, prior_weight: f64) -> f64 {
+        libm::exp(self.estimate_ln(libm::log(prior), prior_weight))
+    }
+
+    /// Its logarithm, from the prior's logarithm.
+    pub fn estimate_ln(&self, prior_ln: f64, prior_weight: f64) -> f64 {
         if self.weight <= 0.0 || !self.mean_ln.is_finite() {
+            return prior_ln;
+        }
+        (self.weight * self.mean_ln + prior_weight * prior_ln) / (self.weight + prior_weight)
+    }
+
+    /// Variance of the logarithm of one observation, pulled toward `prior`.
+    pub fn spread(&self, prior: f64, prior_weight: f64) -> f64 {
+        if self.weight <= 0.0 || !self.var_ln.is_finite() {
             return prior;
         }
-        let sum = self.weight + prior_weight;
-        libm::exp((self.weight * self.mean_ln + prior_weight * libm::log(prior)) / sum)
+        (self.weight * self.var_ln.max(0.0) + prior_weight * prior) / (self.weight + prior_weight)
     }
+
+    /// The world has changed by this factor (its logarithm): what is remembered moves along and counts half.
+    pub fn shift(&mut self, by_ln: f64) {
+        if self.weight > 0.0 {
+            self.mean_ln += by_ln;
+            self.weight *= 0.5;
+        }
+    }
+}
+
+/// The share of an old weight that is left after a while.
+pub(crate) fn fading(elapsed_ms: u64, half_life_ms: f64) -> f64 {
+    libm::exp2(-(elapsed_ms as f64) / half_life_ms)
 }
 
 #[cfg(test)]
@@ -67,6 +96,16 @@ mod tests {
             mean.observe(hour, 25.0);
         }
         assert!(mean.estimate(1.0, 0.0) < 35.0, "{}", mean.estimate(1.0, 0.0));
+    }
+
+    #[test]
+    fn the_spread_is_that_of_the_observations() {
+        let mut mean = LogMean::default();
+        for _ in 0..200 {
+            mean.observe(Millis(0), 1.0);
+            mean.observe(Millis(0), libm::exp(2.0));
+        }
+        assert!((mean.spread(0.1, 1.0) - 1.0).abs() < 0.02, "{}", mean.spread(0.1, 1.0));
     }
 
     #[test]

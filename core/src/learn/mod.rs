@@ -1,9 +1,14 @@
-//! What outcomes teach: rates, load times, answer lengths, reliability.
+//! What outcomes teach: rates, load times, answer lengths, demand, reliability, and when a host has changed.
 
+mod change;
+mod demand;
 mod length;
 mod log_mean;
 mod reliability;
 
+pub use change::Change;
+pub use demand::Demand;
 pub use length::Lengths;
+pub(crate) use length::{Length, upper_tail};
 pub use log_mean::LogMean;
 pub use reliability::Reliability;

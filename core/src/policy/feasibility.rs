@@ -3,8 +3,8 @@
 use crate::config::Config;
 use crate::decision::DropCode;
 use crate::event::SignalName;
-use crate::failure::FailureKind;
-use crate::fleet::{Contact, Host, Memory, Model};
+use crate::failure::{Failure, FailureKind};
+use crate::fleet::{Contact, Host, Model};
 use crate::names::{HostId, Millis, ModelName};
 use crate::request::{Capability, Request, Task};
 
@@ -15,136 +15,184 @@ pub(crate) struct Exclusions {
     pub(crate) tried: Vec<(HostId, Option<ModelName>, FailureKind)>,
 }
 
-/// Whether `model` on `host` may serve; else why not.
-pub(crate) type Verdict = Result<(), (DropCode, String)>;
+/// Whether an arm may serve; else the word for why not. [`detail`] says it with its numbers, where somebody reads it.
+pub(crate) type Verdict = Result<(), DropCode>;
 
-fn drop(code: DropCode, detail: impl Into<String>) -> Verdict {
-    Err((code, detail.into()))
+/// What every filter looks at.
+#[derive(Clone, Copy)]
+pub(crate) struct Filter<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) request: &'a Request,
+    pub(crate) tried: &'a Exclusions,
+    /// Tokens of context a load would ask for.
+    pub(crate) context_tokens: u32,
+    pub(crate) now: Millis,
 }
 
-/// Filters that no model of the host can pass or fail alone.
-pub(crate) fn host_verdict(
-    host: &Host,
-    config: &Config,
-    request: &Request,
-    tried: &Exclusions,
-    now: Millis,
-) -> Verdict {
-    if request.host.as_ref().is_some_and(|pin| *pin != host.config.id) {
-        return drop(DropCode::OtherHostPinned, "the request is pinned to another host");
-    }
-    if let Some((_, _, kind)) =
-        tried.tried.iter().find(|(id, model, _)| *id == host.config.id && model.is_none())
-    {
-        let refused = *kind == FailureKind::Unauthorized;
-        let code = if refused { DropCode::Unauthorized } else { DropCode::AlreadyTried };
-        return drop(code, format!("it failed in this job: {}", kind.as_str()));
-    }
-    if let Contact::Down(failure) = &host.contact {
-        return host_down(failure.kind, &failure.detail);
-    }
-    if let Some(failure) = host.breaker.open(now) {
-        return host_down(failure.kind, &failure.detail);
-    }
-    if matches!(host.contact, Contact::Never) {
-        return drop(DropCode::HostDown, "it has not answered yet");
-    }
-    limits_verdict(host, config, now)
-}
-
-fn host_down(kind: FailureKind, detail: &str) -> Verdict {
-    let code = if kind == FailureKind::Unauthorized { DropCode::Unauthorized } else { DropCode::HostDown };
-    let colon = if detail.is_empty() { "" } else { ": " };
-    drop(code, format!("{}{colon}{detail}", kind.as_str()))
-}
-
-fn limits_verdict(host: &Host, config: &Config, now: Millis) -> Verdict {
-    let fresh = |signal| host.signals.fresh(now, config.stale_after_ms(), signal);
-    let percent_busy = fresh(SignalName::CpuBusyRatio).map(|busy| busy * 100.0);
-    if let (Some(limit), Some(busy)) = (config.limits.max_cpu_percent, percent_busy)
-        && busy > limit
-    {
-        return drop(DropCode::OverCpuLimit, format!("CPU {busy:.0} % busy, limit {limit:.0} %"));
-    }
-    let total = fresh(SignalName::MemoryTotalBytes).filter(|total| *total > 0.0);
-    let free = fresh(SignalName::MemoryAvailableBytes);
-    if let (Some(limit), Some(free), Some(total)) = (config.limits.min_free_memory_percent, free, total) {
-        let percent = free / total * 100.0;
-        if percent < limit {
-            let detail = format!("{percent:.0} % of memory free, limit {limit:.0} %");
-            return drop(DropCode::UnderMemoryLimit, detail);
+impl Filter<'_> {
+    /// Filters that no model of the host can pass or fail alone.
+    pub(crate) fn host(&self, host: &Host) -> Verdict {
+        if self.request.host.as_ref().is_some_and(|pin| *pin != host.config.id) {
+            return Err(DropCode::OtherHostPinned);
+        }
+        if let Some(kind) = self.tried_host(host) {
+            let refused = kind == FailureKind::Unauthorized;
+            return Err(if refused { DropCode::Unauthorized } else { DropCode::AlreadyTried });
+        }
+        match self.trouble(host) {
+            Some(failure) if failure.kind == FailureKind::Unauthorized => Err(DropCode::Unauthorized),
+            Some(_) => Err(DropCode::HostDown),
+            None if matches!(host.contact, Contact::Never) => Err(DropCode::HostDown),
+            None => self.limits(host),
         }
     }
-    Ok(())
-}
 
-/// Whether the configured models leave this one out. A host without any of them offers whatever it has.
-fn configured(host: &Host, model: &Model, config: &Config, request: &Request) -> bool {
-    let listed = |name: &ModelName| config.models.contains(name);
-    request.model.is_some()
-        || request.task == Task::Embed
-        || config.models.is_empty()
-        || listed(&model.name)
-        || !host.models.keys().any(listed)
-}
+    fn tried_host(&self, host: &Host) -> Option<FailureKind> {
+        let whole = |(id, model, _): &&(HostId, Option<ModelName>, FailureKind)| {
+            model.is_none() && *id == host.config.id
+        };
+        self.tried.tried.iter().find(whole).map(|(_, _, kind)| *kind)
+    }
 
-/// Filters of one model.
-pub(crate) fn model_verdict(
-    host: &Host,
-    model: &Model,
-    config: &Config,
-    request: &Request,
-    tried: &Exclusions,
-    context_tokens: u32,
-    now: Millis,
-) -> Verdict {
-    if request.model.as_ref().is_some_and(|pin| !same_model(pin, &model.name)) {
-        return drop(DropCode::OtherModelPinned, "the request is pinned to another model");
-    }
-    if !configured(host, model, config, request) {
-        return drop(DropCode::NotConfigured, "not among the configured models");
-    }
-    if model.tag.remote && request.model.is_none() {
-        return drop(DropCode::Remote, "it runs in the cloud; pin it to use it");
-    }
-    let before = tried
-        .tried
-        .iter()
-        .find(|(id, name, _)| *id == host.config.id && name.as_ref().is_some_and(|name| *name == model.name));
-    if let Some((_, _, kind)) = before {
-        return drop(DropCode::AlreadyTried, format!("it failed in this job: {}", kind.as_str()));
-    }
-    if let Some(kind) = model.blocked_by(now) {
-        return drop(DropCode::FailedLately, kind.as_str());
-    }
-    capability_verdict(model, request)?;
-    let needed = f64::from(request.prompt_tokens);
-    if let Some(trained) = model.trained_context().filter(|trained| needed >= f64::from(*trained)) {
-        let detail = format!("needs {} tokens of context, has {trained}", request.prompt_tokens);
-        return drop(DropCode::ContextTooSmall, detail);
-    }
-    match Memory::of(host, model, context_tokens, now, config.stale_after_ms()) {
-        Some(memory) if !memory.fits() => {
-            let detail = format!(
-                "needs {:.1} GB, {:.1} GB usable",
-                memory.needed_bytes / 1e9,
-                memory.usable_bytes / 1e9
-            );
-            drop(DropCode::DoesNotFit, detail)
+    fn trouble<'h>(&self, host: &'h Host) -> Option<&'h Failure> {
+        if let Contact::Down(failure) = &host.contact {
+            return Some(failure);
         }
-        Some(_) | None => Ok(()),
+        host.breaker.open(self.now)
     }
-}
 
-fn capability_verdict(model: &Model, request: &Request) -> Verdict {
-    for capability in request.capabilities() {
+    fn limits(&self, host: &Host) -> Verdict {
+        let limits = &self.config.limits;
+        if limits.max_cpu_percent.is_none() && limits.min_free_memory_percent.is_none() {
+            return Ok(());
+        }
+        let over = |limit: Option<f64>, value: Option<f64>| matches!((limit, value), (Some(limit), Some(value)) if value > limit);
+        let under = |limit: Option<f64>, value: Option<f64>| matches!((limit, value), (Some(limit), Some(value)) if value < limit);
+        if over(limits.max_cpu_percent, self.busy_percent(host)) {
+            return Err(DropCode::OverCpuLimit);
+        }
+        if under(limits.min_free_memory_percent, self.free_percent(host)) {
+            return Err(DropCode::UnderMemoryLimit);
+        }
+        Ok(())
+    }
+
+    fn fresh(&self, host: &Host, signal: SignalName) -> Option<f64> {
+        host.signals.fresh(self.now, self.config.stale_after_ms(), signal)
+    }
+
+    fn busy_percent(&self, host: &Host) -> Option<f64> {
+        self.fresh(host, SignalName::CpuBusyRatio).map(|busy| busy * 100.0)
+    }
+
+    fn free_percent(&self, host: &Host) -> Option<f64> {
+        let total = self.fresh(host, SignalName::MemoryTotalBytes).filter(|total| *total > 0.0)?;
+        self.fresh(host, SignalName::MemoryAvailableBytes).map(|free| free / total * 100.0)
+    }
+
+    /// Whether the configured models bind on this host. One without any of them offers whatever it has.
+    pub(crate) fn chain_binds(&self, host: &Host) -> bool {
+        let free = self.request.model.is_some()
+            || self.request.models.is_some()
+            || self.request.task == Task::Embed
+            || self.config.models.is_empty();
+        !free && host.models.keys().any(|name| self.config.models.contains(name))
+    }
+
+    /// Filters of one model; `bound` is the bytes models may take on the host, where known.
+    pub(crate) fn model(&self, host: &Host, model: &Model, chain_binds: bool, bound: Option<f64>) -> Verdict {
+        let request = self.request;
+        if request.model.as_ref().is_some_and(|pin| !same_model(pin, &model.name)) {
+            return Err(DropCode::OtherModelPinned);
+        }
+        if request.models.as_ref().is_some_and(|list| !list.iter().any(|name| same_model(name, &model.name)))
+        {
+            return Err(DropCode::NotAccepted);
+        }
+        if chain_binds && !self.config.models.contains(&model.name) {
+            return Err(DropCode::NotConfigured);
+        }
+        if model.tag.remote && request.model.is_none() {
+            return Err(DropCode::Remote);
+        }
+        if self.tried_arm(host, model).is_some() {
+            return Err(DropCode::AlreadyTried);
+        }
+        if model.blocked_by(self.now).is_some() {
+            return Err(DropCode::FailedLately);
+        }
         // What nobody has told yet counts as present for text, absent for everything else.
-        let has = model.has(capability).unwrap_or(capability == Capability::Completion);
-        if !has {
-            return drop(DropCode::NotCapable, format!("lacks {}", capability.as_str()));
+        let has = |capability| model.has(capability).unwrap_or(capability == Capability::Completion);
+        if !request.capabilities().all(has) {
+            return Err(DropCode::NotCapable);
+        }
+        if model.trained_context().is_some_and(|trained| request.prompt_tokens >= trained) {
+            return Err(DropCode::ContextTooSmall);
+        }
+        match bound {
+            Some(bound) if host.needed_bytes(model, self.context_tokens) > bound => Err(DropCode::DoesNotFit),
+            Some(_) | None => Ok(()),
         }
     }
-    Ok(())
+
+    fn tried_arm(&self, host: &Host, model: &Model) -> Option<FailureKind> {
+        let this = |(id, name, _): &&(HostId, Option<ModelName>, FailureKind)| {
+            name.as_ref().is_some_and(|name| *name == model.name) && *id == host.config.id
+        };
+        self.tried.tried.iter().find(this).map(|(_, _, kind)| *kind)
+    }
+
+    /// What a drop's word means here, with the numbers that decided.
+    pub(crate) fn detail(&self, code: DropCode, host: &Host, model: Option<&Model>) -> String {
+        let words = |text: &str| text.to_owned();
+        match code {
+            DropCode::OtherHostPinned => words("the request is pinned to another host"),
+            DropCode::OtherModelPinned => words("the request is pinned to another model"),
+            DropCode::NotAccepted => words("not among the models the request accepts"),
+            DropCode::NotConfigured => words("not among the configured models"),
+            DropCode::Remote => words("it runs in the cloud; pin it to use it"),
+            DropCode::HostDown | DropCode::Unauthorized => {
+                match (self.tried_host(host), self.trouble(host)) {
+                    (Some(kind), _) => format!("it failed in this job: {}", kind.as_str()),
+                    (None, Some(failure)) if failure.detail.is_empty() => words(failure.kind.as_str()),
+                    (None, Some(failure)) => format!("{}: {}", failure.kind.as_str(), failure.detail),
+                    (None, None) => words("it has not answered yet"),
+                }
+            }
+            DropCode::AlreadyTried => {
+                let kind = model.map_or(self.tried_host(host), |model| self.tried_arm(host, model));
+                format!("it failed in this job: {}", kind.map_or("", FailureKind::as_str))
+            }
+            DropCode::FailedLately => {
+                words(model.and_then(|model| model.blocked_by(self.now)).map_or("", FailureKind::as_str))
+            }
+            DropCode::NotCapable => {
+                let lacks = |capability: &Capability| {
+                    !model.is_some_and(|model| {
+                        model.has(*capability).unwrap_or(*capability == Capability::Completion)
+                    })
+                };
+                format!("lacks {}", self.request.capabilities().find(lacks).map_or("", Capability::as_str))
+            }
+            DropCode::ContextTooSmall => {
+                let trained = model.and_then(Model::trained_context).unwrap_or(0);
+                format!("needs {} tokens of context, has {trained}", self.request.prompt_tokens)
+            }
+            DropCode::DoesNotFit => {
+                let needed = model.map_or(0.0, |model| host.needed_bytes(model, self.context_tokens));
+                let bound = host.memory_bound(self.now, self.config.stale_after_ms()).unwrap_or(0.0);
+                format!("needs {:.1} GB, {:.1} GB usable", needed / 1e9, bound / 1e9)
+            }
+            DropCode::OverCpuLimit => {
+                let limit = self.config.limits.max_cpu_percent.unwrap_or(0.0);
+                format!("CPU {:.0} % busy, limit {limit:.0} %", self.busy_percent(host).unwrap_or(0.0))
+            }
+            DropCode::UnderMemoryLimit => {
+                let limit = self.config.limits.min_free_memory_percent.unwrap_or(0.0);
+                format!("{:.0} % of memory free, limit {limit:.0} %", self.free_percent(host).unwrap_or(0.0))
+            }
+        }
+    }
 }
 
 /// `phi3` means `phi3:latest`.

@@ -1,19 +1,111 @@
-//! Seconds until a model is loaded.
+//! Seconds until a model is loaded, and what its load costs others.
 
-use crate::fleet::{Host, Model};
+use crate::fleet::{Host, Model, Residency};
+use crate::learn::LogMean;
+use crate::names::{Millis, ModelName};
+use crate::policy::backlog::Backlog;
 
 /// Bytes a second a modest disk gives, before anything is learned.
 const PRIOR_LOAD_BYTES_PER_S: f64 = 0.8e9;
+/// A model that was in memory this lately is probably cached.
+const CACHED_MS: u64 = 1_800_000;
 /// What a load costs whatever the size: starting the runner.
 const LOAD_START_S: f64 = 0.5;
+/// Ollama loads a model beside others only into this share of what is free (0.30, `server/sched.go`).
+const USABLE_SHARE: f64 = 0.8;
+/// Weights take a little more in memory than on disk.
+const WEIGHTS_OVERHEAD: f64 = 1.05;
+/// A victim asked for within this time will have to be loaded again.
+const REGRET_S: f64 = 120.0;
 
-/// 0.5 s + bytes ÷ the host's load rate.
-pub(crate) fn load_s(host: &Host, model: &Model) -> f64 {
-    let rate = host.load_rate.estimate(PRIOR_LOAD_BYTES_PER_S, 0.5);
-    LOAD_START_S + model.bytes() / rate.max(1e6)
+/// 0.5 s + bytes ÷ the host's load rate, from its disk or from what the system cached.
+pub(crate) fn load_s(host: &Host, model: &Model, now: Millis) -> f64 {
+    let (disk, cached) = host.load_bytes_per_s;
+    LOAD_START_S + model.bytes() / if is_cached(model, now) { cached } else { disk }
 }
 
-/// The bytes a second that a measured load tells of.
-pub(crate) fn load_rate(model: &Model, seconds: f64) -> f64 {
-    model.bytes() / (seconds - LOAD_START_S).max(0.05)
+/// Bytes a second of a load, from disk and from the system's cache, by what was learned.
+pub(crate) fn load_rates(load: &LogMean, reload: &LogMean) -> (f64, f64) {
+    let disk = load.estimate(PRIOR_LOAD_BYTES_PER_S, 0.5).max(1e6);
+    (disk, reload.estimate(disk, 1.0).max(1e6))
+}
+
+/// Whether the system probably still has the file in memory.
+fn is_cached(model: &Model, now: Millis) -> bool {
+    model.last_resident.is_some_and(|at| now.since(at) < CACHED_MS)
+}
+
+/// Takes a measured load into the host's rates.
+pub(crate) fn learn_load(now: Millis, host: &mut Host, model_name: &ModelName, seconds: f64) {
+    let Some(model) = host.models.get(model_name) else { return };
+    let rate = model.bytes() / (seconds - LOAD_START_S).max(0.05);
+    if is_cached(model, now) {
+        host.reload_rate.observe(now, rate);
+    } else {
+        host.load_rate.observe(now, rate);
+    }
+}
+
+/// What must leave a host's memory before a model can be loaded.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) struct Eviction {
+    /// Seconds until the last victim has done its work.
+    pub(crate) drain_s: f64,
+    /// Σ load(v) × P(v is asked for within two minutes).
+    pub(crate) reload_s: f64,
+}
+
+/// A model in memory, as the next load sees it.
+struct Resident<'a> {
+    model: &'a Model,
+    bytes: f64,
+    left_s: f64,
+}
+
+impl Eviction {
+    /// Whom Ollama would evict for `needed_bytes`: idle runners first, then those that will be idle soonest.
+    pub(crate) fn of(
+        host: &Host,
+        backlog: &Backlog,
+        newcomer: &Model,
+        needed_bytes: f64,
+        bound: Option<f64>,
+        now: Millis,
+    ) -> Self {
+        let mut residents: Vec<Resident<'_>> = host
+            .models
+            .values()
+            .filter_map(|model| {
+                let runner = backlog.runner(&model.name);
+                let bytes = match model.residency {
+                    Residency::Resident { bytes, .. } => bytes as f64,
+                    Residency::Cold => runner.map(|_| model.bytes() * WEIGHTS_OVERHEAD)?,
+                };
+                let left_s = runner.map_or(0.0, |runner| runner.left_s + runner.load_left_s);
+                Some(Resident { model, bytes, left_s })
+            })
+            .collect();
+        residents.sort_by(|left, right| {
+            left.left_s.total_cmp(&right.left_s).then_with(|| left.model.name.cmp(&right.model.name))
+        });
+        let mut used: f64 = residents.iter().map(|resident| resident.bytes).sum();
+        let mut count = residents.len();
+        let mut eviction = Self::default();
+        // A runner with too small a context makes way for itself.
+        for victim in residents {
+            let fits = bound.is_none_or(|bound| count == 0 || needed_bytes <= (bound - used) * USABLE_SHARE);
+            let itself = victim.model.name == newcomer.name;
+            if fits && count < host.config.max_loaded as usize && !itself {
+                continue;
+            }
+            used -= victim.bytes;
+            count -= 1;
+            eviction.drain_s = eviction.drain_s.max(victim.left_s);
+            if !itself {
+                eviction.reload_s +=
+                    load_s(host, victim.model, now) * victim.model.demand.soon(now, REGRET_S);
+            }
+        }
+        eviction
+    }
 }

@@ -1,17 +1,20 @@
 //! Which arm: hard filters first, then a score in seconds, one file per idea.
 
+mod backlog;
+mod deadline;
 mod feasibility;
 mod load;
 mod quality;
-mod queue;
 mod rank;
 mod reason;
 mod refusal;
+mod score;
 mod work;
 
+pub(crate) use backlog::{Backlog, Running};
 pub(crate) use feasibility::Exclusions;
-pub(crate) use load::load_rate;
-pub(crate) use queue::Running;
-pub(crate) use rank::{Ranking, rank};
+pub(crate) use load::{learn_load, load_rates};
+pub(crate) use rank::{Ranked, Ranking};
 pub(crate) use refusal::refusal;
-pub(crate) use work::{learn_rates, rates, tokens_of_context};
+pub(crate) use score::Scored;
+pub(crate) use work::{Rates, Shares, learn_rates, tokens_of_context};

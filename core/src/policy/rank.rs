@@ -1,20 +1,18 @@
-//! The score: expected seconds of each feasible arm and the seconds it costs others, best first.
+//! Every arm filtered and scored, best first.
 
 use std::cmp::Ordering;
 
 use crate::config::Config;
-use crate::decision::{Arm, Candidate, Decision, DropCode, Dropped, SignalAge, Terms};
-use crate::event::SignalName;
-use crate::fleet::{Contact, Fleet, Host, Model, Residency};
+use crate::decision::{Arm, Candidate, Decision, DropCode, Dropped, SignalAge};
+use crate::fleet::{Contact, Fleet, Host, Model};
 use crate::learn::Lengths;
 use crate::names::Millis;
-use crate::policy::feasibility::{Exclusions, host_verdict, model_verdict};
-use crate::policy::load::load_s;
-use crate::policy::quality::quality_price_s;
-use crate::policy::queue::{Ahead, Running, interference_s};
+use crate::policy::backlog::Backlog;
+use crate::policy::feasibility::{Exclusions, Filter};
 use crate::policy::reason::explain;
-use crate::policy::work::{Rates, tokens_of_context};
-use crate::request::{Request, Task};
+use crate::policy::score::{HostView, RequestView, Scored, foreign_share, score};
+use crate::policy::work::tokens_of_context;
+use crate::request::Request;
 
 /// Seconds until a failure shows.
 const DETECT_S: f64 = 2.0;
@@ -22,8 +20,6 @@ const DETECT_S: f64 = 2.0;
 const NO_OTHER_ARM_S: f64 = 30.0;
 /// A model that does not fit its host's memory works this many times slower.
 const MISFIT_SLOWDOWN: f64 = 5.0;
-/// Share of the work added where a host's metrics are known to exist but are stale.
-const STALE_SHARE: f64 = 0.1;
 
 /// What the score is computed from.
 #[derive(Clone, Copy)]
@@ -31,185 +27,145 @@ pub(crate) struct Ranking<'a> {
     pub(crate) config: &'a Config,
     pub(crate) fleet: &'a Fleet,
     pub(crate) lengths: &'a Lengths,
-    /// Calls under way, by host position.
-    pub(crate) running: &'a [Vec<Running>],
+    /// What each host has to do, by position.
+    pub(crate) backlogs: &'a [Backlog],
     pub(crate) metrics_down: Option<&'a str>,
     pub(crate) now: Millis,
 }
 
-/// Ranks every arm for the request.
-pub(crate) fn rank(view: Ranking<'_>, request: &Request, tried: &Exclusions) -> Decision {
-    let output_tokens = view.lengths.expected_tokens(request);
-    let arms = view.fleet.hosts.iter().map(|host| host.models.len()).sum();
-    let mut scored = Vec::with_capacity(arms);
-    let mut dropped = Vec::new();
-    let mut misfits = Vec::new();
-    for (host, running) in view.fleet.hosts.iter().zip(view.running) {
-        if let Err((code, detail)) = host_verdict(host, view.config, request, tried, view.now) {
-            dropped.push(Dropped { host: host.config.id.clone(), model: None, code, detail });
-            continue;
-        }
-        let context = context_for(request, output_tokens);
-        for model in host.models.values() {
-            match model_verdict(host, model, view.config, request, tried, context, view.now) {
-                Ok(()) => scored.push(score(view, host, model, running, request, output_tokens, 1.0)),
-                Err((code, detail)) => {
-                    if code == DropCode::DoesNotFit {
-                        misfits.push((dropped.len(), host, model, running));
+/// Every arm for one request: those that may serve with their scores, and those that may not.
+pub(crate) struct Ranked<'a> {
+    pub(crate) arms: Vec<Scored<'a>>,
+    dropped: Vec<(&'a Host, Option<&'a Model>, DropCode)>,
+    filter: Filter<'a>,
+    output_tokens: f64,
+}
+
+impl<'a> Ranking<'a> {
+    /// Filters and scores every arm; `waited_ms` of the request's deadline are over.
+    pub(crate) fn rank(self, request: &'a Request, tried: &'a Exclusions, waited_ms: u64) -> Ranked<'a> {
+        let length = self.lengths.belief(request);
+        let output_tokens = length.mean();
+        let context_tokens =
+            tokens_of_context(request.prompt_tokens, request.max_tokens.map_or(output_tokens, f64::from));
+        let deadline_s = request.deadline_ms.map(|limit| limit.saturating_sub(waited_ms) as f64 / 1e3);
+        let wanted = RequestView { request, length, context_tokens, deadline_s };
+        let filter = Filter { config: self.config, request, tried, context_tokens, now: self.now };
+        let total = self.fleet.hosts.iter().map(|host| host.models.len()).sum();
+        let (mut arms, mut dropped) = (Vec::with_capacity(total), Vec::new());
+        let mut misfits = Vec::new();
+        for (position, (host, backlog)) in self.fleet.hosts.iter().zip(self.backlogs).enumerate() {
+            if let Err(code) = filter.host(host) {
+                dropped.push((host, None, code));
+                continue;
+            }
+            let at = HostView {
+                host,
+                backlog,
+                neighbours: &host.neighbours,
+                bound: host.memory_bound(self.now, self.config.stale_after_ms()),
+                foreign: foreign_share(self, host),
+            };
+            let chain_binds = filter.chain_binds(host);
+            for model in host.models.values() {
+                match filter.model(host, model, chain_binds, at.bound) {
+                    Ok(()) => arms.push(score(self, at, position, model, wanted, 1.0)),
+                    Err(code) => {
+                        if code == DropCode::DoesNotFit {
+                            misfits.push((at, position, model));
+                        }
+                        dropped.push((host, Some(model), code));
                     }
-                    let (host, model) = (host.config.id.clone(), Some(model.name.clone()));
-                    dropped.push(Dropped { host, model, code, detail });
                 }
             }
         }
-    }
-    if scored.is_empty() && !misfits.is_empty() {
-        let kept: Vec<usize> = misfits.iter().map(|(position, ..)| *position).collect();
-        scored.extend(misfits.into_iter().map(|(_, host, model, running)| {
-            score(view, host, model, running, request, output_tokens, MISFIT_SLOWDOWN)
-        }));
-        let mut position = 0;
-        dropped.retain(|_| {
-            position += 1;
-            !kept.contains(&(position - 1))
-        });
-    }
-    add_risk(&mut scored);
-    scored.sort_by(order);
-    let candidates = scored.into_iter().map(|(candidate, _)| candidate).collect();
-    assemble(view, request, output_tokens, candidates, dropped)
-}
-
-fn context_for(request: &Request, output_tokens: f64) -> u32 {
-    tokens_of_context(request.prompt_tokens, request.max_tokens.map_or(output_tokens, f64::from))
-}
-
-/// A candidate and the probability that calling it fails.
-type Scored = (Candidate, f64);
-
-fn score(
-    view: Ranking<'_>,
-    host: &Host,
-    model: &Model,
-    running: &[Running],
-    request: &Request,
-    output_tokens: f64,
-    slowdown: f64,
-) -> Scored {
-    let now = view.now;
-    let rates = Rates::of(host, model);
-    let ahead = Ahead::of(running, &model.name, host.config.parallel, now);
-    let resident = is_resident(model, request, output_tokens);
-    let mut terms = Terms {
-        prefill_s: slowdown * f64::from(request.prompt_tokens) / rates.prefill,
-        decode_s: slowdown * output_tokens / rates.decode,
-        ..Terms::default()
-    };
-    terms.load_s = match ahead.own_load_s {
-        Some(left) => left,
-        None if resident => 0.0,
-        None => ahead.loader_s + load_s(host, model),
-    };
-    let own_s = terms.prefill_s + terms.decode_s;
-    let shared_s = interference_s(running, &model.name, ahead.queue_s + own_s, now);
-    let foreign_s = foreign_load_s(view, host, running, own_s);
-    terms.queue_s = ahead.queue_s * ahead.overdue;
-    terms.interference_s = shared_s * ahead.overdue + own_s * (ahead.overdue - 1.0) + foreign_s;
-    terms.harm_s = shared_s;
-    terms.quality_s = quality_price_s(request.mode, request.task, model.parameters());
-    let candidate = Candidate {
-        host: host.config.id.clone(),
-        model: model.name.clone(),
-        resident,
-        score_s: terms.sum_s(),
-        expected_s: terms.expected_s(),
-        terms,
-    };
-    (candidate, model.reliability.failure_probability(now))
-}
-
-fn is_resident(model: &Model, request: &Request, output_tokens: f64) -> bool {
-    match model.residency {
-        Residency::Cold => false,
-        Residency::Resident { context_tokens, .. } => context_tokens.is_none_or(|loaded| {
-            request.task == Task::Embed
-                || f64::from(loaded) >= f64::from(request.prompt_tokens) + output_tokens
-        }),
-    }
-}
-
-/// Seconds lost to processes that are not ours: work × busy ÷ (1 − busy) where nothing of ours runs there.
-fn foreign_load_s(view: Ranking<'_>, host: &Host, running: &[Running], own_s: f64) -> f64 {
-    let stale_ms = view.config.stale_after_ms();
-    if host.signals.readings(view.now, stale_ms).any(|reading| reading.stale) {
-        return own_s * STALE_SHARE;
-    }
-    let busy = host.signals.fresh(view.now, stale_ms, SignalName::CpuBusyRatio);
-    match busy {
-        Some(busy) if running.is_empty() => own_s * busy.min(0.9) / (1.0 - busy.min(0.9)),
-        Some(_) | None => 0.0,
+        if arms.is_empty() && !misfits.is_empty() {
+            arms.extend(
+                misfits
+                    .into_iter()
+                    .map(|(at, position, model)| score(self, at, position, model, wanted, MISFIT_SLOWDOWN)),
+            );
+            dropped.retain(|(_, _, code)| *code != DropCode::DoesNotFit);
+        }
+        add_risk(self, &mut arms);
+        Ranked { arms, dropped, filter, output_tokens }
     }
 }
 
 /// Risk = P(fail) × (time until it shows + the best other arm's expected time).
-fn add_risk(scored: &mut [Scored]) {
-    let expected = |index: usize, scored: &[Scored]| {
-        let others = scored.iter().enumerate().filter(|(other, _)| *other != index);
-        others.map(|(_, (candidate, _))| candidate.expected_s).reduce(f64::min)
-    };
-    let best = scored.iter().enumerate().min_by(|a, b| a.1.0.expected_s.total_cmp(&b.1.0.expected_s));
-    let Some((best_index, best_s)) = best.map(|(index, (candidate, _))| (index, candidate.expected_s)) else {
-        return;
-    };
-    let second_s = expected(best_index, scored).unwrap_or(NO_OTHER_ARM_S);
-    let alone = scored.len() == 1;
-    for (index, (candidate, failing)) in scored.iter_mut().enumerate() {
-        let other_s = if alone {
-            NO_OTHER_ARM_S
-        } else if index == best_index {
-            second_s
+fn add_risk(view: Ranking<'_>, arms: &mut [Scored<'_>]) {
+    let (mut best, mut best_s, mut second_s) = (0, f64::INFINITY, f64::INFINITY);
+    for (index, arm) in arms.iter().enumerate() {
+        if arm.expected_s < best_s {
+            (best, second_s, best_s) = (index, best_s, arm.expected_s);
         } else {
-            best_s
-        };
-        candidate.terms.risk_s = *failing * (DETECT_S + other_s);
-        candidate.score_s = candidate.terms.sum_s();
+            second_s = second_s.min(arm.expected_s);
+        }
+    }
+    for (index, arm) in arms.iter_mut().enumerate() {
+        let other_s = if index == best { second_s } else { best_s };
+        let other_s = if other_s.is_finite() { other_s } else { NO_OTHER_ARM_S };
+        arm.terms.risk_s = view.config.tuning.risk * arm.model.failing * (DETECT_S + other_s);
+        arm.score_s = arm.terms.sum_s();
     }
 }
 
 /// By score to the millisecond, then loaded before cold, then by name: the same order on every machine.
-fn order(left: &Scored, right: &Scored) -> Ordering {
-    let milliseconds = |scored: &Scored| (scored.0.score_s * 1e3).round();
+fn order(left: &Scored<'_>, right: &Scored<'_>) -> Ordering {
+    let milliseconds = |arm: &Scored<'_>| libm::round(arm.score_s * 1e3);
     milliseconds(left)
         .total_cmp(&milliseconds(right))
-        .then(right.0.resident.cmp(&left.0.resident))
-        .then_with(|| left.0.host.cmp(&right.0.host))
-        .then_with(|| left.0.model.cmp(&right.0.model))
+        .then(right.resident.cmp(&left.resident))
+        .then_with(|| left.host.config.id.cmp(&right.host.config.id))
+        .then_with(|| left.model.name.cmp(&right.model.name))
 }
 
-fn assemble(
-    view: Ranking<'_>,
-    request: &Request,
-    output_tokens: f64,
-    candidates: Vec<Candidate>,
-    dropped: Vec<Dropped>,
-) -> Decision {
-    let signals = signal_ages(view);
-    let chosen = candidates.first().map(|best| Arm { host: best.host.clone(), model: best.model.clone() });
-    let mut decision = Decision {
-        chosen,
-        reason: String::new(),
-        predicted_ms: candidates.first().map_or(0.0, |best| (best.expected_s * 1e3).round()),
-        task: request.task,
-        mode: request.mode,
-        prompt_tokens: request.prompt_tokens,
-        output_tokens: output_tokens.ceil() as u32,
-        notes: notes(view, &signals),
-        candidates,
-        dropped,
-        signals,
-    };
-    decision.reason = explain(&decision);
-    decision
+impl<'a> Ranked<'a> {
+    /// The best arm.
+    pub(crate) fn best(&self) -> Option<&Scored<'a>> {
+        self.arms.iter().min_by(|left, right| order(left, right))
+    }
+
+    /// The same, said for people: every arm with its terms, every drop with its numbers.
+    pub(crate) fn explain(&self, view: Ranking<'_>, request: &Request) -> Decision {
+        let mut order_of: Vec<&Scored<'_>> = self.arms.iter().collect();
+        order_of.sort_by(|left, right| order(left, right));
+        let candidates: Vec<Candidate> = order_of.into_iter().map(candidate).collect();
+        let dropped = self.dropped.iter().map(|(host, model, code)| Dropped {
+            host: host.config.id.clone(),
+            model: model.map(|model| model.name.clone()),
+            code: *code,
+            detail: self.filter.detail(*code, host, *model),
+        });
+        let signals = signal_ages(view);
+        let best = candidates.first();
+        let mut decision = Decision {
+            chosen: best.map(|best| Arm { host: best.host.clone(), model: best.model.clone() }),
+            reason: String::new(),
+            predicted_ms: best.map_or(0.0, |best| libm::round(best.expected_s * 1e3)),
+            task: request.task,
+            mode: request.mode,
+            prompt_tokens: request.prompt_tokens,
+            output_tokens: libm::ceil(self.output_tokens) as u32,
+            notes: notes(view, &signals),
+            dropped: dropped.collect(),
+            candidates,
+            signals,
+        };
+        decision.reason = explain(&decision);
+        decision
+    }
+}
+
+fn candidate(arm: &Scored<'_>) -> Candidate {
+    Candidate {
+        host: arm.host.config.id.clone(),
+        model: arm.model.name.clone(),
+        resident: arm.resident,
+        score_s: arm.score_s,
+        expected_s: arm.expected_s,
+        terms: arm.terms,
+    }
 }
 
 fn signal_ages(view: Ranking<'_>) -> Vec<SignalAge> {

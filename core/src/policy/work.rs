@@ -22,11 +22,17 @@ const FASTEST_TOKENS_PER_S: f64 = 1e6;
 /// The smallest context Ollama gives a model by itself.
 const DEFAULT_CONTEXT_TOKENS: u32 = 4_096;
 
-/// Tokens a second of one arm.
+/// Tokens a second of one arm that has its host to itself.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Rates {
     pub(crate) prefill: f64,
     pub(crate) decode: f64,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self { prefill: 100.0, decode: 10.0 }
+    }
 }
 
 impl Rates {
@@ -42,12 +48,6 @@ impl Rates {
     }
 }
 
-/// Expected prefill and decode rates of an arm, tokens a second.
-pub(crate) fn rates(host: &Host, model: &Model) -> (f64, f64) {
-    let rates = Rates::of(host, model);
-    (rates.prefill, rates.decode)
-}
-
 fn prior_rates(model: &Model) -> Rates {
     let gpu = matches!(model.residency, Residency::Resident { on_gpu: true, .. });
     let factor = if gpu { GPU_FACTOR } else { 1.0 };
@@ -57,19 +57,50 @@ fn prior_rates(model: &Model) -> Rates {
     }
 }
 
-/// Takes a finished call's counters into the arm's and the host's rates.
-pub(crate) fn learn_rates(now: Millis, host: &mut Host, model_name: &ModelName, usage: &Usage) {
+/// The share of its host a call had while it read and while it wrote, 0 to 1: others were at work beside it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Shares {
+    pub(crate) prefill: f64,
+    pub(crate) decode: f64,
+}
+
+/// Takes a finished call's counters into the arm's and the host's rates, as if it had had the host to itself.
+pub(crate) fn learn_rates(
+    now: Millis,
+    host: &mut Host,
+    model_name: &ModelName,
+    usage: &Usage,
+    shares: Shares,
+    detect_change: bool,
+) {
     let Some(model) = host.models.get_mut(model_name) else { return };
-    let prior = prior_rates(model);
+    let (prior, expected) = (prior_rates(model), model.rates);
     if usage.output_tokens > 1 && usage.output_ms > 0.0 {
-        let rate = f64::from(usage.output_tokens) / (usage.output_ms / 1e3);
+        let rate = f64::from(usage.output_tokens) / (usage.output_ms / 1e3) / shares.decode.clamp(0.02, 1.0);
         model.decode.observe(now, rate);
         host.decode_speed.observe(now, rate / prior.decode);
+        let surprise = libm::log(rate / expected.decode);
+        let known = host.decode_speed.weight >= 3.0;
+        if let Some(by_ln) = host.change.observe(surprise).filter(|_| known && detect_change) {
+            shift(host, by_ln);
+        }
     }
+    let Some(model) = host.models.get_mut(model_name) else { return };
     if usage.prompt_tokens >= TELLING_PROMPT_TOKENS && usage.prompt_ms > 0.0 {
-        let rate = f64::from(usage.prompt_tokens) / (usage.prompt_ms / 1e3);
+        let rate = f64::from(usage.prompt_tokens) / (usage.prompt_ms / 1e3) / shares.prefill.clamp(0.02, 1.0);
         model.prefill.observe(now, rate);
         host.prefill_speed.observe(now, rate / prior.prefill);
+    }
+    host.estimate();
+}
+
+/// The host has become faster or slower as a whole.
+fn shift(host: &mut Host, by_ln: f64) {
+    host.decode_speed.shift(by_ln);
+    host.prefill_speed.shift(by_ln);
+    for model in host.models.values_mut() {
+        model.decode.shift(by_ln);
+        model.prefill.shift(by_ln);
     }
 }
 
@@ -89,37 +120,61 @@ mod tests {
     use crate::config::HostConfig;
     use crate::event::ModelTag;
 
+    const ALONE: Shares = Shares { prefill: 1.0, decode: 1.0 };
+
     fn host() -> Host {
         let mut host = Host::new(HostConfig::new("pc"));
         for (name, bytes) in [("small", 2_000_000_000), ("large", 5_000_000_000_u64)] {
             let tag = ModelTag { name: name.into(), size_bytes: bytes, ..ModelTag::default() };
             host.models.insert(name.into(), Model::new(tag));
         }
+        host.estimate();
         host
     }
 
     fn decode(host: &Host, name: &str) -> f64 {
-        host.models.get(&name.into()).map_or(0.0, |model| Rates::of(host, model).decode)
+        host.models.get(&name.into()).map_or(0.0, |model| model.rates.decode)
+    }
+
+    fn usage(output_ms: f64) -> Usage {
+        Usage { prompt_tokens: 500, output_tokens: 100, prompt_ms: 100.0, output_ms, ..Usage::default() }
     }
 
     #[test]
     fn one_model_teaches_the_others_on_its_host() {
         let mut host = host();
         let before = decode(&host, "large");
-        let usage = Usage {
-            prompt_tokens: 500,
-            output_tokens: 100,
-            prompt_ms: 100.0,
-            output_ms: 500.0,
-            ..Usage::default()
-        };
         for _ in 0..10 {
-            learn_rates(Millis(1), &mut host, &"small".into(), &usage);
+            learn_rates(Millis(1), &mut host, &"small".into(), &usage(500.0), ALONE, true);
         }
         let small = decode(&host, "small");
         let large = decode(&host, "large");
         assert!((small / 200.0 - 1.0).abs() < 0.05, "{small}");
         assert!((large / (before * 20.0) - 1.0).abs() < 0.3, "{before} {large}");
+    }
+
+    #[test]
+    fn a_call_that_shared_its_host_tells_the_speed_it_would_have_alone() {
+        let (mut alone, mut shared) = (host(), host());
+        for _ in 0..10 {
+            learn_rates(Millis(1), &mut alone, &"small".into(), &usage(500.0), ALONE, true);
+            let half = Shares { prefill: 0.5, decode: 0.5 };
+            learn_rates(Millis(1), &mut shared, &"small".into(), &usage(1_000.0), half, true);
+        }
+        assert!((decode(&alone, "small") - decode(&shared, "small")).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_host_that_slows_down_is_believed_slow_after_a_few_calls() {
+        let mut host = host();
+        for _ in 0..30 {
+            learn_rates(Millis(1), &mut host, &"small".into(), &usage(500.0), ALONE, true);
+        }
+        for _ in 0..3 {
+            learn_rates(Millis(2), &mut host, &"small".into(), &usage(1_500.0), ALONE, true);
+        }
+        assert!(decode(&host, "small") < 95.0, "{}", decode(&host, "small"));
+        assert!(decode(&host, "large") < 45.0, "{}", decode(&host, "large"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::server_url::ServerUrl;
 use crate::config::{Config, ConfigError, HostConfig, Limits};
 use crate::names::{HostId, ModelName};
+use crate::tuning::{LookAhead, Tuning};
 
 /// The configuration every driver takes. A key left out has core's default.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -44,6 +45,15 @@ pub struct FleetConfig {
     /// Milliseconds between two tokens after which an answer counts as stuck.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stall_timeout_ms: Option<u32>,
+    /// Jobs that may wait for an arm; one more is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_queue: Option<u32>,
+    /// Whether contested choices are played through before they are made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_ahead: Option<LookAhead>,
+    /// Weights of the decision, for experiments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuning: Option<Tuning>,
 }
 
 /// One Ollama server.
@@ -174,6 +184,9 @@ impl FleetConfig {
             max_attempts: self.max_attempts.unwrap_or(default.max_attempts),
             connect_timeout_ms: self.connect_timeout_ms.unwrap_or(default.connect_timeout_ms),
             stall_timeout_ms: self.stall_timeout_ms.unwrap_or(default.stall_timeout_ms),
+            max_queue: self.max_queue.unwrap_or(default.max_queue),
+            look_ahead: self.look_ahead.unwrap_or(default.look_ahead),
+            tuning: self.tuning.unwrap_or(default.tuning),
             hosts: default.hosts,
         }
     }
@@ -234,11 +247,13 @@ fn read_fleet(mut fleet: Map<String, Value>) -> Result<FleetConfig, ConfigError>
     }
     let prometheus = fleet.remove("prometheus").filter(|part| !part.is_null());
     let limits = fleet.remove("limits").filter(|part| !part.is_null());
+    let tuning = fleet.remove("tuning").filter(|part| !part.is_null());
     let rest: FleetConfig = read_part("", &Value::Object(fleet))?;
     Ok(FleetConfig {
         hosts,
         prometheus: prometheus.map(|part| read_part("prometheus", &part)).transpose()?,
         limits: limits.map(|part| read_part("limits", &part)).transpose()?,
+        tuning: tuning.map(|part| read_part("tuning", &part)).transpose()?,
         ..rest
     })
 }

@@ -1,0 +1,62 @@
+//! What the hosts have to do: the shared clock of each, and the backlog that scoring sees.
+
+use crate::dispatch::Dispatcher;
+use crate::names::{Millis, ModelName};
+use crate::policy::Backlog;
+
+impl Dispatcher {
+    /// Moves time on: each host's shared clock by the runners that were at work on its machine.
+    pub(super) fn advance(&mut self, now: Millis) {
+        let elapsed_s = now.since(self.now) as f64 / 1e3;
+        self.now = self.now.max(now);
+        if elapsed_s <= 0.0 {
+            return;
+        }
+        let busy = self.busy_runners();
+        for (position, host) in self.fleet.hosts.iter_mut().enumerate() {
+            let on = |position: &usize| busy.get(*position).copied().unwrap_or(0);
+            let machine = on(&position) + host.neighbours.iter().map(on).sum::<usize>();
+            host.advance(elapsed_s, machine);
+        }
+    }
+
+    /// Runners at work, by host position.
+    fn busy_runners(&self) -> Vec<usize> {
+        let mut busy = vec![0; self.fleet.hosts.len()];
+        let mut seen: Vec<(usize, &ModelName)> = Vec::with_capacity(self.attempts.len());
+        for attempt in self.attempts.values().filter(|attempt| !attempt.running.loading) {
+            let runner = (attempt.host_position, &attempt.model);
+            if seen.contains(&runner) {
+                continue;
+            }
+            seen.push(runner);
+            if let Some(count) = busy.get_mut(attempt.host_position) {
+                *count += 1;
+            }
+        }
+        busy
+    }
+
+    /// What every host has to do, by position: the calls under way.
+    pub(super) fn backlogs(&self) -> Vec<Backlog> {
+        let mut backlogs = vec![Backlog::default(); self.fleet.hosts.len()];
+        for attempt in self.attempts.values() {
+            let shared_s = self.fleet.hosts.get(attempt.host_position).map_or(0.0, |host| host.shared_s);
+            if let Some(backlog) = backlogs.get_mut(attempt.host_position) {
+                backlog.add(&attempt.running, shared_s, self.now);
+            }
+        }
+        backlogs
+    }
+
+    /// The same with the jobs that wait in our own queue, each where it last wanted to go.
+    pub(super) fn backlogs_with_queue(&self) -> Vec<Backlog> {
+        let mut backlogs = self.backlogs();
+        for wish in self.jobs.values().filter_map(|job| job.wish.as_ref()) {
+            if let Some(backlog) = backlogs.get_mut(wish.position) {
+                backlog.reserve(&wish.model, wish.work_s, wish.load_s);
+            }
+        }
+        backlogs
+    }
+}

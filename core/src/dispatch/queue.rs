@@ -1,0 +1,177 @@
+//! The queue of our own: a job waits here, not in a busy runner's queue, so that each event may send it elsewhere.
+
+use crate::decision::Decision;
+use crate::dispatch::Dispatcher;
+use crate::dispatch::job::{Job, JobState, is_passing};
+use crate::failure::{DispatchError, DispatchErrorCode};
+use crate::names::{JobId, Millis, ModelName};
+use crate::policy::{Backlog, Ranked, Scored, refusal};
+
+/// Jobs at the head of the queue that each event places anew; those behind keep the arm they wait for.
+const PLACED_AT_ONCE: usize = 64;
+
+/// The arm a waiting job wants, and what it would bring there.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Wish {
+    pub(super) position: usize,
+    pub(super) model: ModelName,
+    pub(super) work_s: f64,
+    pub(super) load_s: f64,
+}
+
+impl Wish {
+    fn of(arm: &Scored<'_>) -> Self {
+        Self {
+            position: arm.position,
+            model: arm.model.name.clone(),
+            work_s: arm.terms.prefill_s + arm.terms.decode_s,
+            load_s: arm.terms.load_s,
+        }
+    }
+}
+
+/// What becomes of a waiting job now.
+enum Placing {
+    /// Its arm is free: call it.
+    Call(Decision, Wish),
+    /// Its best arm is busy: wait for it.
+    Hold(Wish, f64, Option<Decision>),
+    /// No arm at all.
+    Nothing(Decision, DispatchError),
+}
+
+impl Dispatcher {
+    /// Gives every job that waits an arm, as soon as it may have one: shortest first, the longer it waited the sooner.
+    pub(super) fn place_waiting_jobs(&mut self) {
+        let mut waiting: Vec<JobId> = Vec::new();
+        for (id, job) in &self.jobs {
+            if self.is_due(job) {
+                waiting.push(*id);
+            }
+        }
+        if waiting.is_empty() {
+            return;
+        }
+        let mut backlogs = self.backlogs();
+        let mut order: Vec<(f64, JobId)> =
+            waiting.into_iter().map(|id| (self.order_key(id, &backlogs), id)).collect();
+        order.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+        for (rank, (_, id)) in order.into_iter().enumerate() {
+            let kept = self.jobs.get(&id).and_then(|job| job.wish.clone());
+            match kept.filter(|_| rank >= PLACED_AT_ONCE) {
+                Some(wish) => self.reserve(&mut backlogs, &wish),
+                None => self.place(id, &mut backlogs),
+            }
+        }
+    }
+
+    fn is_due(&self, job: &Job) -> bool {
+        match job.state {
+            JobState::Waiting(Some(until)) => self.now >= until,
+            JobState::Waiting(None) => self.may_decide(job),
+            JobState::Held { .. } => true,
+            JobState::Calling(_) => false,
+        }
+    }
+
+    /// Seconds of load and work at its best arm, less a share of the seconds it has waited.
+    fn order_key(&mut self, id: JobId, backlogs: &[Backlog]) -> f64 {
+        let age_s = |job: &Job| self.now.since(job.submitted) as f64 / 1e3 * self.config.tuning.age;
+        let Some(job) = self.jobs.get(&id) else { return 0.0 };
+        let cost_s = if let Some(wish) = &job.wish {
+            wish.load_s + wish.work_s
+        } else {
+            let ranked = self.view(backlogs).rank(&job.request, &job.tried, 0);
+            ranked.best().map_or(0.0, |arm| arm.terms.load_s + arm.terms.prefill_s + arm.terms.decode_s)
+        };
+        cost_s - age_s(job)
+    }
+
+    fn reserve(&self, backlogs: &mut [Backlog], wish: &Wish) {
+        if let Some(backlog) = backlogs.get_mut(wish.position).filter(|_| self.config.tuning.reserve) {
+            backlog.reserve(&wish.model, wish.work_s, wish.load_s);
+        }
+    }
+
+    fn place(&mut self, id: JobId, backlogs: &mut [Backlog]) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        let view = self.view(backlogs);
+        let ranked = view.rank(&job.request, &job.tried, self.now.since(job.submitted));
+        let placing = self.placing(job, &ranked, || ranked.explain(view, &job.request));
+        match placing {
+            Placing::Call(decision, wish) => self.begin(id, decision, wish, backlogs),
+            Placing::Hold(wish, expected_s, decision) => {
+                self.reserve(backlogs, &wish);
+                let again = self.now.plus(HELD_LOOK_MS);
+                let Some(job) = self.jobs.get_mut(&id) else { return };
+                job.state = JobState::Held { again };
+                job.wish = Some(wish);
+                job.predicted_ms.get_or_insert(expected_s * 1e3);
+                if decision.is_some() {
+                    job.decision = decision;
+                }
+            }
+            Placing::Nothing(decision, error) => self.nowhere(id, decision, error),
+        }
+    }
+
+    fn placing(&self, job: &Job, ranked: &Ranked<'_>, explain: impl Fn() -> Decision) -> Placing {
+        let calls = job.attempts.len() as u32;
+        let Some(best) = ranked.best() else {
+            let decision = explain();
+            let error = refusal(&job.request, &decision);
+            return Placing::Nothing(decision, error);
+        };
+        if calls >= self.config.max_attempts {
+            let error = DispatchError::new(
+                DispatchErrorCode::AllFailed,
+                format!("{calls} calls failed, the most one request may make"),
+                "see the attempts for what each host said, or raise max_attempts",
+            );
+            return Placing::Nothing(explain(), error);
+        }
+        if best.startable || !self.config.tuning.hold {
+            return Placing::Call(explain(), Wish::of(best));
+        }
+        let first = job.decision.is_none();
+        Placing::Hold(Wish::of(best), best.expected_s, first.then(explain))
+    }
+
+    fn begin(&mut self, id: JobId, decision: Decision, wish: Wish, backlogs: &mut [Backlog]) {
+        let position = wish.position;
+        let Some(attempt) = self.call(id, decision, wish) else { return };
+        let shared_s = self.fleet.hosts.get(position).map_or(0.0, |host| host.shared_s);
+        if let (Some(backlog), Some(attempt)) = (backlogs.get_mut(position), self.attempts.get(&attempt)) {
+            backlog.add(&attempt.running, shared_s, self.now);
+        }
+    }
+
+    /// No arm is left: what failed in passing is tried again after a pause, everything else is final.
+    fn nowhere(&mut self, id: JobId, decision: Decision, error: DispatchError) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let calls = job.attempts.len() as u32;
+        let passing = job.last_failure.clone().filter(|failure| is_passing(failure.kind));
+        if let Some(failure) =
+            passing.filter(|_| decision.candidates.is_empty() && calls < self.config.max_attempts)
+        {
+            self.pause(id, &failure, calls);
+            return;
+        }
+        // The decision that led to the calls says more than the one that found nothing.
+        job.decision.get_or_insert(decision);
+        self.reject(id, error);
+    }
+}
+
+/// A waiting job looks around anew after this long, if nothing happens before.
+const HELD_LOOK_MS: u64 = 1_000;
+
+impl JobState {
+    pub(super) fn wake_at(self) -> Option<Millis> {
+        match self {
+            Self::Waiting(until) => until,
+            Self::Held { again } => Some(again),
+            Self::Calling(_) => None,
+        }
+    }
+}

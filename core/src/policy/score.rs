@@ -1,0 +1,142 @@
+//! The score of one arm, in seconds: J = T + harm + reloads + risk + quality + deadline − optimism, where
+//! T = load + z × (queue + work + interference) is its expected completion.
+
+use crate::decision::Terms;
+use crate::event::SignalName;
+use crate::fleet::{Host, Model, Residency};
+use crate::learn::Length;
+use crate::policy::backlog::Backlog;
+use crate::policy::deadline::deadline_price_s;
+use crate::policy::load::{Eviction, load_s};
+use crate::policy::quality::quality_price_s;
+use crate::policy::rank::Ranking;
+use crate::request::{Request, Task};
+
+/// Share of the work added where a host's metrics are known to exist but are stale.
+const STALE_SHARE: f64 = 0.1;
+/// However busy others keep a host, this share of it is left to us.
+const LEAST_SHARE: f64 = 0.1;
+
+/// What is the same for every arm of one host.
+#[derive(Clone, Copy)]
+pub(crate) struct HostView<'a> {
+    pub(crate) host: &'a Host,
+    pub(crate) backlog: &'a Backlog,
+    /// Backlogs of other servers on the same machine.
+    pub(crate) neighbours: &'a [usize],
+    /// Bytes models may take, where known.
+    pub(crate) bound: Option<f64>,
+    /// Seconds lost to other processes for each second of work.
+    pub(crate) foreign: f64,
+}
+
+/// What is the same for every arm of one request.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestView<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) length: Length,
+    pub(crate) context_tokens: u32,
+    /// Seconds until the answer is worthless.
+    pub(crate) deadline_s: Option<f64>,
+}
+
+/// An arm with its score.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scored<'a> {
+    pub(crate) host: &'a Host,
+    pub(crate) position: usize,
+    pub(crate) model: &'a Model,
+    /// Loaded with enough context.
+    pub(crate) resident: bool,
+    /// A call made now would begin at once: a slot is free, and the loader where it is needed.
+    pub(crate) startable: bool,
+    pub(crate) terms: Terms,
+    pub(crate) expected_s: f64,
+    pub(crate) score_s: f64,
+}
+
+/// Seconds other processes cost for each second of our work: busy ÷ (1 − busy); a stale metric means unknown, not idle.
+pub(crate) fn foreign_share(view: Ranking<'_>, host: &Host) -> f64 {
+    let stale_ms = view.config.stale_after_ms();
+    if host.signals.any_stale(view.now, stale_ms) {
+        return STALE_SHARE;
+    }
+    let Some((busy, at)) = host.foreign_busy else { return 0.0 };
+    let known = host.signals.fresh(view.now, stale_ms, SignalName::CpuBusyRatio).is_some();
+    if !known || view.now.since(at) > 2 * stale_ms {
+        return 0.0;
+    }
+    let busy = busy.min(1.0 - LEAST_SHARE);
+    busy / (1.0 - busy)
+}
+
+/// Scores one arm; `slowdown` multiplies its work.
+pub(crate) fn score<'a>(
+    view: Ranking<'a>,
+    at: HostView<'a>,
+    position: usize,
+    model: &'a Model,
+    wanted: RequestView<'_>,
+    slowdown: f64,
+) -> Scored<'a> {
+    let (host, backlog, now, tuning) = (at.host, at.backlog, view.now, &view.config.tuning);
+    let output_tokens = (wanted.length.mean() * model.length_factor).min(wanted.length.cap);
+    let resident = is_resident(model, wanted.request, output_tokens);
+    let runner = backlog.runner(&model.name);
+    let mut terms = Terms {
+        prefill_s: slowdown * f64::from(wanted.request.prompt_tokens) / model.rates.prefill,
+        decode_s: slowdown * output_tokens / model.rates.decode,
+        ..Terms::default()
+    };
+    let slots = host.config.parallel;
+    let mut startable = runner.is_none_or(|runner| runner.calls + runner.waiting < slots);
+    let loading = runner.filter(|runner| runner.load_left_s > 0.0);
+    if let Some(runner) = loading {
+        terms.load_s = runner.load_left_s;
+    } else if !resident && runner.is_none_or(|runner| runner.calls == 0) {
+        let loader_s = backlog.loader_s();
+        let needed = host.needed_bytes(model, wanted.context_tokens);
+        let eviction = Eviction::of(host, backlog, model, needed, at.bound, now);
+        terms.load_s = loader_s.max(eviction.drain_s) + load_s(host, model, now);
+        terms.reload_s = tuning.reload * eviction.reload_s;
+        startable &= loader_s <= 0.0 && eviction.drain_s <= 0.0;
+    }
+    let own_s = terms.prefill_s + terms.decode_s;
+    let ahead_s = tuning.queue * backlog.queue_s(&model.name, slots, own_s);
+    let until_s = ahead_s + own_s;
+    let shared = |other: &Backlog| -> f64 {
+        other.others(&model.name, terms.load_s).map(|left_s| left_s.min(until_s)).sum()
+    };
+    let mut shared_s = shared(backlog);
+    let mut late = backlog.lateness();
+    for neighbour in at.neighbours.iter().filter_map(|position| view.backlogs.get(*position)) {
+        shared_s += neighbour.runners.iter().map(|runner| runner.left_s.min(until_s)).sum::<f64>();
+        late = late.max(neighbour.lateness());
+    }
+    late = 1.0 + tuning.overdue * (late - 1.0);
+    terms.load_s *= tuning.load;
+    terms.queue_s = ahead_s * late;
+    terms.interference_s = tuning.interference * shared_s * late + own_s * (late - 1.0) + own_s * at.foreign;
+    terms.harm_s = tuning.harm * shared_s;
+    if wanted.request.models.is_none() {
+        terms.quality_s = quality_price_s(wanted.request.mode, wanted.request.task, model.parameters());
+    }
+    let expected_s = terms.expected_s();
+    if let Some(deadline_s) = wanted.deadline_s {
+        terms.deadline_s = deadline_price_s(expected_s, terms.decode_s, wanted.length.sigma, deadline_s);
+    } else {
+        let known = model.decode.weight.min(1e6);
+        terms.optimism_s = -tuning.optimism * own_s / libm::sqrt(1.0 + known);
+    }
+    Scored { host, position, model, resident, startable, terms, expected_s, score_s: 0.0 }
+}
+
+fn is_resident(model: &Model, request: &Request, output_tokens: f64) -> bool {
+    match model.residency {
+        Residency::Cold => false,
+        Residency::Resident { context_tokens, .. } => context_tokens.is_none_or(|loaded| {
+            request.task == Task::Embed
+                || f64::from(loaded) >= f64::from(request.prompt_tokens) + output_tokens
+        }),
+    }
+}

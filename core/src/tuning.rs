@@ -1,0 +1,84 @@
+//! What each idea of the decision weighs. The defaults are measured (`bench/`); other values are for experiments.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{ConfigError, within};
+
+/// Whether contested choices are played through before they are made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+#[serde(rename_all = "lowercase")]
+pub enum LookAhead {
+    /// The score alone decides.
+    Off,
+    /// Where a choice is contested, sampled futures may overrule the score.
+    #[default]
+    Auto,
+}
+
+/// Weights of the score's terms and switches of its ideas; zero or false leaves one out.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
+#[serde(default, deny_unknown_fields)]
+pub struct Tuning {
+    /// Weight of the load term in the score.
+    pub load: f64,
+    /// Weight of the work ahead in the arm's own runner.
+    pub queue: f64,
+    /// Weight of the time lost to other runners.
+    pub interference: f64,
+    /// Weight of the lateness of a host's calls.
+    pub overdue: f64,
+    /// Whether a run of surprises moves every rate of its host.
+    pub change: bool,
+    /// Weight of the delay caused to others.
+    pub harm: f64,
+    /// Weight of the loads caused by pushing models out.
+    pub reload: f64,
+    /// Weight of the risk of failing.
+    pub risk: f64,
+    /// Weight of what may be learned from a little known arm.
+    pub optimism: f64,
+    /// Whether a job waits here, not in a busy runner's queue, until its arm is free.
+    pub hold: bool,
+    /// Whether a job that waits counts for those after it.
+    pub reserve: bool,
+    /// Seconds of work that a second of waiting makes up for in the order of the queue.
+    pub age: f64,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            load: 1.0,
+            queue: 1.0,
+            interference: 1.0,
+            overdue: 1.0,
+            change: true,
+            harm: 1.0,
+            reload: 0.25,
+            risk: 1.0,
+            optimism: 0.1,
+            hold: true,
+            reserve: true,
+            age: 0.3,
+        }
+    }
+}
+
+impl Tuning {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let weights = [
+            ("tuning.load", self.load),
+            ("tuning.queue", self.queue),
+            ("tuning.interference", self.interference),
+            ("tuning.overdue", self.overdue),
+            ("tuning.harm", self.harm),
+            ("tuning.reload", self.reload),
+            ("tuning.risk", self.risk),
+            ("tuning.optimism", self.optimism),
+            ("tuning.age", self.age),
+        ];
+        weights.into_iter().try_for_each(|(field, value)| within(field, value, 0.0, 10.0))
+    }
+}
