@@ -30,6 +30,7 @@ pub use event::{
     SignalsState, Usage,
 };
 pub use failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
+pub use fleet::dynamics;
 pub use learn::{Change, Demand, Lengths, LogMean, Reliability};
 pub use names::{AttemptId, HostId, JobId, Millis, ModelName, Shape};
 pub use request::{Capability, Mode, Request, Task};
