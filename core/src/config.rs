@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::names::{HostId, ModelName};
+use crate::read::{Deserialize, Read, Refusal};
 use crate::tuning::{LookAhead, Tuning};
 
 /// Everything a dispatcher is told before its first event. No URL, no credential.
@@ -125,6 +126,19 @@ impl ConfigError {
     }
 }
 
+impl From<Refusal> for ConfigError {
+    fn from(refusal: Refusal) -> Self {
+        let field = if refusal.path().is_empty() { "config" } else { refusal.path() };
+        Self::new(field, refusal.message())
+    }
+}
+
+/// Reads a configuration's type from JSON.
+pub(crate) fn from_json<T: Read>(json: &str) -> Result<T, ConfigError> {
+    let value = serde_json::from_str(json).map_err(|error| ConfigError::new("config", error.to_string()))?;
+    Ok(T::read(value)?)
+}
+
 impl Config {
     /// Defaults for these hosts.
     pub fn new(hosts: Vec<HostConfig>) -> Self {
@@ -154,9 +168,7 @@ impl Config {
     /// # Errors
     /// JSON that is not a configuration, an unknown key, or a value [`Config::validate`] refuses.
     pub fn from_json(json: &str) -> Result<Self, ConfigError> {
-        let refuse = |error: serde_json::Error| ConfigError::new("config", error.to_string());
-        let value: serde_json::Value = serde_json::from_str(json).map_err(refuse)?;
-        let config: Self = serde_json::from_value(value).map_err(refuse)?;
+        let config: Self = from_json(json)?;
         config.validate()?;
         Ok(config)
     }

@@ -1,9 +1,10 @@
 //! A decision that explains itself: every arm, kept or dropped, each term in seconds, each signal with its age.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::event::SignalName;
 use crate::names::{HostId, ModelName};
+use crate::read::Deserialize;
 use crate::request::{Mode, Task};
 
 /// The ranked arms for one request.

@@ -1,10 +1,11 @@
 //! What the dispatcher asks its driver to do.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::event::Usage;
 use crate::failure::DispatchError;
 use crate::names::{AttemptId, HostId, JobId, Millis, ModelName};
+use crate::read::Deserialize;
 
 /// One thing to do. The driver answers with events, never with a return value.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

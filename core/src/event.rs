@@ -1,18 +1,16 @@
 //! What drivers tell the dispatcher.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::names::{AttemptId, HostId, JobId, ModelName};
+use crate::read::Deserialize;
 use crate::request::{Capability, Request};
-use crate::tagged::tagged;
-
-tagged!(Event);
 
 /// Something that happened. Unknown ids are ignored: the world may be late.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", tag = "type"))]
-#[serde(remote = "Self", rename_all = "snake_case", deny_unknown_fields)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event {
     /// A caller wants an answer.
     Submit {

@@ -1,6 +1,8 @@
 //! How a call can fail, and what each failure teaches about its host and model.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::read::Deserialize;
 
 /// Why an attempt failed. The class decides what the fallback avoids.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]

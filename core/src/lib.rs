@@ -15,9 +15,9 @@ mod fleet;
 mod learn;
 mod names;
 mod policy;
+mod read;
 mod request;
 mod snapshot;
-mod tagged;
 mod tuning;
 pub mod wire;
 
@@ -33,6 +33,7 @@ pub use failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
 pub use fleet::dynamics;
 pub use learn::{Change, Demand, Lengths, LogMean, Reliability};
 pub use names::{AttemptId, HostId, JobId, Millis, ModelName, Shape};
+pub use read::{Read, Refusal};
 pub use request::{Capability, Mode, Request, Task};
 pub use snapshot::{HostSnapshot, ModelSnapshot, Snapshot};
 pub use tuning::{LookAhead, Tuning};

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::read::Deserialize;
 
 macro_rules! text_name {
     ($(#[$doc:meta])* $name:ident) => {

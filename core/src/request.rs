@@ -1,8 +1,9 @@
 //! What a caller wants, in sizes and classes: never the text itself.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::names::{HostId, ModelName, Shape};
+use crate::read::Deserialize;
 
 /// The kind of work a prompt asks for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]

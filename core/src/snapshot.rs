@@ -1,12 +1,13 @@
 //! What a dispatcher believes, to show, to keep over a restart, and to restore.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::config::{Config, ConfigError};
 use crate::decision::SignalAge;
 use crate::fleet::{Contact, Fleet, Host, Model, Residency};
 use crate::learn::{Change, Lengths, LogMean, Reliability};
 use crate::names::{HostId, Millis, ModelName};
+use crate::read::Deserialize;
 use crate::request::Capability;
 
 /// Changes when an older snapshot can no longer be restored.

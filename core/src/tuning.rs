@@ -1,8 +1,9 @@
 //! What each idea of the decision weighs. The defaults are measured (`bench/`); other values are for experiments.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::config::{ConfigError, within};
+use crate::read::Deserialize;
 
 /// Whether contested choices are played through before they are made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use smart_ai_core::ConfigError;
 use smart_ai_core::wire::{FleetConfig, FleetHost, PrometheusServer};
+use smart_ai_core::{ConfigError, Read};
 use thiserror::Error;
+use toml::de::{DeTable, DeValue};
 
 /// Read where no file is named.
 const DEFAULT_FILE: &str = "smart-ai.toml";
@@ -82,8 +83,34 @@ fn host(text: &str) -> FleetHost {
 fn read(path: &Path) -> Result<FleetConfig, ConfigFileError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| ConfigFileError::Unreadable { path: path.to_owned(), source })?;
-    toml::from_str(&text)
-        .map_err(|error| ConfigFileError::Invalid { path: path.to_owned(), message: error.to_string() })
+    parse(&text).map_err(|message| ConfigFileError::Invalid { path: path.to_owned(), message })
+}
+
+/// A refusal names the line and the key.
+fn parse(text: &str) -> Result<FleetConfig, String> {
+    let value = toml::from_str(text).map_err(|error| error.to_string())?;
+    FleetConfig::read(value).map_err(|refusal| {
+        let line = text.get(..offset(text, refusal.path())).map_or(0, |before| before.matches('\n').count());
+        format!("line {}, {refusal}", line + 1)
+    })
+}
+
+/// Where in a TOML text the key of this path is, or as much of the path as there is.
+fn offset(text: &str, path: &str) -> usize {
+    let Ok(table) = DeTable::parse(text) else { return 0 };
+    let (mut start, mut value) = (0, DeValue::Table(table.into_inner()));
+    for step in path.split(['.', '[']) {
+        let next = match (value, step.trim_end_matches(']').parse::<usize>()) {
+            (DeValue::Table(table), _) => {
+                table.into_iter().find(|(key, _)| key.get_ref() == step).map(|(key, part)| (key.span(), part))
+            }
+            (DeValue::Array(list), Ok(index)) => list.into_iter().nth(index).map(|part| (part.span(), part)),
+            _ => None,
+        };
+        let Some((span, part)) = next else { break };
+        (start, value) = (span.start, part.into_inner());
+    }
+    start
 }
 
 #[cfg(test)]
@@ -101,9 +128,16 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named_with_its_line() {
-        let error = toml::from_str::<FleetConfig>("[[hosts]]\nurl = \"http://a:1\"\nparalel = 2\n");
-        let text = error.map_or_else(|error| error.to_string(), |config| format!("{config:?}"));
-        assert!(text.contains("paralel") && text.contains("line 3"), "{text}");
+        let refusal = |text| parse(text).map_or_else(|message| message, |config| format!("{config:?}"));
+        let text = refusal("[[hosts]]\nurl = \"http://a:1\"\nparalel = 2\n");
+        assert!(
+            text.starts_with("line 3, hosts[0].paralel: unknown field `paralel`, expected one of"),
+            "{text}"
+        );
+        let text = refusal("[[hosts]]\nurl = \"http://a:1\"\n[[hosts]]\nid = \"b\"\n");
+        assert_eq!(text, "line 3, hosts[1].url: missing field `url`");
+        let text = refusal("[[hosts]]\nurl =\n");
+        assert!(text.contains("line 2"), "{text}");
     }
 
     #[test]

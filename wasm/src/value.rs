@@ -1,10 +1,9 @@
 //! Values across the border: plain objects as JSON has them, and errors as `Error` with `code`, `hint` and `field`.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_wasm_bindgen::Serializer;
-use smart_ai_core::{ConfigError, DispatchError};
+use smart_ai_core::{ConfigError, DispatchError, Read};
 use wasm_bindgen::{JsCast, JsError, JsValue};
 
 pub(crate) fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
@@ -13,9 +12,9 @@ pub(crate) fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
 
 /// By way of JSON and `Value`: core reads so anyway, each further way to read would add its own code for every type, and
 /// unknown keys are refused.
-pub(crate) fn from_js<T: DeserializeOwned>(value: &JsValue) -> Result<T, JsValue> {
+pub(crate) fn from_js<T: Read>(value: &JsValue) -> Result<T, JsValue> {
     let value: Value = serde_json::from_str(&json(value)?).map_err(misuse)?;
-    serde_json::from_value(value).map_err(misuse)
+    T::read(value).map_err(misuse)
 }
 
 /// The JSON of a value.

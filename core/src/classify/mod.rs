@@ -4,8 +4,9 @@ mod cues;
 mod task;
 mod tokens;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::read::Deserialize;
 use crate::request::Task;
 
 pub(crate) use task::{Cues, task_of};

@@ -1,6 +1,8 @@
 //! A host that has become faster or slower for good shows in a run of surprises.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::read::Deserialize;
 
 /// What is left of the sum of surprises at the next one.
 const KEPT: f64 = 0.6;

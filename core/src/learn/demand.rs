@@ -1,9 +1,10 @@
 //! How often something is asked for: a fading count.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::learn::log_mean::fading;
 use crate::names::Millis;
+use crate::read::Deserialize;
 
 /// Half of a request's weight is gone after five minutes.
 const HALF_LIFE_MS: f64 = 300_000.0;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::learn::LogMean;
 use crate::names::{Millis, ModelName, Shape};
+use crate::read::Deserialize;
 use crate::request::{Request, Task};
 
 /// A wider history counts as this many observations of the narrower one.

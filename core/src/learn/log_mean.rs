@@ -1,8 +1,9 @@
 //! A mean of positive quantities on a log scale whose old observations fade.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::names::Millis;
+use crate::read::Deserialize;
 
 /// Half of an observation's weight is gone after ten minutes of newer ones.
 const HALF_LIFE_MS: f64 = 600_000.0;

@@ -1,8 +1,9 @@
 //! How often an arm answers when called.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::names::Millis;
+use crate::read::Deserialize;
 
 const HALF_LIFE_MS: f64 = 600_000.0;
 /// Before anything is seen an arm counts as one that answered 19 of 20 calls.

@@ -1,6 +1,6 @@
 //! The result of one `ask`, in every interface.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::decision::Decision;
@@ -8,6 +8,7 @@ use crate::effect::{AttemptReport, Outcome, Phases};
 use crate::event::Usage;
 use crate::failure::DispatchError;
 use crate::names::{HostId, ModelName};
+use crate::read::Deserialize;
 
 /// The result line of `smart-ai ask --jsonl`, and what every `ask` returns.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

@@ -1,12 +1,13 @@
 //! The stream of `/api/chat` and `/api/generate`: bytes in, pieces out.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::json;
 use super::status::failure_of_line;
 use crate::event::Usage;
 use crate::failure::{Failure, FailureKind};
+use crate::read::Deserialize;
 
 /// Bytes one line may take.
 const LINE_MAX: usize = 16 << 20;

@@ -1,12 +1,13 @@
 //! The answer of `/api/embed`.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::answer_reader::usage_of;
 use super::json;
 use crate::event::Usage;
 use crate::failure::{Failure, FailureKind};
+use crate::read::Deserialize;
 
 /// Vectors and counters.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

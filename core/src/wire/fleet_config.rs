@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Serialize;
 
 use super::server_url::ServerUrl;
-use crate::config::{Config, ConfigError, HostConfig, Limits};
+use crate::config::{Config, ConfigError, HostConfig, Limits, from_json};
 use crate::names::{HostId, ModelName};
+use crate::read::Deserialize;
 use crate::tuning::{LookAhead, Tuning};
 
 /// The configuration every driver takes. A key left out has core's default.
@@ -144,12 +143,7 @@ impl FleetConfig {
     /// # Errors
     /// JSON that is not a configuration, or an unknown key, with its path.
     pub fn from_json(json: &str) -> Result<Self, ConfigError> {
-        let value =
-            serde_json::from_str(json).map_err(|error| ConfigError::new("config", error.to_string()))?;
-        let Value::Object(fleet) = value else {
-            return Err(ConfigError::new("config", "must be an object with `hosts`"));
-        };
-        read_fleet(fleet)
+        from_json(json)
     }
 
     /// Separates what core may know from what only a driver may.
@@ -235,49 +229,6 @@ impl PrometheusServer {
         let headers = authorized("prometheus", &self.headers, token)?;
         Ok(Endpoint { id: "prometheus".into(), url: url.base, headers, ca_file: self.ca_file.clone() })
     }
-}
-
-/// Reads part by part, so that a refusal can name its place.
-fn read_fleet(mut fleet: Map<String, Value>) -> Result<FleetConfig, ConfigError> {
-    let mut hosts = Vec::new();
-    if let Some(Value::Array(list)) = fleet.get_mut("hosts") {
-        for (index, host) in std::mem::take(list).into_iter().enumerate() {
-            hosts.push(read_part(&format!("hosts[{index}]"), &host)?);
-        }
-    }
-    let prometheus = fleet.remove("prometheus").filter(|part| !part.is_null());
-    let limits = fleet.remove("limits").filter(|part| !part.is_null());
-    let tuning = fleet.remove("tuning").filter(|part| !part.is_null());
-    let rest: FleetConfig = read_part("", &Value::Object(fleet))?;
-    Ok(FleetConfig {
-        hosts,
-        prometheus: prometheus.map(|part| read_part("prometheus", &part)).transpose()?,
-        limits: limits.map(|part| read_part("limits", &part)).transpose()?,
-        tuning: tuning.map(|part| read_part("tuning", &part)).transpose()?,
-        ..rest
-    })
-}
-
-fn read_part<T: DeserializeOwned>(place: &str, part: &Value) -> Result<T, ConfigError> {
-    T::deserialize(part.clone()).map_err(|error| {
-        let field = match (place, culprit::<T>(part, &error.to_string())) {
-            ("", key) => key.unwrap_or("config").to_owned(),
-            (place, Some(key)) => format!("{place}.{key}"),
-            (place, None) => place.to_owned(),
-        };
-        ConfigError::new(field, error.to_string())
-    })
-}
-
-/// The key without which the refusal would be another one, or none.
-fn culprit<'a, T: DeserializeOwned>(part: &'a Value, refusal: &str) -> Option<&'a str> {
-    let map = part.as_object()?;
-    map.keys().map(String::as_str).find(|key| {
-        let mut rest = map.clone();
-        rest.remove(*key);
-        serde_json::from_value::<T>(Value::Object(rest))
-            .map_or_else(|error| error.to_string() != refusal, |_| true)
-    })
 }
 
 fn bearer(token: &str) -> String {

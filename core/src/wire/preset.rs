@@ -1,8 +1,9 @@
 //! Which exporter measures what, and how to ask for it: the data file `presets.json`.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::event::SignalName;
+use crate::read::{Deserialize, Read};
 
 /// One exporter.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -35,5 +36,5 @@ pub struct PresetSignal {
 /// Every preset; where two measure one signal of one instance, the first counts.
 pub fn presets() -> Vec<Preset> {
     let data: serde_json::Value = serde_json::from_str(include_str!("presets.json")).unwrap_or_default();
-    serde_json::from_value(data).unwrap_or_default()
+    Vec::read(data).unwrap_or_default()
 }

@@ -230,6 +230,15 @@ terms: Terms, };
 export type Capability = "completion" | "tools" | "vision" | "embedding" | "thinking" | "insert";
 
 /**
+ * Cumulative sum of surprises, `C ← 0.6 C + ln(observed ÷ expected)`: beyond ±0.9 the host has changed.
+ */
+export type Change = { 
+/**
+ * The faded sum, in natural logarithms.
+ */
+sum_ln: number, };
+
+/**
  * What a text shows.
  */
 export type Classification = { 
@@ -282,7 +291,19 @@ connect_timeout_ms?: number,
 /**
  * Milliseconds between two tokens after which an answer counts as stuck.
  */
-stall_timeout_ms?: number, };
+stall_timeout_ms?: number, 
+/**
+ * Jobs that may wait for an arm; one more is refused.
+ */
+max_queue?: number, 
+/**
+ * Whether contested choices are played through before they are made.
+ */
+look_ahead?: LookAhead, 
+/**
+ * Weights of the decision, for experiments.
+ */
+tuning?: Tuning, };
 
 /**
  * Why a configuration was refused: what, where, and what would be right.
@@ -370,12 +391,12 @@ hint: string, };
 /**
  * The stable words of [`DispatchError`].
  */
-export type DispatchErrorCode = "invalid_request" | "unknown_model" | "unknown_host" | "no_host" | "no_model" | "context_too_small" | "over_limit" | "unauthorized" | "request_refused" | "deadline_exceeded" | "all_failed" | "cut_off" | "cancelled";
+export type DispatchErrorCode = "invalid_request" | "unknown_model" | "unknown_host" | "no_host" | "no_model" | "context_too_small" | "over_limit" | "overloaded" | "unauthorized" | "request_refused" | "deadline_exceeded" | "all_failed" | "cut_off" | "cancelled";
 
 /**
  * Why an arm was dropped. Words are stable.
  */
-export type DropCode = "host_down" | "unauthorized" | "other_model_pinned" | "other_host_pinned" | "not_configured" | "not_capable" | "context_too_small" | "does_not_fit" | "remote" | "failed_lately" | "already_tried" | "over_cpu_limit" | "under_memory_limit";
+export type DropCode = "host_down" | "unauthorized" | "other_model_pinned" | "other_host_pinned" | "not_accepted" | "not_configured" | "not_capable" | "context_too_small" | "does_not_fit" | "remote" | "failed_lately" | "already_tried" | "over_cpu_limit" | "under_memory_limit";
 
 /**
  * An arm that cannot serve the request.
@@ -636,7 +657,19 @@ connect_timeout_ms?: number,
 /**
  * Milliseconds between two tokens after which an answer counts as stuck.
  */
-stall_timeout_ms?: number, };
+stall_timeout_ms?: number, 
+/**
+ * Jobs that may wait for an arm; one more is refused.
+ */
+max_queue?: number, 
+/**
+ * Whether contested choices are played through before they are made.
+ */
+look_ahead?: LookAhead, 
+/**
+ * Weights of the decision, for experiments.
+ */
+tuning?: Tuning, };
 
 /**
  * One Ollama server.
@@ -757,7 +790,15 @@ prefill_speed: LogMean,
 /**
  * Learned load rate, bytes a second.
  */
-load_rate: LogMean, };
+load_rate: LogMean, 
+/**
+ * Learned load rate of what the system still has cached, bytes a second.
+ */
+reload_rate: LogMean, 
+/**
+ * Surprises of its speed.
+ */
+change: Change, };
 
 /**
  * A host as one look at it showed.
@@ -770,9 +811,13 @@ export type HostState = { "up": HostReport } | { "down": Failure };
 export type JobId = number;
 
 /**
- * Answer lengths in tokens, by shape and by task.
+ * Answer lengths in tokens, by shape and by task, and what each model makes of them.
  */
-export type Lengths = { shapes: { [key in Shape]: LogMean }, tasks: { [key in Task]?: LogMean }, };
+export type Lengths = { shapes: { [key in Shape]: LogMean }, tasks: { [key in Task]?: LogMean }, 
+/**
+ * Actual ÷ expected length, by model.
+ */
+models: { [key in ModelName]: LogMean }, };
 
 /**
  * Bounds beyond which a host gets no job. An unknown or stale signal never excludes.
@@ -788,7 +833,7 @@ max_cpu_percent?: number,
 min_free_memory_percent?: number, };
 
 /**
- * Geometric mean with fading weights: rates and durations differ by factors, not by sums.
+ * Geometric mean and spread with fading weights: rates and durations differ by factors, not by sums.
  */
 export type LogMean = { 
 /**
@@ -800,9 +845,18 @@ weight: number,
  */
 mean_ln: number, 
 /**
+ * Variance of the natural logarithms.
+ */
+var_ln: number, 
+/**
  * When it last learned.
  */
 updated: Millis, };
+
+/**
+ * Whether contested choices are played through before they are made.
+ */
+export type LookAhead = "off" | "auto";
 
 /**
  * Milliseconds on the driver's clock; only differences matter. Below 2^53, so that JavaScript holds it exactly.
@@ -1122,6 +1176,10 @@ streaming?: boolean,
  */
 model?: ModelName | null, 
 /**
+ * Models the caller accepts: each is good enough, so that only time decides among them.
+ */
+models?: Array<ModelName> | null, 
+/**
  * Only this host.
  */
 host?: HostId | null, };
@@ -1217,7 +1275,7 @@ export type SignalsState = { "up": Array<Sample> } | { "down": Failure };
  */
 export type Snapshot = { 
 /**
- * Of this format: 1.
+ * Of this format: 2.
  */
 version: number, 
 /**
@@ -1309,13 +1367,78 @@ decode_s: number,
  */
 harm_s: number, 
 /**
+ * Loads it will cause again by pushing other models out of memory.
+ */
+reload_s: number, 
+/**
  * Expected cost of failing there and trying elsewhere.
  */
 risk_s: number, 
 /**
  * Price of lower quality than the mode asks for.
  */
-quality_s: number, };
+quality_s: number, 
+/**
+ * Price of probably missing the deadline.
+ */
+deadline_s: number, 
+/**
+ * Less than zero: what may be gained by learning more of a little known arm.
+ */
+optimism_s: number, };
+
+/**
+ * Weights of the score's terms and switches of its ideas; zero or false leaves one out.
+ */
+export type Tuning = { 
+/**
+ * Weight of the load term in the score.
+ */
+load: number, 
+/**
+ * Weight of the work ahead in the arm's own runner.
+ */
+queue: number, 
+/**
+ * Weight of the time lost to other runners.
+ */
+interference: number, 
+/**
+ * Weight of the lateness of a host's calls.
+ */
+overdue: number, 
+/**
+ * Whether a run of surprises moves every rate of its host.
+ */
+change: boolean, 
+/**
+ * Weight of the delay caused to others.
+ */
+harm: number, 
+/**
+ * Weight of the loads caused by pushing models out.
+ */
+reload: number, 
+/**
+ * Weight of the risk of failing.
+ */
+risk: number, 
+/**
+ * Weight of what may be learned from a little known arm.
+ */
+optimism: number, 
+/**
+ * Whether a job waits here, not in a busy runner's queue, until its arm is free.
+ */
+hold: boolean, 
+/**
+ * Whether a job that waits counts for those after it.
+ */
+reserve: boolean, 
+/**
+ * Seconds of work that a second of waiting makes up for in the order of the queue.
+ */
+age: number, };
 
 /**
  * The final line's counters. Zero where the server left one out.

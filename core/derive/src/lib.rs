@@ -1,0 +1,48 @@
+//! Core's own `derive(Deserialize)`. It understands the `#[serde(…)]` attributes that core uses and refuses any other, and
+//! makes of each type a table of names and one call for each field: serde's own derive makes a visitor with a state
+//! machine for each, which was half of the WASM. `core/src/read` holds what the calls do.
+
+mod attributes;
+mod enums;
+mod structs;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Data, DeriveInput, Error, Result, parse_macro_input};
+
+use attributes::Container;
+
+/// Implements core's `Read`, and serde's `Deserialize` by way of it.
+#[proc_macro_derive(Deserialize, attributes(serde))]
+pub fn deserialize(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    implementation(&input).unwrap_or_else(Error::into_compile_error).into()
+}
+
+fn implementation(input: &DeriveInput) -> Result<TokenStream> {
+    if !input.generics.params.is_empty() {
+        return Err(Error::new_spanned(&input.generics, "generic types are not read"));
+    }
+    let container = Container::of(&input.attrs)?;
+    let body = match &input.data {
+        Data::Struct(data) => structs::body(&container, &data.fields)?,
+        Data::Enum(data) => enums::body(&container, data)?,
+        Data::Union(_) => return Err(Error::new_spanned(input, "unions are not read")),
+    };
+    let name = &input.ident;
+    Ok(quote! {
+        impl crate::read::Read for #name {
+            fn read(value: ::serde_json::Value) -> ::core::result::Result<Self, crate::read::Refusal> {
+                #body
+            }
+        }
+
+        impl<'de> ::serde::Deserialize<'de> for #name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::core::result::Result<Self, D::Error> {
+                crate::read::deserialize(deserializer)
+            }
+        }
+    })
+}

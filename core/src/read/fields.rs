@@ -1,0 +1,124 @@
+//! Objects and words, read by tables of names.
+
+use serde_json::{Map, Value};
+
+use super::{Read, Refusal};
+
+/// The fields of one object, each at the place of its key in the type's table.
+pub(crate) struct Fields {
+    keys: &'static [&'static str],
+    values: Vec<Option<Value>>,
+}
+
+impl Fields {
+    /// Sorts an object's values. `strict` refuses keys that are not in the table.
+    pub(crate) fn of(value: Value, keys: &'static [&'static str], strict: bool) -> Result<Self, Refusal> {
+        Self::sorted(Map::read(value)?, keys, strict)
+    }
+
+    fn sorted(map: Map<String, Value>, keys: &'static [&'static str], strict: bool) -> Result<Self, Refusal> {
+        let mut values = vec![None; keys.len()];
+        for (key, value) in map {
+            let place = keys.iter().position(|known| *known == key);
+            match place.and_then(|place| values.get_mut(place)) {
+                Some(slot) => *slot = Some(value),
+                None if strict => {
+                    return Err(Refusal::unknown("field", &key, keys.iter().copied()).at(&key));
+                }
+                None => {}
+            }
+        }
+        Ok(Self { keys, values })
+    }
+
+    /// The field at this place.
+    pub(crate) fn take<T: Read>(&mut self, place: usize) -> Result<T, Refusal> {
+        match self.given(place)? {
+            Some(value) => Ok(value),
+            None => T::absent().ok_or_else(|| self.missing(place)),
+        }
+    }
+
+    /// The field at this place, if it is there.
+    pub(crate) fn given<T: Read>(&mut self, place: usize) -> Result<Option<T>, Refusal> {
+        match self.value(place) {
+            Some(value) => T::read(value).map(Some).map_err(|refusal| self.at(place, refusal)),
+            None => Ok(None),
+        }
+    }
+
+    fn value(&mut self, place: usize) -> Option<Value> {
+        self.values.get_mut(place).and_then(Option::take)
+    }
+
+    fn key(&self, place: usize) -> &'static str {
+        self.keys.get(place).copied().unwrap_or_default()
+    }
+
+    #[cold]
+    fn at(&self, place: usize, refusal: Refusal) -> Refusal {
+        refusal.at(self.key(place))
+    }
+
+    #[cold]
+    fn missing(&self, place: usize) -> Refusal {
+        let key = self.key(place);
+        Refusal::new(["missing field `", key, "`"].concat()).at(key)
+    }
+}
+
+/// The place of a text among these words.
+pub(crate) fn word(value: &Value, words: &'static [&'static str]) -> Result<usize, Refusal> {
+    let Value::String(text) = value else {
+        return Err(Refusal::unexpected(value, "a word"));
+    };
+    place(text, words)
+}
+
+fn place(text: &str, words: &'static [&'static str]) -> Result<usize, Refusal> {
+    let place = words.iter().position(|known| *known == text);
+    place.ok_or_else(|| Refusal::unknown("variant", text, words.iter().copied()))
+}
+
+/// What goes with a variant of an enum without a tag.
+pub(crate) struct Content {
+    word: &'static str,
+    value: Value,
+}
+
+impl Content {
+    pub(crate) fn read<T: Read>(self) -> Result<T, Refusal> {
+        T::read(self.value).map_err(|refusal| refusal.at(self.word))
+    }
+}
+
+/// An object whose one key is a word: the word's place and what goes with it.
+pub(crate) fn variant(value: Value, words: &'static [&'static str]) -> Result<(usize, Content), Refusal> {
+    let mut entries = Map::read(value)?.into_iter();
+    let (Some((key, value)), None) = (entries.next(), entries.next()) else {
+        return Err(Refusal::new("expected an object with one key".to_owned()));
+    };
+    let place = place(&key, words)?;
+    Ok((place, Content { word: words.get(place).copied().unwrap_or_default(), value }))
+}
+
+/// An object whose tag says which fields it has: the tag's place and the other fields.
+pub(crate) fn tagged(
+    value: Value,
+    tag: &'static str,
+    table: &'static [(&'static str, &'static [&'static str])],
+    strict: bool,
+) -> Result<(usize, Fields), Refusal> {
+    let mut map = Map::read(value)?;
+    let Some(word) = map.remove(tag) else {
+        return Err(Refusal::new(["missing field `", tag, "`"].concat()).at(tag));
+    };
+    let Value::String(text) = &word else {
+        return Err(Refusal::unexpected(&word, "a word").at(tag));
+    };
+    let found = table.iter().enumerate().find(|(_, (known, _))| known == text);
+    let Some((place, (_, keys))) = found else {
+        return Err(Refusal::unknown("variant", text, table.iter().map(|(word, _)| *word)).at(tag));
+    };
+    Ok((place, Fields::sorted(map, keys, strict)?))
+}

@@ -1,0 +1,81 @@
+//! Why a JSON value is not what it must be, and where.
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// A value that was refused. Never quotes a text: it may be a key or a prompt.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal(Box<Parts>);
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Parts {
+    path: String,
+    message: String,
+}
+
+impl Refusal {
+    #[cold]
+    pub(crate) fn new(message: String) -> Self {
+        Self(Box::new(Parts { path: String::new(), message }))
+    }
+
+    /// A value of the wrong type.
+    #[cold]
+    pub(crate) fn unexpected(value: &Value, expected: &str) -> Self {
+        let found = match value {
+            Value::Null => "null",
+            Value::Bool(_) => "boolean",
+            Value::Number(number) if number.is_f64() => "floating point number",
+            Value::Number(_) => "integer",
+            Value::String(_) => "string",
+            Value::Array(_) => "list",
+            Value::Object(_) => "object",
+        };
+        Self::new(["invalid type: ", found, ", expected ", expected].concat())
+    }
+
+    /// A word that is none of the allowed ones. `what` is `field` or `variant`.
+    #[cold]
+    pub(crate) fn unknown<'a>(what: &str, word: &str, allowed: impl Iterator<Item = &'a str>) -> Self {
+        let quoted: Vec<String> = allowed.map(|word| ["`", word, "`"].concat()).collect();
+        let expected = match quoted.as_slice() {
+            [] => "there are no fields".to_owned(),
+            [one] => ["expected ", one].concat(),
+            [one, two] => ["expected ", one, " or ", two].concat(),
+            [..] => ["expected one of ", &quoted.join(", ")].concat(),
+        };
+        let word: String = word.chars().take(40).collect();
+        Self::new(["unknown ", what, " `", &word, "`, ", &expected].concat())
+    }
+
+    /// The same refusal, inside this key.
+    #[cold]
+    pub(crate) fn at(mut self, key: &str) -> Self {
+        let dot = if self.0.path.is_empty() || self.0.path.starts_with('[') { "" } else { "." };
+        self.0.path = [key, dot, &self.0.path].concat();
+        self
+    }
+
+    /// Where: `hosts[1].parallel`; empty for the value itself.
+    pub fn path(&self) -> &str {
+        &self.0.path
+    }
+
+    /// What is wrong and what is allowed.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.0.path.is_empty() {
+            formatter.write_str(&self.0.path)?;
+            formatter.write_str(": ")?;
+        }
+        formatter.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,72 @@
+//! A value that core refuses is refused with its place and what would be right.
+
+use serde_json::json;
+use smart_ai_core::wire::{Answer, FleetConfig, Reply};
+use smart_ai_core::{Config, Event, HostState, Read, Request, Usage};
+
+fn refusal<T: Read>(value: serde_json::Value) -> String {
+    T::read(value).map_or_else(|refusal| refusal.to_string(), |_| "accepted".to_owned())
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_place_and_the_known_ones() {
+    let text = refusal::<Config>(json!({"hosts": [{"id": "a"}, {"id": "b", "paralel": 2}]}));
+    let known = "expected one of `id`, `parallel`, `max_loaded`, `memory_gb`";
+    assert!(text.starts_with(&format!("hosts[1].paralel: unknown field `paralel`, {known}")), "{text}");
+    let text = refusal::<Config>(json!({"hosts": [], "limits": {"cpu": 1}}));
+    assert_eq!(
+        text,
+        "limits.cpu: unknown field `cpu`, expected `max_cpu_percent` or `min_free_memory_percent`"
+    );
+    let text = refusal::<Event>(json!({"type": "started", "attempt": 1, "host": "a"}));
+    assert_eq!(text, "host: unknown field `host`, expected `attempt`");
+}
+
+#[test]
+fn a_missing_key_is_named_with_its_place() {
+    assert_eq!(refusal::<FleetConfig>(json!({"hosts": [{}]})), "hosts[0].url: missing field `url`");
+    assert_eq!(refusal::<Event>(json!({"job": 1})), "type: missing field `type`");
+}
+
+#[test]
+fn a_word_that_is_none_is_named_with_those_allowed() {
+    let text =
+        refusal::<Event>(json!({"type": "submit", "job": 1, "request": {"prompt_tokens": 1, "mode": "x"}}));
+    assert_eq!(text, "request.mode: unknown variant `x`, expected one of `fast`, `balanced`, `best`");
+    let text = refusal::<Reply>(json!({"type": "gone"}));
+    assert_eq!(text, "type: unknown variant `gone`, expected `answered` or `lost`");
+    let text = refusal::<HostState>(json!({"sideways": {}}));
+    assert_eq!(text, "unknown variant `sideways`, expected `up` or `down`");
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_not_quoted() {
+    let text = refusal::<FleetConfig>(json!({"hosts": [{"url": "http://a", "api_key": ["secret"]}]}));
+    assert_eq!(text, "hosts[0].api_key: invalid type: list, expected a string");
+    let text = refusal::<FleetConfig>(json!({"hosts": [{"url": "http://a", "parallel": "secret"}]}));
+    assert_eq!(text, "hosts[0].parallel: invalid type: string, expected a whole number");
+    let text = refusal::<Request>(json!({"prompt_tokens": -1}));
+    assert_eq!(text, "prompt_tokens: invalid value: `-1`, expected a whole number from 0 to 4294967295");
+    assert_eq!(refusal::<Request>(json!([])), "invalid type: list, expected an object");
+}
+
+#[test]
+fn what_may_be_absent_has_its_default() -> Result<(), Box<dyn std::error::Error>> {
+    assert_eq!(Usage::read(json!({}))?, Usage::default());
+    let config = Config::read(json!({"hosts": [{"id": "a", "memory_gb": null}]}))?;
+    assert_eq!(config, Config::new(vec![smart_ai_core::HostConfig::new("a")]));
+    Ok(())
+}
+
+#[test]
+fn serde_reads_the_same_way() -> Result<(), Box<dyn std::error::Error>> {
+    let written = serde_json::to_string(&Event::HostState {
+        host: "a".into(),
+        state: HostState::Down(smart_ai_core::Failure::new(smart_ai_core::FailureKind::Busy, "full")),
+    })?;
+    let read: Event = serde_json::from_str(&written)?;
+    assert_eq!(serde_json::to_string(&read)?, written);
+    let error = serde_json::from_str::<Answer>("{}").err().map(|error| error.to_string());
+    assert_eq!(error.as_deref(), Some("id: missing field `id`"));
+    Ok(())
+}
