@@ -52,12 +52,11 @@ pub enum ConfigFileError {
 /// # Errors
 /// A file that is named but missing, or that is no configuration.
 pub fn load(sources: &Sources) -> Result<FleetConfig, ConfigFileError> {
-    let mut config = match &sources.file {
-        Some(path) => read(path)?,
-        None if Path::new(DEFAULT_FILE).exists() => read(Path::new(DEFAULT_FILE))?,
-        None => FleetConfig::default(),
-    };
-    if !sources.hosts.is_empty() {
+    let default = Path::new(DEFAULT_FILE);
+    let file = sources.file.as_deref().or_else(|| default.exists().then_some(default));
+    let mut config = file.map(read).transpose()?.unwrap_or_default();
+    let hosts_flagged = !sources.hosts.is_empty();
+    if hosts_flagged {
         config.hosts = sources.hosts.iter().map(|url| host(url)).collect();
     }
     if config.hosts.is_empty() {
@@ -66,7 +65,14 @@ pub fn load(sources: &Sources) -> Result<FleetConfig, ConfigFileError> {
     if let Some(url) = &sources.prometheus {
         config.prometheus = Some(PrometheusServer::at(url));
     }
-    config.split()?;
+    config.split().map_err(|refusal| {
+        let flagged = (hosts_flagged && refusal.field.starts_with("hosts"))
+            || (sources.prometheus.is_some() && refusal.field.starts_with("prometheus"));
+        match file.filter(|_| !flagged) {
+            Some(path) => ConfigFileError::Invalid { path: path.to_owned(), message: refusal.to_string() },
+            None => ConfigFileError::Refused(refusal),
+        }
+    })?;
     Ok(config)
 }
 
@@ -86,13 +92,16 @@ fn read(path: &Path) -> Result<FleetConfig, ConfigFileError> {
     parse(&text).map_err(|message| ConfigFileError::Invalid { path: path.to_owned(), message })
 }
 
-/// A refusal names the line and the key.
+/// A refusal names the line and the key. It quotes no line of the file, which may hold a password.
 fn parse(text: &str) -> Result<FleetConfig, String> {
-    let value = toml::from_str(text).map_err(|error| error.to_string())?;
-    FleetConfig::read(value).map_err(|refusal| {
-        let line = text.get(..offset(text, refusal.path())).map_or(0, |before| before.matches('\n').count());
-        format!("line {}, {refusal}", line + 1)
-    })
+    let line = |offset| text.get(..offset).map_or(0, |before: &str| before.matches('\n').count()) + 1;
+    let mut table: serde_json::Map<String, serde_json::Value> = toml::from_str(text).map_err(|error| {
+        format!("line {}: {}", line(error.span().map_or(0, |span| span.start)), error.message())
+    })?;
+    // Flags may name the hosts.
+    table.entry("hosts").or_insert_with(|| serde_json::json!([]));
+    FleetConfig::read(table.into())
+        .map_err(|refusal| format!("line {}, {refusal}", line(offset(text, refusal.path()))))
 }
 
 /// Where in a TOML text the key of this path is, or as much of the path as there is.
@@ -138,6 +147,21 @@ mod tests {
         assert_eq!(text, "line 3, hosts[1].url: missing field `url`");
         let text = refusal("[[hosts]]\nurl =\n");
         assert!(text.contains("line 2"), "{text}");
+    }
+
+    #[test]
+    fn a_refusal_quotes_no_secret() {
+        for text in [
+            "[[hosts]]\nurl = \"http://a:1\"\napi_key = hunter2\n",
+            "[[hosts]]\nurl = \"http://a:1\"\nheaders = \"Bearer hunter2\"\n",
+            "[prometheus]\nurl = \"http://a:1\"\nbearer = [\"hunter2\"]\n",
+            "[prometheus]\nurl = \"http://ann:hunter2@a:1\"\n",
+            "[[hosts]]\nurl = \"http://a:1\"\nparallel = \"hunter2\"\n",
+        ] {
+            let split = |config: FleetConfig| config.split().map_err(|error| error.to_string());
+            let refusal = parse(text).and_then(split).map_or_else(|refusal| refusal, |_| "accepted".to_owned());
+            assert!(!refusal.contains("hunter2") && refusal != "accepted", "{refusal}");
+        }
     }
 
     #[test]

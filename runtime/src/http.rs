@@ -50,9 +50,18 @@ impl Server {
         self.client.get(format!("{}{path}", self.url)).headers(self.headers.clone())
     }
 
-    pub(crate) fn post(&self, path: &str, content_type: &'static str, body: String) -> RequestBuilder {
-        let request = self.client.post(format!("{}{path}", self.url)).headers(self.headers.clone());
-        request.header(reqwest::header::CONTENT_TYPE, content_type).body(body)
+    /// Sends a JSON text.
+    pub(crate) fn post(&self, path: &str, json: String) -> RequestBuilder {
+        self.to(path).header(reqwest::header::CONTENT_TYPE, "application/json").body(json)
+    }
+
+    /// Sends named values as an HTML form does.
+    pub(crate) fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+        self.to(path).form(fields)
+    }
+
+    fn to(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.url)).headers(self.headers.clone())
     }
 }
 

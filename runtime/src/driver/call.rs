@@ -38,7 +38,7 @@ impl Reporter {
 /// Ends with exactly one of `Succeeded` and `Failed`, unless its task is aborted before.
 pub(super) async fn call(server: Server, path: &'static str, body: String, report: Reporter) {
     let attempt = report.attempt;
-    let response = match server.post(path, "application/json", body).send().await {
+    let response = match server.post(path, body).send().await {
         Ok(response) if response.status() == reqwest::StatusCode::OK => response,
         Ok(response) => return report.failed(refused(response).await),
         Err(error) => return report.failed(connection_failure(&error)),

@@ -4,9 +4,13 @@ mod call;
 mod task;
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use smart_ai_core::wire::{Answer, Ask, FleetConfig};
-use smart_ai_core::{ConfigError, Decision, DispatchError, DispatchErrorCode, Request, Snapshot};
+use smart_ai_core::{
+    ConfigError, Decision, DispatchError, DispatchErrorCode, Event, JobId, Request, Snapshot,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use task::{Message, Task};
@@ -15,6 +19,7 @@ use task::{Message, Task};
 #[derive(Clone, Debug)]
 pub struct Engine {
     messages: mpsc::UnboundedSender<Message>,
+    last_job: Arc<AtomicU64>,
 }
 
 /// How one ask is to be answered.
@@ -33,7 +38,7 @@ impl Engine {
         let (messages, inbox) = mpsc::unbounded_channel();
         let task = Task::new(&config.split()?, messages.downgrade(), inbox)?;
         tokio::spawn(task.run());
-        Ok(Self { messages })
+        Ok(Self { messages, last_job: Arc::default() })
     }
 
     /// Answers one ask. A failing job is an answer with an error; dropping the future cancels the job.
@@ -44,9 +49,13 @@ impl Engine {
             Err(error) => return Answer::refused(id, error),
         };
         request.streaming = options.pieces.is_some();
+        let job = JobId(self.last_job.fetch_add(1, Ordering::Relaxed) + 1);
         let (reply, answer) = oneshot::channel();
-        self.send(Message::Ask { ask: Box::new(ask), request, pieces: options.pieces, reply });
-        answer.await.unwrap_or_else(|_| Answer::refused(id, closed()))
+        self.send(Message::Ask { job, ask: Box::new(ask), request, pieces: options.pieces, reply });
+        let mut caller = Caller { engine: self, job, waits: true };
+        let answer = answer.await;
+        caller.waits = false;
+        answer.unwrap_or_else(|_| Answer::refused(id, closed()))
     }
 
     /// What would be done with this ask now, without doing it.
@@ -98,6 +107,21 @@ impl Engine {
         let (reply, answer) = oneshot::channel();
         self.send(message(reply));
         async { answer.await.ok() }
+    }
+}
+
+/// Whoever waits for a job's answer: leaving before it has come cancels the job.
+struct Caller<'a> {
+    engine: &'a Engine,
+    job: JobId,
+    waits: bool,
+}
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        if self.waits {
+            self.engine.send(Message::Event(Event::Cancel { job: self.job }));
+        }
     }
 }
 

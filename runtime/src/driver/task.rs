@@ -21,6 +21,7 @@ const SETTLE_MS: u64 = 3_000;
 #[derive(Debug)]
 pub(super) enum Message {
     Ask {
+        job: JobId,
         ask: Box<Ask>,
         request: Request,
         pieces: Option<mpsc::UnboundedSender<String>>,
@@ -79,7 +80,6 @@ pub(super) struct Task {
     calls: BTreeMap<AttemptId, Underway>,
     questions: Vec<Question>,
     settle_by: Millis,
-    last_job: JobId,
 }
 
 impl Task {
@@ -105,7 +105,6 @@ impl Task {
             calls: BTreeMap::new(),
             questions: Vec::new(),
             settle_by: now().plus(SETTLE_MS),
-            last_job: JobId(0),
         })
     }
 
@@ -118,10 +117,8 @@ impl Task {
                     Some(Message::Close) | None => break,
                     Some(message) => self.take(message),
                 },
-                () = gone(&mut self.jobs) => {}
                 () = sleep(wake) => self.handle(Event::Tick),
             }
-            self.cancel_unwanted();
             self.answer_questions();
         }
         for call in self.calls.values() {
@@ -137,10 +134,9 @@ impl Task {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Ask { ask, request, pieces, reply } => {
-                self.last_job = JobId(self.last_job.0 + 1);
-                self.jobs.insert(self.last_job, Waiting { ask: *ask, pieces, reply });
-                self.handle(Event::Submit { job: self.last_job, request });
+            Message::Ask { job, ask, request, pieces, reply } => {
+                self.jobs.insert(job, Waiting { ask: *ask, pieces, reply });
+                self.handle(Event::Submit { job, request });
             }
             Message::Decide { request, reply } => self.questions.push(Question::Decide(request, reply)),
             Message::Snapshot(reply) => self.questions.push(Question::Snapshot(reply)),
@@ -164,15 +160,6 @@ impl Task {
         if let Some(pieces) = self.jobs.get(&call.job).and_then(|job| job.pieces.as_ref()) {
             // A caller that stopped listening still gets the whole answer in the end.
             drop(pieces.send(text));
-        }
-    }
-
-    /// Jobs whose caller is gone are cancelled.
-    fn cancel_unwanted(&mut self) {
-        let gone: Vec<JobId> =
-            self.jobs.iter().filter(|(_, job)| job.reply.is_closed()).map(|(id, _)| *id).collect();
-        for job in gone {
-            self.handle(Event::Cancel { job });
         }
     }
 
@@ -269,45 +256,19 @@ impl Task {
                 let Some(server) = self.hosts.get(&host).cloned() else { return };
                 tokio::spawn(async move {
                     let body = serde_json::json!({ "model": model }).to_string();
-                    let show = look(server.post("/api/show", "application/json", body)).await;
+                    let show = look(server.post("/api/show", body)).await;
                     send(Event::ModelState { host, model, state: model_state(&show) });
                 });
             }
             Source::Signals => {
                 let Some(server) = self.prometheus.clone() else { return };
                 tokio::spawn(async move {
-                    let reply = look(metrics_request(&server, &metrics_query())).await;
+                    let reply = look(server.post_form("/api/v1/query", &[("query", &metrics_query())])).await;
                     send(Event::Signals { state: signals_state(&reply) });
                 });
             }
         }
     }
-}
-
-/// A query in the form Prometheus takes by POST.
-pub(crate) fn metrics_request(server: &Server, query: &str) -> reqwest::RequestBuilder {
-    let mut body = String::from("query=");
-    for byte in query.bytes() {
-        if byte.is_ascii_alphanumeric() {
-            body.push(char::from(byte));
-        } else {
-            body.extend(['%', hex(byte >> 4), hex(byte & 15)]);
-        }
-    }
-    server.post("/api/v1/query", "application/x-www-form-urlencoded", body)
-}
-
-fn hex(digit: u8) -> char {
-    char::from_digit(u32::from(digit), 16).unwrap_or('0').to_ascii_uppercase()
-}
-
-/// Until some job's caller is gone.
-async fn gone(jobs: &mut BTreeMap<JobId, Waiting>) {
-    std::future::poll_fn(|context| {
-        let any = jobs.values_mut().any(|job| job.reply.poll_closed(context).is_ready());
-        if any { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
 }
 
 async fn sleep(duration: Option<Duration>) {
