@@ -1,17 +1,14 @@
 //! `smart-ai ask`: one prompt, streamed; or one JSON line each.
 
-use std::collections::VecDeque;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 use smart_ai_core::wire::{Answer, Ask};
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
-use super::{DONE, FAILED, MISUSED, complain, print_json, prompt_of};
+use super::{DONE, FAILED, MISUSED, batch, complain, print_json, prompt_of};
 use crate::driver::{AskOptions, Engine};
 
 #[derive(Args, Debug)]
@@ -85,10 +82,16 @@ impl Wish {
 }
 
 pub(super) async fn run(engine: &Engine, arguments: AskArgs) -> io::Result<u8> {
+    let concurrency = usize::from(arguments.concurrency);
     match &arguments.jsonl {
-        Some(path) if path.as_os_str() == "-" => many(engine, &arguments, tokio::io::stdin()).await,
-        Some(path) => match tokio::fs::File::open(path).await {
-            Ok(file) => many(engine, &arguments, file).await,
+        Some(path) if path.as_os_str() == "-" => {
+            batch::answer_lines(engine, concurrency, tokio::io::stdin(), None).await
+        }
+        Some(path) => match tokio::fs::read(path).await {
+            Ok(text) => {
+                let total = batch::count(&text);
+                batch::answer_lines(engine, concurrency, text.as_slice(), Some(total)).await
+            }
             Err(error) => Ok(complain(&format!("{}: {error}", path.display()), MISUSED)),
         },
         None => one(engine, arguments).await,
@@ -111,6 +114,13 @@ async fn one(engine: &Engine, arguments: AskArgs) -> io::Result<u8> {
         Ok(ask) => ask,
         Err(error) => return Ok(complain(&format!("{}; {}", error.message, error.hint), MISUSED)),
     };
+    if let Err(error) = ask.request() {
+        complain(&format!("{}; {}", error.message, error.hint), MISUSED);
+        if arguments.json {
+            print_json(&Answer::refused(ask.id, error))?;
+        }
+        return Ok(MISUSED);
+    }
     let answer = if arguments.json {
         engine.ask(ask, AskOptions::default()).await
     } else {
@@ -128,10 +138,10 @@ fn parse(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
-/// Prints the answer as it comes.
+/// Prints the answer as it comes. A reader that goes away cancels the ask.
 async fn streamed(engine: &Engine, ask: Ask) -> io::Result<Answer> {
     let (pieces, mut coming) = mpsc::unbounded_channel::<String>();
-    let answer = engine.ask(ask, AskOptions { pieces: Some(pieces) });
+    let answer = async { Ok(engine.ask(ask, AskOptions { pieces: Some(pieces) }).await) };
     let print = async {
         let mut any = false;
         while let Some(piece) = coming.recv().await {
@@ -142,8 +152,7 @@ async fn streamed(engine: &Engine, ask: Ask) -> io::Result<Answer> {
         }
         if any { writeln!(io::stdout()) } else { Ok(()) }
     };
-    let (answer, printed) = tokio::join!(answer, print);
-    printed.map(|()| answer)
+    tokio::try_join!(answer, print).map(|(answer, ())| answer)
 }
 
 fn report(answer: &Answer, explain: bool, json: bool) -> io::Result<u8> {
@@ -160,56 +169,4 @@ fn report(answer: &Answer, explain: bool, json: bool) -> io::Result<u8> {
         writeln!(out, "smart-ai: {}\n  {}", error.message, error.hint)?;
     }
     Ok(FAILED)
-}
-
-/// Answers line by line, as they end. A line that is no ask is a failed result; the others go on.
-async fn many(engine: &Engine, arguments: &AskArgs, input: impl AsyncRead + Unpin) -> io::Result<u8> {
-    let mut lines = BufReader::new(input).lines();
-    let mut waiting = VecDeque::new();
-    let mut number = 0_u64;
-    while let Some(line) = lines.next_line().await? {
-        number += 1;
-        if !line.trim().is_empty() {
-            waiting.push_back((number, line));
-        }
-    }
-    let (total, mut done, mut failed) = (waiting.len(), 0_usize, 0_usize);
-    let mut underway = JoinSet::new();
-    loop {
-        while underway.len() < usize::from(arguments.concurrency) {
-            let Some((number, line)) = waiting.pop_front() else { break };
-            let engine = engine.clone();
-            underway.spawn(async move { answer_line(&engine, number, &line).await });
-        }
-        let Some(ended) = underway.join_next().await else { break };
-        let answer = ended.map_err(io::Error::other)?;
-        done += 1;
-        failed += usize::from(!answer.ok);
-        print_json(&answer)?;
-        progress(done, failed, total)?;
-    }
-    if io::stderr().is_terminal() && total > 0 {
-        writeln!(io::stderr())?;
-    }
-    Ok(if failed == 0 { DONE } else { FAILED })
-}
-
-async fn answer_line(engine: &Engine, number: u64, line: &str) -> Answer {
-    let refused = |error| Answer::refused(json!(format!("line {number}")), error);
-    match Ask::from_json(line) {
-        Ok(ask) if ask.id.is_null() => {
-            engine.ask(Ask { id: json!(format!("line {number}")), ..ask }, AskOptions::default()).await
-        }
-        Ok(ask) => engine.ask(ask, AskOptions::default()).await,
-        Err(error) => refused(error),
-    }
-}
-
-fn progress(done: usize, failed: usize, total: usize) -> io::Result<()> {
-    let mut out = io::stderr();
-    if !out.is_terminal() {
-        return Ok(());
-    }
-    write!(out, "\r{done} of {total} done, {failed} failed")?;
-    out.flush()
 }

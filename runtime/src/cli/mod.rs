@@ -1,6 +1,7 @@
 //! The command line. Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage or configuration.
 
 mod ask;
+mod batch;
 mod decide;
 mod models;
 mod verify;
@@ -85,12 +86,17 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Err(error) => return complain(&error.to_string(), MISUSED),
     };
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(async {
-            tokio::select! {
-                code = execute(cli.command, &config) => code,
-                interrupted = tokio::signal::ctrl_c() => if interrupted.is_ok() { INTERRUPTED } else { FAILED },
-            }
-        }),
+        Ok(runtime) => {
+            let code = runtime.block_on(async {
+                tokio::select! {
+                    code = execute(cli.command, &config) => code,
+                    interrupted = tokio::signal::ctrl_c() => if interrupted.is_ok() { INTERRUPTED } else { FAILED },
+                }
+            });
+            // Closes every connection, but does not wait for a read of stdin that may never end.
+            runtime.shutdown_background();
+            code
+        }
         Err(error) => complain(&format!("cannot start: {error}"), FAILED),
     }
 }

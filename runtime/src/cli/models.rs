@@ -38,5 +38,5 @@ pub(super) async fn run(engine: &Engine, json: bool) -> io::Result<u8> {
         }
     }
     let any = snapshot.hosts.iter().any(|host| host.state == "up");
-    Ok(if any { DONE } else { FAILED })
+    Ok(if any { DONE } else { complain("no host answers; `smart-ai verify` says what to do", FAILED) })
 }

@@ -1,0 +1,84 @@
+//! Callers that leave: an interrupt, a reader that goes away.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use smart_ai_sim::FakeOllama;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+
+use crate::program::{Result, program, slow_host};
+
+/// Long enough for a busy machine; what it bounds takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn interrupt(child: &Child) -> Result {
+    let pid = child.id().ok_or("it has ended")?.to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().await?.success());
+    Ok(())
+}
+
+async fn code(child: &mut Child) -> Result<Option<i32>> {
+    Ok(tokio::time::timeout(PATIENCE, child.wait()).await??.code())
+}
+
+/// Until the host works for nobody.
+async fn idle(host: &FakeOllama) -> Result {
+    let since = Instant::now();
+    while host.stats().in_flight > 0 {
+        assert!(since.elapsed() < PATIENCE, "{:?}", host.stats());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_the_answer_at_its_source() -> Result {
+    let host = slow_host().await?;
+    let mut child = program(&["ask", "--host", host.url(), "a long story"]).stdout(Stdio::piped()).spawn()?;
+    let mut out = child.stdout.take().ok_or("no stdout")?;
+    assert!(out.read_u8().await.is_ok(), "no first byte");
+    interrupt(&child).await?;
+    assert_eq!(code(&mut child).await?, Some(130));
+    idle(&host).await?;
+    assert_eq!((host.stats().aborted, host.stats().completed), (1, 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_a_batch_and_a_wait_for_stdin() -> Result {
+    let host = slow_host().await?;
+    let arguments = ["ask", "--host", host.url(), "--jsonl", "-", "--concurrency", "2"];
+    let mut child = program(&arguments).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    let mut input = child.stdin.take().ok_or("no stdin")?;
+    input.write_all(b"{\"prompt\":\"a story\"}\n{\"prompt\":\"another\"}\n").await?;
+    let since = Instant::now();
+    while host.stats().in_flight == 0 {
+        assert!(since.elapsed() < PATIENCE, "nothing was called");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    interrupt(&child).await?;
+    assert_eq!(code(&mut child).await?, Some(130), "stdin is still open");
+    idle(&host).await?;
+    drop(input);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_ends_the_answer_at_its_source() -> Result {
+    let host = slow_host().await?;
+    let mut child = program(&["ask", "--host", host.url(), "a long story"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut out = child.stdout.take().ok_or("no stdout")?;
+    assert!(out.read_u8().await.is_ok(), "no first byte");
+    drop(out);
+    assert_eq!(code(&mut child).await?, Some(0));
+    let mut said = String::new();
+    child.stderr.take().ok_or("no stderr")?.read_to_string(&mut said).await?;
+    assert_eq!(said, "");
+    idle(&host).await?;
+    assert_eq!(host.stats().completed, 0);
+    Ok(())
+}

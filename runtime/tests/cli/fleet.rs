@@ -1,0 +1,66 @@
+//! `models` and `verify`.
+
+use serde_json::{Value, json};
+use smart_ai_sim::{Config, FakeOllama, Fault, FaultKind};
+
+use crate::program::{NOWHERE, Result, host, keys, run};
+
+fn check<'a>(report: &'a Value, part: &str) -> Result<&'a Value> {
+    let checks = report["checks"].as_array().ok_or("no checks")?;
+    let named = |check: &&Value| check["name"].as_str().is_some_and(|name| name.contains(part));
+    Ok(checks.iter().find(named).ok_or_else(|| format!("no check of {part} in {report}"))?)
+}
+
+#[tokio::test]
+async fn models_lists_what_each_host_has() -> Result {
+    let host = host().await?;
+    let up = format!("pc={}", host.url());
+    let down = format!("nas={NOWHERE}");
+    let ran = run(&["models", "--host", &up, "--host", &down]).await?;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("m:latest") && ran.out.contains("cold"), "{}", ran.out);
+    assert!(ran.out.contains("nas") && ran.out.contains("unreachable"), "{}", ran.out);
+    let hosts = run(&["models", "--host", &up, "--json"]).await?.json()?;
+    assert_eq!((&hosts[0]["host"], &hosts[0]["models"][0]["model"]), (&json!("pc"), &json!("m:latest")));
+    let ran = run(&["models", "--host", &down]).await?;
+    assert!(ran.code == Some(1) && ran.err.contains("no host answers"), "{ran:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn verify_is_content_with_hosts_alone_but_says_what_that_costs() -> Result {
+    let host = host().await?;
+    let ran = run(&["verify", "--host", host.url(), "--json"]).await?;
+    let report = ran.json()?;
+    assert_eq!((ran.code, &report["ok"], keys(&report)), (Some(0), &json!(true), vec!["checks", "ok"]));
+    for check in report["checks"].as_array().ok_or("no checks")? {
+        assert_eq!(keys(check), ["detail", "fix", "name", "ok", "required"]);
+        assert_eq!(check["ok"] == json!(true), check["fix"] == json!(""), "{check}");
+    }
+    let prometheus = check(&report, "prometheus")?;
+    assert_eq!((&prometheus["ok"], &prometheus["required"]), (&json!(false), &json!(false)));
+    assert!(prometheus["fix"].as_str().is_some_and(|fix| fix.contains("--prometheus")), "{prometheus}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn verify_fails_with_what_a_host_lacks() -> Result {
+    let empty = FakeOllama::start(Config::default()).await?;
+    let locked = host().await?;
+    let paths = Some(vec!["/api/tags".to_owned()]);
+    locked.set_fault(Fault { status: Some(401), paths, ..Fault::new(FaultKind::Status) });
+    let hosts =
+        [format!("empty={}", empty.url()), format!("down={NOWHERE}"), format!("locked={}", locked.url())];
+    let ran = run(&["verify", "--host", &hosts.join(","), "--json"]).await?;
+    let report = ran.json()?;
+    assert_eq!((ran.code, &report["ok"]), (Some(1), &json!(false)));
+    let models = check(&report, "empty models")?;
+    assert!(models["fix"].as_str().is_some_and(|fix| fix.contains("ollama pull")), "{models}");
+    let down = check(&report, "down answers")?;
+    assert!(down["detail"].as_str().is_some_and(|detail| detail.contains("unreachable")), "{down}");
+    let locked = check(&report, "locked answers")?;
+    assert!(locked["detail"].as_str().is_some_and(|detail| detail.contains("unauthorized")), "{locked}");
+    let ran = run(&["verify", "--host", &hosts[1]]).await?;
+    assert!(ran.code == Some(1) && !ran.out.contains('\u{1b}'), "{ran:?}");
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! The program `smart-ai` against simulated hosts: what it prints, where, and how it exits.
+#![expect(clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+mod answers;
+mod batch;
+mod endings;
+mod fleet;
+mod program;
+mod usage;
