@@ -159,7 +159,8 @@ mod tests {
             "[[hosts]]\nurl = \"http://a:1\"\nparallel = \"hunter2\"\n",
         ] {
             let split = |config: FleetConfig| config.split().map_err(|error| error.to_string());
-            let refusal = parse(text).and_then(split).map_or_else(|refusal| refusal, |_| "accepted".to_owned());
+            let refusal =
+                parse(text).and_then(split).map_or_else(|refusal| refusal, |_| "accepted".to_owned());
             assert!(!refusal.contains("hunter2") && refusal != "accepted", "{refusal}");
         }
     }

@@ -35,7 +35,7 @@ async fn help_and_version_exit_with_0() -> Result {
 #[tokio::test]
 async fn a_configuration_that_is_wrong_is_refused_with_its_path() -> Result {
     let cases = [
-        ("[[hosts]]\nurl = 'http://a:1'\nparalel = 2\n", "line 3: hosts[0].paralel"),
+        ("[[hosts]]\nurl = 'http://a:1'\nparalel = 2\n", "line 3, hosts[0].paralel"),
         ("[prometheus]\nurl = 'http://a:1'\nbearr = 'x'\n", "prometheus.bearr"),
         ("[[hosts]]\nurl = 'gpu:11434'\n", "hosts[0].url"),
         ("[limits]\nmax_cpu_percent = 130\n", "limits.max_cpu_percent"),
