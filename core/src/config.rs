@@ -1,7 +1,5 @@
 //! What the owner says: hosts, the models to use, limits. Checked once, when a dispatcher is made.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 use thiserror::Error;
 
@@ -181,10 +179,9 @@ impl Config {
         if self.hosts.is_empty() {
             return Err(ConfigError::new("hosts", "name at least one Ollama server"));
         }
-        let mut seen = BTreeSet::new();
         for (index, host) in self.hosts.iter().enumerate() {
             host.validate(index)?;
-            if !seen.insert(&host.id) {
+            if self.hosts.iter().take(index).any(|other| other.id == host.id) {
                 return Err(ConfigError::new(
                     format!("hosts[{index}].id"),
                     format!("\"{}\" is used twice; give each host a name of its own", host.id),

@@ -20,6 +20,7 @@ mod request;
 mod snapshot;
 mod tuning;
 pub mod wire;
+mod write;
 
 pub use config::{Config, ConfigError, HostConfig, Limits};
 pub use decision::{Arm, Candidate, Decision, DropCode, Dropped, SignalAge, Terms};

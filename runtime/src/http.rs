@@ -1,6 +1,5 @@
 //! One HTTP client for every server: pooled, no proxy, no redirects; answers capped, failures named.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -65,7 +64,7 @@ impl Server {
     }
 }
 
-fn headers(named: &BTreeMap<String, String>) -> Result<HeaderMap, String> {
+fn headers<'a>(named: impl IntoIterator<Item = (&'a String, &'a String)>) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in named {
         let key = HeaderName::try_from(name).map_err(|_| format!("\"{name}\" is no header's name"))?;

@@ -78,7 +78,7 @@ impl Member {
                 } else {
                     Fallback::OfItsType
                 });
-            } else if meta.path.is_ident("skip_serializing_if") {
+            } else if meta.path.is_ident("skip_serializing_if") || meta.path.is_ident("serialize_with") {
                 text(&meta)?;
             } else {
                 return Err(meta.error("not understood"));

@@ -88,7 +88,7 @@ impl Dispatcher {
             wish: None,
         };
         let absurd = job.request.prompt_tokens > MOST_TOKENS || job.request.max_tokens == Some(0);
-        self.jobs.insert(id, job);
+        self.jobs.insert(id, Box::new(job));
         if absurd {
             let message = format!("prompt tokens must be at most {MOST_TOKENS}, max_tokens at least 1");
             let hint = "check the numbers of the request";

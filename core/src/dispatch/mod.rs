@@ -8,7 +8,9 @@ mod load;
 mod queue;
 mod watch;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+
+use litemap::LiteMap;
 
 use crate::config::{Config, ConfigError};
 use crate::decision::Decision;
@@ -48,10 +50,10 @@ pub struct Dispatcher {
     lengths: Lengths,
     metrics: Watch,
     metrics_failure: Option<Failure>,
-    jobs: BTreeMap<JobId, Job>,
-    attempts: BTreeMap<AttemptId, Attempt>,
+    jobs: LiteMap<JobId, Box<Job>>,
+    attempts: LiteMap<AttemptId, Attempt>,
     /// Decisions of jobs that ended in the last `handle`.
-    ended: BTreeMap<JobId, Decision>,
+    ended: LiteMap<JobId, Decision>,
     last_attempt: AttemptId,
     effects: VecDeque<Effect>,
     now: Millis,
@@ -69,9 +71,9 @@ impl Dispatcher {
             lengths: Lengths::default(),
             metrics: Watch::default(),
             metrics_failure: None,
-            jobs: BTreeMap::new(),
-            attempts: BTreeMap::new(),
-            ended: BTreeMap::new(),
+            jobs: LiteMap::new(),
+            attempts: LiteMap::new(),
+            ended: LiteMap::new(),
             last_attempt: AttemptId(0),
             effects: VecDeque::new(),
             now: Millis(0),

@@ -1,6 +1,6 @@
 //! One Ollama server: whether it answers, its models, its speed.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use crate::config::HostConfig;
 use crate::event::{HostReport, ModelTag, SignalName};
@@ -34,7 +34,7 @@ pub(crate) struct Host {
     /// A look is under way since then.
     pub(crate) looking: Option<Millis>,
     pub(crate) version: Option<String>,
-    pub(crate) models: BTreeMap<ModelName, Model>,
+    pub(crate) models: LiteMap<ModelName, Model>,
     pub(crate) signals: Signals,
     pub(crate) breaker: Breaker,
     /// Decode speed against the prior, pooled over its models: one model teaches the others.
@@ -58,7 +58,7 @@ pub(crate) struct Host {
     /// Share of the CPU that processes which are not ours took, when last it could be told, and when that was.
     pub(crate) foreign_busy: Option<(f64, Millis)>,
     /// Learned before a restart: prefill, decode and reliability of models not seen yet.
-    pub(crate) remembered: BTreeMap<ModelName, (LogMean, LogMean, Reliability)>,
+    pub(crate) remembered: LiteMap<ModelName, (LogMean, LogMean, Reliability)>,
 }
 
 impl Host {
@@ -69,7 +69,7 @@ impl Host {
             looked: Millis(0),
             looking: None,
             version: None,
-            models: BTreeMap::new(),
+            models: LiteMap::new(),
             signals: Signals::default(),
             breaker: Breaker::default(),
             decode_speed: LogMean::default(),
@@ -82,7 +82,7 @@ impl Host {
             shared_s: 0.0,
             own_busy: 0.0,
             foreign_busy: None,
-            remembered: BTreeMap::new(),
+            remembered: LiteMap::new(),
         }
     }
 
@@ -98,7 +98,7 @@ impl Host {
             self.estimate();
         }
         if let Some(resident) = report.resident {
-            for model in self.models.values_mut() {
+            for model in self.models.iter_mut().map(|(_, model)| model) {
                 model.settle_residency(now, &resident);
                 model.failing = model.reliability.failure_probability(now);
             }
@@ -124,7 +124,7 @@ impl Host {
     /// Works out anew what follows from what was learned: the rates of every model.
     pub(crate) fn estimate(&mut self) {
         let rates: Vec<Rates> = self.models.values().map(|model| Rates::of(self, model)).collect();
-        for (model, rates) in self.models.values_mut().zip(rates) {
+        for (model, rates) in self.models.iter_mut().map(|(_, model)| model).zip(rates) {
             model.rates = rates;
         }
         self.load_bytes_per_s = load_rates(&self.load_rate, &self.reload_rate);
@@ -148,7 +148,8 @@ impl Host {
     /// Models whose details nobody has asked for yet.
     pub(crate) fn models_without_details(&mut self) -> impl Iterator<Item = &mut Model> {
         self.models
-            .values_mut()
+            .iter_mut()
+            .map(|(_, model)| model)
             .filter(|model| model.details.is_none() && !model.details_pending && !model.tag.remote)
     }
 

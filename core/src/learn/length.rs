@@ -1,7 +1,6 @@
 //! How long answers get: a shape's own history first, then the task's, then a prior; a model's own way on top.
 
-use std::collections::BTreeMap;
-
+use litemap::LiteMap;
 use serde::Serialize;
 
 use crate::learn::LogMean;
@@ -25,10 +24,16 @@ const MODELS_KEPT: usize = 500;
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct Lengths {
-    shapes: BTreeMap<Shape, LogMean>,
-    tasks: BTreeMap<Task, LogMean>,
+    #[serde(serialize_with = "crate::write::map")]
+    #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<Shape, LogMean>"))]
+    shapes: LiteMap<Shape, LogMean>,
+    #[serde(serialize_with = "crate::write::map")]
+    #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<Task, LogMean>"))]
+    tasks: LiteMap<Task, LogMean>,
     /// Actual ÷ expected length, by model.
-    models: BTreeMap<ModelName, LogMean>,
+    #[serde(serialize_with = "crate::write::map")]
+    #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<ModelName, LogMean>"))]
+    models: LiteMap<ModelName, LogMean>,
 }
 
 /// A log-normal belief about one answer's tokens.

@@ -98,7 +98,7 @@ pub(crate) fn learn_rates(
 fn shift(host: &mut Host, by_ln: f64) {
     host.decode_speed.shift(by_ln);
     host.prefill_speed.shift(by_ln);
-    for model in host.models.values_mut() {
+    for model in host.models.iter_mut().map(|(_, model)| model) {
         model.decode.shift(by_ln);
         model.prefill.shift(by_ln);
     }

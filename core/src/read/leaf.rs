@@ -1,8 +1,8 @@
 //! The types of JSON itself.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use serde_json::{Map, Value};
 
 use super::{Read, Refusal};
@@ -102,7 +102,7 @@ fn entry(index: usize, refusal: Refusal) -> Refusal {
     refusal.at(&format!("[{index}]"))
 }
 
-impl<K: Read + Ord, V: Read> Read for BTreeMap<K, V> {
+impl<K: Read + Ord, V: Read> Read for LiteMap<K, V> {
     fn read(value: Value) -> Result<Self, Refusal> {
         let mut read = Self::new();
         for (key, value) in Map::read(value)? {

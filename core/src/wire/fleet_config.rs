@@ -1,10 +1,9 @@
 //! What an owner writes: the fleet with its URLs and keys. Split once into core's [`Config`], which
 //! knows neither, and the endpoints a driver keeps.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use litemap::LiteMap;
 use serde::Serialize;
 
 use super::server_url::ServerUrl;
@@ -69,9 +68,12 @@ pub struct FleetHost {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
     /// Sent with every request.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[cfg_attr(feature = "typescript", ts(as = "Option<BTreeMap<String, String>>", optional))]
-    pub headers: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "LiteMap::is_empty", serialize_with = "crate::write::map")]
+    #[cfg_attr(
+        feature = "typescript",
+        ts(as = "Option<std::collections::BTreeMap<String, String>>", optional)
+    )]
+    pub headers: LiteMap<String, String>,
     /// Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parallel: Option<u32>,
@@ -103,9 +105,12 @@ pub struct PrometheusServer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// Sent with every request.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[cfg_attr(feature = "typescript", ts(as = "Option<BTreeMap<String, String>>", optional))]
-    pub headers: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "LiteMap::is_empty", serialize_with = "crate::write::map")]
+    #[cfg_attr(
+        feature = "typescript",
+        ts(as = "Option<std::collections::BTreeMap<String, String>>", optional)
+    )]
+    pub headers: LiteMap<String, String>,
     /// A PEM file of the authority that signed its certificate (native engine only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<String>,
@@ -132,7 +137,9 @@ pub struct Endpoint {
     /// Without a slash at its end: append a path.
     pub url: String,
     /// Lower-case names.
-    pub headers: BTreeMap<String, String>,
+    #[serde(serialize_with = "crate::write::map")]
+    #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<String, String>"))]
+    pub headers: LiteMap<String, String>,
     /// A PEM file of the authority that signed its certificate.
     pub ca_file: Option<String>,
 }
@@ -241,11 +248,10 @@ fn basic(name: &str, password: &str) -> String {
 
 fn authorized(
     place: &str,
-    headers: &BTreeMap<String, String>,
+    headers: &LiteMap<String, String>,
     authorization: Option<String>,
-) -> Result<BTreeMap<String, String>, ConfigError> {
-    let mut lower = BTreeMap::new();
-    let mut seen = BTreeSet::new();
+) -> Result<LiteMap<String, String>, ConfigError> {
+    let mut lower = LiteMap::new();
     let own = authorization.map(|value| ("authorization".to_owned(), value));
     for (name, value) in headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).chain(own) {
         let field = || format!("{place}.headers.{name}");
@@ -255,7 +261,7 @@ fn authorized(
         if value.chars().any(char::is_control) {
             return Err(ConfigError::new(field(), "must be one line of text"));
         }
-        if !seen.insert(name.clone()) {
+        if lower.contains_key(&name) {
             return Err(ConfigError::new(field(), "is set twice; keep one"));
         }
         lower.insert(name, value);

@@ -1,7 +1,6 @@
 //! One query for every signal of every preset, and the samples in Prometheus's answer.
 
-use std::collections::BTreeMap;
-
+use litemap::LiteMap;
 use serde_json::{Map, Value};
 
 use super::json;
@@ -57,7 +56,7 @@ fn samples(answer: &Map<String, Value>) -> Option<Vec<Sample>> {
     if data.get("resultType")? != "vector" {
         return None;
     }
-    let mut readings: BTreeMap<(String, &str), Reading> = BTreeMap::new();
+    let mut readings: LiteMap<(String, &str), Reading> = LiteMap::new();
     for series in data.get("result")?.as_array()? {
         if let Some((instance, branch, number)) = reading(series) {
             let Some((name, part)) = branch.rsplit_once('/') else { continue };
