@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::fleet::{Contact, Fleet};
 use crate::learn::Lengths;
 use crate::names::{AttemptId, HostId, JobId, Millis, ModelName};
-use crate::policy::{Backlog, Exclusions, Ranking};
+use crate::policy::{Backlog, Exclusions, Metrics, Ranking};
 use crate::request::Request;
 use crate::snapshot::{Snapshot, restore, snapshot};
 
@@ -168,8 +168,17 @@ impl Dispatcher {
             fleet: &self.fleet,
             lengths: &self.lengths,
             backlogs,
-            metrics_down: self.metrics_failure.as_ref().map(|failure| failure.kind.as_str()),
+            metrics: self.metrics_state(),
             now: self.now,
+        }
+    }
+
+    fn metrics_state(&self) -> Metrics<'_> {
+        match &self.metrics_failure {
+            _ if !self.config.metrics => Metrics::Unused,
+            Some(failure) => Metrics::Down(failure),
+            None if self.metrics_awaited() => Metrics::Awaited,
+            None => Metrics::Up,
         }
     }
 

@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 
 use crate::config::Config;
 use crate::decision::{Arm, Candidate, Decision, DropCode, Dropped, SignalAge};
-use crate::fleet::{Contact, Fleet, Host, Model};
+use crate::fleet::{Fleet, Host, Model};
 use crate::learn::Lengths;
 use crate::names::Millis;
 use crate::policy::backlog::Backlog;
 use crate::policy::feasibility::{Exclusions, Filter};
+use crate::policy::notes::{Metrics, notes};
 use crate::policy::reason::explain;
 use crate::policy::score::{HostView, RequestView, Scored, foreign_share, score};
 use crate::policy::work::tokens_of_context;
@@ -29,7 +30,7 @@ pub(crate) struct Ranking<'a> {
     pub(crate) lengths: &'a Lengths,
     /// What each host has to do, by position.
     pub(crate) backlogs: &'a [Backlog],
-    pub(crate) metrics_down: Option<&'a str>,
+    pub(crate) metrics: Metrics<'a>,
     pub(crate) now: Millis,
 }
 
@@ -147,7 +148,7 @@ impl<'a> Ranked<'a> {
             mode: request.mode,
             prompt_tokens: request.prompt_tokens,
             output_tokens: libm::ceil(self.output_tokens) as u32,
-            notes: notes(view, &signals),
+            notes: notes(view.metrics, view.fleet, &signals),
             dropped: dropped.collect(),
             candidates,
             signals,
@@ -182,27 +183,4 @@ fn signal_ages(view: Ranking<'_>) -> Vec<SignalAge> {
         }
     }
     ages
-}
-
-fn notes(view: Ranking<'_>, signals: &[SignalAge]) -> Vec<String> {
-    let mut notes = Vec::new();
-    let stale: Vec<String> = signals
-        .iter()
-        .filter(|signal| signal.stale)
-        .map(|signal| {
-            format!("{} of {} ({} s old)", signal.signal.as_str(), signal.host, signal.age_ms / 1_000)
-        })
-        .collect();
-    if !stale.is_empty() {
-        notes.push(format!("signals stale: {}", stale.join(", ")));
-    }
-    if let Some(cause) = view.metrics_down {
-        notes.push(format!("metrics server does not answer: {cause}"));
-    }
-    for host in &view.fleet.hosts {
-        if let Contact::Down(failure) = &host.contact {
-            notes.push(format!("{} does not answer: {}", host.config.id, failure.kind.as_str()));
-        }
-    }
-    notes
 }

@@ -140,7 +140,7 @@ fn refusal(status: u16, body: &str, answer: Option<&Map<String, Value>>) -> Fail
         _ => (FailureKind::BadRequest, "check the URL and what the server expects"),
     };
     let said = match answer.and_then(|answer| json::text(answer, "error")) {
-        Some(error) => error.chars().take(160).collect(),
+        Some(error) => error.chars().filter(|letter| !letter.is_control()).take(160).collect(),
         None => json::found(body.as_bytes()).to_owned(),
     };
     Failure::new(kind, format!("status {status}, {said}; {check}"))

@@ -1,0 +1,62 @@
+//! What a reader of a decision should know of its grounds: what is stale, missing or down.
+
+use crate::decision::SignalAge;
+use crate::event::SignalName;
+use crate::failure::Failure;
+use crate::fleet::{Contact, Fleet};
+use crate::names::HostId;
+
+/// Without these a host's load is a guess.
+const NEEDED: [SignalName; 2] = [SignalName::CpuBusyRatio, SignalName::MemoryAvailableBytes];
+
+/// How it stands with the metrics server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Metrics<'a> {
+    /// There is none.
+    Unused,
+    /// It has been asked and has not answered yet.
+    Awaited,
+    /// Its last answer was none.
+    Down(&'a Failure),
+    Up,
+}
+
+pub(crate) fn notes(metrics: Metrics<'_>, fleet: &Fleet, signals: &[SignalAge]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let stale: Vec<String> = signals
+        .iter()
+        .filter(|signal| signal.stale)
+        .map(|signal| {
+            format!("{} of {} ({} s old)", signal.signal.as_str(), signal.host, signal.age_ms / 1_000)
+        })
+        .collect();
+    if !stale.is_empty() {
+        notes.push(format!("signals stale: {}", stale.join(", ")));
+    }
+    match metrics {
+        Metrics::Unused => {}
+        Metrics::Awaited => notes.push("metrics server has not answered yet".to_owned()),
+        Metrics::Down(Failure { kind, detail, .. }) => {
+            notes.push(format!("metrics server does not answer: {} ({detail})", kind.as_str()));
+        }
+        Metrics::Up => notes.extend(missing(fleet, signals)),
+    }
+    for host in &fleet.hosts {
+        if let Contact::Down(failure) = &host.contact {
+            notes.push(format!("{} does not answer: {}", host.config.id, failure.kind.as_str()));
+        }
+    }
+    notes
+}
+
+fn missing(fleet: &Fleet, signals: &[SignalAge]) -> Option<String> {
+    let has =
+        |host: &HostId, name| signals.iter().any(|signal| signal.signal == name && signal.host == *host);
+    let mut gaps = Vec::new();
+    for host in fleet.hosts.iter().filter(|host| matches!(host.contact, Contact::Up)) {
+        let id = &host.config.id;
+        let lacks = NEEDED.into_iter().filter(|name| !has(id, *name));
+        gaps.extend(lacks.map(|name| format!("{} of {id}", name.as_str())));
+    }
+    (!gaps.is_empty()).then(|| format!("signals missing: {}", gaps.join(", ")))
+}
