@@ -41,6 +41,7 @@ const rest = [
 	npm('n8n node: scan', 'n8n-node', 'run', 'scan'),
 	nodeTest('Test bed', 'tests/e2e/bed/bed.test.mjs'),
 	nodeTest('Simulated against real Ollama', 'tests/e2e/conformance/answers.test.mjs', 'tests/e2e/conformance/behaviour.test.mjs'),
+	nodeTest('Verify a real fleet', 'tests/e2e/verify/verify.test.mjs'),
 	nodeTest('Daily digest in n8n', 'tests/e2e/digest/digest.test.mjs'),
 	npm('Addon build', 'node-addon', 'run', 'build'),
 	npm('Addon types', 'node-addon', 'run', 'check'),
