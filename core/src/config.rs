@@ -4,6 +4,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::names::{HostId, ModelName};
+use crate::number::shortest;
 use crate::read::{Deserialize, Read, Refusal};
 use crate::tuning::{LookAhead, Tuning};
 
@@ -230,7 +231,10 @@ pub(crate) fn within(field: impl Into<String>, value: f64, low: f64, high: f64) 
     if value.is_finite() && (low..=high).contains(&value) {
         return Ok(());
     }
-    Err(ConfigError::new(field, format!("is {value}; it must be from {low} to {high}")))
+    Err(ConfigError::new(
+        field,
+        format!("is {}; it must be from {} to {}", shortest(value), shortest(low), shortest(high)),
+    ))
 }
 
 fn default_chain() -> Vec<ModelName> {

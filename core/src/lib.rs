@@ -14,6 +14,8 @@ mod failure;
 mod fleet;
 mod learn;
 mod names;
+mod number;
+mod order;
 mod policy;
 mod read;
 mod request;

@@ -7,25 +7,41 @@ use syn::{DataEnum, Error, Fields, Result, Variant};
 use crate::attributes::{Container, Member};
 use crate::structs;
 
-pub(crate) fn body(container: &Container, data: &DataEnum) -> Result<TokenStream> {
-    if let Some(tag) = &container.tag {
-        return tagged(container, data, tag);
-    }
+pub(crate) fn blank_and_fill(container: &Container, data: &DataEnum) -> Result<(TokenStream, TokenStream)> {
+    let Some(first) = data.variants.first() else {
+        return Err(Error::new_spanned(data.enum_token, "an enum without variants is not read"));
+    };
+    let name = &first.ident;
+    let blank = match &first.fields {
+        Fields::Named(named) => {
+            let places = named.named.iter().map(|field| &field.ident);
+            quote!(Self::#name { #(#places: crate::read::Read::blank()),* })
+        }
+        Fields::Unnamed(_) => quote!(Self::#name(crate::read::Read::blank())),
+        Fields::Unit => quote!(Self::#name),
+    };
+    let read = match &container.tag {
+        Some(tag) => tagged(container, data, tag)?,
+        None => untagged(container, data)?,
+    };
+    Ok((blank, quote!(#read ::core::result::Result::Ok(()))))
+}
+
+/// Words, or objects of one key.
+fn untagged(container: &Container, data: &DataEnum) -> Result<TokenStream> {
     let words = words(container, data)?;
     let is_word = |variant: &Variant| matches!(variant.fields, Fields::Unit);
     if data.variants.iter().all(is_word) {
         let arms = arms(data, |variant| {
             let name = &variant.ident;
-            Ok(quote!(::core::result::Result::Ok(Self::#name)))
+            Ok(quote!(Self::#name))
         })?;
-        return Ok(quote!(match crate::read::word(&value, &[#(#words),*])? { #arms }));
+        return Ok(quote!(*self = match crate::read::word(&value, &[#(#words),*])? { #arms };));
     }
     let arms = arms(data, |variant| {
         let name = &variant.ident;
         match &variant.fields {
-            Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
-                Ok(quote!(content.read().map(Self::#name)))
-            }
+            Fields::Unnamed(fields) if fields.unnamed.len() == 1 => Ok(quote!(Self::#name(content.read()?))),
             Fields::Unnamed(_) | Fields::Named(_) | Fields::Unit => {
                 Err(Error::new_spanned(variant, "without a tag, all variants are words or all are newtypes"))
             }
@@ -33,7 +49,7 @@ pub(crate) fn body(container: &Container, data: &DataEnum) -> Result<TokenStream
     })?;
     Ok(quote! {
         let (place, content) = crate::read::variant(value, &[#(#words),*])?;
-        match place { #arms }
+        *self = match place { #arms };
     })
 }
 
@@ -53,15 +69,19 @@ fn tagged(container: &Container, data: &DataEnum, tag: &str) -> Result<TokenStre
     let strict = container.deny_unknown_fields;
     let arms = arms(data, |variant| {
         let name = &variant.ident;
-        let taken = match &variant.fields {
-            Fields::Named(named) => structs::taken(container, named)?,
-            Fields::Unit | Fields::Unnamed(_) => TokenStream::new(),
-        };
-        Ok(quote!(::core::result::Result::Ok(Self::#name { #taken })))
+        let Fields::Named(named) = &variant.fields else { return Ok(quote!(Self::#name)) };
+        let taken = structs::taken(container, named, &quote!(&mut))?;
+        let places: Vec<_> = named.named.iter().map(|field| &field.ident).collect();
+        Ok(quote!({
+            #(let mut #places = crate::read::Read::blank();)*
+            #taken
+            Self::#name { #(#places),* }
+        }))
     })?;
     Ok(quote! {
         let (place, mut fields) = crate::read::tagged(value, #tag, &[#(#table),*], #strict)?;
-        match place { #arms }
+        *self = match place { #arms };
+        fields.finish()?;
     })
 }
 

@@ -24,16 +24,20 @@ fn implementation(input: &DeriveInput) -> Result<TokenStream> {
         return Err(Error::new_spanned(&input.generics, "generic types are not read"));
     }
     let container = Container::of(&input.attrs)?;
-    let body = match &input.data {
-        Data::Struct(data) => structs::body(&container, &data.fields)?,
-        Data::Enum(data) => enums::body(&container, data)?,
+    let (blank, fill) = match &input.data {
+        Data::Struct(data) => structs::blank_and_fill(&container, &data.fields)?,
+        Data::Enum(data) => enums::blank_and_fill(&container, data)?,
         Data::Union(_) => return Err(Error::new_spanned(input, "unions are not read")),
     };
     let name = &input.ident;
     Ok(quote! {
         impl crate::read::Read for #name {
-            fn read(value: ::serde_json::Value) -> ::core::result::Result<Self, crate::read::Refusal> {
-                #body
+            fn blank() -> Self {
+                #blank
+            }
+
+            fn fill(&mut self, value: ::serde_json::Value) -> ::core::result::Result<(), crate::read::Refusal> {
+                #fill
             }
         }
 

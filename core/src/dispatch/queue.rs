@@ -5,6 +5,7 @@ use crate::dispatch::Dispatcher;
 use crate::dispatch::job::{Job, JobState, is_passing};
 use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::names::{JobId, Millis, ModelName};
+use crate::order::sort_by;
 use crate::policy::{Backlog, Ranked, Scored, refusal};
 
 /// Jobs at the head of the queue that each event places anew; those behind keep the arm they wait for.
@@ -55,7 +56,7 @@ impl Dispatcher {
         let mut backlogs = self.backlogs();
         let mut order: Vec<(f64, JobId)> =
             waiting.into_iter().map(|id| (self.order_key(id, &backlogs), id)).collect();
-        order.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+        sort_by(&mut order, |left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
         for (rank, (_, id)) in order.into_iter().enumerate() {
             let kept = self.jobs.get(&id).and_then(|job| job.wish.clone());
             match kept.filter(|_| rank >= PLACED_AT_ONCE) {

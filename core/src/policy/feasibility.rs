@@ -6,6 +6,7 @@ use crate::event::SignalName;
 use crate::failure::{Failure, FailureKind};
 use crate::fleet::{Contact, Host, Model};
 use crate::names::{HostId, Millis, ModelName};
+use crate::number::{one_decimal, rounded};
 use crate::request::{Capability, Request, Task};
 
 /// What this very job has tried already.
@@ -181,15 +182,17 @@ impl Filter<'_> {
             DropCode::DoesNotFit => {
                 let needed = model.map_or(0.0, |model| host.needed_bytes(model, self.context_tokens));
                 let bound = host.memory_bound(self.now, self.config.stale_after_ms()).unwrap_or(0.0);
-                format!("needs {:.1} GB, {:.1} GB usable", needed / 1e9, bound / 1e9)
+                format!("needs {} GB, {} GB usable", one_decimal(needed / 1e9), one_decimal(bound / 1e9))
             }
             DropCode::OverCpuLimit => {
                 let limit = self.config.limits.max_cpu_percent.unwrap_or(0.0);
-                format!("CPU {:.0} % busy, limit {limit:.0} %", self.busy_percent(host).unwrap_or(0.0))
+                let busy = rounded(self.busy_percent(host).unwrap_or(0.0));
+                format!("CPU {busy} % busy, limit {} %", rounded(limit))
             }
             DropCode::UnderMemoryLimit => {
                 let limit = self.config.limits.min_free_memory_percent.unwrap_or(0.0);
-                format!("{:.0} % of memory free, limit {limit:.0} %", self.free_percent(host).unwrap_or(0.0))
+                let free = rounded(self.free_percent(host).unwrap_or(0.0));
+                format!("{free} % of memory free, limit {} %", rounded(limit))
             }
         }
     }

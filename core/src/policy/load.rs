@@ -3,6 +3,7 @@
 use crate::fleet::{Host, Model, Residency};
 use crate::learn::LogMean;
 use crate::names::{Millis, ModelName};
+use crate::order::sort_by;
 use crate::policy::backlog::Backlog;
 
 /// Bytes a second a modest disk gives, before anything is learned.
@@ -85,7 +86,7 @@ impl Eviction {
                 Some(Resident { model, bytes, left_s })
             })
             .collect();
-        residents.sort_by(|left, right| {
+        sort_by(&mut residents, |left, right| {
             left.left_s.total_cmp(&right.left_s).then_with(|| left.model.name.cmp(&right.model.name))
         });
         let mut used: f64 = residents.iter().map(|resident| resident.bytes).sum();

@@ -7,6 +7,7 @@ use crate::decision::{Arm, Candidate, Decision, DropCode, Dropped, SignalAge};
 use crate::fleet::{Fleet, Host, Model};
 use crate::learn::Lengths;
 use crate::names::Millis;
+use crate::order::sort_by;
 use crate::policy::backlog::Backlog;
 use crate::policy::feasibility::{Exclusions, Filter};
 use crate::policy::notes::{Metrics, notes};
@@ -130,7 +131,7 @@ impl<'a> Ranked<'a> {
     /// The same, said for people: every arm with its terms, every drop with its numbers.
     pub(crate) fn explain(&self, view: Ranking<'_>, request: &Request) -> Decision {
         let mut order_of: Vec<&Scored<'_>> = self.arms.iter().collect();
-        order_of.sort_by(|left, right| order(left, right));
+        sort_by(&mut order_of, |left, right| order(left, right));
         let candidates: Vec<Candidate> = order_of.into_iter().map(candidate).collect();
         let dropped = self.dropped.iter().map(|(host, model, code)| Dropped {
             host: host.config.id.clone(),

@@ -1,6 +1,8 @@
 //! The sentence a decision says about itself.
 
 use crate::decision::{Candidate, Decision};
+use crate::number::{one_decimal, rounded};
+use crate::order::sort_by;
 
 /// Who won, against whom, and the two terms that decided it.
 pub(crate) fn explain(decision: &Decision) -> String {
@@ -29,10 +31,10 @@ fn deciding_terms(best: &Candidate, next: &Candidate) -> Vec<String> {
         .map(|((name, ours), (_, theirs))| (name, theirs - ours))
         .filter(|(_, loss)| *loss >= 0.001)
         .collect();
-    losses.sort_by(|left, right| right.1.total_cmp(&left.1));
+    sort_by(&mut losses, |left, right| right.1.total_cmp(&left.1).then(left.0.cmp(right.0)));
     losses.into_iter().take(2).map(|(name, loss)| format!("{name} +{}", seconds(loss))).collect()
 }
 
 fn seconds(value: f64) -> String {
-    if value < 0.1 { format!("{:.0} ms", value * 1e3) } else { format!("{value:.1} s") }
+    if value < 0.1 { rounded(value * 1e3) + " ms" } else { one_decimal(value) + " s" }
 }

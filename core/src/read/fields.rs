@@ -4,10 +4,11 @@ use serde_json::{Map, Value};
 
 use super::{Read, Refusal};
 
-/// The fields of one object, each at the place of its key in the type's table.
+/// The fields of one object, each at the place of its key in the type's table. Keeps the first refusal.
 pub(crate) struct Fields {
     keys: &'static [&'static str],
     values: Vec<Option<Value>>,
+    refusal: Option<Refusal>,
 }
 
 impl Fields {
@@ -28,42 +29,38 @@ impl Fields {
                 None => {}
             }
         }
-        Ok(Self { keys, values })
+        Ok(Self { keys, values, refusal: None })
     }
 
-    /// The field at this place.
-    pub(crate) fn take<T: Read>(&mut self, place: usize) -> Result<T, Refusal> {
-        match self.given(place)? {
-            Some(value) => Ok(value),
-            None => T::absent().ok_or_else(|| self.missing(place)),
+    /// Reads the field at this place.
+    pub(crate) fn take(&mut self, place: usize, into: &mut dyn Read) {
+        if !self.given(place, into) && !into.fill_absent() {
+            let key = self.key(place);
+            self.refuse(place, Refusal::new(["missing field `", key, "`"].concat()));
         }
     }
 
-    /// The field at this place, if it is there.
-    pub(crate) fn given<T: Read>(&mut self, place: usize) -> Result<Option<T>, Refusal> {
-        match self.value(place) {
-            Some(value) => T::read(value).map(Some).map_err(|refusal| self.at(place, refusal)),
-            None => Ok(None),
+    /// Reads the field at this place, if it is there.
+    pub(crate) fn given(&mut self, place: usize, into: &mut dyn Read) -> bool {
+        let Some(value) = self.values.get_mut(place).and_then(Option::take) else { return false };
+        if let Err(refusal) = into.fill(value) {
+            self.refuse(place, refusal);
         }
+        true
     }
 
-    fn value(&mut self, place: usize) -> Option<Value> {
-        self.values.get_mut(place).and_then(Option::take)
+    /// The first refusal, if there was one.
+    pub(crate) fn finish(self) -> Result<(), Refusal> {
+        self.refusal.map_or(Ok(()), Err)
     }
 
     fn key(&self, place: usize) -> &'static str {
         self.keys.get(place).copied().unwrap_or_default()
     }
 
-    #[cold]
-    fn at(&self, place: usize, refusal: Refusal) -> Refusal {
-        refusal.at(self.key(place))
-    }
-
-    #[cold]
-    fn missing(&self, place: usize) -> Refusal {
+    fn refuse(&mut self, place: usize, refusal: Refusal) {
         let key = self.key(place);
-        Refusal::new(["missing field `", key, "`"].concat()).at(key)
+        self.refusal.get_or_insert_with(|| refusal.at(key));
     }
 }
 

@@ -8,58 +8,103 @@ use serde_json::{Map, Value};
 use super::{Read, Refusal};
 
 impl Read for Value {
-    fn read(value: Value) -> Result<Self, Refusal> {
-        Ok(value)
+    fn blank() -> Self {
+        Self::Null
+    }
+
+    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+        *self = value;
+        Ok(())
     }
 }
 
 impl Read for Map<String, Value> {
-    fn read(value: Value) -> Result<Self, Refusal> {
+    fn blank() -> Self {
+        Self::new()
+    }
+
+    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
         let Value::Object(map) = value else { return Err(Refusal::unexpected(&value, "an object")) };
-        Ok(map)
+        *self = map;
+        Ok(())
     }
 }
 
 impl Read for bool {
-    fn read(value: Value) -> Result<Self, Refusal> {
-        value.as_bool().ok_or_else(|| Refusal::unexpected(&value, "a boolean"))
+    fn blank() -> Self {
+        false
+    }
+
+    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+        *self = value.as_bool().ok_or_else(|| Refusal::unexpected(&value, "a boolean"))?;
+        Ok(())
     }
 }
 
 impl Read for String {
-    fn read(value: Value) -> Result<Self, Refusal> {
+    fn blank() -> Self {
+        Self::new()
+    }
+
+    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
         let Value::String(text) = value else { return Err(Refusal::unexpected(&value, "a string")) };
-        Ok(text)
+        *self = text;
+        Ok(())
     }
 }
 
 impl Read for Arc<str> {
-    fn read(value: Value) -> Result<Self, Refusal> {
-        String::read(value).map(Arc::from)
+    fn blank() -> Self {
+        Self::default()
+    }
+
+    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+        *self = String::read(value)?.into();
+        Ok(())
     }
 }
 
 impl Read for f64 {
-    fn read(value: Value) -> Result<Self, Refusal> {
-        value.as_f64().ok_or_else(|| Refusal::unexpected(&value, "a number"))
+    fn blank() -> Self {
+        0.0
+    }
+
+    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+        *self = value.as_f64().ok_or_else(|| Refusal::unexpected(&value, "a number"))?;
+        Ok(())
     }
 }
 
 impl Read for u64 {
-    fn read(value: Value) -> Result<Self, Refusal> {
-        whole(&value, u64::MAX)
+    fn blank() -> Self {
+        0
+    }
+
+    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+        *self = whole(&value, Self::MAX)?;
+        Ok(())
     }
 }
 
 impl Read for u32 {
-    fn read(value: Value) -> Result<Self, Refusal> {
-        whole(&value, u64::from(u32::MAX)).map(|number| number as u32)
+    fn blank() -> Self {
+        0
+    }
+
+    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+        *self = whole(&value, u64::from(Self::MAX))? as Self;
+        Ok(())
     }
 }
 
 impl Read for u16 {
-    fn read(value: Value) -> Result<Self, Refusal> {
-        whole(&value, u64::from(u16::MAX)).map(|number| number as u16)
+    fn blank() -> Self {
+        0
+    }
+
+    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+        *self = whole(&value, u64::from(Self::MAX))? as Self;
+        Ok(())
     }
 }
 
@@ -74,26 +119,36 @@ fn whole(value: &Value, most: u64) -> Result<u64, Refusal> {
 }
 
 impl<T: Read> Read for Option<T> {
-    fn read(value: Value) -> Result<Self, Refusal> {
-        if value.is_null() {
-            return Ok(None);
-        }
-        T::read(value).map(Some)
+    fn blank() -> Self {
+        None
     }
 
-    fn absent() -> Option<Self> {
-        Some(None)
+    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+        if value.is_null() {
+            *self = None;
+            return Ok(());
+        }
+        self.insert(T::blank()).fill(value)
+    }
+
+    fn fill_absent(&mut self) -> bool {
+        *self = None;
+        true
     }
 }
 
 impl<T: Read> Read for Vec<T> {
-    fn read(value: Value) -> Result<Self, Refusal> {
+    fn blank() -> Self {
+        Self::new()
+    }
+
+    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
         let Value::Array(list) = value else { return Err(Refusal::unexpected(&value, "a list")) };
-        let mut read = Self::with_capacity(list.len());
+        self.clear();
         for (index, value) in list.into_iter().enumerate() {
-            read.push(T::read(value).map_err(|refusal| entry(index, refusal))?);
+            self.push(T::read(value).map_err(|refusal| entry(index, refusal))?);
         }
-        Ok(read)
+        Ok(())
     }
 }
 
@@ -103,12 +158,16 @@ fn entry(index: usize, refusal: Refusal) -> Refusal {
 }
 
 impl<K: Read + Ord, V: Read> Read for LiteMap<K, V> {
-    fn read(value: Value) -> Result<Self, Refusal> {
-        let mut read = Self::new();
+    fn blank() -> Self {
+        Self::new()
+    }
+
+    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+        self.clear();
         for (key, value) in Map::read(value)? {
             let value = V::read(value).map_err(|refusal| refusal.at(&key))?;
-            read.insert(K::read(Value::String(key))?, value);
+            self.insert(K::read(Value::String(key))?, value);
         }
-        Ok(read)
+        Ok(())
     }
 }

@@ -14,16 +14,36 @@ pub(crate) use smart_ai_core_derive::Deserialize;
 pub use refusal::Refusal;
 
 /// Made from a JSON value. Implemented by `derive(Deserialize)`, core's own.
-pub trait Read: Sized {
-    /// Reads the value.
+///
+/// Values are read into their place, through `dyn Read`: so fields need no code of their own for each type.
+pub trait Read {
+    /// A place to read into; what it holds means nothing.
+    fn blank() -> Self
+    where
+        Self: Sized;
+
+    /// Reads the value into this place.
     ///
     /// # Errors
     /// The first thing that is not as it must be, with its place.
-    fn read(value: Value) -> Result<Self, Refusal>;
+    fn fill(&mut self, value: Value) -> Result<(), Refusal>;
 
-    /// What an absent field is, where it may be absent.
-    fn absent() -> Option<Self> {
-        None
+    /// Makes it what an absent field is; false where it must be there.
+    fn fill_absent(&mut self) -> bool {
+        false
+    }
+
+    /// Reads the value.
+    ///
+    /// # Errors
+    /// As [`Read::fill`].
+    fn read(value: Value) -> Result<Self, Refusal>
+    where
+        Self: Sized,
+    {
+        let mut read = Self::blank();
+        read.fill(value)?;
+        Ok(read)
     }
 }
 

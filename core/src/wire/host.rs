@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::json;
 use crate::event::{ModelTag, ResidentModel};
 use crate::failure::Failure;
+use crate::number::parse;
 use crate::request::Capability;
 
 /// Reads the body of `/api/version`.
@@ -105,7 +106,7 @@ pub(super) fn parameters(text: &str) -> Option<f64> {
     let digits = text.trim_end_matches(|end: char| end.is_ascii_alphabetic());
     let mut product = unit;
     for factor in digits.split(['x', 'X']) {
-        product *= factor.trim().parse::<f64>().ok()?;
+        product *= parse(factor)?;
     }
     (product.is_finite() && product > 0.0).then_some(product)
 }

@@ -7,6 +7,7 @@ use super::json;
 use super::preset::presets;
 use crate::event::{Sample, SignalName};
 use crate::failure::{Failure, FailureKind};
+use crate::number::parse;
 
 /// Tells the branches of the query apart: `preset/signal/value` or `preset/signal/age`.
 const LABEL: &str = "smart_ai";
@@ -86,7 +87,7 @@ fn samples(answer: &Map<String, Value>) -> Option<Vec<Sample>> {
 fn reading(series: &Value) -> Option<(&str, &str, f64)> {
     let labels = series.get("metric")?;
     let instance = labels.get("instance")?.as_str().filter(|instance| !instance.is_empty())?;
-    let number: f64 = series.get("value")?.get(1)?.as_str()?.parse().ok()?;
+    let number = parse(series.get("value")?.get(1)?.as_str()?)?;
     Some((instance, labels.get(LABEL)?.as_str()?, number))
 }
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::json;
 use crate::failure::{Failure, FailureKind};
+use crate::number::parse;
 
 /// Words of a server that ran out of memory.
 const OUT_OF_MEMORY: [&str; 9] = [
@@ -120,6 +121,6 @@ fn words_of_value(error: &Value) -> Option<String> {
 
 /// `Retry-After` in seconds; a date is left to the dispatcher's own pause.
 fn milliseconds(header: &str) -> Option<u64> {
-    let seconds: f64 = header.trim().parse().ok()?;
+    let seconds = parse(header)?;
     (seconds.is_finite() && (0.0..=86_400.0).contains(&seconds)).then_some((seconds * 1000.0) as u64)
 }
