@@ -25,6 +25,18 @@ pub(crate) fn one_decimal(value: f64) -> String {
     format!("{sign}{}.{}", tenths.unsigned_abs() / 10, tenths.unsigned_abs() % 10)
 }
 
+/// `f64::clamp` without its panic, whose message brings the standard library's way to write numbers.
+pub(crate) trait Between {
+    /// The nearest value from `low` to `high`; `low` where it is no number.
+    fn between(self, low: Self, high: Self) -> Self;
+}
+
+impl Between for f64 {
+    fn between(self, low: Self, high: Self) -> Self {
+        self.max(low).min(high)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! One call of one arm, by the phase it is in.
 
 use crate::names::{HostId, JobId, Millis, ModelName};
+use crate::number::Between as _;
 use crate::policy::{Running, Shares};
 
 #[derive(Clone, Debug)]
@@ -67,5 +68,5 @@ impl Attempt {
 /// Shared seconds ÷ seconds.
 fn share(shared_from: f64, shared_to: f64, from: Millis, to: Millis) -> f64 {
     let seconds = to.since(from) as f64 / 1e3;
-    if seconds <= 0.0 { 1.0 } else { ((shared_to - shared_from) / seconds).clamp(0.0, 1.0) }
+    if seconds <= 0.0 { 1.0 } else { ((shared_to - shared_from) / seconds).between(0.0, 1.0) }
 }

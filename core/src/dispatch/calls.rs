@@ -10,6 +10,7 @@ use crate::event::Usage;
 use crate::failure::{Avoid, DispatchError, DispatchErrorCode, Failure, FailureKind};
 use crate::fleet::Residency;
 use crate::names::{AttemptId, JobId, Millis, ModelName};
+use crate::number::Between as _;
 use crate::policy::{Running, learn_load, learn_rates, tokens_of_context};
 
 /// The first piece may take this many times longer than expected …
@@ -40,7 +41,7 @@ impl Dispatcher {
         let busy = |other: &&Attempt| other.host_position == position && other.running.loading;
         let alone = self.attempts.values().find(busy).is_none();
         let patience_ms = FIRST_TOKEN_PATIENCE * 1e3 * (expected_s - terms.decode_s);
-        let by = self.now.plus((patience_ms.clamp(0.0, 1e9) as u64).max(FIRST_TOKEN_LEAST_MS));
+        let by = self.now.plus((patience_ms.between(0.0, 1e9) as u64).max(FIRST_TOKEN_LEAST_MS));
         let attempt = running.attempt;
         self.last_attempt = attempt;
         let host = self.fleet.hosts.get_mut(position)?;

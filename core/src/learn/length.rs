@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::learn::LogMean;
 use crate::names::{Millis, ModelName, Shape};
+use crate::number::Between as _;
 use crate::read::Deserialize;
 use crate::request::{Request, Task};
 
@@ -71,7 +72,7 @@ impl Length {
         } else {
             libm::exp(self.mean_ln + sigma * sigma / 2.0) * upper_tail(z - sigma) / beyond - written
         };
-        rest.clamp(1.0, (self.cap - written).max(1.0))
+        rest.between(1.0, (self.cap - written).max(1.0))
     }
 }
 
@@ -117,7 +118,7 @@ impl Lengths {
 
     /// How much longer than others this model answers.
     pub(crate) fn factor(&self, model: &ModelName) -> f64 {
-        self.models.get(model).map_or(1.0, |mean| mean.estimate(1.0, 2.0 * POOL_WEIGHT).clamp(0.2, 5.0))
+        self.models.get(model).map_or(1.0, |mean| mean.estimate(1.0, 2.0 * POOL_WEIGHT).between(0.2, 5.0))
     }
 
     /// Expected tokens of the answer, capped by the caller's own limit.

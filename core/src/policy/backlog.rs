@@ -2,6 +2,7 @@
 
 use crate::learn::Length;
 use crate::names::{AttemptId, Millis, ModelName};
+use crate::number::Between as _;
 
 /// A call under way, as scoring sees it.
 #[derive(Clone, PartialEq, Debug)]
@@ -66,7 +67,7 @@ impl Running {
                 _ => return 1.0,
             },
         };
-        (elapsed_s / expected_s.max(OVERDUE_REST_S)).clamp(1.0, MOST_OVERDUE)
+        (elapsed_s / expected_s.max(OVERDUE_REST_S)).between(1.0, MOST_OVERDUE)
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::event::Usage;
 use crate::fleet::{Host, Model, Residency};
 use crate::names::{Millis, ModelName};
+use crate::number::Between as _;
 
 /// Bytes of weights a second a modest CPU reads while decoding; decoding is bound by memory bandwidth.
 const DECODE_BYTES_PER_S: f64 = 20e9;
@@ -42,8 +43,8 @@ impl Rates {
         let pooled_decode = prior.decode * host.decode_speed.estimate(1.0, PRIOR_WEIGHT);
         let pooled_prefill = prior.prefill * host.prefill_speed.estimate(1.0, PRIOR_WEIGHT);
         Self {
-            decode: model.decode.estimate(pooled_decode, HOST_WEIGHT).clamp(0.01, FASTEST_TOKENS_PER_S),
-            prefill: model.prefill.estimate(pooled_prefill, HOST_WEIGHT).clamp(0.01, FASTEST_TOKENS_PER_S),
+            decode: model.decode.estimate(pooled_decode, HOST_WEIGHT).between(0.01, FASTEST_TOKENS_PER_S),
+            prefill: model.prefill.estimate(pooled_prefill, HOST_WEIGHT).between(0.01, FASTEST_TOKENS_PER_S),
         }
     }
 }
@@ -76,7 +77,8 @@ pub(crate) fn learn_rates(
     let Some(model) = host.models.get_mut(model_name) else { return };
     let (prior, expected) = (prior_rates(model), model.rates);
     if usage.output_tokens > 1 && usage.output_ms > 0.0 {
-        let rate = f64::from(usage.output_tokens) / (usage.output_ms / 1e3) / shares.decode.clamp(0.02, 1.0);
+        let rate =
+            f64::from(usage.output_tokens) / (usage.output_ms / 1e3) / shares.decode.between(0.02, 1.0);
         model.decode.observe(now, rate);
         host.decode_speed.observe(now, rate / prior.decode);
         let surprise = libm::log(rate / expected.decode);
@@ -87,7 +89,8 @@ pub(crate) fn learn_rates(
     }
     let Some(model) = host.models.get_mut(model_name) else { return };
     if usage.prompt_tokens >= TELLING_PROMPT_TOKENS && usage.prompt_ms > 0.0 {
-        let rate = f64::from(usage.prompt_tokens) / (usage.prompt_ms / 1e3) / shares.prefill.clamp(0.02, 1.0);
+        let rate =
+            f64::from(usage.prompt_tokens) / (usage.prompt_ms / 1e3) / shares.prefill.between(0.02, 1.0);
         model.prefill.observe(now, rate);
         host.prefill_speed.observe(now, rate / prior.prefill);
     }

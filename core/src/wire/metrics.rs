@@ -7,7 +7,7 @@ use super::json;
 use super::preset::presets;
 use crate::event::{Sample, SignalName};
 use crate::failure::{Failure, FailureKind};
-use crate::number::parse;
+use crate::number::{Between as _, parse};
 
 /// Tells the branches of the query apart: `preset/signal/value` or `preset/signal/age`.
 const LABEL: &str = "smart_ai";
@@ -100,7 +100,7 @@ struct Reading {
 impl Reading {
     fn sample(&self, instance: &str, signal: SignalName) -> Option<Sample> {
         let value = in_range(signal, self.value?)?;
-        let age_s = self.age_s.filter(|age| age.is_finite())?.clamp(0.0, 1e9);
+        let age_s = self.age_s.filter(|age| age.is_finite())?.between(0.0, 1e9);
         Some(Sample { instance: instance.to_owned(), signal, value, age_ms: (age_s * 1000.0) as u64 })
     }
 }
@@ -108,7 +108,7 @@ impl Reading {
 /// A ratio may stray a little from 0 to 1, as rates do; bytes are zero or more.
 fn in_range(signal: SignalName, value: f64) -> Option<f64> {
     match signal {
-        SignalName::CpuBusyRatio => (-0.1..=1.1).contains(&value).then_some(value.clamp(0.0, 1.0)),
+        SignalName::CpuBusyRatio => (-0.1..=1.1).contains(&value).then_some(value.between(0.0, 1.0)),
         SignalName::MemoryAvailableBytes
         | SignalName::MemoryTotalBytes
         | SignalName::ContainerMemoryBytes
