@@ -30,6 +30,7 @@ pub mod scheduler;
 mod server;
 pub mod stats;
 mod text;
+pub mod virtual_time;
 
 pub use config::{Capability, Config, ConfigError, ModelConfig, Oversize, model_flag};
 pub use fault::{ActiveFault, Fault, FaultKind};

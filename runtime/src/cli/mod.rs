@@ -4,6 +4,7 @@ mod ask;
 mod batch;
 mod decide;
 mod models;
+mod simulate;
 mod verify;
 
 use std::ffi::OsString;
@@ -62,6 +63,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Compare policies on a scenario in virtual time; needs no host
+    Simulate(simulate::SimulateArgs),
     /// Check hosts, models and metrics, and say what each missing piece costs
     Verify {
         /// One JSON object instead of lines
@@ -80,6 +83,9 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
             return code;
         }
     };
+    if let Command::Simulate(arguments) = &cli.command {
+        return ended(simulate::run(arguments));
+    }
     let sources = Sources { file: cli.fleet.config, hosts: cli.fleet.host, prometheus: cli.fleet.prometheus };
     let config = match load(&sources) {
         Ok(config) => config,
@@ -111,8 +117,14 @@ async fn execute(command: Command, config: &FleetConfig) -> u8 {
         Command::Decide(arguments) => decide::run(&engine, arguments).await,
         Command::Models { json } => models::run(&engine, json).await,
         Command::Verify { json } => verify::run(&engine, config, json).await,
+        Command::Simulate(arguments) => simulate::run(&arguments),
     };
     engine.close();
+    ended(done)
+}
+
+/// The exit code of a command that has run.
+fn ended(done: io::Result<u8>) -> u8 {
     match done {
         Ok(code) => code,
         // The reader of our output went away: nothing is left to say.

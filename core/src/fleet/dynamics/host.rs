@@ -133,6 +133,16 @@ impl Host {
         (left - done).max(0.0)
     }
 
+    pub(super) fn job_left_s(&self, now: f64, model: usize, id: u64) -> Option<f64> {
+        let runner = self.runners.get(model)?;
+        let position = runner.jobs.iter().position(|job| job.id == id)?;
+        let job = runner.jobs.get(position)?;
+        let working = runner.is_busy() && position < self.slots();
+        let active = runner.jobs.len().min(self.slots()).max(1);
+        let done = if working { (now - self.updated) * self.runner_rate() / active as f64 } else { 0.0 };
+        Some((job.prefill_s + job.decode_s - done).max(0.0))
+    }
+
     pub(super) fn loader_s(&self, now: f64) -> f64 {
         let current = self.loading.map_or(0.0, |(_, left, _)| (left - (now - self.updated)).max(0.0));
         let load_s = |model: &usize| self.arm(*model).map_or(0.0, |arm| arm.load_s);

@@ -230,6 +230,11 @@ impl Dynamics {
         self.hosts.get(host).map_or(0.0, |host| host.left_s(self.now, model))
     }
 
+    /// Seconds of work one job has left there, at speed 1; `None` where the runner does not have it.
+    pub fn job_left_s(&self, host: usize, model: usize, job: u64) -> Option<f64> {
+        self.hosts.get(host).and_then(|host| host.job_left_s(self.now, model, job))
+    }
+
     /// Seconds until the loader has done what it has begun or queued, evictions not counted.
     pub fn loader_s(&self, host: usize) -> f64 {
         self.hosts.get(host).map_or(0.0, |host| host.loader_s(self.now))

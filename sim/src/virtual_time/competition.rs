@@ -1,0 +1,103 @@
+//! Every policy plays every seed; the clairvoyant is always among them, because regret is measured against it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use super::job::Ended;
+use super::measure::{Measures, Report, Run};
+use super::policy::Policy;
+use super::scenario::Scenario;
+use super::truth::Truth;
+use super::workload;
+
+/// The reference.
+const REFERENCE: &str = "clairvoyant";
+/// No run is played longer than this many seconds after its last arrival.
+const LONGEST_TAIL_S: f64 = 86_400.0 * 7.0;
+
+/// What to play.
+#[derive(Clone, Debug)]
+pub struct Competition {
+    /// Where.
+    pub scenario: Scenario,
+    /// Who, by name.
+    pub policies: Vec<(String, Policy)>,
+    /// How often, and with which numbers.
+    pub seeds: Vec<u64>,
+}
+
+/// How far a competition is: runs done, runs in all.
+pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
+/// Plays everything, on as many threads as there are processors.
+pub fn compete(competition: &Competition, progress: Progress<'_>) -> Report {
+    let mut policies = competition.policies.clone();
+    let asked = policies.len();
+    if !policies.iter().any(|(name, _)| name == REFERENCE) {
+        policies.push((REFERENCE.to_owned(), Policy::Clairvoyant));
+    }
+    let tasks: Vec<(usize, u64)> =
+        competition.seeds.iter().flat_map(|seed| (0..policies.len()).map(move |policy| (policy, *seed))).collect();
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let runs: Mutex<Vec<(usize, u64, Run)>> = Mutex::new(Vec::new());
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(tasks.len().max(1));
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some((policy, seed)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
+                    let Some((_, player)) = policies.get(policy) else { return };
+                    let run = play(&competition.scenario, *player, seed);
+                    runs.lock().unwrap_or_else(PoisonError::into_inner).push((policy, seed, run));
+                    progress(done.fetch_add(1, Ordering::Relaxed) + 1, tasks.len());
+                }
+            });
+        }
+    });
+    let mut runs = runs.into_inner().unwrap_or_else(PoisonError::into_inner);
+    runs.sort_by_key(|(policy, seed, _)| (*policy, *seed));
+    let of = |wanted: usize| -> Vec<&Run> {
+        runs.iter().filter(|(policy, _, _)| *policy == wanted).map(|(_, _, run)| run).collect()
+    };
+    let reference = policies.iter().position(|(name, _)| name == REFERENCE).map(of).unwrap_or_default();
+    let measured =
+        policies.iter().take(asked).enumerate().map(|(position, (name, _))| Measures::of(name, &of(position), &reference));
+    Report {
+        scenario: competition.scenario.name.clone(),
+        seeds: competition.seeds.clone(),
+        policies: measured.collect(),
+    }
+}
+
+/// One policy on one seed.
+fn play(scenario: &Scenario, policy: Policy, seed: u64) -> Run {
+    let jobs = workload::jobs(scenario, seed);
+    let mut truth = Truth::new(scenario, &jobs);
+    let mut player = policy.player(&truth, seed);
+    let end = jobs.last().map_or(0.0, |job| job.arrives) + LONGEST_TAIL_S;
+    let mut arrivals = jobs.iter().peekable();
+    while truth.ended().len() < jobs.len() && truth.now() < end {
+        let arrival = arrivals.peek().map_or(f64::INFINITY, |job| job.arrives);
+        let next = truth.next_at().min(arrival).min(player.wake_at());
+        if !next.is_finite() {
+            break;
+        }
+        truth.advance(next.max(truth.now()));
+        let occurred = truth.take_occurred();
+        if !occurred.is_empty() {
+            for occurrence in occurred {
+                player.occur(&mut truth, occurrence);
+            }
+        } else if arrival <= truth.now() {
+            if let Some(job) = arrivals.next() {
+                player.arrive(&mut truth, job.id);
+            }
+        } else if player.wake_at() <= truth.now() {
+            player.wake(&mut truth);
+        }
+    }
+    let mut ended: Vec<Ended> = truth.ended().to_vec();
+    ended.sort_by_key(|ended| ended.job);
+    ended.dedup_by_key(|ended| ended.job);
+    Run { jobs: jobs.len(), ended, loads: truth.loads, evictions: truth.evictions, resident_gb_s: truth.resident_gb_s }
+}

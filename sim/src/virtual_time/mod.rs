@@ -1,0 +1,15 @@
+//! Policies compared on simulated hosts in virtual time: one truth, the same jobs for all, regret against a clairvoyant.
+
+mod competition;
+mod job;
+mod measure;
+pub mod policy;
+mod scenario;
+mod truth;
+mod workload;
+
+pub use competition::{Competition, Progress, compete};
+pub use job::{Ended, Job};
+pub use measure::{Measures, Report};
+pub use policy::Policy;
+pub use scenario::{Class, Fault, FaultKind, ForeignLoad, Host, Model, Scenario, ScenarioError, SpeedChange, Tokens};

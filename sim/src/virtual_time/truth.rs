@@ -1,0 +1,379 @@
+//! What really happens: the dynamics of the hosts, with noise, drift, faults and foreign load that no policy is told of.
+
+use smart_ai_core::FailureKind;
+use smart_ai_core::dynamics::{ArmTraits, Dynamics, Happening, HostTraits, RunnerState, Work};
+
+use super::job::{Ended, Job};
+use super::scenario::{FaultKind, Scenario};
+
+/// Seconds an idle runner stays (`OLLAMA_KEEP_ALIVE`).
+const KEEP_ALIVE_S: f64 = 300.0;
+/// Seconds over which a CPU metric is averaged.
+const METRIC_WINDOW_S: f64 = 15.0;
+/// What is left of the speed of a host with [`FaultKind::Slow`].
+const SLOW_FACTOR: f64 = 0.2;
+
+/// A call of an arm for a job.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Call {
+    /// The job.
+    pub job: usize,
+    /// The arm's host.
+    pub host: usize,
+    /// The arm's model.
+    pub model: usize,
+    /// When it was made.
+    pub began: f64,
+    /// Seconds of its load, where it waited for one.
+    pub load_s: f64,
+    /// When its model was loaded, or the call made, whichever was later.
+    pub worked_from: f64,
+    /// When its prompt was read.
+    pub first: Option<f64>,
+    /// It has ended.
+    pub over: bool,
+}
+
+/// Something a caller sees.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Occurrence {
+    /// The first token of a call came.
+    FirstToken(usize),
+    /// A call has its answer.
+    Answered(usize),
+    /// A call failed.
+    Failed(usize, FailureKind),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Turn {
+    Speed { host: usize, factor: f64 },
+    Foreign { host: usize, cpu: f64, memory_gb: f64 },
+    Fault { host: usize, kind: FaultKind, begins: bool },
+    Join { host: usize },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Condition {
+    factor: f64,
+    cpu: f64,
+    memory_gb: f64,
+    down: bool,
+    hang: bool,
+    busy: bool,
+    oom: bool,
+    cut: bool,
+    slow: bool,
+    /// Share of the CPU in use, averaged.
+    metric: f64,
+}
+
+/// The hosts as they are.
+#[derive(Debug)]
+pub struct Truth<'a> {
+    /// What is played.
+    pub scenario: &'a Scenario,
+    /// Every job of the run.
+    pub jobs: &'a [Job],
+    dynamics: Dynamics,
+    /// Every call made so far.
+    pub calls: Vec<Call>,
+    conditions: Vec<Condition>,
+    turns: Vec<(f64, Turn)>,
+    occurred: Vec<Occurrence>,
+    ended: Vec<Ended>,
+    /// Models loaded so far.
+    pub loads: u64,
+    /// Models that left memory for another one or for idleness.
+    pub evictions: u64,
+    /// Gigabytes of models in memory times seconds.
+    pub resident_gb_s: f64,
+}
+
+impl<'a> Truth<'a> {
+    pub(crate) fn new(scenario: &'a Scenario, jobs: &'a [Job]) -> Self {
+        let hosts = scenario.hosts.iter().map(|host| {
+            let traits = HostTraits {
+                speed: host.speed,
+                memory_bytes: host.memory_gb * 1e9,
+                parallel: host.parallel,
+                max_loaded: host.max_loaded,
+                keep_alive_s: KEEP_ALIVE_S,
+            };
+            let arm = |model: &super::scenario::Model| ArmTraits {
+                bytes: model.gb * 1e9,
+                load_s: 0.5 + model.gb / host.disk_gb_per_s,
+            };
+            (traits, scenario.models.iter().map(arm).collect())
+        });
+        let well = Condition {
+            factor: 1.0,
+            cpu: 0.0,
+            memory_gb: 0.0,
+            down: false,
+            hang: false,
+            busy: false,
+            oom: false,
+            cut: false,
+            slow: false,
+            metric: 0.0,
+        };
+        let mut truth = Self {
+            scenario,
+            jobs,
+            dynamics: Dynamics::new(hosts),
+            calls: Vec::new(),
+            conditions: vec![well; scenario.hosts.len()],
+            turns: Vec::new(),
+            occurred: Vec::new(),
+            ended: Vec::new(),
+            loads: 0,
+            evictions: 0,
+            resident_gb_s: 0.0,
+        };
+        truth.plan();
+        truth
+    }
+
+    /// Lays out when conditions change, latest first.
+    fn plan(&mut self) {
+        let end = self.jobs.last().map_or(0.0, |job| job.arrives);
+        let (scenario, mut turns) = (self.scenario, Vec::new());
+        let place = |id: &str| scenario.host(id).unwrap_or(usize::MAX);
+        for change in &scenario.speed_changes {
+            let host = place(&change.host);
+            turns.push((change.from * end, Turn::Speed { host, factor: change.factor }));
+            turns.push((change.to * end, Turn::Speed { host, factor: 1.0 / change.factor }));
+        }
+        for load in &scenario.foreign_loads {
+            let (host, cpu, memory_gb) = (place(&load.host), load.cpu, load.memory_gb);
+            turns.push((load.from * end, Turn::Foreign { host, cpu, memory_gb }));
+            turns.push((load.to * end, Turn::Foreign { host, cpu: 0.0, memory_gb: 0.0 }));
+        }
+        for fault in &scenario.faults {
+            let (host, kind) = (place(&fault.host), fault.kind);
+            turns.push((fault.from * end, Turn::Fault { host, kind, begins: true }));
+            turns.push((fault.to * end, Turn::Fault { host, kind, begins: false }));
+        }
+        for join in &scenario.joins {
+            let host = place(&join.host);
+            turns.push((0.0, Turn::Fault { host, kind: FaultKind::Down, begins: true }));
+            turns.push((join.at * end, Turn::Join { host }));
+        }
+        turns.sort_by(|left, right| right.0.total_cmp(&left.0));
+        self.turns = turns;
+        self.advance(0.0);
+    }
+
+    /// Seconds since the start.
+    pub fn now(&self) -> f64 {
+        self.dynamics.now()
+    }
+
+    /// The hosts' dynamics, as they are.
+    pub fn dynamics(&self) -> &Dynamics {
+        &self.dynamics
+    }
+
+    /// When something will happen by itself.
+    pub(crate) fn next_at(&self) -> f64 {
+        let turn = self.turns.last().map_or(f64::INFINITY, |(at, _)| *at);
+        self.dynamics.next_at().min(turn)
+    }
+
+    pub(crate) fn advance(&mut self, to: f64) {
+        loop {
+            let at = self.next_at().min(to);
+            self.pass(at);
+            let turned = self.turns.pop_if(|(due, _)| *due <= at);
+            if let Some((_, turn)) = turned {
+                self.turn(turn);
+            } else if self.next_at() > to {
+                return;
+            }
+        }
+    }
+
+    fn pass(&mut self, to: f64) {
+        let elapsed = to - self.now();
+        for (host, condition) in self.conditions.iter_mut().enumerate() {
+            self.resident_gb_s += self.dynamics.used_bytes(host) / 1e9 * elapsed.max(0.0);
+            let models = 0..self.scenario.models.len();
+            let mut states = models.map(|model| {
+                self.dynamics.state(host, model) == RunnerState::Loaded && self.dynamics.jobs(host, model) > 0
+            });
+            let used = if states.any(|busy| busy) { 1.0 } else { condition.cpu };
+            condition.metric += (used - condition.metric) * (1.0 - (-elapsed.max(0.0) / METRIC_WINDOW_S).exp());
+        }
+        self.dynamics.advance(to);
+        let happened: Vec<Happening> = self.dynamics.take_happened().collect();
+        for happening in happened {
+            self.take(happening);
+        }
+    }
+
+    fn take(&mut self, happening: Happening) {
+        match happening {
+            Happening::Loaded { at, host, model, load_s } => {
+                self.loads += 1;
+                let waiting = |call: &&mut Call| !call.over && call.host == host && call.model == model;
+                for call in self.calls.iter_mut().filter(waiting) {
+                    (call.load_s, call.worked_from) = (load_s.min(at - call.began), at);
+                }
+            }
+            Happening::Evicted { .. } => self.evictions += 1,
+            Happening::FirstToken { at, job } => {
+                let id = job as usize;
+                let Some(call) = self.calls.get_mut(id).filter(|call| !call.over) else { return };
+                call.first = Some(at);
+                let host = call.host;
+                self.occurred.push(Occurrence::FirstToken(id));
+                if self.conditions.get(host).is_some_and(|condition| condition.cut) {
+                    self.fail(id, FailureKind::CutOff);
+                }
+            }
+            Happening::Finished { job, .. } => {
+                let id = job as usize;
+                let Some(call) = self.calls.get_mut(id).filter(|call| !call.over) else { return };
+                call.over = true;
+                self.occurred.push(Occurrence::Answered(id));
+            }
+        }
+    }
+
+    fn turn(&mut self, turn: Turn) {
+        match turn {
+            Turn::Speed { host, factor } => self.with(host, |condition| condition.factor *= factor),
+            Turn::Foreign { host, cpu, memory_gb } => self.with(host, |condition| {
+                (condition.cpu, condition.memory_gb) = (cpu, memory_gb);
+            }),
+            Turn::Join { host } => self.with(host, |condition| condition.down = false),
+            Turn::Fault { host, kind, begins } => {
+                self.with(host, |condition| match kind {
+                    FaultKind::Down => condition.down = begins,
+                    FaultKind::Hang => condition.hang = begins,
+                    FaultKind::Busy => condition.busy = begins,
+                    FaultKind::Oom => condition.oom = begins,
+                    FaultKind::Cut => condition.cut = begins,
+                    FaultKind::Slow => condition.slow = begins,
+                });
+                if begins && kind == FaultKind::Down {
+                    self.break_calls(host, |_| true, FailureKind::Unreachable);
+                    self.dynamics.restart(host);
+                }
+                if begins && kind == FaultKind::Cut {
+                    self.break_calls(host, |call| call.first.is_some(), FailureKind::CutOff);
+                }
+            }
+        }
+    }
+
+    fn with(&mut self, host: usize, change: impl FnOnce(&mut Condition)) {
+        let (Some(condition), Some(traits)) = (self.conditions.get_mut(host), self.scenario.hosts.get(host))
+        else {
+            return;
+        };
+        change(condition);
+        let slow = if condition.slow { SLOW_FACTOR } else { 1.0 };
+        let moving = if condition.hang { 0.0 } else { 1.0 };
+        self.dynamics.set_speed(host, traits.speed * condition.factor * (1.0 - condition.cpu) * slow * moving);
+        self.dynamics.set_memory(host, (traits.memory_gb - condition.memory_gb).max(0.001) * 1e9);
+    }
+
+    fn break_calls(&mut self, host: usize, which: impl Fn(&Call) -> bool, kind: FailureKind) {
+        for id in 0..self.calls.len() {
+            if self.calls.get(id).is_some_and(|call| !call.over && call.host == host && which(call)) {
+                self.fail(id, kind);
+            }
+        }
+    }
+
+    fn fail(&mut self, id: usize, kind: FailureKind) {
+        self.abort(id);
+        self.occurred.push(Occurrence::Failed(id, kind));
+    }
+
+    /// Calls an arm for a job; gives the call's number. A refusal comes as an occurrence.
+    pub fn call(&mut self, job: usize, host: usize, model: usize) -> usize {
+        let (id, now) = (self.calls.len(), self.now());
+        self.calls.push(Call {
+            job,
+            host,
+            model,
+            began: now,
+            load_s: 0.0,
+            worked_from: now,
+            first: None,
+            over: false,
+        });
+        let cold = self.dynamics.state(host, model) == RunnerState::Cold;
+        let refusal = self.conditions.get(host).and_then(|condition| match condition {
+            condition if condition.down => Some(FailureKind::Unreachable),
+            condition if condition.busy => Some(FailureKind::Busy),
+            condition if condition.oom && cold => Some(FailureKind::OutOfMemory),
+            _ => None,
+        });
+        match refusal {
+            Some(kind) => self.fail(id, kind),
+            None => self.dynamics.submit(host, model, self.work(id as u64, job, model)),
+        }
+        id
+    }
+
+    /// The true work of a job on a model.
+    pub fn work(&self, id: u64, job: usize, model: usize) -> Work {
+        let (Some(job), Some(model)) = (self.jobs.get(job), self.scenario.models.get(model)) else {
+            return Work { job: id, prefill_s: 0.0, decode_s: 0.0 };
+        };
+        Work {
+            job: id,
+            prefill_s: job.noise * job.prompt_tokens / model.prefill_tok_per_s,
+            decode_s: job.noise * job.output_tokens / model.decode_tok_per_s,
+        }
+    }
+
+    /// Closes a call; a load it asked for goes on.
+    pub fn abort(&mut self, id: usize) {
+        let Some(call) = self.calls.get_mut(id).filter(|call| !call.over) else { return };
+        call.over = true;
+        let host = call.host;
+        self.dynamics.cancel(host, id as u64);
+    }
+
+    /// Tokens of a call's answer that have come.
+    pub fn written(&self, id: usize) -> f64 {
+        let Some(call) = self.calls.get(id).filter(|call| call.first.is_some()) else { return 0.0 };
+        let Some(job) = self.jobs.get(call.job) else { return 0.0 };
+        let whole = self.work(0, call.job, call.model).decode_s * self.dynamics.slowdown(call.host, call.model);
+        let left = self.dynamics.job_left_s(call.host, call.model, id as u64).unwrap_or(0.0);
+        job.output_tokens * (1.0 - left / whole.max(1e-9)).clamp(0.0, 1.0)
+    }
+
+    /// A job has its answer, or will not get one.
+    pub fn end(&mut self, job: usize, answered: bool) {
+        let arrived = self.jobs.get(job).map_or(0.0, |job| job.arrives);
+        self.ended.push(Ended { job, seconds: self.now() - arrived, answered });
+    }
+
+    /// Whether a host answers when looked at.
+    pub fn is_up(&self, host: usize) -> bool {
+        self.conditions.get(host).is_some_and(|condition| !condition.down)
+    }
+
+    /// Share of a host's CPU in use, and bytes of memory that are free, as an exporter tells them.
+    pub fn metrics(&self, host: usize) -> (f64, f64) {
+        let (Some(condition), Some(traits)) = (self.conditions.get(host), self.scenario.hosts.get(host)) else {
+            return (0.0, 0.0);
+        };
+        let free = (traits.memory_gb - condition.memory_gb) * 1e9 - self.dynamics.used_bytes(host);
+        (condition.metric, free.max(0.0))
+    }
+
+    pub(crate) fn take_occurred(&mut self) -> Vec<Occurrence> {
+        std::mem::take(&mut self.occurred)
+    }
+
+    pub(crate) fn ended(&self) -> &[Ended] {
+        &self.ended
+    }
+}
