@@ -54,7 +54,7 @@ fn competition(arguments: &SimulateArgs) -> Result<Competition, String> {
     let file = arguments.scenario.display();
     let json = std::fs::read_to_string(&arguments.scenario).map_err(|error| format!("{file}: {error}"))?;
     let scenario = Scenario::from_json(&json).map_err(|error| format!("{file}: {error}"))?;
-    let known = || Policy::ALL.map(|(name, _)| name).join(", ");
+    let known = || format!("smart, greedy, {}", Policy::OTHERS.map(|(name, _)| name).join(", "));
     let policies = arguments
         .policies
         .iter()

@@ -36,7 +36,7 @@ pub struct Call {
 
 /// Something a caller sees.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Occurrence {
+pub(crate) enum Occurrence {
     /// The first token of a call came.
     FirstToken(usize),
     /// A call has its answer.

@@ -14,7 +14,8 @@ mod smart;
 mod static_choice;
 mod warm_first;
 
-use smart_ai_core::Tuning;
+use serde_json::{Map, Value};
+use smart_ai_core::{LookAhead, Tuning};
 
 use super::truth::{Occurrence, Truth};
 
@@ -23,12 +24,8 @@ pub use at_once::{Arm, Rule};
 /// Everything that may decide.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Policy {
-    /// Smart AI as it is.
-    Smart,
-    /// Smart AI without look-ahead.
-    Greedy,
-    /// Smart AI with other weights.
-    Tuned(Tuning),
+    /// Smart AI, with or without look-ahead.
+    Smart(LookAhead, Tuning),
     /// The class's first model on the fastest host.
     Static,
     /// Fewest calls under way.
@@ -52,9 +49,8 @@ pub enum Policy {
 }
 
 impl Policy {
-    /// Every policy that can be asked for by name.
-    pub const ALL: [(&'static str, Self); 12] = [
-        ("smart", Self::Smart),
+    /// The policies that peers stand for, and the references, by name. `smart` and `greedy` (without look-ahead) come besides.
+    pub const OTHERS: [(&'static str, Self); 10] = [
         ("static", Self::Static),
         ("least-connections", Self::LeastConnections),
         ("warm-first", Self::WarmFirst),
@@ -63,29 +59,24 @@ impl Policy {
         ("litellm-least-busy", Self::LitellmLeastBusy),
         ("herd", Self::Herd),
         ("random", Self::Random),
-        ("greedy", Self::Greedy),
         ("oracle", Self::Oracle),
         ("clairvoyant", Self::Clairvoyant),
     ];
 
-    /// The policy of that name.
+    /// The policy of that name. Smart AI's own takes other weights behind a colon: `greedy:hold=false+age=0.1`.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, policy)| policy)
+        let (own, weights) = name.split_once(':').unwrap_or((name, ""));
+        match own {
+            "smart" => Some(Self::Smart(LookAhead::Auto, tuning(weights)?)),
+            "greedy" => Some(Self::Smart(LookAhead::Off, tuning(weights)?)),
+            _ => Self::OTHERS.into_iter().find(|(known, _)| *known == name).map(|(_, policy)| policy),
+        }
     }
 
     pub(super) fn player(self, truth: &Truth<'_>, seed: u64) -> Box<dyn Player> {
         let rule: Box<dyn Rule> = match self {
-            Self::Smart => return Box::new(smart::Smart::new(truth, seed, |_| {})),
-            Self::Greedy => {
-                return Box::new(smart::Smart::new(truth, seed, |config| {
-                    config.look_ahead = smart_ai_core::LookAhead::Off;
-                }));
-            }
-            Self::Tuned(tuning) => {
-                return Box::new(smart::Smart::new(truth, seed, |config| {
-                    config.look_ahead = smart_ai_core::LookAhead::Off;
-                    config.tuning = tuning;
-                }));
+            Self::Smart(look_ahead, tuning) => {
+                return Box::new(smart::Smart::new(truth, seed, look_ahead, tuning));
             }
             Self::Static => Box::new(static_choice::Static),
             Self::LeastConnections => Box::new(least_connections::LeastConnections),
@@ -100,6 +91,16 @@ impl Policy {
         };
         Box::new(at_once::AtOnce::new(rule))
     }
+}
+
+/// Weights as `name=value` with `+` between them.
+fn tuning(weights: &str) -> Option<Tuning> {
+    let mut keys = Map::new();
+    for weight in weights.split('+').filter(|weight| !weight.is_empty()) {
+        let (name, value) = weight.split_once('=')?;
+        keys.insert(name.to_owned(), serde_json::from_str(value).ok()?);
+    }
+    serde_json::from_value(Value::Object(keys)).ok()
 }
 
 /// Something that answers jobs by calling arms.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use smart_ai_core::dynamics::RunnerState;
 use smart_ai_core::{
     AttemptId, Capability, Config, Dispatcher, Effect, Event, Failure, FailureKind, HostConfig, HostReport,
-    HostState, JobId, Millis, Mode, ModelDetails, ModelState, ModelTag, Request, ResidentModel, Sample,
-    SignalName, SignalsState, Source, Task, Usage,
+    HostState, JobId, LookAhead, Millis, Mode, ModelDetails, ModelState, ModelTag, Request, ResidentModel, Sample,
+    SignalName, SignalsState, Source, Task, Tuning, Usage,
 };
 
 use super::Player;
@@ -27,7 +27,7 @@ pub(super) struct Smart {
 }
 
 impl Smart {
-    pub(super) fn new(truth: &Truth<'_>, seed: u64, change: impl Fn(&mut Config)) -> Self {
+    pub(super) fn new(truth: &Truth<'_>, seed: u64, look_ahead: LookAhead, tuning: Tuning) -> Self {
         let scenario = truth.scenario;
         let hosts = scenario.hosts.iter().map(|host| HostConfig {
             parallel: host.parallel,
@@ -40,7 +40,7 @@ impl Smart {
         config.models.clear();
         config.metrics = scenario.metrics;
         config.max_attempts = 6;
-        change(&mut config);
+        (config.look_ahead, config.tuning) = (look_ahead, tuning);
         Self {
             dispatcher: Dispatcher::new(config, seed).ok(),
             wake_at: None,
