@@ -53,6 +53,8 @@ pub struct HostSnapshot {
     pub prefill_speed: LogMean,
     /// Learned load rate, bytes a second.
     pub load_rate: LogMean,
+    /// Learned load speed against the prior.
+    pub load_speed: LogMean,
     /// Learned load rate of what the system still has cached, bytes a second.
     pub reload_rate: LogMean,
     /// Surprises of its speed.
@@ -124,6 +126,7 @@ fn host_snapshot(now: Millis, config: &Config, host: &Host) -> HostSnapshot {
         load_rate: host.load_rate,
         reload_rate: host.reload_rate,
         change: host.change,
+        load_speed: host.load_speed,
     }
 }
 
@@ -158,6 +161,7 @@ pub(crate) fn restore(fleet: &mut Fleet, snapshot: &Snapshot) -> Result<Lengths,
         host.load_rate = kept.load_rate;
         host.reload_rate = kept.reload_rate;
         host.change = kept.change;
+        host.load_speed = kept.load_speed;
         host.estimate();
         host.remembered = kept
             .models
@@ -165,5 +169,6 @@ pub(crate) fn restore(fleet: &mut Fleet, snapshot: &Snapshot) -> Result<Lengths,
             .map(|model| (model.model.clone(), (model.prefill, model.decode, model.reliability)))
             .collect();
     }
+    fleet.share_experience();
     Ok(snapshot.lengths.clone())
 }

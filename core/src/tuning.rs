@@ -59,7 +59,7 @@ impl Default for Tuning {
             harm: 1.0,
             reload: 0.25,
             risk: 1.0,
-            optimism: 0.1,
+            optimism: 0.0,
             hold: true,
             reserve: true,
             age: 0.3,

@@ -170,6 +170,7 @@ impl Dispatcher {
     pub(super) fn call_succeeded(&mut self, id: AttemptId, usage: Usage) {
         let Some(attempt) = self.attempts.remove(&id) else { return };
         self.learn(&attempt, &usage);
+        self.fleet.share_experience();
         if attempt.detached {
             return;
         }

@@ -25,6 +25,20 @@ pub(crate) enum Contact {
     Down(Failure),
 }
 
+/// Speeds against the priors of the hosts that are known, geometric means.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Typical {
+    pub(crate) decode: f64,
+    pub(crate) prefill: f64,
+    pub(crate) load: f64,
+}
+
+impl Default for Typical {
+    fn default() -> Self {
+        Self { decode: 1.0, prefill: 1.0, load: 1.0 }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Host {
     pub(crate) config: HostConfig,
@@ -41,8 +55,12 @@ pub(crate) struct Host {
     pub(crate) decode_speed: LogMean,
     /// Prefill speed against the prior, likewise.
     pub(crate) prefill_speed: LogMean,
+    /// What the other hosts tell of one nobody knows.
+    pub(crate) typical: Typical,
     /// Surprises of its decode speed.
     pub(crate) change: Change,
+    /// Load speed against the prior, whatever the file's place.
+    pub(crate) load_speed: LogMean,
     /// Bytes a second while loading from disk.
     pub(crate) load_rate: LogMean,
     /// Likewise for a model that was in memory a while ago, so that the system still has it cached.
@@ -74,10 +92,12 @@ impl Host {
             breaker: Breaker::default(),
             decode_speed: LogMean::default(),
             prefill_speed: LogMean::default(),
+            typical: Typical::default(),
+            load_speed: LogMean::default(),
             change: Change::default(),
             load_rate: LogMean::default(),
             reload_rate: LogMean::default(),
-            load_bytes_per_s: load_rates(&LogMean::default(), &LogMean::default()),
+            load_bytes_per_s: load_rates(&LogMean::default(), &LogMean::default(), 1.0),
             neighbours: Vec::new(),
             shared_s: 0.0,
             own_busy: 0.0,
@@ -127,7 +147,7 @@ impl Host {
         for (model, rates) in self.models.iter_mut().map(|(_, model)| model).zip(rates) {
             model.rates = rates;
         }
-        self.load_bytes_per_s = load_rates(&self.load_rate, &self.reload_rate);
+        self.load_bytes_per_s = load_rates(&self.load_rate, &self.reload_rate, self.typical.load);
     }
 
     /// Lets the shared clock run on: `busy` runners were at work on the machine.

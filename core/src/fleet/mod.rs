@@ -8,13 +8,17 @@ mod model;
 mod signals;
 
 pub(crate) use breaker::Breaker;
-pub(crate) use host::{Contact, Host};
+pub(crate) use host::{Contact, Host, Typical};
 pub(crate) use model::{Model, Residency};
 pub(crate) use signals::{SignalReading, Signals};
 
 use crate::config::Config;
 use crate::event::Sample;
+use crate::learn::LogMean;
 use crate::names::{HostId, Millis};
+
+/// A host with this many observations needs no other's.
+const WELL_KNOWN: f64 = 3.0;
 
 /// Every host, in the order of the configuration.
 #[derive(Clone, Debug)]
@@ -37,6 +41,31 @@ impl Fleet {
 
     pub(crate) fn host_mut(&mut self, id: &HostId) -> Option<&mut Host> {
         self.hosts.iter_mut().find(|host| host.config.id == *id)
+    }
+
+    /// Lets hosts that little is known of learn from the others: an unknown host is a typical one.
+    pub(crate) fn share_experience(&mut self) {
+        let typical = Typical {
+            decode: self.typical(|host| &host.decode_speed),
+            prefill: self.typical(|host| &host.prefill_speed),
+            load: self.typical(|host| &host.load_speed),
+        };
+        for host in &mut self.hosts {
+            if host.decode_speed.weight < WELL_KNOWN || host.load_speed.weight < WELL_KNOWN {
+                host.typical = typical;
+                host.estimate();
+            }
+        }
+    }
+
+    fn typical(&self, of: impl Fn(&Host) -> &LogMean) -> f64 {
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for mean in self.hosts.iter().map(of) {
+            let weight = mean.weight.min(WELL_KNOWN);
+            sum += weight * mean.mean_ln;
+            weights += weight;
+        }
+        if weights > 0.0 { libm::exp(sum / weights) } else { 1.0 }
     }
 
     /// Hands each sample to the hosts of its instance.

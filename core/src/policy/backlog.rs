@@ -32,6 +32,10 @@ pub(crate) struct Running {
 const OVERDUE_REST_S: f64 = 0.5;
 /// Lateness is believed up to this factor.
 const MOST_OVERDUE: f64 = 10.0;
+/// Less lateness than this is chance.
+const TELLING_LATENESS: f64 = 1.5;
+/// A prompt that is read takes up to this many times longer than expected before it counts as late.
+const PATIENCE: f64 = 2.0;
 /// Fewer pieces than this tell no rate.
 const TELLING_PIECES: u32 = 8;
 
@@ -56,18 +60,15 @@ impl Running {
     }
 
     /// How many times slower than expected it goes, from 1 to 10: a slow call is evidence before it ends.
-    pub(crate) fn overdue(&self, shared_now: f64, now: Millis) -> f64 {
-        let (elapsed_s, expected_s) = match self.shared_first {
-            None if self.loading => (now.since(self.began) as f64 / 1e3, self.load_s + self.prefill_s),
-            None => (shared_now - self.shared_began, self.prefill_s),
-            Some(first) => match self.written {
-                (pieces, counted) if pieces >= TELLING_PIECES => {
-                    (counted - first, f64::from(pieces) / self.decode_rate)
-                }
-                _ => return 1.0,
-            },
+    pub(crate) fn overdue(&self, shared_now: f64) -> f64 {
+        let (elapsed_s, expected_s) = match (self.shared_first, self.written) {
+            (Some(first), (pieces, counted)) if pieces >= TELLING_PIECES => {
+                (counted - first, f64::from(pieces) / self.decode_rate)
+            }
+            (None, _) if !self.loading => (shared_now - self.shared_began, PATIENCE * self.prefill_s),
+            (Some(_) | None, _) => return 1.0,
         };
-        (elapsed_s / expected_s.max(OVERDUE_REST_S)).between(1.0, MOST_OVERDUE)
+        (elapsed_s / (TELLING_LATENESS * expected_s.max(OVERDUE_REST_S))).between(1.0, MOST_OVERDUE)
     }
 }
 
@@ -96,7 +97,7 @@ pub(crate) struct Backlog {
 impl Backlog {
     /// Counts a call under way.
     pub(crate) fn add(&mut self, call: &Running, shared_now: f64, now: Millis) {
-        self.overdue = self.overdue.max(call.overdue(shared_now, now));
+        self.overdue = self.overdue.max(call.overdue(shared_now));
         let (left_s, load_left_s) = (call.work_left_s(shared_now), call.load_left_s(now));
         let runner = self.runner_mut(&call.model);
         runner.calls += 1;
@@ -203,12 +204,12 @@ mod tests {
     #[test]
     fn a_call_past_its_time_counts_as_evidence() {
         let waiting = call("m", 2.0, 10.0);
-        assert!((waiting.overdue(8.0, Millis(8_000)) - 4.0).abs() < 1e-9);
+        assert!((waiting.overdue(12.0) - 4.0).abs() < 1e-9);
         let mut slow = call("m", 0.0, 100.0);
         slow.shared_first = Some(0.0);
         slow.written = (20, 8.0);
-        assert!((slow.overdue(9.0, Millis(9_000)) - 4.0).abs() < 1e-9);
-        assert!(call("m", 2.0, 1.0).overdue(1e9, Millis(0)) <= MOST_OVERDUE);
+        assert!((slow.overdue(9.0) - 4.0).abs() < 1e-9);
+        assert!(call("m", 2.0, 1.0).overdue(1e9) <= MOST_OVERDUE);
     }
 
     #[test]

@@ -26,8 +26,8 @@ pub(crate) fn load_s(host: &Host, model: &Model, now: Millis) -> f64 {
 }
 
 /// Bytes a second of a load, from disk and from the system's cache, by what was learned.
-pub(crate) fn load_rates(load: &LogMean, reload: &LogMean) -> (f64, f64) {
-    let disk = load.estimate(PRIOR_LOAD_BYTES_PER_S, 0.5).max(1e6);
+pub(crate) fn load_rates(load: &LogMean, reload: &LogMean, typical: f64) -> (f64, f64) {
+    let disk = load.estimate(PRIOR_LOAD_BYTES_PER_S * typical, 0.5).max(1e6);
     (disk, reload.estimate(disk, 1.0).max(1e6))
 }
 
@@ -45,6 +45,7 @@ pub(crate) fn learn_load(now: Millis, host: &mut Host, model_name: &ModelName, s
     } else {
         host.load_rate.observe(now, rate);
     }
+    host.load_speed.observe(now, rate / PRIOR_LOAD_BYTES_PER_S);
 }
 
 /// What must leave a host's memory before a model can be loaded.

@@ -40,8 +40,8 @@ impl Rates {
     /// decode = S × bandwidth ÷ bytes, prefill = S × compute ÷ parameters, S the host's learned speed; then the arm's own history.
     pub(crate) fn of(host: &Host, model: &Model) -> Self {
         let prior = prior_rates(model);
-        let pooled_decode = prior.decode * host.decode_speed.estimate(1.0, PRIOR_WEIGHT);
-        let pooled_prefill = prior.prefill * host.prefill_speed.estimate(1.0, PRIOR_WEIGHT);
+        let pooled_decode = prior.decode * host.decode_speed.estimate(host.typical.decode, PRIOR_WEIGHT);
+        let pooled_prefill = prior.prefill * host.prefill_speed.estimate(host.typical.prefill, PRIOR_WEIGHT);
         Self {
             decode: model.decode.estimate(pooled_decode, HOST_WEIGHT).between(0.01, FASTEST_TOKENS_PER_S),
             prefill: model.prefill.estimate(pooled_prefill, HOST_WEIGHT).between(0.01, FASTEST_TOKENS_PER_S),

@@ -15,7 +15,12 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "FILE")]
     scenario: PathBuf,
     /// Policies to compare; regret is against `clairvoyant` in any case
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "smart,greedy,static,least-connections")]
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "smart,greedy,static,least-connections"
+    )]
     policies: Vec<String>,
     /// Seeds, half-open
     #[arg(long, value_name = "FROM..TO", default_value = "0..8", value_parser = seeds)]
@@ -46,7 +51,11 @@ pub(super) fn run(arguments: &SimulateArgs) -> io::Result<u8> {
     if shown {
         drop(write!(io::stderr(), "\r\x1b[K"));
     }
-    if arguments.json { print_json(&report)? } else { table(&report)? }
+    if arguments.json {
+        print_json(&report)?;
+    } else {
+        table(&report)?;
+    }
     Ok(DONE)
 }
 
@@ -60,9 +69,9 @@ fn competition(arguments: &SimulateArgs) -> Result<Competition, String> {
         .iter()
         .map(|name| {
             let policy = Policy::named(name);
-            policy.map(|policy| (name.clone(), policy)).ok_or_else(|| {
-                format!("--policies: no policy is called \"{name}\"; there are {}", known())
-            })
+            policy
+                .map(|policy| (name.clone(), policy))
+                .ok_or_else(|| format!("--policies: no policy is called \"{name}\"; there are {}", known()))
         })
         .collect::<Result<Vec<_>, String>>()?;
     Ok(Competition { scenario, policies, seeds: arguments.seeds.clone().collect() })

@@ -37,8 +37,11 @@ pub fn compete(competition: &Competition, progress: Progress<'_>) -> Report {
     if !policies.iter().any(|(name, _)| name == REFERENCE) {
         policies.push((REFERENCE.to_owned(), Policy::Clairvoyant));
     }
-    let tasks: Vec<(usize, u64)> =
-        competition.seeds.iter().flat_map(|seed| (0..policies.len()).map(move |policy| (policy, *seed))).collect();
+    let tasks: Vec<(usize, u64)> = competition
+        .seeds
+        .iter()
+        .flat_map(|seed| (0..policies.len()).map(move |policy| (policy, *seed)))
+        .collect();
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let runs: Mutex<Vec<(usize, u64, Run)>> = Mutex::new(Vec::new());
     let threads = thread::available_parallelism().map_or(1, usize::from).min(tasks.len().max(1));
@@ -60,8 +63,11 @@ pub fn compete(competition: &Competition, progress: Progress<'_>) -> Report {
         runs.iter().filter(|(policy, _, _)| *policy == wanted).map(|(_, _, run)| run).collect()
     };
     let reference = policies.iter().position(|(name, _)| name == REFERENCE).map(of).unwrap_or_default();
-    let measured =
-        policies.iter().take(asked).enumerate().map(|(position, (name, _))| Measures::of(name, &of(position), &reference));
+    let measured = policies
+        .iter()
+        .take(asked)
+        .enumerate()
+        .map(|(position, (name, _))| Measures::of(name, &of(position), &reference));
     Report {
         scenario: competition.scenario.name.clone(),
         seeds: competition.seeds.clone(),
@@ -99,5 +105,11 @@ fn play(scenario: &Scenario, policy: Policy, seed: u64) -> Run {
     let mut ended: Vec<Ended> = truth.ended().to_vec();
     ended.sort_by_key(|ended| ended.job);
     ended.dedup_by_key(|ended| ended.job);
-    Run { jobs: jobs.len(), ended, loads: truth.loads, evictions: truth.evictions, resident_gb_s: truth.resident_gb_s }
+    Run {
+        jobs: jobs.len(),
+        ended,
+        loads: truth.loads,
+        evictions: truth.evictions,
+        resident_gb_s: truth.resident_gb_s,
+    }
 }

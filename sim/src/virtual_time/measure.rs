@@ -71,9 +71,9 @@ pub struct Report {
 impl Measures {
     pub(crate) fn of(name: &str, runs: &[&Run], reference: &[&Run]) -> Self {
         let count = runs.len().max(1) as f64;
-        let means: Vec<f64> = runs.iter().map(|run| run.mean_s()).collect();
-        let mean_s = means.iter().sum::<f64>() / count;
-        let squares = means.iter().map(|mean| (mean - mean_s).powi(2)).sum::<f64>();
+        let of_seeds: Vec<f64> = runs.iter().map(|run| run.mean_s()).collect();
+        let mean_s = of_seeds.iter().sum::<f64>() / count;
+        let squares = of_seeds.iter().map(|mean| (mean - mean_s).powi(2)).sum::<f64>();
         let best_s = reference.iter().map(|run| run.mean_s()).sum::<f64>() / reference.len().max(1) as f64;
         let mut seconds: Vec<f64> = runs.iter().flat_map(|run| run.seconds()).collect();
         seconds.sort_by(f64::total_cmp);

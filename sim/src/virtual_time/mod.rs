@@ -12,4 +12,6 @@ pub use competition::{Competition, Progress, compete};
 pub use job::{Ended, Job};
 pub use measure::{Measures, Report};
 pub use policy::Policy;
-pub use scenario::{Class, Fault, FaultKind, ForeignLoad, Host, Model, Scenario, ScenarioError, SpeedChange, Tokens};
+pub use scenario::{
+    Class, Fault, FaultKind, ForeignLoad, Host, Model, Scenario, ScenarioError, SpeedChange, Tokens,
+};

@@ -53,19 +53,26 @@ enum Turn {
     Join { host: usize },
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Condition {
     factor: f64,
     cpu: f64,
     memory_gb: f64,
-    down: bool,
-    hang: bool,
-    busy: bool,
-    oom: bool,
-    cut: bool,
-    slow: bool,
+    faults: Vec<FaultKind>,
     /// Share of the CPU in use, averaged.
     metric: f64,
+}
+
+impl Condition {
+    fn has(&self, kind: FaultKind) -> bool {
+        self.faults.contains(&kind)
+    }
+
+    fn end(&mut self, kind: FaultKind) {
+        if let Some(position) = self.faults.iter().position(|fault| *fault == kind) {
+            self.faults.remove(position);
+        }
+    }
 }
 
 /// The hosts as they are.
@@ -106,18 +113,7 @@ impl<'a> Truth<'a> {
             };
             (traits, scenario.models.iter().map(arm).collect())
         });
-        let well = Condition {
-            factor: 1.0,
-            cpu: 0.0,
-            memory_gb: 0.0,
-            down: false,
-            hang: false,
-            busy: false,
-            oom: false,
-            cut: false,
-            slow: false,
-            metric: 0.0,
-        };
+        let well = Condition { factor: 1.0, cpu: 0.0, memory_gb: 0.0, faults: Vec::new(), metric: 0.0 };
         let mut truth = Self {
             scenario,
             jobs,
@@ -203,7 +199,8 @@ impl<'a> Truth<'a> {
                 self.dynamics.state(host, model) == RunnerState::Loaded && self.dynamics.jobs(host, model) > 0
             });
             let used = if states.any(|busy| busy) { 1.0 } else { condition.cpu };
-            condition.metric += (used - condition.metric) * (1.0 - (-elapsed.max(0.0) / METRIC_WINDOW_S).exp());
+            condition.metric +=
+                (used - condition.metric) * (1.0 - (-elapsed.max(0.0) / METRIC_WINDOW_S).exp());
         }
         self.dynamics.advance(to);
         let happened: Vec<Happening> = self.dynamics.take_happened().collect();
@@ -228,7 +225,7 @@ impl<'a> Truth<'a> {
                 call.first = Some(at);
                 let host = call.host;
                 self.occurred.push(Occurrence::FirstToken(id));
-                if self.conditions.get(host).is_some_and(|condition| condition.cut) {
+                if self.conditions.get(host).is_some_and(|condition| condition.has(FaultKind::Cut)) {
                     self.fail(id, FailureKind::CutOff);
                 }
             }
@@ -247,15 +244,14 @@ impl<'a> Truth<'a> {
             Turn::Foreign { host, cpu, memory_gb } => self.with(host, |condition| {
                 (condition.cpu, condition.memory_gb) = (cpu, memory_gb);
             }),
-            Turn::Join { host } => self.with(host, |condition| condition.down = false),
+            Turn::Join { host } => self.with(host, |condition| condition.end(FaultKind::Down)),
             Turn::Fault { host, kind, begins } => {
-                self.with(host, |condition| match kind {
-                    FaultKind::Down => condition.down = begins,
-                    FaultKind::Hang => condition.hang = begins,
-                    FaultKind::Busy => condition.busy = begins,
-                    FaultKind::Oom => condition.oom = begins,
-                    FaultKind::Cut => condition.cut = begins,
-                    FaultKind::Slow => condition.slow = begins,
+                self.with(host, |condition| {
+                    if begins {
+                        condition.faults.push(kind);
+                    } else {
+                        condition.end(kind);
+                    }
                 });
                 if begins && kind == FaultKind::Down {
                     self.break_calls(host, |_| true, FailureKind::Unreachable);
@@ -274,9 +270,10 @@ impl<'a> Truth<'a> {
             return;
         };
         change(condition);
-        let slow = if condition.slow { SLOW_FACTOR } else { 1.0 };
-        let moving = if condition.hang { 0.0 } else { 1.0 };
-        self.dynamics.set_speed(host, traits.speed * condition.factor * (1.0 - condition.cpu) * slow * moving);
+        let slow = if condition.has(FaultKind::Slow) { SLOW_FACTOR } else { 1.0 };
+        let moving = if condition.has(FaultKind::Hang) { 0.0 } else { 1.0 };
+        self.dynamics
+            .set_speed(host, traits.speed * condition.factor * (1.0 - condition.cpu) * slow * moving);
         self.dynamics.set_memory(host, (traits.memory_gb - condition.memory_gb).max(0.001) * 1e9);
     }
 
@@ -308,9 +305,9 @@ impl<'a> Truth<'a> {
         });
         let cold = self.dynamics.state(host, model) == RunnerState::Cold;
         let refusal = self.conditions.get(host).and_then(|condition| match condition {
-            condition if condition.down => Some(FailureKind::Unreachable),
-            condition if condition.busy => Some(FailureKind::Busy),
-            condition if condition.oom && cold => Some(FailureKind::OutOfMemory),
+            condition if condition.has(FaultKind::Down) => Some(FailureKind::Unreachable),
+            condition if condition.has(FaultKind::Busy) => Some(FailureKind::Busy),
+            condition if condition.has(FaultKind::Oom) && cold => Some(FailureKind::OutOfMemory),
             _ => None,
         });
         match refusal {
@@ -344,7 +341,8 @@ impl<'a> Truth<'a> {
     pub fn written(&self, id: usize) -> f64 {
         let Some(call) = self.calls.get(id).filter(|call| call.first.is_some()) else { return 0.0 };
         let Some(job) = self.jobs.get(call.job) else { return 0.0 };
-        let whole = self.work(0, call.job, call.model).decode_s * self.dynamics.slowdown(call.host, call.model);
+        let whole =
+            self.work(0, call.job, call.model).decode_s * self.dynamics.slowdown(call.host, call.model);
         let left = self.dynamics.job_left_s(call.host, call.model, id as u64).unwrap_or(0.0);
         job.output_tokens * (1.0 - left / whole.max(1e-9)).clamp(0.0, 1.0)
     }
@@ -357,12 +355,13 @@ impl<'a> Truth<'a> {
 
     /// Whether a host answers when looked at.
     pub fn is_up(&self, host: usize) -> bool {
-        self.conditions.get(host).is_some_and(|condition| !condition.down)
+        self.conditions.get(host).is_some_and(|condition| !condition.has(FaultKind::Down))
     }
 
     /// Share of a host's CPU in use, and bytes of memory that are free, as an exporter tells them.
     pub fn metrics(&self, host: usize) -> (f64, f64) {
-        let (Some(condition), Some(traits)) = (self.conditions.get(host), self.scenario.hosts.get(host)) else {
+        let (Some(condition), Some(traits)) = (self.conditions.get(host), self.scenario.hosts.get(host))
+        else {
             return (0.0, 0.0);
         };
         let free = (traits.memory_gb - condition.memory_gb) * 1e9 - self.dynamics.used_bytes(host);

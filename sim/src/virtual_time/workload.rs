@@ -24,12 +24,9 @@ pub(crate) fn jobs(scenario: &Scenario, seed: u64) -> Vec<Job> {
                 left < 0.0
             });
             let class = picked.unwrap_or(scenario.classes.len() - 1);
-            let (prompt, output) = scenario
-                .classes
-                .get(class)
-                .map_or((1.0, LEAST_OUTPUT), |class| {
-                    (draw(&mut sizes, class.prompt_tokens), draw(&mut sizes, class.output_tokens))
-                });
+            let (prompt, output) = scenario.classes.get(class).map_or((1.0, LEAST_OUTPUT), |class| {
+                (draw(&mut sizes, class.prompt_tokens), draw(&mut sizes, class.output_tokens))
+            });
             let noise = (normal(&mut noises) * scenario.noise_sigma).exp();
             let (prompt_tokens, output_tokens) = (prompt.round().max(1.0), output.round().max(LEAST_OUTPUT));
             Job { id, arrives: now, class, prompt_tokens, output_tokens, noise }

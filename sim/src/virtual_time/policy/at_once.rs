@@ -12,7 +12,7 @@ pub type Arm = (usize, usize);
 
 /// Tries of one job.
 const MOST_TRIES: usize = 6;
-/// A host that failed is left alone this long, as LiteLLM's `cooldown_time` has it by default.
+/// A host that failed is left alone this long, as `LiteLLM`'s `cooldown_time` has it by default.
 const COOLDOWN_S: f64 = 5.0;
 /// A job with no arm left is tried again after this long.
 const PAUSE_S: f64 = 5.0;
@@ -132,7 +132,11 @@ pub(super) fn usual_model(truth: &Truth<'_>, job: usize) -> Option<usize> {
 }
 
 /// The hosts among the arms that have the usual model.
-pub(super) fn usual_hosts<'a>(truth: &Truth<'_>, job: usize, arms: &'a [Arm]) -> impl Iterator<Item = Arm> + 'a {
+pub(super) fn usual_hosts<'a>(
+    truth: &Truth<'_>,
+    job: usize,
+    arms: &'a [Arm],
+) -> impl Iterator<Item = Arm> + 'a {
     let usual = usual_model(truth, job);
     arms.iter().copied().filter(move |(_, model)| Some(*model) == usual)
 }

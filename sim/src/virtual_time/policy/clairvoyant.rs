@@ -41,7 +41,9 @@ fn total_s(truth: &Truth<'_>, fleet: &mut Dynamics, job: usize, arm: Arm) -> f64
     for next in truth.jobs.iter().skip(job + 1).take(ARRIVALS) {
         fleet.advance(next.arrives);
         let arms: Vec<Arm> = accepted(truth, next.id).collect();
-        let Some((_, (host, model))) = ranked(truth, fleet, next.id, &arms).first().copied() else { continue };
+        let Some((_, (host, model))) = ranked(truth, fleet, next.id, &arms).first().copied() else {
+            continue;
+        };
         fleet.submit(host, model, truth.work((first + began.len()) as u64, next.id, model));
         began.push(next.arrives);
     }

@@ -1,4 +1,4 @@
-//! LiteLLM's router: every arm that is good enough is a deployment of one model group.
+//! `LiteLLM`'s router: every arm that is good enough is a deployment of one model group.
 //! Source: BerriAI/litellm, `litellm/router_strategy/lowest_latency.py` and `least_busy.py`.
 
 use std::collections::{BTreeMap, VecDeque};

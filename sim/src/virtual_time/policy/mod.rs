@@ -34,9 +34,9 @@ pub enum Policy {
     WarmFirst,
     /// Decayed latency times calls under way.
     PeakEwma,
-    /// LiteLLM's `latency-based-routing`.
+    /// `LiteLLM`'s `latency-based-routing`.
     LitellmLatency,
-    /// LiteLLM's `least-busy`.
+    /// `LiteLLM`'s `least-busy`.
     LitellmLeastBusy,
     /// Ollama Herd's points.
     Herd,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use smart_ai_core::dynamics::RunnerState;
 use smart_ai_core::{
     AttemptId, Capability, Config, Dispatcher, Effect, Event, Failure, FailureKind, HostConfig, HostReport,
-    HostState, JobId, LookAhead, Millis, Mode, ModelDetails, ModelState, ModelTag, Request, ResidentModel, Sample,
-    SignalName, SignalsState, Source, Task, Tuning, Usage,
+    HostState, JobId, LookAhead, Millis, Mode, ModelDetails, ModelState, ModelTag, Request, ResidentModel,
+    Sample, SignalName, SignalsState, Source, Task, Tuning, Usage,
 };
 
 use super::Player;
@@ -73,9 +73,10 @@ impl Smart {
 
     /// What a driver says four times a second, said when it matters: how far the answers are.
     fn progress(&self, truth: &Truth<'_>) -> Vec<Event> {
-        let going = self.calls.iter().filter(|(_, id)| {
-            truth.calls.get(**id).is_some_and(|call| !call.over && call.first.is_some())
-        });
+        let going = self
+            .calls
+            .iter()
+            .filter(|(_, id)| truth.calls.get(**id).is_some_and(|call| !call.over && call.first.is_some()));
         going
             .map(|(attempt, id)| Event::Progress {
                 attempt: *attempt,
@@ -126,7 +127,9 @@ impl Player for Smart {
         let event = match occurrence {
             Occurrence::FirstToken(_) => Event::FirstToken { attempt },
             Occurrence::Answered(_) => Event::Succeeded { attempt, usage: usage(truth, id) },
-            Occurrence::Failed(_, kind) => Event::Failed { attempt, failure: Failure::new(kind, "simulated") },
+            Occurrence::Failed(_, kind) => {
+                Event::Failed { attempt, failure: Failure::new(kind, "simulated") }
+            }
         };
         if !matches!(event, Event::FirstToken { .. }) {
             self.calls.remove(&attempt);
@@ -171,7 +174,8 @@ fn look(truth: &Truth<'_>, source: Source) -> Event {
             Event::HostState { host, state }
         }
         Source::Model { host, model } => {
-            let gb = truth.scenario.models.iter().find(|known| known.id == model.as_str()).map_or(1.0, |it| it.gb);
+            let gb =
+                truth.scenario.models.iter().find(|known| known.id == model.as_str()).map_or(1.0, |it| it.gb);
             let details = ModelDetails {
                 capabilities: vec![Capability::Completion],
                 context_tokens: Some(131_072),
@@ -193,9 +197,10 @@ fn report(truth: &Truth<'_>, host: usize) -> HostReport {
         parameters: Some(model.gb * 1e9 / BYTES_PER_PARAMETER),
         ..ModelTag::default()
     };
-    let resident = models.iter().enumerate().filter(|(position, _)| {
-        matches!(truth.dynamics().state(host, *position), RunnerState::Loaded)
-    });
+    let resident = models
+        .iter()
+        .enumerate()
+        .filter(|(position, _)| matches!(truth.dynamics().state(host, *position), RunnerState::Loaded));
     let loaded = resident.map(|(_, model)| ResidentModel {
         name: model.id.clone(),
         digest: model.id.clone(),
