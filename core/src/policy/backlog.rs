@@ -204,11 +204,11 @@ mod tests {
     #[test]
     fn a_call_past_its_time_counts_as_evidence() {
         let waiting = call("m", 2.0, 10.0);
-        assert!((waiting.overdue(12.0) - 4.0).abs() < 1e-9);
+        assert!((waiting.overdue(24.0) - 4.0).abs() < 1e-9);
         let mut slow = call("m", 0.0, 100.0);
         slow.shared_first = Some(0.0);
-        slow.written = (20, 8.0);
-        assert!((slow.overdue(9.0) - 4.0).abs() < 1e-9);
+        slow.written = (20, 12.0);
+        assert!((slow.overdue(13.0) - 4.0).abs() < 1e-9);
         assert!(call("m", 2.0, 1.0).overdue(1e9) <= MOST_OVERDUE);
     }
 
