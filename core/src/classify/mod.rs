@@ -1,6 +1,7 @@
 //! What a text asks for and how long it is, from the text alone.
 
 mod cues;
+mod letters;
 mod task;
 mod tokens;
 

@@ -1,6 +1,7 @@
 //! Which task a text shows: weighted cues, the ones at its start and its end counting most.
 
 use super::cues::{CODE_MARKS, STEMS};
+use super::letters::{is_of_word, lower};
 use crate::request::Task;
 
 /// Characters at the start and at the end of a text where its instructions stand.
@@ -56,9 +57,9 @@ impl Parts {
         let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
         let middle: String = part(head_end, tail_start).chars().take(MIDDLE).collect();
         Self {
-            head: part(0, head_end).to_lowercase(),
-            tail: part(tail_start, text.len()).to_lowercase(),
-            middle: middle.to_lowercase(),
+            head: lower(part(0, head_end)),
+            tail: lower(part(tail_start, text.len())),
+            middle: lower(&middle),
         }
     }
 }
@@ -134,7 +135,7 @@ fn position(text: &str, stem: &str) -> Option<usize> {
     text.match_indices(open).map(|(at, _)| at).find(|at| {
         let before = text.get(..*at).and_then(|before| before.chars().next_back());
         let after = text.get(at + open.len()..).and_then(|after| after.chars().next());
-        let goes_on = closed && after.is_some_and(char::is_alphanumeric);
-        !goes_on && !before.is_some_and(char::is_alphanumeric)
+        let goes_on = closed && after.is_some_and(is_of_word);
+        !goes_on && !before.is_some_and(is_of_word)
     })
 }

@@ -33,6 +33,7 @@ impl Fields {
     }
 
     /// Reads the field at this place.
+    #[inline(never)]
     pub(crate) fn take(&mut self, place: usize, into: &mut dyn Read) {
         if !self.given(place, into) && !into.fill_absent() {
             let key = self.key(place);
@@ -41,6 +42,7 @@ impl Fields {
     }
 
     /// Reads the field at this place, if it is there.
+    #[inline(never)]
     pub(crate) fn given(&mut self, place: usize, into: &mut dyn Read) -> bool {
         let Some(value) = self.values.get_mut(place).and_then(Option::take) else { return false };
         if let Err(refusal) = into.fill(value) {

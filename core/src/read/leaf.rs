@@ -143,13 +143,33 @@ impl<T: Read> Read for Vec<T> {
     }
 
     fn fill(&mut self, value: Value) -> Result<(), Refusal> {
-        let Value::Array(list) = value else { return Err(Refusal::unexpected(&value, "a list")) };
         self.clear();
-        for (index, value) in list.into_iter().enumerate() {
-            self.push(T::read(value).map_err(|refusal| entry(index, refusal))?);
-        }
-        Ok(())
+        fill_list(value, self)
     }
+}
+
+/// A list to read into, whatever its items.
+trait List {
+    /// One more item at the end.
+    fn next(&mut self) -> Option<&mut dyn Read>;
+}
+
+impl<T: Read> List for Vec<T> {
+    fn next(&mut self) -> Option<&mut dyn Read> {
+        self.push(T::blank());
+        self.last_mut().map(|item| item as &mut dyn Read)
+    }
+}
+
+#[inline(never)]
+fn fill_list(value: Value, into: &mut dyn List) -> Result<(), Refusal> {
+    let Value::Array(list) = value else { return Err(Refusal::unexpected(&value, "a list")) };
+    for (index, value) in list.into_iter().enumerate() {
+        if let Some(item) = into.next() {
+            item.fill(value).map_err(|refusal| entry(index, refusal))?;
+        }
+    }
+    Ok(())
 }
 
 #[cold]

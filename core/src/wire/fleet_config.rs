@@ -253,7 +253,9 @@ fn authorized(
 ) -> Result<LiteMap<String, String>, ConfigError> {
     let mut lower = LiteMap::new();
     let own = authorization.map(|value| ("authorization".to_owned(), value));
-    for (name, value) in headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).chain(own) {
+    for (name, value) in
+        headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).chain(own)
+    {
         let field = || format!("{place}.headers.{name}");
         if !is_header_name(&name) {
             return Err(ConfigError::new(field(), "is not the name of an HTTP header"));

@@ -22,7 +22,8 @@ impl ServerUrl {
         if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
             return refuse("must begin with http:// or https://");
         }
-        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
         if authority.contains('@') {
             // The text holds a password: say nothing of it.
             return Err(ConfigError::new(
@@ -44,7 +45,7 @@ impl ServerUrl {
             return refuse("has a port that is not a number from 0 to 65535");
         }
         Ok(Self {
-            base: format!("{}://{authority}{}", scheme.to_lowercase(), path.trim_end_matches('/')),
+            base: format!("{}://{authority}{}", scheme.to_ascii_lowercase(), path.trim_end_matches('/')),
             authority: authority.to_owned(),
             hostname: hostname.to_owned(),
         })

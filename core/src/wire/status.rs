@@ -47,12 +47,12 @@ pub fn failure_of_status(status: u16, body: &str, retry_after: Option<&str>) -> 
 /// The failure that an `error` inside a stream stands for.
 pub(super) fn failure_of_line(error: &Value) -> Failure {
     let words = words_of_value(error).unwrap_or_default();
-    let kind = kind_of_words(&words.to_lowercase()).unwrap_or(FailureKind::CutOff);
+    let kind = kind_of_words(&words.to_ascii_lowercase()).unwrap_or(FailureKind::CutOff);
     Failure::new(kind, if words.is_empty() { "the server broke the answer off" } else { &words })
 }
 
 fn kind_of(status: u16, words: &str) -> FailureKind {
-    let words = words.to_lowercase();
+    let words = words.to_ascii_lowercase();
     match status {
         401 | 403 => FailureKind::Unauthorized,
         404 if words.contains("not found") && words.contains("model") => FailureKind::ModelMissing,
