@@ -792,6 +792,10 @@ prefill_speed: LogMean,
  */
 load_rate: LogMean, 
 /**
+ * Learned load speed against the prior.
+ */
+load_speed: LogMean, 
+/**
  * Learned load rate of what the system still has cached, bytes a second.
  */
 reload_rate: LogMean, 
