@@ -54,6 +54,9 @@ pub struct Ask {
     /// Only this model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelName>,
+    /// Models the caller accepts: each is good enough, so that only time decides among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<ModelName>>,
     /// Only this host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<HostId>,
@@ -120,6 +123,7 @@ impl Ask {
             shape: fields.name("shape")?.map(Shape::from),
             mode: fields.mode()?,
             model: fields.name("model")?.map(ModelName::from),
+            models: fields.models()?,
             host: fields.name("host")?.map(HostId::from),
             deadline_ms: fields.whole("deadline_ms", 1, DEADLINE_MAX_MS)?,
             max_tokens: fields.whole("max_tokens", 1, OUTPUT_TOKENS_MAX)?.map(|tokens| tokens as u32),
@@ -150,6 +154,7 @@ impl Ask {
         request.max_tokens = self.max_tokens.or_else(|| self.num_predict());
         request.deadline_ms = self.deadline_ms;
         request.model.clone_from(&self.model);
+        request.models.clone_from(&self.models);
         request.host.clone_from(&self.host);
         if self.image_count() > 0 && task != Task::Vision {
             request.needs.push(Capability::Vision);

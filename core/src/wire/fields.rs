@@ -3,10 +3,11 @@
 use serde_json::{Map, Value};
 
 use crate::failure::{DispatchError, DispatchErrorCode};
+use crate::names::ModelName;
 use crate::request::{Mode, Task};
 
-const KNOWN: &str = "id, prompt, messages, system, task, shape, mode, model, host, deadline_ms, max_tokens, schema, \
-                     options, images, tools, think, keep_alive";
+const KNOWN: &str = "id, prompt, messages, system, task, shape, mode, model, models, host, deadline_ms, max_tokens, \
+                     schema, options, images, tools, think, keep_alive";
 const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
 
 /// The refusal of an ask.
@@ -55,6 +56,17 @@ impl Fields {
             Some(text) if text.trim().is_empty() => Err(wrong(key, "a text that is not empty, or left out")),
             _ => Ok(name),
         }
+    }
+
+    pub(super) fn models(&mut self) -> Result<Option<Vec<ModelName>>, DispatchError> {
+        let allowed = "a list of model names, at least one";
+        let Some(list) = self.list("models", allowed)? else { return Ok(None) };
+        let names = list.into_iter().map(|entry| {
+            let Value::String(name) = entry else { return None };
+            (!name.trim().is_empty()).then(|| ModelName::from(name))
+        });
+        let names = names.collect::<Option<Vec<_>>>().filter(|names| !names.is_empty());
+        names.map(Some).ok_or_else(|| wrong("models", allowed))
     }
 
     pub(super) fn whole(&mut self, key: &str, low: u64, high: u64) -> Result<Option<u64>, DispatchError> {
