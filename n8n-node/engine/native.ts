@@ -1,30 +1,15 @@
 import type { Unavailable } from './choice';
-import type { Answer, AskRequest, Decision, Engine, EngineConfig } from './contract';
-
-interface Dispatcher {
-	ask(
-		request: AskRequest,
-		options?: { signal?: AbortSignal; onText?: (delta: string) => void },
-	): Promise<Answer>;
-	decide(request: AskRequest): Promise<Decision>;
-	close(): void | Promise<void>;
-}
+import { type Dispatcher, type Engine, type EngineConfig, engineOf } from './contract';
 
 interface Addon {
-	createDispatcher(config: EngineConfig): Dispatcher | Promise<Dispatcher>;
+	createDispatcher(config: EngineConfig): Dispatcher;
 }
 
 /** The native engine: the addon beside this file, where this machine has one it can load. */
 export async function nativeEngine(config: EngineConfig): Promise<Engine | Unavailable> {
 	const addon = await loadAddon();
 	if ('unavailable' in addon) return addon;
-	const dispatcher = await addon.createDispatcher(config);
-	return {
-		name: 'native',
-		ask: async (request, options) => await dispatcher.ask(request, options),
-		decide: async (request) => await dispatcher.decide(request),
-		close: async () => await dispatcher.close(),
-	};
+	return engineOf('native', addon.createDispatcher(config));
 }
 
 async function loadAddon(): Promise<Addon | Unavailable> {

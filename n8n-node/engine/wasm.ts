@@ -1,6 +1,6 @@
 import { sleep } from 'n8n-workflow';
 
-import type { Engine, EngineConfig } from './contract';
+import { type Engine, type EngineConfig, engineOf } from './contract';
 import { httpTransport, type N8nHttpRequest } from './httpTransport';
 import { createDispatcher } from './wasm/dispatcher';
 
@@ -12,12 +12,8 @@ export async function wasmEngine(
 	const dispatcher = createDispatcher(config, {
 		transport: httpTransport(httpRequest),
 		sleep: async (ms, signal) => await sleep(ms, signal),
-		now: () => performance.now(),
+		// Far from zero, so that the age of a metric never reaches before it.
+		now: () => performance.timeOrigin + performance.now(),
 	});
-	return {
-		name: 'wasm',
-		ask: async (request, options) => await dispatcher.ask(request, options),
-		decide: async (request) => await dispatcher.decide(request),
-		close: async () => dispatcher.close(),
-	};
+	return engineOf('wasm', dispatcher);
 }

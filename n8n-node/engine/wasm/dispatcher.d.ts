@@ -1,5 +1,5 @@
 /** The WebAssembly package in one file, put here by the build. */
-import type { Answer, AskRequest, Decision, EngineConfig } from '../contract';
+import type { Dispatcher, EngineConfig } from '../contract';
 import type { HttpRequest, HttpResponse } from '../httpTransport';
 
 export interface Hands {
@@ -8,14 +8,4 @@ export interface Hands {
 	now(): number;
 }
 
-export declare function createDispatcher(
-	config: EngineConfig,
-	hands: Hands,
-): {
-	ask(
-		request: AskRequest,
-		options?: { signal?: AbortSignal; onText?: (delta: string) => void },
-	): Promise<Answer>;
-	decide(request: AskRequest): Promise<Decision>;
-	close(): void;
-};
+export declare function createDispatcher(config: EngineConfig, hands: Hands): Dispatcher;

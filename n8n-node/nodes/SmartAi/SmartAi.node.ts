@@ -96,7 +96,7 @@ async function askItem(
 function parametersOf(context: IExecuteFunctions, index: number): Parameters {
 	return {
 		prompt: context.getNodeParameter('prompt', index, '') as string,
-		task: context.getNodeParameter('task', index, 'auto') as string,
+		task: context.getNodeParameter('task', index, 'auto') as Parameters['task'],
 		mode: context.getNodeParameter('mode', index, 'balanced') as Parameters['mode'],
 		deadline: context.getNodeParameter('deadline', index, 0) as number,
 		model: String(context.getNodeParameter('model', index, '', { extractValue: true }) ?? ''),

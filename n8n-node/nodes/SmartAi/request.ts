@@ -19,7 +19,7 @@ export interface Options {
 /** The parameters of one item, expressions resolved. */
 export interface Parameters {
 	prompt: string;
-	task: string;
+	task: NonNullable<AskRequest['task']>;
 	mode: Mode;
 	deadline: number;
 	model: string;
@@ -58,12 +58,12 @@ export function askRequest(parameters: Parameters, ownShape: string): AskRequest
 	return request;
 }
 
-function schemaOf(schema: string | object): object {
+function schemaOf(schema: string | object): Record<string, unknown> {
 	const value = typeof schema === 'string' ? parsed(schema) : schema;
 	if (typeof value !== 'object' || value === null || Array.isArray(value)) {
 		throw unusableSchema('it is not an object');
 	}
-	return value;
+	return value as Record<string, unknown>;
 }
 
 function parsed(text: string): unknown {
