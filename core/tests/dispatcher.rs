@@ -346,6 +346,32 @@ fn a_silent_answer_is_given_up_and_cancel_closes_the_call() {
 }
 
 #[test]
+fn a_silent_call_is_kept_while_its_host_lives_and_no_other_arm_is_left() {
+    for (lives, other) in [(true, false), (true, true), (false, false)] {
+        let mut fleet = Fleet::of(&["a", "b"]);
+        fleet.up("a", &[("m", 2.0)], &["m"]);
+        fleet.up("b", if other { &[("m", 9.0)] } else { &[] }, &[]);
+        assert_eq!(called(&fleet.submit(1, ask())), "m@a");
+        let mut ended = Vec::new();
+        for _ in 0..40 {
+            ended = fleet.after(1_000, Event::Tick).effects;
+            if call(&ended).is_some() || code(&ended).is_some() {
+                break;
+            }
+            if lives {
+                fleet.up("a", &[("m", 2.0)], &["m"]);
+            }
+        }
+        assert_eq!(call(&ended), other.then(|| "m@b".to_owned()), "{lives} {other}");
+        assert_eq!(code(&ended), (!lives).then_some(DispatchErrorCode::AllFailed), "{lives} {other}");
+        if !other && lives {
+            let effects = fleet.after(600_000, Event::Tick).effects;
+            assert_eq!(code(&effects), Some(DispatchErrorCode::AllFailed));
+        }
+    }
+}
+
+#[test]
 fn a_long_prompt_asks_for_one_context_and_keeps_it() {
     let mut fleet = Fleet::of(&["a"]);
     fleet.up("a", &[("m", 2.0)], &["m"]);

@@ -8,7 +8,7 @@ use crate::dispatch::queue::Wish;
 use crate::effect::{AttemptReport, CallOptions, Effect};
 use crate::event::Usage;
 use crate::failure::{Avoid, DispatchError, DispatchErrorCode, Failure, FailureKind};
-use crate::fleet::Residency;
+use crate::fleet::{Contact, Host, Residency};
 use crate::names::{AttemptId, JobId, Millis, ModelName};
 use crate::number::Between as _;
 use crate::policy::{Running, learn_load, learn_rates, tokens_of_context};
@@ -17,6 +17,10 @@ use crate::policy::{Running, learn_load, learn_rates, tokens_of_context};
 const FIRST_TOKEN_PATIENCE: f64 = 3.0;
 /// … and at least this long.
 const FIRST_TOKEN_LEAST_MS: u64 = 30_000;
+/// A host that answers looks but sends no first piece is busy, not lost, up to here: others may be queueing in it.
+const SILENCE_MOST_MS: u64 = 600_000;
+/// A host whose last look is older than this shows no sign of life.
+const SIGN_OF_LIFE_MS: u64 = 15_000;
 /// An arm that ran out of memory, or whose model is gone, is left alone this long.
 const BLOCKED_MS: u64 = 600_000;
 /// A load shorter than this was none.
@@ -343,6 +347,13 @@ impl Dispatcher {
 
     fn give_up(&mut self, id: AttemptId) {
         let Some(attempt) = self.attempts.get(&id).cloned() else { return };
+        if self.is_worth_waiting_for(&attempt) {
+            let by = self.now.plus(FIRST_TOKEN_LEAST_MS);
+            if let Some(attempt) = self.attempts.get_mut(&id) {
+                attempt.phase = Phase::BeforeFirstToken { by };
+            }
+            return;
+        }
         let kind = match attempt.phase {
             Phase::Answering { .. } => FailureKind::Stalled,
             Phase::BeforeFirstToken { .. } if attempt.running.loading => FailureKind::LoadTimeout,
@@ -352,5 +363,26 @@ impl Dispatcher {
         self.blame(&attempt, &failure);
         self.abandon(id, kind.as_str());
         self.move_on(&attempt, id, failure);
+    }
+
+    /// A silent call whose host is alive is kept while its job has no other arm: giving up would only fail the job.
+    fn is_worth_waiting_for(&self, attempt: &Attempt) -> bool {
+        let silent = matches!(attempt.phase, Phase::BeforeFirstToken { .. });
+        if !silent || attempt.elapsed_ms(self.now) >= SILENCE_MOST_MS {
+            return false;
+        }
+        let Some(job) = self.jobs.get(&attempt.job) else { return false };
+        let alive = |host: &Host| {
+            matches!(host.contact, Contact::Up) && self.now.since(host.looked) < SIGN_OF_LIFE_MS
+        };
+        if !self.fleet.hosts.get(attempt.host_position).is_some_and(alive) {
+            return false;
+        }
+        let last = job.attempts.len() as u32 + 1 >= self.config.max_attempts;
+        let arm = (attempt.host.clone(), Some(attempt.model.clone()), FailureKind::FirstTokenTimeout);
+        let mut tried = job.tried.clone();
+        tried.tried.push(arm);
+        let waited_ms = self.now.since(job.submitted);
+        last || self.view(&self.backlogs()).rank(&job.request, &tried, waited_ms).arms.is_empty()
     }
 }
