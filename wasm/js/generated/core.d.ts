@@ -116,6 +116,10 @@ mode?: Mode,
  */
 model?: ModelName, 
 /**
+ * Models the caller accepts: each is good enough, so that only time decides among them.
+ */
+models?: Array<ModelName>, 
+/**
  * Only this host.
  */
 host?: HostId, 
