@@ -1,6 +1,11 @@
-// What one crossing from Node into the dispatcher costs, in CPU microseconds: a fleet of 10 hosts with 4 models each.
-// One job is two crossings: `submit` (a decision over 40 arms and the call) and `succeeded`. `node bench/crossing.mjs [--json]`
+// What one crossing from Node into the dispatcher costs, in CPU microseconds: a fleet of 10 hosts with 4 models each. `node bench/run.mjs crossing`
+// One job is two crossings: `submit` (a decision over 40 arms and the call) and `succeeded`.
 import { existsSync } from 'node:fs';
+import { median, table } from './table.mjs';
+
+export const title = 'One crossing from Node';
+export const about =
+	'10 hosts with 4 models each, CPU time. A step of a job is the mean of `submit` (a decision over 40 arms and the call) and `succeeded`. Goal: 20 µs a step.';
 
 const HOSTS = 10;
 const MODELS = ['phi3:mini', 'llama3.2:3b', 'qwen2.5:7b', 'mistral:7b'];
@@ -8,10 +13,6 @@ const ROUNDS = 25;
 const JOBS = 400;
 
 const builds = { wasm: '../wasm/dist/index.mjs', native: '../node-addon/dist/index.mjs' };
-
-function median(values) {
-	return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-}
 
 function fleet(core) {
 	const names = Array.from({ length: HOSTS }, (_, at) => `host-${at}`);
@@ -68,19 +69,20 @@ function measure(core) {
 	return { step_us: timed(jobs), tick_us: timed(tick), decide_us: timed(decide) };
 }
 
-const rows = [];
-for (const [build, path] of Object.entries(builds)) {
-	if (!existsSync(new URL(path, import.meta.url))) {
-		console.error(`skipped: ${build} is not built; npm run build`);
-		continue;
+export async function run() {
+	const rows = [];
+	for (const [build, path] of Object.entries(builds)) {
+		if (!existsSync(new URL(path, import.meta.url))) {
+			console.error(`skipped: ${build} is not built; npm run build -w wasm -w node-addon`);
+			continue;
+		}
+		const { core } = await import(path);
+		rows.push({ build, ...measure(core) });
 	}
-	const { core } = await import(path);
-	rows.push({ build, ...measure(core) });
-}
-if (process.argv.includes('--json')) console.log(JSON.stringify({ arms: HOSTS * MODELS.length, rows }));
-else {
-	console.log(`| build | step of a job, µs | tick, µs | decide with all ${HOSTS * MODELS.length} candidates out, µs |\n|---|---:|---:|---:|`);
-	for (const { build, step_us, tick_us, decide_us } of rows) {
-		console.log(`| ${build} | ${step_us.toFixed(1)} | ${tick_us.toFixed(1)} | ${decide_us.toFixed(1)} |`);
-	}
+	return table([
+		['build', 'build'],
+		['step of a job, µs', ({ step_us }) => step_us.toFixed(1)],
+		['tick, µs', ({ tick_us }) => tick_us.toFixed(1)],
+		[`\`decide\` with all ${HOSTS * MODELS.length} candidates out, µs`, ({ decide_us }) => decide_us.toFixed(1)],
+	], rows);
 }

@@ -2,6 +2,7 @@
 
 mod ask;
 mod batch;
+mod bench;
 mod decide;
 mod models;
 mod simulate;
@@ -63,6 +64,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure how fast each model on each host loads, reads and writes; unloads them for it
+    Bench(bench::BenchArgs),
     /// Compare policies on a scenario in virtual time; needs no host
     Simulate(simulate::SimulateArgs),
     /// Check hosts, models and metrics, and say what each missing piece costs
@@ -116,6 +119,7 @@ async fn execute(command: Command, config: &FleetConfig) -> u8 {
         Command::Ask(arguments) => ask::run(&engine, arguments).await,
         Command::Decide(arguments) => decide::run(&engine, arguments).await,
         Command::Models { json } => models::run(&engine, json).await,
+        Command::Bench(arguments) => bench::run(&engine, config, arguments).await,
         Command::Verify { json } => verify::run(&engine, config, json).await,
         Command::Simulate(arguments) => simulate::run(&arguments),
     };

@@ -3,6 +3,7 @@
 
 mod answers;
 mod batch;
+mod bench;
 mod endings;
 mod fleet;
 mod program;
