@@ -2,17 +2,19 @@
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 
-export async function ollama({ models = ['phi3:mini'], chat, status = {} } = {}) {
+/** `chat` answers /api/chat; `status` refuses a path; `page` answers every path with this text; `context` is what the models were trained for. */
+export async function ollama({ models = ['phi3:mini'], chat, status = {}, page, context = 4096 } = {}) {
 	const requests = [];
 	const server = createServer(async (request, response) => {
 		let text = '';
 		for await (const chunk of request) text += chunk;
+		if (page !== undefined) return response.writeHead(200, { 'content-type': 'text/html' }).end(page);
 		requests.push({ path: request.url, headers: request.headers, body: text && JSON.parse(text) });
 		const code = status[request.url];
 		if (code) return response.writeHead(code).end(JSON.stringify({ error: 'as the test says' }));
 		if (request.url === '/api/chat') return chat ? chat(request, response) : lines(response, ['Hello', ' there']);
 		response.setHeader('content-type', 'application/json');
-		response.end(JSON.stringify(reply(request.url, models)));
+		response.end(JSON.stringify(reply(request.url, models, context)));
 	});
 	server.listen(0, '127.0.0.1');
 	await once(server, 'listening');
@@ -31,10 +33,10 @@ export function lines(response, texts) {
 
 export const line = (value) => `${JSON.stringify({ model: 'm', ...value })}\n`;
 
-function reply(path, models) {
+function reply(path, models, context) {
 	if (path === '/api/version') return { version: '0.24.0' };
 	if (path === '/api/tags') return { models: models.map((name) => ({ name, model: name, size: 2e9, digest: name, details: { family: 'llama', parameter_size: '3B' } })) };
 	if (path === '/api/ps') return { models: [] };
 	if (path === '/api/embed') return { model: 'm', embeddings: [[1, 0.5]], prompt_eval_count: 2 };
-	return { capabilities: ['completion'], model_info: { 'general.architecture': 'llama', 'llama.context_length': 4096 }, details: {} };
+	return { capabilities: ['completion'], model_info: { 'general.architecture': 'llama', 'llama.context_length': context }, details: {} };
 }

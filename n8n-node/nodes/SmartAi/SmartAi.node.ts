@@ -73,8 +73,13 @@ async function askItem(
 		simplify: given.options.simplify ?? false,
 	};
 	const pairedItem = { item: index };
-	const refused = (message: string, description: string) =>
-		new NodeOperationError(context.getNode(), message, { description, itemIndex: index });
+	const refused = (message: string, description: string) => {
+		const options = { description, itemIndex: index };
+		const error = new NodeOperationError(context.getNode(), message, options);
+		// n8n puts a stock phrase where a message holds a word such as ECONNREFUSED; ours names the host.
+		error.message = message;
+		return error;
+	};
 
 	let request: AskRequest;
 	try {
