@@ -21,9 +21,10 @@ const builds = { 'native addon': '../node-addon/dist/index.mjs', WASM: '../wasm/
 /** A simulated host with one model that answers one word at once. */
 async function startHost() {
 	cargo('build', '--release', '--quiet', '-p', 'smart-ai-sim');
+	cargo('bench', '--quiet', '-p', 'smart-ai', '--bench', 'latency', '--no-run');
 	const folder = mkdtempSync(join(tmpdir(), 'smart-ai-bench-'));
 	const config = join(folder, 'host.json');
-	writeFileSync(config, JSON.stringify({ models: [{ name: 'm', answer: 'Hello' }] }));
+	writeFileSync(config, JSON.stringify({ keep_alive: -1, models: [{ name: 'm', answer: 'Hello' }] }));
 	const child = spawn(join(target, 'release', 'fake-ollama'), ['--config', config], { stdio: ['ignore', 'pipe', 'inherit'] });
 	const [line] = await once(createInterface(child.stdout), 'line');
 	rmSync(folder, { recursive: true });
