@@ -28,8 +28,8 @@ export class SmartAi implements INodeType {
 		outputs: [NodeConnectionTypes.Main],
 		usableAsTool: true,
 		credentials: [
-			{ name: 'smartAiFleetApi', required: true },
-			{ name: 'smartAiPrometheusApi', required: false },
+			{ name: 'smartAiFleetApi', displayName: 'Ollama Hosts', required: true },
+			{ name: 'smartAiPrometheusApi', displayName: 'Metrics (Optional)', required: false },
 		],
 		properties: parameters,
 	};

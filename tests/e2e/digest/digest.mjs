@@ -10,7 +10,7 @@ import { cacheRoot } from '../bed/cache.mjs';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const PACKAGE = path.join(ROOT, 'n8n-node');
-const FLEET = 'fleet00000000001';
+export const FLEET = 'fleet00000000001';
 const METRICS = 'metrics000000001';
 
 const ENTRIES = [
@@ -46,10 +46,11 @@ export async function startRealFleet() {
 export async function startSimulatedFleet() {
   const target = process.env.CARGO_TARGET_DIR ?? path.join(cacheRoot, 'target');
   const env = { ...process.env, CARGO_TARGET_DIR: target };
-  spawnSync('cargo', ['build', '--quiet', '--package', 'smart-ai-sim'], { cwd: ROOT, env, stdio: 'inherit' });
+  const built = spawnSync('cargo', ['build', '--quiet', '--package', 'smart-ai-sim'], { cwd: ROOT, env, stdio: 'inherit' });
+  if (built.status !== 0) throw new Error('the simulated hosts could not be built: is Rust installed (https://rustup.rs)?');
   const command = path.join(target, 'debug', 'fake-ollama');
   const hosts = [];
-  for (const speed of ['300:60:0.5', '150:30:1']) {
+  for (const speed of ['120:15:2', '60:8:4']) {
     const args = ['--port', '0', '--model', `phi3:mini:2.3:${speed}`];
     const host = await launch({ name: 'simulated Ollama', command, args, ready: /"url"/ });
     hosts.push(JSON.parse(host.log().split('\n').find((line) => line.includes('"url"'))));

@@ -1,13 +1,15 @@
 // n8n's editor in a real Chromium, logged in as the owner.
-import { createRequire } from 'node:module';
-import path from 'node:path';
+import { chromium } from 'playwright-core';
 import { OWNER } from '../bed/n8n-session.mjs';
 
+/** What a busy machine may need for one step of the editor. */
+const PATIENCE_MS = 120_000;
+
 /** Opens the editor; returns `{ page, errors, close }`, where `errors` are the exceptions of the page's own scripts. */
-export async function openEditor(url, { command, args }, folder) {
-  const { chromium } = createRequire(path.join(folder, 'package.json'))('playwright-core');
+export async function openEditor(url, { command, args }) {
   const browser = await chromium.launch({ executablePath: command, args: args.filter((arg) => !arg.startsWith('--headless')) });
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  page.setDefaultTimeout(PATIENCE_MS);
   const errors = [];
   page.on('pageerror', (error) => errors.push(error.message));
   await page.goto(`${url}/signin`);
