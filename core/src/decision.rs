@@ -33,6 +33,24 @@ pub struct Decision {
     pub signals: Vec<SignalAge>,
     /// What a reader should know besides: stale signals, unreachable hosts, failed attempts.
     pub notes: Vec<String>,
+    /// What looking ahead found, where it overruled the score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub plan: Option<PlanReport>,
+}
+
+/// Sampled futures in which another arm than the score's ends all jobs sooner.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct PlanReport {
+    /// The arm with the best score.
+    pub instead_of: Arm,
+    /// Futures played.
+    pub futures: u32,
+    /// Futures in which the chosen arm was better.
+    pub better_in: u32,
+    /// Seconds gained by all jobs together, on average.
+    pub gain_s: f64,
 }
 
 /// A model on a host.

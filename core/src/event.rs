@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::names::{AttemptId, HostId, JobId, ModelName};
+use crate::names::{AttemptId, HostId, JobId, ModelName, Shape};
 use crate::read::Deserialize;
 use crate::request::{Capability, Request};
 
@@ -18,6 +18,13 @@ pub enum Event {
         job: JobId,
         /// What is wanted.
         request: Request,
+    },
+    /// So many more requests of a shape will follow at once: a caller works through a batch.
+    Announce {
+        /// The shape of one that has been submitted.
+        shape: Shape,
+        /// How many are still to come.
+        count: u32,
     },
     /// The host accepted the call (response headers, or the connection where headers come late).
     Started {

@@ -17,6 +17,7 @@ mod names;
 mod number;
 mod order;
 mod policy;
+mod random;
 mod read;
 mod request;
 mod snapshot;
@@ -25,7 +26,7 @@ pub mod wire;
 mod write;
 
 pub use config::{Config, ConfigError, HostConfig, Limits};
-pub use decision::{Arm, Candidate, Decision, DropCode, Dropped, SignalAge, Terms};
+pub use decision::{Arm, Candidate, Decision, DropCode, Dropped, PlanReport, SignalAge, Terms};
 pub use dispatch::Dispatcher;
 pub use effect::{AttemptReport, CallOptions, Effect, Outcome, Phases, Source, Step};
 pub use event::{

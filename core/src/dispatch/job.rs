@@ -76,6 +76,7 @@ impl Dispatcher {
         if self.jobs.contains_key(&id) {
             return;
         }
+        self.arrivals.observe(self.now, &request);
         let job = Job {
             request,
             submitted: self.now,

@@ -5,6 +5,7 @@ mod calls;
 mod ending;
 mod job;
 mod load;
+mod outlook;
 mod queue;
 mod watch;
 
@@ -18,7 +19,7 @@ use crate::effect::{Effect, Step};
 use crate::event::{Event, HostState, ModelState, SignalsState};
 use crate::failure::Failure;
 use crate::fleet::{Contact, Fleet};
-use crate::learn::Lengths;
+use crate::learn::{Arrivals, Lengths};
 use crate::names::{AttemptId, HostId, JobId, Millis, ModelName};
 use crate::policy::{Backlog, Exclusions, Metrics, Ranking};
 use crate::request::Request;
@@ -48,6 +49,7 @@ pub struct Dispatcher {
     seed: u64,
     fleet: Fleet,
     lengths: Lengths,
+    arrivals: Arrivals,
     metrics: Watch,
     metrics_failure: Option<Failure>,
     jobs: LiteMap<JobId, Box<Job>>,
@@ -69,6 +71,7 @@ impl Dispatcher {
         Ok(Self {
             fleet: Fleet::new(&config),
             lengths: Lengths::default(),
+            arrivals: Arrivals::default(),
             metrics: Watch::default(),
             metrics_failure: None,
             jobs: LiteMap::new(),
@@ -132,7 +135,10 @@ impl Dispatcher {
     pub fn decide(&self, now: Millis, request: &Request) -> Decision {
         let backlogs = self.backlogs_with_queue();
         let view = Ranking { now: self.now.max(now), ..self.view(&backlogs) };
-        view.rank(request, &Exclusions::default(), 0).explain(view, request)
+        let nothing = Exclusions::default();
+        let mut ranked = view.rank(request, &nothing, 0);
+        ranked.plan = self.look_ahead(view, &ranked, request, None);
+        ranked.explain(view, request)
     }
 
     /// The error a request without a feasible arm ends in; `None` where `decision` has a candidate.
@@ -185,6 +191,7 @@ impl Dispatcher {
     fn take(&mut self, event: Event) {
         match event {
             Event::Submit { job, request } => self.submit(job, request),
+            Event::Announce { shape, count } => self.arrivals.announce(self.now, &shape, count),
             Event::Cancel { job } => self.cancel(job),
             Event::Started { attempt } => self.call_started(attempt),
             Event::FirstToken { attempt } => self.first_token(attempt),

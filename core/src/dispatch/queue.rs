@@ -4,9 +4,10 @@ use crate::decision::Decision;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::job::{Job, JobState, is_passing};
 use crate::failure::{DispatchError, DispatchErrorCode};
+use crate::fleet::{Host, Model, Residency};
 use crate::names::{JobId, Millis, ModelName};
 use crate::order::sort_by;
-use crate::policy::{Backlog, Ranked, Scored, refusal};
+use crate::policy::{Backlog, Eviction, Ranked, Scored, refusal};
 
 /// Jobs at the head of the queue that each event places anew; those behind keep the arm they wait for.
 const PLACED_AT_ONCE: usize = 64;
@@ -97,7 +98,8 @@ impl Dispatcher {
     fn place(&mut self, id: JobId, backlogs: &mut [Backlog]) {
         let Some(job) = self.jobs.get(&id) else { return };
         let view = self.view(backlogs);
-        let ranked = view.rank(&job.request, &job.tried, self.now.since(job.submitted));
+        let mut ranked = view.rank(&job.request, &job.tried, self.now.since(job.submitted));
+        ranked.plan = self.look_ahead(view, &ranked, &job.request, Some(id));
         let placing = self.placing(job, &ranked, || ranked.explain(view, &job.request));
         match placing {
             Placing::Call(decision, wish) => self.begin(id, decision, wish, backlogs),
@@ -140,10 +142,29 @@ impl Dispatcher {
 
     fn begin(&mut self, id: JobId, decision: Decision, wish: Wish, backlogs: &mut [Backlog]) {
         let position = wish.position;
+        self.evict_for(&wish, backlogs);
         let Some(attempt) = self.call(id, decision, wish) else { return };
         let shared_s = self.fleet.hosts.get(position).map_or(0.0, |host| host.shared_s);
         if let (Some(backlog), Some(attempt)) = (backlogs.get_mut(position), self.attempts.get(&attempt)) {
             backlog.add(&attempt.running, shared_s, self.now);
+        }
+    }
+
+    /// A load that is about to begin pushes others out before the next look at the host shows it.
+    fn evict_for(&mut self, wish: &Wish, backlogs: &[Backlog]) {
+        let now = self.now;
+        let bound = |host: &Host| host.memory_bound(now, self.config.stale_after_ms());
+        let (Some(host), Some(backlog)) = (self.fleet.hosts.get(wish.position), backlogs.get(wish.position)) else {
+            return;
+        };
+        let cold = |model: &&Model| wish.load_s > 0.0 && model.residency == Residency::Cold;
+        let Some(model) = host.models.get(&wish.model).filter(cold) else { return };
+        let eviction = Eviction::of(host, backlog, model, host.needed_bytes(model, 0), bound(host), now);
+        let Some(host) = self.fleet.hosts.get_mut(wish.position) else { return };
+        for victim in eviction.victims {
+            if let Some(model) = host.models.get_mut(&victim) {
+                model.residency = Residency::Cold;
+            }
         }
     }
 

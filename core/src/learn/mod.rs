@@ -1,11 +1,13 @@
 //! What outcomes teach: rates, load times, answer lengths, demand, reliability, and when a host has changed.
 
+mod arrivals;
 mod change;
 mod demand;
 mod length;
 mod log_mean;
 mod reliability;
 
+pub(crate) use arrivals::{Arrivals, Kind};
 pub use change::Change;
 pub use demand::Demand;
 pub use length::Lengths;

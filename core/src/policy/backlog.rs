@@ -48,15 +48,20 @@ impl Running {
         (self.load_s - now.since(self.began) as f64 / 1e3).max(OVERDUE_REST_S)
     }
 
+    /// Seconds of its prompt still to read, and tokens written, both as far as they can be told.
+    pub(crate) fn progress(&self, shared_now: f64) -> (f64, f64) {
+        if self.shared_first.is_none() {
+            let done = if self.loading { 0.0 } else { shared_now - self.shared_began };
+            return ((self.prefill_s - done).max(0.0), 0.0);
+        }
+        let (pieces, counted) = self.written;
+        (0.0, f64::from(pieces) + (shared_now - counted).max(0.0) * self.decode_rate)
+    }
+
     /// Seconds of work it still has, beyond its load, with the host to itself.
     pub(crate) fn work_left_s(&self, shared_now: f64) -> f64 {
-        let Some(_) = self.shared_first else {
-            let done = if self.loading { 0.0 } else { shared_now - self.shared_began };
-            return (self.prefill_s - done).max(0.0) + self.length.mean() / self.decode_rate;
-        };
-        let (pieces, counted) = self.written;
-        let written = f64::from(pieces) + (shared_now - counted).max(0.0) * self.decode_rate;
-        self.length.rest(written) / self.decode_rate
+        let (prefill_s, written) = self.progress(shared_now);
+        prefill_s + self.length.rest(written) / self.decode_rate
     }
 
     /// How many times slower than expected it goes, from 1 to 10: a slow call is evidence before it ends.

@@ -49,8 +49,10 @@ pub(crate) fn learn_load(now: Millis, host: &mut Host, model_name: &ModelName, s
 }
 
 /// What must leave a host's memory before a model can be loaded.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Eviction {
+    /// Models that must leave.
+    pub(crate) victims: Vec<ModelName>,
     /// Seconds until the last victim has done its work.
     pub(crate) drain_s: f64,
     /// Σ load(v) × P(v is asked for within two minutes).
@@ -103,6 +105,7 @@ impl Eviction {
             used -= victim.bytes;
             count -= 1;
             eviction.drain_s = eviction.drain_s.max(victim.left_s);
+            eviction.victims.push(victim.model.name.clone());
             if !itself {
                 eviction.reload_s +=
                     load_s(host, victim.model, now) * victim.model.demand.soon(now, REGRET_S);

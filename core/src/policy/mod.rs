@@ -4,6 +4,7 @@ mod backlog;
 mod deadline;
 mod feasibility;
 mod load;
+mod look_ahead;
 mod notes;
 mod quality;
 mod rank;
@@ -14,7 +15,8 @@ mod work;
 
 pub(crate) use backlog::{Backlog, Running};
 pub(crate) use feasibility::Exclusions;
-pub(crate) use load::{learn_load, load_rates};
+pub(crate) use look_ahead::{CallView, Outlook, Plan, plan};
+pub(crate) use load::{Eviction, learn_load, load_rates};
 pub(crate) use notes::Metrics;
 pub(crate) use rank::{Ranked, Ranking};
 pub(crate) use refusal::refusal;

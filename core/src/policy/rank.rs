@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 
 use crate::config::Config;
-use crate::decision::{Arm, Candidate, Decision, DropCode, Dropped, SignalAge};
+use crate::decision::{Arm, Candidate, Decision, DropCode, Dropped, PlanReport, SignalAge};
+use crate::policy::look_ahead::Plan;
 use crate::fleet::{Fleet, Host, Model};
 use crate::learn::Lengths;
 use crate::names::Millis;
@@ -38,6 +39,8 @@ pub(crate) struct Ranking<'a> {
 /// Every arm for one request: those that may serve with their scores, and those that may not.
 pub(crate) struct Ranked<'a> {
     pub(crate) arms: Vec<Scored<'a>>,
+    /// What looking ahead found, where it looked.
+    pub(crate) plan: Option<Plan>,
     dropped: Vec<(&'a Host, Option<&'a Model>, DropCode)>,
     filter: Filter<'a>,
     output_tokens: f64,
@@ -90,7 +93,7 @@ impl<'a> Ranking<'a> {
             dropped.retain(|(_, _, code)| *code != DropCode::DoesNotFit);
         }
         add_risk(self, &mut arms);
-        Ranked { arms, dropped, filter, output_tokens }
+        Ranked { arms, plan: None, dropped, filter, output_tokens }
     }
 }
 
@@ -123,15 +126,32 @@ fn order(left: &Scored<'_>, right: &Scored<'_>) -> Ordering {
 }
 
 impl<'a> Ranked<'a> {
-    /// The best arm.
+    /// The place of the arm with the best score.
+    pub(crate) fn best_position(&self) -> Option<usize> {
+        let places = self.arms.iter().enumerate();
+        places.min_by(|left, right| order(left.1, right.1)).map(|(place, _)| place)
+    }
+
+    /// The arm to take: the plan's, or the one with the best score.
     pub(crate) fn best(&self) -> Option<&Scored<'a>> {
-        self.arms.iter().min_by(|left, right| order(left, right))
+        let place = self.plan.map(|plan| plan.arm).or_else(|| self.best_position())?;
+        self.arms.get(place)
     }
 
     /// The same, said for people: every arm with its terms, every drop with its numbers.
     pub(crate) fn explain(&self, view: Ranking<'_>, request: &Request) -> Decision {
         let mut order_of: Vec<&Scored<'_>> = self.arms.iter().collect();
         sort_by(&mut order_of, |left, right| order(left, right));
+        let by_score = order_of.first().map(|best| arm_of(best));
+        if let Some(place) = self.best().and_then(|best| order_of.iter().position(|arm| std::ptr::eq(*arm, best))) {
+            order_of.get_mut(..=place).unwrap_or_default().rotate_right(1);
+        }
+        let plan = self.plan.filter(|plan| plan.gain_s > 0.0).zip(by_score).map(|(plan, instead_of)| PlanReport {
+            instead_of,
+            futures: plan.futures,
+            better_in: plan.better_in,
+            gain_s: plan.gain_s,
+        });
         let candidates: Vec<Candidate> = order_of.into_iter().map(candidate).collect();
         let dropped = self.dropped.iter().map(|(host, model, code)| Dropped {
             host: host.config.id.clone(),
@@ -153,10 +173,15 @@ impl<'a> Ranked<'a> {
             dropped: dropped.collect(),
             candidates,
             signals,
+            plan,
         };
         decision.reason = explain(&decision);
         decision
     }
+}
+
+fn arm_of(arm: &Scored<'_>) -> Arm {
+    Arm { host: arm.host.config.id.clone(), model: arm.model.name.clone() }
 }
 
 fn candidate(arm: &Scored<'_>) -> Candidate {

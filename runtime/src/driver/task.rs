@@ -179,6 +179,7 @@ impl Task {
         let ended = match &event {
             Event::Succeeded { attempt, .. } | Event::Failed { attempt, .. } => Some(*attempt),
             Event::Submit { .. }
+            | Event::Announce { .. }
             | Event::Started { .. }
             | Event::FirstToken { .. }
             | Event::Progress { .. }

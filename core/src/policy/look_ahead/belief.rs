@@ -1,0 +1,238 @@
+//! The fleet as it is believed to be, as small as a plan needs it: hosts and models by position, work in seconds.
+
+use crate::fleet::dynamics::{ArmTraits, Dynamics, HostTraits};
+use crate::fleet::{Host, Model, Residency};
+use crate::learn::{Kind, Length};
+use crate::names::ModelName;
+use crate::policy::backlog::Running;
+use crate::policy::feasibility::{Exclusions, Filter};
+use crate::policy::load::load_s;
+use crate::policy::look_ahead::Outlook;
+use crate::policy::rank::Ranking;
+use crate::policy::score::{Scored, foreign_share};
+use crate::request::Request;
+
+/// Hosts played: those of the best arms.
+const HOSTS: usize = 8;
+/// Kinds of requests to come.
+const KINDS: usize = 8;
+/// Waiting jobs that are played.
+const WAITING: usize = 12;
+/// Seconds an idle runner stays, where nobody says otherwise.
+const KEEP_ALIVE_S: f64 = 300.0;
+
+/// A call under way, and the host it is on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallView<'a> {
+    pub(crate) position: usize,
+    pub(crate) running: &'a Running,
+}
+
+/// Seconds of work of one kind of request on one arm.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KindArm {
+    pub(super) host: usize,
+    pub(super) model: usize,
+    /// At the expected prompt.
+    pub(super) prefill_s: f64,
+    pub(super) decode_s_per_token: f64,
+    /// Expected seconds of both.
+    pub(super) own_s: f64,
+}
+
+/// One kind of request: what it may run on, and how long its answers are.
+#[derive(Clone, Debug)]
+pub(super) struct PlayedKind {
+    pub(super) arms: Vec<KindArm>,
+    pub(super) length: Length,
+    /// Standard deviation of the logarithm of its prompts.
+    pub(super) prompt_sigma: f64,
+    /// Requests a second.
+    pub(super) rate: f64,
+    /// Announced ones, which come at once.
+    pub(super) announced: u32,
+}
+
+/// A call under way, to be played on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PlayedCall {
+    pub(super) host: usize,
+    pub(super) model: usize,
+    pub(super) prefill_s: f64,
+    pub(super) length: Length,
+    pub(super) written: f64,
+    pub(super) decode_s_per_token: f64,
+}
+
+/// Everything a future is drawn from and played on.
+pub(super) struct Belief {
+    /// With what is in memory and being loaded, before any call.
+    pub(super) fleet: Dynamics,
+    pub(super) models: usize,
+    pub(super) slots: Vec<usize>,
+    pub(super) calls: Vec<PlayedCall>,
+    /// The job that is decided about first, then those that wait; then the kinds to come.
+    pub(super) jobs: Vec<PlayedKind>,
+    pub(super) kinds: Vec<PlayedKind>,
+    pub(super) total_rate: f64,
+    pub(super) burstiness: f64,
+    /// The choices, as positions of `fleet`; the first is the score's. Whether each would begin at once.
+    pub(super) choices: Vec<(usize, usize, bool)>,
+    pub(super) age_weight: f64,
+}
+
+impl Belief {
+    pub(super) fn of(
+        view: Ranking<'_>,
+        arms: &[Scored<'_>],
+        contested: &[usize],
+        request: &Request,
+        outlook: Outlook<'_>,
+    ) -> Option<Self> {
+        let hosts = played_hosts(arms, contested);
+        let mut names: Vec<&ModelName> =
+            hosts.iter().filter_map(|host| view.fleet.hosts.get(*host)).flat_map(|host| host.models.keys()).collect();
+        names.sort();
+        names.dedup();
+        let model_of = |name: &ModelName| names.binary_search(&name).ok();
+        let host_of = |position: usize| hosts.iter().position(|host| *host == position);
+        let played = |position: &usize| view.fleet.hosts.get(*position);
+        let traits = hosts.iter().filter_map(played).map(|host| host_traits(view, host, &names));
+        let mut fleet = Dynamics::new(traits);
+        let mut calls = Vec::new();
+        for (position, host) in hosts.iter().filter_map(played).enumerate() {
+            for model in host.models.values().filter(|model| model.residency != Residency::Cold) {
+                fleet.place(position, model_of(&model.name)?);
+            }
+        }
+        for call in outlook.calls {
+            let Some(position) = host_of(call.position) else { continue };
+            let Some(model) = model_of(&call.running.model) else { continue };
+            let shared_s = view.fleet.hosts.get(call.position)?.shared_s;
+            let load_left_s = call.running.load_left_s(view.now);
+            if load_left_s > 0.0 {
+                fleet.begin_load(position, model, load_left_s);
+            } else if fleet.state(position, model) == crate::fleet::dynamics::RunnerState::Cold {
+                fleet.place(position, model);
+            }
+            let (prefill_s, written) = call.running.progress(shared_s);
+            calls.push(PlayedCall {
+                host: position,
+                model,
+                prefill_s,
+                length: call.running.length,
+                written,
+                decode_s_per_token: 1.0 / call.running.decode_rate,
+            });
+        }
+        let build = Build { view, hosts: &hosts, names: &names };
+        let waiting = outlook.waiting.iter().take(WAITING).map(|waiting| build.kind(waiting, None));
+        let jobs: Vec<PlayedKind> = std::iter::once(build.kind(request, None)).chain(waiting).collect();
+        let mut kinds: Vec<PlayedKind> = outlook
+            .arrivals
+            .kinds(view.now)
+            .map(|(kind, rate)| PlayedKind {
+                rate,
+                announced: kind.announced(view.now),
+                ..build.kind(&kind.example, Some(kind))
+            })
+            .filter(|kind| !kind.arms.is_empty())
+            .collect();
+        kinds.sort_by(|left, right| right.rate.total_cmp(&left.rate));
+        kinds.truncate(KINDS);
+        let choices = contested
+            .iter()
+            .filter_map(|place| {
+                let arm = arms.get(*place)?;
+                Some((host_of(arm.position)?, model_of(&arm.model.name)?, arm.startable))
+            })
+            .collect();
+        Some(Self {
+            models: names.len(),
+            slots: hosts.iter().filter_map(played).map(|host| host.config.parallel as usize).collect(),
+            total_rate: kinds.iter().map(|kind| kind.rate).sum(),
+            burstiness: outlook.arrivals.burstiness(),
+            age_weight: view.config.tuning.age,
+            fleet,
+            calls,
+            jobs,
+            kinds,
+            choices,
+        })
+    }
+}
+
+/// The hosts of the contested arms, then of the best others.
+fn played_hosts(arms: &[Scored<'_>], contested: &[usize]) -> Vec<usize> {
+    let mut order: Vec<(f64, usize)> = arms.iter().map(|arm| (arm.score_s, arm.position)).collect();
+    order.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+    let first = contested.iter().filter_map(|place| arms.get(*place)).map(|arm| arm.position);
+    let mut hosts = Vec::with_capacity(HOSTS);
+    for position in first.chain(order.into_iter().map(|(_, position)| position)) {
+        if hosts.len() < HOSTS && !hosts.contains(&position) {
+            hosts.push(position);
+        }
+    }
+    hosts
+}
+
+fn host_traits(view: Ranking<'_>, host: &Host, names: &[&ModelName]) -> (HostTraits, Vec<ArmTraits>) {
+    let bound = host.memory_bound(view.now, view.config.stale_after_ms());
+    let traits = HostTraits {
+        speed: 1.0 / (1.0 + foreign_share(view, host)),
+        memory_bytes: bound.unwrap_or(f64::INFINITY),
+        parallel: host.config.parallel,
+        max_loaded: host.config.max_loaded,
+        keep_alive_s: KEEP_ALIVE_S,
+    };
+    let arm = |name: &&ModelName| host.models.get(*name).map_or(ABSENT, |model| arm_traits(view, host, model));
+    (traits, names.iter().map(arm).collect())
+}
+
+/// A model that the host does not have: no kind of request names it there.
+const ABSENT: ArmTraits = ArmTraits { bytes: 0.0, load_s: 0.0 };
+
+fn arm_traits(view: Ranking<'_>, host: &Host, model: &Model) -> ArmTraits {
+    let bytes = match model.residency {
+        Residency::Resident { bytes, .. } if bytes > 0 => bytes as f64,
+        Residency::Resident { .. } | Residency::Cold => host.needed_bytes(model, 0),
+    };
+    ArmTraits { bytes, load_s: load_s(host, model, view.now) }
+}
+
+#[derive(Clone, Copy)]
+struct Build<'a> {
+    view: Ranking<'a>,
+    hosts: &'a [usize],
+    names: &'a [&'a ModelName],
+}
+
+impl Build<'_> {
+    fn kind(&self, request: &Request, kind: Option<&Kind>) -> PlayedKind {
+        let view = self.view;
+        let length = view.lengths.belief(request);
+        let prompt = f64::from(request.prompt_tokens);
+        let (prompt_tokens, prompt_sigma) = kind.map_or((prompt, 0.0), |kind| {
+            (kind.prompt.estimate(prompt.max(1.0), 0.5), libm::sqrt(kind.prompt.spread(0.25, 1.0)))
+        });
+        let nothing = Exclusions::default();
+        let filter = Filter { config: view.config, request, tried: &nothing, context_tokens: 0, now: view.now };
+        let mut arms = Vec::new();
+        for (position, host) in self.hosts.iter().enumerate() {
+            let Some(host) = view.fleet.hosts.get(*host).filter(|host| filter.host(host).is_ok()) else { continue };
+            let chain_binds = filter.chain_binds(host);
+            for (place, name) in self.names.iter().enumerate() {
+                let Some(model) = host.models.get(*name) else { continue };
+                if filter.model(host, model, chain_binds, None).is_err() {
+                    continue;
+                }
+                let tokens = length.mean() * model.length_factor;
+                let prefill_s = prompt_tokens / model.rates.prefill;
+                let decode_s_per_token = model.length_factor / model.rates.decode;
+                let own_s = prefill_s + tokens / model.rates.decode;
+                arms.push(KindArm { host: position, model: place, prefill_s, decode_s_per_token, own_s });
+            }
+        }
+        PlayedKind { arms, length, prompt_sigma, rate: 0.0, announced: 0 }
+    }
+}

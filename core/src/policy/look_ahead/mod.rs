@@ -1,0 +1,142 @@
+//! Looking ahead: where a choice is contested, sampled futures are played through on the fleet as it is believed to be.
+//!
+//! Each future draws what is unknown: the answers still to come, the next requests, their kinds and sizes. Every choice plays
+//! the same futures; the score's choice stands unless another one ends the jobs of all callers sooner beyond doubt: by more
+//! than 1.5 standard errors of the paired difference. The effort is counted in futures and arrivals, never in time.
+
+mod belief;
+mod future;
+mod rollout;
+
+use crate::learn::Arrivals;
+use crate::policy::rank::{Ranked, Ranking};
+use crate::policy::score::Scored;
+use crate::random::Random;
+use crate::request::Request;
+
+use belief::Belief;
+use future::Future;
+use rollout::Rollout;
+
+pub(crate) use belief::CallView;
+
+/// Arms played, the score's choice included.
+const ARMS: usize = 4;
+/// Futures drawn at most.
+const FUTURES: usize = 16;
+/// Futures after which a choice may be clear.
+const LEAST_FUTURES: usize = 6;
+/// Standard errors by which another choice must be better.
+const GATE: f64 = 2.0;
+/// A choice is contested where the second-best score is within this factor and these seconds of the best.
+const CONTEST: (f64, f64) = (2.0, 1.0);
+/// Rates learned from fewer calls than this are not played with.
+const LEAST_WEIGHT: f64 = 2.0;
+/// Surprise, in natural logarithms, above which a host's rates are not played with.
+const MOST_SURPRISE: f64 = 0.7;
+
+/// What was played, and what came of it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Plan {
+    /// The place in `Ranked::arms` of the choice.
+    pub(crate) arm: usize,
+    /// Futures played.
+    pub(crate) futures: u32,
+    /// Futures in which the choice was better than the score's.
+    pub(crate) better_in: u32,
+    /// Seconds all jobs together gain by it, on average.
+    pub(crate) gain_s: f64,
+}
+
+/// What a plan is made from, beside the ranking.
+#[derive(Clone, Copy)]
+pub(crate) struct Outlook<'a> {
+    pub(crate) arrivals: &'a Arrivals,
+    /// The calls under way.
+    pub(crate) calls: &'a [CallView<'a>],
+    /// Other jobs that wait, in the order of the queue.
+    pub(crate) waiting: &'a [&'a Request],
+    pub(crate) seed: u64,
+}
+
+/// Plays the contested arms; `None` where nothing is contested, or too little is known to play with.
+pub(crate) fn plan(
+    view: Ranking<'_>,
+    ranked: &Ranked<'_>,
+    request: &Request,
+    outlook: Outlook<'_>,
+) -> Option<Plan> {
+    let contested = contested(view, ranked)?;
+    let belief = Belief::of(view, &ranked.arms, &contested, request, outlook)?;
+    let mut gains: Vec<Vec<f64>> = vec![Vec::with_capacity(FUTURES); contested.len()];
+    let mut rollout = Rollout::new(&belief);
+    let mut played = 0;
+    while played < FUTURES {
+        let mut random = Random::new(outlook.seed ^ (played as u64).wrapping_mul(0xA076_1D64_78BD_642F));
+        let future = Future::draw(&belief, &mut random);
+        rollout.begin(&belief, &future);
+        let mut reference = 0.0;
+        for (place, gain) in gains.iter_mut().enumerate() {
+            let total_s = rollout.total_s(&belief, &future, place);
+            if place == 0 {
+                reference = total_s;
+            }
+            gain.push(reference - total_s);
+        }
+        played += 1;
+        if played >= LEAST_FUTURES && gains.iter().skip(1).all(|gain| is_clear(gain)) {
+            break;
+        }
+    }
+    let mut best = (0, 0.0);
+    for (place, gain) in gains.iter().enumerate().skip(1) {
+        let (mean, error) = mean_and_error(gain);
+        if mean > GATE * error && mean > best.1 {
+            best = (place, mean);
+        }
+    }
+    if std::env::var_os("DBG").is_some() { let arms: Vec<String> = contested.iter().map(|p| { let a=&ranked.arms[*p]; format!("{}@{} J{:.1} E{:.1} st{} q{:.1} l{:.1} i{:.1}", a.model.name, a.host.config.id, a.score_s, a.expected_s, a.startable, a.terms.queue_s, a.terms.load_s, a.terms.interference_s) }).collect(); let st: Vec<String> = gains.iter().map(|g| { let (m,e)=mean_and_error(g); format!("{m:.1}±{e:.1}") }).collect(); eprintln!("PLAN pick {} n {} gains {:?} arms {:?} waiting {} calls {} kinds {}", best.0, played, st, arms, outlook.waiting.len(), belief.calls.len(), belief.kinds.len()); }
+    let better_in = gains.get(best.0)?.iter().filter(|gain| **gain > 0.0).count();
+    let arm = *contested.get(best.0)?;
+    Some(Plan { arm, futures: played as u32, better_in: better_in as u32, gain_s: best.1 })
+}
+
+/// The arms worth playing, the score's choice first; `None` where it has no rival or rates cannot be trusted.
+fn contested(view: Ranking<'_>, ranked: &Ranked<'_>) -> Option<Vec<usize>> {
+    let best = ranked.best_position()?;
+    let best_s = ranked.arms.get(best)?.score_s;
+    let limit_s = best_s * CONTEST.0 + CONTEST.1;
+    // An arm that is not free now can be chosen again when it is; only the score's own choice may wait.
+    let mut rivals: Vec<(f64, usize)> = ranked
+        .arms
+        .iter()
+        .enumerate()
+        .filter(|(place, arm)| *place != best && arm.startable && arm.score_s <= limit_s)
+        .map(|(place, arm)| (arm.score_s, place))
+        .collect();
+    if rivals.is_empty() {
+        return None;
+    }
+    rivals.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+    rivals.truncate(ARMS - 1);
+    let places: Vec<usize> = std::iter::once(best).chain(rivals.into_iter().map(|(_, place)| place)).collect();
+    let trusted = |place: &usize| ranked.arms.get(*place).is_some_and(|arm| is_trusted(view, arm));
+    places.iter().all(trusted).then_some(places)
+}
+
+fn is_trusted(_view: Ranking<'_>, arm: &Scored<'_>) -> bool {
+    arm.host.decode_speed.weight >= LEAST_WEIGHT && arm.host.change.sum_ln.abs() <= MOST_SURPRISE
+}
+
+/// Whether more futures would hardly change what is thought of a choice.
+fn is_clear(gains: &[f64]) -> bool {
+    let (mean, error) = mean_and_error(gains);
+    mean + GATE * error < 0.0 || mean > 1.5 * GATE * error
+}
+
+fn mean_and_error(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count.max(1.0);
+    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
+    (mean, libm::sqrt(squares / (count - 1.0).max(1.0) / count.max(1.0)))
+}
