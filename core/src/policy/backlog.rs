@@ -36,6 +36,8 @@ const MOST_OVERDUE: f64 = 10.0;
 const TELLING_LATENESS: f64 = 1.5;
 /// A prompt that is read takes up to this many times longer than expected before it counts as late.
 const PATIENCE: f64 = 2.0;
+/// However fast a call goes, its host is not believed faster than this.
+const LEAST_SLOW: f64 = 0.2;
 /// Fewer pieces than this tell no rate.
 const TELLING_PIECES: u32 = 8;
 
@@ -64,16 +66,18 @@ impl Running {
         prefill_s + self.length.rest(written) / self.decode_rate
     }
 
-    /// How many times slower than expected it goes, from 1 to 10: a slow call is evidence before it ends.
-    pub(crate) fn overdue(&self, shared_now: f64) -> f64 {
-        let (elapsed_s, expected_s) = match (self.shared_first, self.written) {
+    /// How many times slower than expected it goes, 0.2 to 10, and 1 where that may be chance: a slow call is evidence before
+    /// it ends.
+    pub(crate) fn slowness(&self, shared_now: f64) -> f64 {
+        let (elapsed_s, expected_s, fastest) = match (self.shared_first, self.written) {
             (Some(first), (pieces, counted)) if pieces >= TELLING_PIECES => {
-                (counted - first, f64::from(pieces) / self.decode_rate)
+                (counted - first, f64::from(pieces) / self.decode_rate, LEAST_SLOW)
             }
-            (None, _) if !self.loading => (shared_now - self.shared_began, PATIENCE * self.prefill_s),
+            (None, _) if !self.loading => (shared_now - self.shared_began, PATIENCE * self.prefill_s, 1.0),
             (Some(_) | None, _) => return 1.0,
         };
-        (elapsed_s / (TELLING_LATENESS * expected_s.max(OVERDUE_REST_S))).between(1.0, MOST_OVERDUE)
+        let ratio = (elapsed_s / expected_s.max(OVERDUE_REST_S)).between(fastest, MOST_OVERDUE);
+        if ratio > TELLING_LATENESS || ratio * TELLING_LATENESS < 1.0 { ratio } else { 1.0 }
     }
 }
 
@@ -95,14 +99,17 @@ pub(crate) struct Runner {
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Backlog {
     pub(crate) runners: Vec<Runner>,
-    /// Largest lateness of any call.
-    pub(crate) overdue: f64,
+    /// How many times slower than expected its calls go; zero where nothing tells.
+    slowness: f64,
 }
 
 impl Backlog {
     /// Counts a call under way.
     pub(crate) fn add(&mut self, call: &Running, shared_now: f64, now: Millis) {
-        self.overdue = self.overdue.max(call.overdue(shared_now));
+        let slowness = call.slowness(shared_now);
+        if slowness > 1.0 || self.slowness <= 1.0 && slowness < 1.0 {
+            self.slowness = if self.slowness > 1.0 { self.slowness.max(slowness) } else { slowness };
+        }
         let (left_s, load_left_s) = (call.work_left_s(shared_now), call.load_left_s(now));
         let runner = self.runner_mut(&call.model);
         runner.calls += 1;
@@ -133,9 +140,9 @@ impl Backlog {
         self.runners.iter().find(|runner| runner.model == *model)
     }
 
-    /// Lateness of the host, 1 to 10.
-    pub(crate) fn lateness(&self) -> f64 {
-        self.overdue.max(1.0)
+    /// How many times slower than expected the host goes, 0.2 to 10.
+    pub(crate) fn slowness(&self) -> f64 {
+        if self.slowness > 0.0 { self.slowness } else { 1.0 }
     }
 
     /// Seconds until the serial loader has done what it has.
@@ -209,12 +216,12 @@ mod tests {
     #[test]
     fn a_call_past_its_time_counts_as_evidence() {
         let waiting = call("m", 2.0, 10.0);
-        assert!((waiting.overdue(24.0) - 4.0).abs() < 1e-9);
+        assert!((waiting.slowness(16.0) - 4.0).abs() < 1e-9);
         let mut slow = call("m", 0.0, 100.0);
         slow.shared_first = Some(0.0);
-        slow.written = (20, 12.0);
-        assert!((slow.overdue(13.0) - 4.0).abs() < 1e-9);
-        assert!(call("m", 2.0, 1.0).overdue(1e9) <= MOST_OVERDUE);
+        slow.written = (20, 8.0);
+        assert!((slow.slowness(13.0) - 4.0).abs() < 1e-9);
+        assert!(call("m", 2.0, 1.0).slowness(1e9) <= MOST_OVERDUE);
     }
 
     #[test]

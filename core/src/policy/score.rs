@@ -110,10 +110,10 @@ pub(crate) fn score<'a>(
         other.others(&model.name, terms.load_s).map(|left_s| left_s.min(until_s)).sum()
     };
     let mut shared_s = shared(backlog);
-    let mut late = backlog.lateness();
+    let mut late = backlog.slowness();
     for neighbour in at.neighbours.iter().filter_map(|position| view.backlogs.get(*position)) {
         shared_s += neighbour.runners.iter().map(|runner| runner.left_s.min(until_s)).sum::<f64>();
-        late = late.max(neighbour.lateness());
+        late = late.max(neighbour.slowness());
     }
     late = 1.0 + tuning.overdue * (late - 1.0);
     terms.load_s *= tuning.load;

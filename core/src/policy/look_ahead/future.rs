@@ -4,8 +4,8 @@ use crate::learn::Length;
 use crate::policy::look_ahead::belief::Belief;
 use crate::random::Random;
 
-/// Requests to come that are played.
-const ARRIVALS: usize = 16;
+/// Requests to come that are played: more of them add chance faster than insight.
+const ARRIVALS: usize = 4;
 /// How long a future is at most.
 const HORIZON_S: f64 = 120.0;
 /// Seconds between two requests of a batch that was announced.

@@ -2,7 +2,7 @@
 //!
 //! Each future draws what is unknown: the answers still to come, the next requests, their kinds and sizes. Every choice plays
 //! the same futures; the score's choice stands unless another one ends the jobs of all callers sooner beyond doubt: by more
-//! than 1.5 standard errors of the paired difference. The effort is counted in futures and arrivals, never in time.
+//! than two standard errors of the paired difference. The effort is counted in futures and arrivals, never in time.
 
 mod belief;
 mod future;
@@ -23,7 +23,7 @@ pub(crate) use belief::CallView;
 /// Arms played, the score's choice included.
 const ARMS: usize = 4;
 /// Futures drawn at most.
-const FUTURES: usize = 16;
+const FUTURES: usize = 32;
 /// Futures after which a choice may be clear.
 const LEAST_FUTURES: usize = 6;
 /// Standard errors by which another choice must be better.
@@ -95,7 +95,6 @@ pub(crate) fn plan(
             best = (place, mean);
         }
     }
-    if std::env::var_os("DBG").is_some() { let arms: Vec<String> = contested.iter().map(|p| { let a=&ranked.arms[*p]; format!("{}@{} J{:.1} E{:.1} st{} q{:.1} l{:.1} i{:.1}", a.model.name, a.host.config.id, a.score_s, a.expected_s, a.startable, a.terms.queue_s, a.terms.load_s, a.terms.interference_s) }).collect(); let st: Vec<String> = gains.iter().map(|g| { let (m,e)=mean_and_error(g); format!("{m:.1}±{e:.1}") }).collect(); eprintln!("PLAN pick {} n {} gains {:?} arms {:?} waiting {} calls {} kinds {}", best.0, played, st, arms, outlook.waiting.len(), belief.calls.len(), belief.kinds.len()); }
     let better_in = gains.get(best.0)?.iter().filter(|gain| **gain > 0.0).count();
     let arm = *contested.get(best.0)?;
     Some(Plan { arm, futures: played as u32, better_in: better_in as u32, gain_s: best.1 })
@@ -124,8 +123,9 @@ fn contested(view: Ranking<'_>, ranked: &Ranked<'_>) -> Option<Vec<usize>> {
     places.iter().all(trusted).then_some(places)
 }
 
-fn is_trusted(_view: Ranking<'_>, arm: &Scored<'_>) -> bool {
-    arm.host.decode_speed.weight >= LEAST_WEIGHT && arm.host.change.sum_ln.abs() <= MOST_SURPRISE
+fn is_trusted(view: Ranking<'_>, arm: &Scored<'_>) -> bool {
+    let steady = view.backlogs.get(arm.position).is_none_or(|backlog| backlog.slowness() == 1.0);
+    steady && arm.host.decode_speed.weight >= LEAST_WEIGHT && arm.host.change.sum_ln.abs() <= MOST_SURPRISE
 }
 
 /// Whether more futures would hardly change what is thought of a choice.
