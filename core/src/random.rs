@@ -60,7 +60,8 @@ mod tests {
         for shape in [0.3, 1.0, 4.0] {
             let drawn: Vec<f64> = (0..count).map(|_| random.gamma(shape)).collect();
             let mean = drawn.iter().sum::<f64>() / f64::from(count);
-            let variance = drawn.iter().map(|one| (one - mean) * (one - mean)).sum::<f64>() / f64::from(count);
+            let variance =
+                drawn.iter().map(|one| (one - mean) * (one - mean)).sum::<f64>() / f64::from(count);
             assert!((mean - 1.0).abs() < 0.04, "{shape}: {mean}");
             assert!((variance * shape - 1.0).abs() < 0.1, "{shape}: {variance}");
         }

@@ -154,7 +154,8 @@ impl Dispatcher {
     fn evict_for(&mut self, wish: &Wish, backlogs: &[Backlog]) {
         let now = self.now;
         let bound = |host: &Host| host.memory_bound(now, self.config.stale_after_ms());
-        let (Some(host), Some(backlog)) = (self.fleet.hosts.get(wish.position), backlogs.get(wish.position)) else {
+        let (Some(host), Some(backlog)) = (self.fleet.hosts.get(wish.position), backlogs.get(wish.position))
+        else {
             return;
         };
         let cold = |model: &&Model| wish.load_s > 0.0 && model.residency == Residency::Cold;

@@ -2,6 +2,7 @@
 
 use crate::learn::{Demand, LogMean};
 use crate::names::{Millis, Shape};
+use crate::number::Between as _;
 use crate::request::Request;
 
 /// Kinds remembered; beyond it the one unused longest goes.
@@ -100,10 +101,15 @@ impl Arrivals {
         self.kinds.iter().map(move |kind| (kind, kind.demand.rate_per_s(now, since)))
     }
 
+    /// Seconds since the last request came.
+    pub(crate) fn since_last_s(&self, now: Millis) -> f64 {
+        now.since(self.last) as f64 / 1e3
+    }
+
     /// Squared coefficient of variation of the gaps: 1 where requests come at random, more where they come in bursts.
     pub(crate) fn burstiness(&self) -> f64 {
         let (count, mean, square) = self.gaps;
-        if count < 5.0 || mean <= 0.0 { 1.0 } else { (square / (mean * mean) - 1.0).max(0.1).min(16.0) }
+        if count < 5.0 || mean <= 0.0 { 1.0 } else { (square / (mean * mean) - 1.0).between(0.1, 16.0) }
     }
 }
 
@@ -126,7 +132,10 @@ mod tests {
             }
         }
         let rates: Vec<f64> = arrivals.kinds(Millis(600_000)).map(|(_, rate)| rate).collect();
-        assert!(matches!(rates.as_slice(), [often, seldom] if (often - 1.0).abs() < 0.1 && (seldom - 0.1).abs() < 0.03), "{rates:?}");
+        assert!(
+            matches!(rates.as_slice(), [often, seldom] if (often - 1.0).abs() < 0.1 && (seldom - 0.1).abs() < 0.03),
+            "{rates:?}"
+        );
         assert!(arrivals.burstiness() < 0.5);
         let mut bursty = Arrivals::default();
         for burst in 0..60 {
@@ -143,7 +152,8 @@ mod tests {
         arrivals.observe(Millis(0), &request("batch"));
         arrivals.announce(Millis(0), &"batch".into(), 3);
         arrivals.observe(Millis(10), &request("batch"));
-        let left = |now| arrivals.kinds(Millis(now)).map(|(kind, _)| kind.announced(Millis(now))).sum::<u32>();
+        let left =
+            |now| arrivals.kinds(Millis(now)).map(|(kind, _)| kind.announced(Millis(now))).sum::<u32>();
         assert_eq!((left(20), left(100_000)), (2, 0));
     }
 

@@ -15,8 +15,8 @@ mod work;
 
 pub(crate) use backlog::{Backlog, Running};
 pub(crate) use feasibility::Exclusions;
-pub(crate) use look_ahead::{CallView, Outlook, Plan, plan};
 pub(crate) use load::{Eviction, learn_load, load_rates};
+pub(crate) use look_ahead::{CallView, Outlook, Plan, plan};
 pub(crate) use notes::Metrics;
 pub(crate) use rank::{Ranked, Ranking};
 pub(crate) use refusal::refusal;

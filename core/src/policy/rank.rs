@@ -4,13 +4,13 @@ use std::cmp::Ordering;
 
 use crate::config::Config;
 use crate::decision::{Arm, Candidate, Decision, DropCode, Dropped, PlanReport, SignalAge};
-use crate::policy::look_ahead::Plan;
 use crate::fleet::{Fleet, Host, Model};
 use crate::learn::Lengths;
 use crate::names::Millis;
 use crate::order::sort_by;
 use crate::policy::backlog::Backlog;
 use crate::policy::feasibility::{Exclusions, Filter};
+use crate::policy::look_ahead::Plan;
 use crate::policy::notes::{Metrics, notes};
 use crate::policy::reason::explain;
 use crate::policy::score::{HostView, RequestView, Scored, foreign_share, score};
@@ -143,14 +143,13 @@ impl<'a> Ranked<'a> {
         let mut order_of: Vec<&Scored<'_>> = self.arms.iter().collect();
         sort_by(&mut order_of, |left, right| order(left, right));
         let by_score = order_of.first().map(|best| arm_of(best));
-        if let Some(place) = self.best().and_then(|best| order_of.iter().position(|arm| std::ptr::eq(*arm, best))) {
+        if let Some(place) =
+            self.best().and_then(|best| order_of.iter().position(|arm| std::ptr::eq(*arm, best)))
+        {
             order_of.get_mut(..=place).unwrap_or_default().rotate_right(1);
         }
-        let plan = self.plan.filter(|plan| plan.gain_s > 0.0).zip(by_score).map(|(plan, instead_of)| PlanReport {
-            instead_of,
-            futures: plan.futures,
-            better_in: plan.better_in,
-            gain_s: plan.gain_s,
+        let plan = self.plan.filter(|plan| plan.gain_s > 0.0).zip(by_score).map(|(plan, instead_of)| {
+            PlanReport { instead_of, futures: plan.futures, better_in: plan.better_in, gain_s: plan.gain_s }
         });
         let candidates: Vec<Candidate> = order_of.into_iter().map(candidate).collect();
         let dropped = self.dropped.iter().map(|(host, model, code)| Dropped {

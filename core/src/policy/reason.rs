@@ -1,6 +1,6 @@
 //! The sentence a decision says about itself.
 
-use crate::decision::{Candidate, Decision};
+use crate::decision::{Candidate, Decision, PlanReport};
 use crate::number::{one_decimal, rounded};
 use crate::order::sort_by;
 
@@ -16,9 +16,23 @@ pub(crate) fn explain(decision: &Decision) -> String {
         Some(next) => {
             let deciding = deciding_terms(best, next);
             let why = if deciding.is_empty() { String::new() } else { format!(" ({})", deciding.join(", ")) };
-            text + &format!("; next {} on {} with {}{why}", next.model, next.host, seconds(next.expected_s))
+            let rival =
+                format!("; next {} on {} with {}{why}", next.model, next.host, seconds(next.expected_s));
+            text + &rival + &decision.plan.as_ref().map(overruled).unwrap_or_default()
         }
     }
+}
+
+/// That looking ahead overruled the score, and what it saw.
+fn overruled(plan: &PlanReport) -> String {
+    format!(
+        "; looking ahead chose it over {} on {}: all jobs end sooner in {} of {} futures, by {} in all",
+        plan.instead_of.model,
+        plan.instead_of.host,
+        plan.better_in,
+        plan.futures,
+        seconds(plan.gain_s)
+    )
 }
 
 /// The two terms in which the runner-up loses most.

@@ -4,6 +4,7 @@ use crate::fleet::dynamics::{ArmTraits, Dynamics, HostTraits};
 use crate::fleet::{Host, Model, Residency};
 use crate::learn::{Kind, Length};
 use crate::names::ModelName;
+use crate::order::sort_by;
 use crate::policy::backlog::Running;
 use crate::policy::feasibility::{Exclusions, Filter};
 use crate::policy::load::load_s;
@@ -76,6 +77,8 @@ pub(super) struct Belief {
     pub(super) kinds: Vec<PlayedKind>,
     pub(super) total_rate: f64,
     pub(super) burstiness: f64,
+    /// Seconds since the last request came.
+    pub(super) since_last_s: f64,
     /// The choices, as positions of `fleet`; the first is the score's. Whether each would begin at once.
     pub(super) choices: Vec<(usize, usize, bool)>,
     pub(super) age_weight: f64,
@@ -90,9 +93,12 @@ impl Belief {
         outlook: Outlook<'_>,
     ) -> Option<Self> {
         let hosts = played_hosts(arms, contested);
-        let mut names: Vec<&ModelName> =
-            hosts.iter().filter_map(|host| view.fleet.hosts.get(*host)).flat_map(|host| host.models.keys()).collect();
-        names.sort();
+        let mut names: Vec<&ModelName> = hosts
+            .iter()
+            .filter_map(|host| view.fleet.hosts.get(*host))
+            .flat_map(|host| host.models.keys())
+            .collect();
+        sort_by(&mut names, Ord::cmp);
         names.dedup();
         let model_of = |name: &ModelName| names.binary_search(&name).ok();
         let host_of = |position: usize| hosts.iter().position(|host| *host == position);
@@ -138,7 +144,7 @@ impl Belief {
             })
             .filter(|kind| !kind.arms.is_empty())
             .collect();
-        kinds.sort_by(|left, right| right.rate.total_cmp(&left.rate));
+        sort_by(&mut kinds, |left, right| right.rate.total_cmp(&left.rate));
         kinds.truncate(KINDS);
         let choices = contested
             .iter()
@@ -152,6 +158,7 @@ impl Belief {
             slots: hosts.iter().filter_map(played).map(|host| host.config.parallel as usize).collect(),
             total_rate: kinds.iter().map(|kind| kind.rate).sum(),
             burstiness: outlook.arrivals.burstiness(),
+            since_last_s: outlook.arrivals.since_last_s(view.now),
             age_weight: view.config.tuning.age,
             fleet,
             calls,
@@ -165,7 +172,7 @@ impl Belief {
 /// The hosts of the contested arms, then of the best others.
 fn played_hosts(arms: &[Scored<'_>], contested: &[usize]) -> Vec<usize> {
     let mut order: Vec<(f64, usize)> = arms.iter().map(|arm| (arm.score_s, arm.position)).collect();
-    order.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+    sort_by(&mut order, |left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
     let first = contested.iter().filter_map(|place| arms.get(*place)).map(|arm| arm.position);
     let mut hosts = Vec::with_capacity(HOSTS);
     for position in first.chain(order.into_iter().map(|(_, position)| position)) {
@@ -185,7 +192,8 @@ fn host_traits(view: Ranking<'_>, host: &Host, names: &[&ModelName]) -> (HostTra
         max_loaded: host.config.max_loaded,
         keep_alive_s: KEEP_ALIVE_S,
     };
-    let arm = |name: &&ModelName| host.models.get(*name).map_or(ABSENT, |model| arm_traits(view, host, model));
+    let arm =
+        |name: &&ModelName| host.models.get(*name).map_or(ABSENT, |model| arm_traits(view, host, model));
     (traits, names.iter().map(arm).collect())
 }
 
@@ -216,10 +224,13 @@ impl Build<'_> {
             (kind.prompt.estimate(prompt.max(1.0), 0.5), libm::sqrt(kind.prompt.spread(0.25, 1.0)))
         });
         let nothing = Exclusions::default();
-        let filter = Filter { config: view.config, request, tried: &nothing, context_tokens: 0, now: view.now };
+        let filter =
+            Filter { config: view.config, request, tried: &nothing, context_tokens: 0, now: view.now };
         let mut arms = Vec::new();
         for (position, host) in self.hosts.iter().enumerate() {
-            let Some(host) = view.fleet.hosts.get(*host).filter(|host| filter.host(host).is_ok()) else { continue };
+            let Some(host) = view.fleet.hosts.get(*host).filter(|host| filter.host(host).is_ok()) else {
+                continue;
+            };
             let chain_binds = filter.chain_binds(host);
             for (place, name) in self.names.iter().enumerate() {
                 let Some(model) = host.models.get(*name) else { continue };

@@ -1,6 +1,7 @@
 //! One future: what is still to come of answers under way, the sizes of the jobs that wait, the requests that come next.
 
 use crate::learn::Length;
+use crate::order::sort_by;
 use crate::policy::look_ahead::belief::Belief;
 use crate::random::Random;
 
@@ -54,10 +55,10 @@ impl Future {
             }
         }
         if belief.total_rate > 0.0 {
-            // The time since the last arrival tells little of a bursty stream: the first gap is drawn as any other.
-            let mut now = 0.0;
+            // The first gap has begun already.
+            let mut now = -belief.since_last_s;
             for _ in 0..ARRIVALS {
-                now += random.gamma(1.0 / belief.burstiness) / belief.total_rate;
+                now = now.max(0.0) + gap(belief, random, (-now).max(0.0));
                 if now > HORIZON_S {
                     break;
                 }
@@ -70,7 +71,9 @@ impl Future {
             }
         }
         if let Some(coming) = jobs.get_mut(first..) {
-            coming.sort_by(|left, right| left.arrives.total_cmp(&right.arrives));
+            sort_by(coming, |left, right| {
+                left.arrives.total_cmp(&right.arrives).then(left.kind.cmp(&right.kind))
+            });
         }
         Self { rest_tokens, jobs }
     }
@@ -86,15 +89,28 @@ fn arrival(belief: &Belief, random: &mut Random, kind: usize, arrives: f64) -> P
     }
 }
 
+/// Seconds to the next request, `elapsed_s` after the last one.
+fn gap(belief: &Belief, random: &mut Random, elapsed_s: f64) -> f64 {
+    let mut draws = (0..TRIES).map(|_| random.gamma(1.0 / belief.burstiness) / belief.total_rate);
+    match draws.find(|gap| *gap > elapsed_s) {
+        Some(gap) => gap - elapsed_s,
+        None => -libm::log(1.0 - random.unit()) / belief.total_rate,
+    }
+}
+
 fn tokens(random: &mut Random, length: &Length) -> f64 {
-    if length.cap <= 0.0 { 0.0 } else { libm::exp(length.mean_ln + random.normal() * length.sigma).min(length.cap) }
+    if length.cap <= 0.0 {
+        0.0
+    } else {
+        libm::exp(length.mean_ln + random.normal() * length.sigma).min(length.cap)
+    }
 }
 
 /// Tokens to come of an answer that has `written` ones already.
 fn rest(random: &mut Random, length: &Length, written: f64) -> f64 {
     let mut draws = (0..TRIES).map(|_| tokens(random, length));
     match draws.find(|drawn| *drawn > written) {
-        Some(drawn) => drawn - written,
+        Some(tokens) => tokens - written,
         None => length.rest(written) * -libm::log(1.0 - random.unit()),
     }
 }

@@ -9,6 +9,7 @@ mod future;
 mod rollout;
 
 use crate::learn::Arrivals;
+use crate::order::sort_by;
 use crate::policy::rank::{Ranked, Ranking};
 use crate::policy::score::Scored;
 use crate::random::Random;
@@ -116,15 +117,17 @@ fn contested(view: Ranking<'_>, ranked: &Ranked<'_>) -> Option<Vec<usize>> {
     if rivals.is_empty() {
         return None;
     }
-    rivals.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+    sort_by(&mut rivals, |left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
     rivals.truncate(ARMS - 1);
-    let places: Vec<usize> = std::iter::once(best).chain(rivals.into_iter().map(|(_, place)| place)).collect();
+    let places: Vec<usize> =
+        std::iter::once(best).chain(rivals.into_iter().map(|(_, place)| place)).collect();
     let trusted = |place: &usize| ranked.arms.get(*place).is_some_and(|arm| is_trusted(view, arm));
     places.iter().all(trusted).then_some(places)
 }
 
 fn is_trusted(view: Ranking<'_>, arm: &Scored<'_>) -> bool {
-    let steady = view.backlogs.get(arm.position).is_none_or(|backlog| backlog.slowness() == 1.0);
+    let steady =
+        view.backlogs.get(arm.position).is_none_or(|backlog| (backlog.slowness() - 1.0).abs() < 1e-9);
     steady && arm.host.decode_speed.weight >= LEAST_WEIGHT && arm.host.change.sum_ln.abs() <= MOST_SURPRISE
 }
 

@@ -2,6 +2,7 @@
 //! waits counts for those behind it.
 
 use crate::fleet::dynamics::{Dynamics, Happening, RunnerState, Work};
+use crate::order::sort_by;
 use crate::policy::look_ahead::belief::{Belief, KindArm, PlayedKind};
 use crate::policy::look_ahead::future::{Future, PlayedJob};
 
@@ -17,12 +18,12 @@ pub(super) struct Rollout {
     start: Dynamics,
     fleet: Dynamics,
     pending: Vec<(usize, f64)>,
-    load: Vec<Load>,
+    arms: Vec<ArmState>,
 }
 
 /// What the rule sees of one arm.
 #[derive(Clone, Copy, Debug)]
-struct Load {
+struct ArmState {
     left_s: f64,
     jobs: usize,
     state: RunnerState,
@@ -33,7 +34,12 @@ struct Load {
 
 impl Rollout {
     pub(super) fn new(belief: &Belief) -> Self {
-        Self { start: belief.fleet.clone(), fleet: belief.fleet.clone(), pending: Vec::new(), load: Vec::new() }
+        Self {
+            start: belief.fleet.clone(),
+            fleet: belief.fleet.clone(),
+            pending: Vec::new(),
+            arms: Vec::new(),
+        }
     }
 
     /// Sets the calls under way to what the future holds for them.
@@ -49,7 +55,9 @@ impl Rollout {
     pub(super) fn total_s(&mut self, belief: &Belief, future: &Future, choice: usize) -> f64 {
         self.fleet.clone_from(&self.start);
         self.pending.clear();
-        let Some((host, model, startable)) = belief.choices.get(choice).copied() else { return f64::INFINITY };
+        let Some((host, model, startable)) = belief.choices.get(choice).copied() else {
+            return f64::INFINITY;
+        };
         let mut arrived = 0;
         while future.jobs.get(arrived).is_some_and(|job| job.arrives <= 0.0) {
             self.pending.push((arrived, 0.0));
@@ -116,10 +124,11 @@ impl Rollout {
         let mut pending = std::mem::take(&mut self.pending);
         if pending.len() > 1 {
             let key = |job: &(usize, f64)| {
-                let own_s = future.jobs.get(job.0).and_then(|job| kind_of(belief, job)).map_or(0.0, least_own_s);
+                let own_s =
+                    future.jobs.get(job.0).and_then(|job| kind_of(belief, job)).map_or(0.0, least_own_s);
                 own_s - belief.age_weight * (now - job.1)
             };
-            pending.sort_by(|left, right| key(left).total_cmp(&key(right)).then(left.0.cmp(&right.0)));
+            sort_by(&mut pending, |left, right| key(left).total_cmp(&key(right)).then(left.0.cmp(&right.0)));
         }
         pending.retain(|(job, _)| {
             let Some(kind) = future.jobs.get(*job).and_then(|job| kind_of(belief, job)) else { return false };
@@ -128,7 +137,7 @@ impl Rollout {
             if startable {
                 self.send(belief, future, *job, best.host, best.model);
             }
-            if let Some(load) = self.load.get_mut(place) {
+            if let Some(load) = self.arms.get_mut(place) {
                 load.left_s += best.own_s;
                 load.jobs += 1;
                 if load.state == RunnerState::Cold {
@@ -141,12 +150,12 @@ impl Rollout {
     }
 
     fn look(&mut self, belief: &Belief) {
-        self.load.clear();
+        self.arms.clear();
         for host in 0..belief.slots.len() {
             for model in 0..belief.models {
                 let state = self.fleet.state(host, model);
                 let cold = state == RunnerState::Cold;
-                self.load.push(Load {
+                self.arms.push(ArmState {
                     left_s: if cold { 0.0 } else { self.fleet.left_s(host, model) },
                     jobs: self.fleet.jobs(host, model),
                     state,
@@ -172,20 +181,27 @@ impl Rollout {
 
     fn cost_s(&self, belief: &Belief, arm: &KindArm) -> (f64, bool) {
         let first = arm.host * belief.models;
-        let Some(host) = self.load.get(first..first + belief.models) else { return (f64::INFINITY, false) };
+        let Some(host) = self.arms.get(first..first + belief.models) else { return (f64::INFINITY, false) };
         let Some(own) = host.get(arm.model) else { return (f64::INFINITY, false) };
         let slots = belief.slots.get(arm.host).copied().unwrap_or(1);
         let own_s = arm.own_s * own.slowdown;
         let free = own.jobs < slots;
         let queue_s = if free { own.left_s.min(own_s * own.jobs as f64) } else { own.left_s };
-        let waits = |load: &Load| matches!(load.state, RunnerState::Loading | RunnerState::Waiting);
+        let waits = |load: &ArmState| matches!(load.state, RunnerState::Loading | RunnerState::Waiting);
         let (load_s, startable) = match own.state {
             RunnerState::Loaded => (0.0, free),
-            RunnerState::Loading | RunnerState::Waiting => (self.fleet.loader_s(arm.host).max(own.load_s * 0.5), free && own.state == RunnerState::Loading),
+            RunnerState::Loading | RunnerState::Waiting => (
+                self.fleet.loader_s(arm.host).max(own.load_s * 0.5),
+                free && own.state == RunnerState::Loading,
+            ),
             RunnerState::Cold => {
                 let reserved: f64 = host.iter().filter(|load| waits(load)).map(|load| load.load_s).sum();
                 let busy = host.iter().filter(|load| load.state == RunnerState::Loaded && load.left_s > 0.0);
-                let drain_s = if own.can_load { 0.0 } else { busy.map(|load| load.left_s).fold(f64::INFINITY, f64::min) };
+                let drain_s = if own.can_load {
+                    0.0
+                } else {
+                    busy.map(|load| load.left_s).fold(f64::INFINITY, f64::min)
+                };
                 let drain_s = if drain_s.is_finite() { drain_s } else { 0.0 };
                 (reserved.max(drain_s) + own.load_s, own.can_load && reserved <= 0.0)
             }

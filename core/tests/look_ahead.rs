@@ -1,0 +1,144 @@
+//! Looking ahead as a caller sees it: when the plan overrules the score, and when it does not dare to.
+
+use smart_ai_core::{
+    AttemptId, Capability, Config, Decision, Dispatcher, Effect, Event, HostConfig, HostReport, HostState,
+    JobId, LookAhead, Millis, ModelDetails, ModelState, ModelTag, Request, ResidentModel, Task, Usage,
+};
+
+/// Tokens a second of each arm, as it will turn out to be.
+const ARMS: [(&str, &str, f64); 3] = [("pc", "big", 25.0), ("pc", "small", 50.0), ("nas", "small", 42.0)];
+
+struct Fleet {
+    dispatcher: Dispatcher,
+    now: u64,
+    job: u64,
+}
+
+impl Fleet {
+    #[expect(clippy::expect_used, reason = "the configuration is valid")]
+    fn new(look_ahead: LookAhead) -> Self {
+        let mut config = Config::new(vec![HostConfig::new("pc"), HostConfig::new("nas")]);
+        config.models.clear();
+        config.look_ahead = look_ahead;
+        let dispatcher = Dispatcher::new(config, 3).expect("valid configuration");
+        let mut fleet = Self { dispatcher, now: 1_000, job: 0 };
+        for host in ["pc", "nas"] {
+            fleet.up(host);
+        }
+        fleet
+    }
+
+    fn step(&mut self, event: Event) -> Vec<Effect> {
+        self.dispatcher.step(Millis(self.now), event).effects
+    }
+
+    fn up(&mut self, host: &str) {
+        let names: Vec<&str> = ARMS.iter().filter(|arm| arm.0 == host).map(|arm| arm.1).collect();
+        let tag = |name: &&str| ModelTag {
+            name: (*name).into(),
+            digest: (*name).into(),
+            size_bytes: if *name == "big" { 4_000_000_000 } else { 2_000_000_000 },
+            ..ModelTag::default()
+        };
+        let resident = |name: &&str| ResidentModel {
+            name: (*name).into(),
+            digest: (*name).into(),
+            size_bytes: 2_000_000_000,
+            ..ResidentModel::default()
+        };
+        let report = HostReport {
+            models: Some(names.iter().map(tag).collect()),
+            resident: Some(names.iter().map(resident).collect()),
+            ..HostReport::default()
+        };
+        self.step(Event::HostState { host: host.into(), state: HostState::Up(report) });
+        for name in names {
+            let details =
+                ModelDetails { capabilities: vec![Capability::Completion], ..ModelDetails::default() };
+            let state = ModelState::Known(details);
+            self.step(Event::ModelState { host: host.into(), model: name.into(), state });
+        }
+    }
+
+    /// One job from its arrival to its end, at the speed its arm has.
+    fn run(&mut self, request: Request, tokens: u32) {
+        self.job += 1;
+        let effects = self.step(Event::Submit { job: JobId(self.job), request });
+        let called = effects.iter().find_map(|effect| match effect {
+            Effect::Call { attempt, host, model, .. } => Some((*attempt, host.clone(), model.clone())),
+            Effect::Abort { .. }
+            | Effect::Resolve { .. }
+            | Effect::Reject { .. }
+            | Effect::Refresh { .. } => None,
+        });
+        let Some((attempt, host, model)) = called else { return };
+        let arm = ARMS.iter().find(|arm| arm.0 == host.as_str() && arm.1 == model.as_str());
+        let rate = arm.map_or(1.0, |arm| arm.2);
+        self.end(attempt, tokens, rate);
+    }
+
+    fn end(&mut self, attempt: AttemptId, tokens: u32, rate: f64) {
+        let output_ms = f64::from(tokens) / rate * 1e3;
+        self.now += 100;
+        self.step(Event::FirstToken { attempt });
+        self.now += output_ms as u64;
+        let usage = Usage {
+            prompt_tokens: 100,
+            output_tokens: tokens,
+            prompt_ms: 100.0,
+            output_ms,
+            total_ms: output_ms + 100.0,
+            load_ms: 0.0,
+        };
+        self.step(Event::Succeeded { attempt, usage });
+    }
+}
+
+fn ask(shape: &str, model: &str, host: Option<&str>) -> Request {
+    let mut request = Request::new(Task::General, 100);
+    request.shape = Some(shape.into());
+    request.models = Some(vec![model.into()]);
+    request.host = host.map(Into::into);
+    request
+}
+
+/// Every arm is known well; then the big model is asked for every few seconds, and a small job comes in between.
+fn decide(look_ahead: LookAhead) -> Decision {
+    let mut fleet = Fleet::new(look_ahead);
+    for _ in 0..6 {
+        fleet.run(ask("short", "small", Some("pc")), 100);
+        fleet.run(ask("short", "small", Some("nas")), 100);
+    }
+    for _ in 0..60 {
+        fleet.run(ask("long", "big", None), 120);
+        fleet.now += 200;
+    }
+    fleet.dispatcher.decide(Millis(fleet.now), &ask("short", "small", None))
+}
+
+#[test]
+fn a_host_that_will_be_needed_is_left_free() {
+    let greedy = decide(LookAhead::Off);
+    assert_eq!(greedy.chosen.map(|arm| arm.host), Some("pc".into()));
+    assert_eq!(greedy.plan, None);
+    let planned = decide(LookAhead::Auto);
+    assert_eq!(planned.chosen.as_ref().map(|arm| arm.host.as_str()), Some("nas"), "{}", planned.reason);
+    assert!(planned.plan.is_some_and(|plan| plan.better_in * 2 > plan.futures && plan.gain_s > 0.0));
+    assert!(planned.reason.contains("looking ahead chose it over small on pc"), "{}", planned.reason);
+    assert_eq!(planned.candidates.first().map(|best| best.host.as_str()), Some("nas"));
+}
+
+#[test]
+fn rates_that_nobody_knows_are_not_played_with() {
+    let mut fleet = Fleet::new(LookAhead::Auto);
+    for _ in 0..30 {
+        fleet.run(ask("long", "big", None), 120);
+    }
+    let decision = fleet.dispatcher.decide(Millis(fleet.now), &ask("short", "small", None));
+    assert_eq!(decision.plan, None);
+}
+
+#[test]
+fn the_same_history_gives_the_same_plan() {
+    assert_eq!(decide(LookAhead::Auto), decide(LookAhead::Auto));
+}
