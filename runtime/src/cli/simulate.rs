@@ -1,10 +1,12 @@
 //! `smart-ai simulate`: policies compared on a scenario in virtual time.
 
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use smart_ai_sim::virtual_time::plot::plots;
 use smart_ai_sim::virtual_time::{Competition, Policy, Report, Scenario, compete};
 
 use super::{DONE, MISUSED, complain, print_json};
@@ -28,6 +30,12 @@ pub(super) struct SimulateArgs {
     /// One JSON object instead of a table
     #[arg(long)]
     json: bool,
+    /// Draw latency, regret and loads as SVG into this folder
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
+    /// Write what became of each request, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
 }
 
 fn seeds(text: &str) -> Result<Range<u64>, String> {
@@ -51,6 +59,12 @@ pub(super) fn run(arguments: &SimulateArgs) -> io::Result<u8> {
     if shown {
         drop(write!(io::stderr(), "\r\x1b[K"));
     }
+    if let Some(folder) = &arguments.plots {
+        draw(&report, folder)?;
+    }
+    if let Some(file) = &arguments.trace {
+        trace(&report, file).map_err(|error| at(file, &error))?;
+    }
     if arguments.json {
         print_json(&report)?;
     } else {
@@ -61,7 +75,7 @@ pub(super) fn run(arguments: &SimulateArgs) -> io::Result<u8> {
 
 fn competition(arguments: &SimulateArgs) -> Result<Competition, String> {
     let file = arguments.scenario.display();
-    let json = std::fs::read_to_string(&arguments.scenario).map_err(|error| format!("{file}: {error}"))?;
+    let json = fs::read_to_string(&arguments.scenario).map_err(|error| format!("{file}: {error}"))?;
     let scenario = Scenario::from_json(&json).map_err(|error| format!("{file}: {error}"))?;
     let known = || format!("smart, greedy, {}", Policy::OTHERS.map(|(name, _)| name).join(", "));
     let policies = arguments
@@ -75,6 +89,29 @@ fn competition(arguments: &SimulateArgs) -> Result<Competition, String> {
         })
         .collect::<Result<Vec<_>, String>>()?;
     Ok(Competition { scenario, policies, seeds: arguments.seeds.clone().collect() })
+}
+
+fn draw(report: &Report, folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
+    for (name, svg) in plots(report).map_err(io::Error::other)? {
+        let file = folder.join(name);
+        fs::write(&file, svg).map_err(|error| at(&file, &error))?;
+    }
+    Ok(())
+}
+
+fn trace(report: &Report, file: &Path) -> io::Result<()> {
+    let mut out = io::BufWriter::new(fs::File::create(file)?);
+    for row in &report.rows {
+        serde_json::to_writer(&mut out, row)?;
+        writeln!(out)?;
+    }
+    out.flush()
+}
+
+/// The error with the path it is about.
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 fn table(report: &Report) -> io::Result<()> {

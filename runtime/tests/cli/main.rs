@@ -7,4 +7,5 @@ mod bench;
 mod endings;
 mod fleet;
 mod program;
+mod simulate;
 mod usage;

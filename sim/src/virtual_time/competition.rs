@@ -8,6 +8,7 @@ use super::job::Ended;
 use super::measure::{Measures, Report, Run};
 use super::policy::Policy;
 use super::scenario::Scenario;
+use super::trace;
 use super::truth::Truth;
 use super::workload;
 
@@ -49,8 +50,8 @@ pub fn compete(competition: &Competition, progress: Progress<'_>) -> Report {
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some((policy, seed)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
-                    let Some((_, player)) = policies.get(policy) else { return };
-                    let run = play(&competition.scenario, *player, seed);
+                    let Some((name, player)) = policies.get(policy) else { return };
+                    let run = play(&competition.scenario, name, *player, seed);
                     runs.lock().unwrap_or_else(PoisonError::into_inner).push((policy, seed, run));
                     progress(done.fetch_add(1, Ordering::Relaxed) + 1, tasks.len());
                 }
@@ -63,20 +64,23 @@ pub fn compete(competition: &Competition, progress: Progress<'_>) -> Report {
         runs.iter().filter(|(policy, _, _)| *policy == wanted).map(|(_, _, run)| run).collect()
     };
     let reference = policies.iter().position(|(name, _)| name == REFERENCE).map(of).unwrap_or_default();
-    let measured = policies
+    let measured: Vec<Measures> = policies
         .iter()
         .take(asked)
         .enumerate()
-        .map(|(position, (name, _))| Measures::of(name, &of(position), &reference));
+        .map(|(position, (name, _))| Measures::of(name, &of(position), &reference))
+        .collect();
+    let rows = runs.iter().filter(|(policy, _, _)| *policy < asked).flat_map(|(_, _, run)| run.rows.clone());
     Report {
         scenario: competition.scenario.name.clone(),
         seeds: competition.seeds.clone(),
-        policies: measured.collect(),
+        policies: measured,
+        rows: rows.collect(),
     }
 }
 
 /// One policy on one seed.
-fn play(scenario: &Scenario, policy: Policy, seed: u64) -> Run {
+fn play(scenario: &Scenario, name: &str, policy: Policy, seed: u64) -> Run {
     let jobs = workload::jobs(scenario, seed);
     let mut truth = Truth::new(scenario, &jobs);
     let mut player = policy.player(&truth, seed);
@@ -105,11 +109,13 @@ fn play(scenario: &Scenario, policy: Policy, seed: u64) -> Run {
     let mut ended: Vec<Ended> = truth.ended().to_vec();
     ended.sort_by_key(|ended| ended.job);
     ended.dedup_by_key(|ended| ended.job);
+    let rows = trace::rows(&truth, &ended, name, seed);
     Run {
         jobs: jobs.len(),
         ended,
         loads: truth.loads,
         evictions: truth.evictions,
         resident_gb_s: truth.resident_gb_s,
+        rows,
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::job::Ended;
+use super::trace::Row;
 
 /// A job without an answer counts as one that took at least this long.
 const FAILED_S: f64 = 300.0;
@@ -15,6 +16,7 @@ pub(crate) struct Run {
     pub(crate) loads: u64,
     pub(crate) evictions: u64,
     pub(crate) resident_gb_s: f64,
+    pub(crate) rows: Vec<Row>,
 }
 
 impl Run {
@@ -66,6 +68,9 @@ pub struct Report {
     pub seeds: Vec<u64>,
     /// In the order asked for.
     pub policies: Vec<Measures>,
+    /// Every request of every run, by policy and seed.
+    #[serde(skip)]
+    pub rows: Vec<Row>,
 }
 
 impl Measures {

@@ -3,8 +3,10 @@
 mod competition;
 mod job;
 mod measure;
+pub mod plot;
 pub mod policy;
 mod scenario;
+mod trace;
 mod truth;
 mod workload;
 
@@ -15,3 +17,4 @@ pub use policy::Policy;
 pub use scenario::{
     Class, Fault, FaultKind, ForeignLoad, Host, Model, Scenario, ScenarioError, SpeedChange, Tokens,
 };
+pub use trace::Row;

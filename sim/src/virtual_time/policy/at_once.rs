@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use smart_ai_core::dynamics::RunnerState;
 
 use super::Player;
+use crate::virtual_time::job::Job;
 use crate::virtual_time::truth::{Occurrence, Truth};
 
 /// A position of a host and one of a model.
@@ -24,7 +25,7 @@ pub trait Rule {
     /// An arm out of those that may serve; `None` leaves the job waiting.
     fn choose(&mut self, truth: &Truth<'_>, job: usize, arms: &[Arm]) -> Option<Arm>;
     /// A call of an arm was answered after these seconds.
-    fn answered(&mut self, _now: f64, _arm: Arm, _seconds: f64, _output_tokens: f64) {}
+    fn answered(&mut self, _now: f64, _arm: Arm, _seconds: f64, _job: &Job) {}
 }
 
 pub(super) struct AtOnce {
@@ -86,9 +87,10 @@ impl Player for AtOnce {
             Occurrence::FirstToken(_) => {}
             Occurrence::Answered(id) => {
                 let Some(call) = truth.calls.get(id).copied() else { return };
-                let tokens = truth.jobs.get(call.job).map_or(0.0, |job| job.output_tokens);
                 let now = truth.now();
-                self.rule.answered(now, (call.host, call.model), now - call.began, tokens);
+                if let Some(job) = truth.jobs.get(call.job) {
+                    self.rule.answered(now, (call.host, call.model), now - call.began, job);
+                }
                 truth.end(call.job, true);
             }
             Occurrence::Failed(id, _) => self.failed(truth, id),

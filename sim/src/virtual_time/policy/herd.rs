@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::at_once::{Arm, Rule, connections, is_warm, usual_hosts};
+use crate::virtual_time::job::Job;
 use crate::virtual_time::truth::Truth;
 
 const WARM_S: f64 = 1_800.0;
@@ -35,7 +36,7 @@ impl Rule for Herd {
         })
     }
 
-    fn answered(&mut self, now: f64, arm: Arm, seconds: f64, _output_tokens: f64) {
+    fn answered(&mut self, now: f64, arm: Arm, seconds: f64, _job: &Job) {
         self.used.insert(arm, now);
         let mean = self.latency.entry(arm.0).or_insert(seconds);
         *mean += 0.2 * (seconds - *mean);

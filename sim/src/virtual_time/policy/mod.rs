@@ -83,7 +83,7 @@ impl Policy {
             Self::WarmFirst => Box::new(warm_first::WarmFirst),
             Self::PeakEwma => Box::new(peak_ewma::PeakEwma::default()),
             Self::LitellmLatency => Box::new(litellm::Latency::new(seed)),
-            Self::LitellmLeastBusy => Box::new(litellm::LeastBusy::new(seed)),
+            Self::LitellmLeastBusy => Box::new(litellm::LeastBusy),
             Self::Herd => Box::new(herd::Herd::default()),
             Self::Random => Box::new(random::Any::new(seed)),
             Self::Oracle => Box::new(oracle::Oracle),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::at_once::{Arm, Rule, connections};
+use crate::virtual_time::job::Job;
 use crate::virtual_time::truth::Truth;
 
 const DECAY_S: f64 = 30.0;
@@ -24,7 +25,7 @@ impl Rule for PeakEwma {
         arms.iter().copied().min_by(|left, right| cost(left).total_cmp(&cost(right)).then(left.cmp(right)))
     }
 
-    fn answered(&mut self, now: f64, arm: Arm, seconds: f64, _output_tokens: f64) {
+    fn answered(&mut self, now: f64, arm: Arm, seconds: f64, _job: &Job) {
         let (latency, at) = self.latency.entry(arm).or_insert((seconds, now));
         let kept = (-(now - *at) / DECAY_S).exp();
         *latency = if seconds > *latency { seconds } else { *latency * kept + seconds * (1.0 - kept) };
