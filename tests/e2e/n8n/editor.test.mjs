@@ -9,7 +9,7 @@ import { fleetOf, startServer } from './workbench.mjs';
 
 after(stopAll);
 
-test('the editor opens the template and the node, shows its parameters and models, and runs it', async (t) => {
+test('the editor opens the template and the node, shows its parameters and models, runs it, and offers the node', async (t) => {
   const bed = await needOrSkip(t, 'n8n', 'chromium');
   if (!bed) return;
   const [host, feed] = [await ollama(), await startFeed()];
@@ -46,5 +46,11 @@ test('the editor opens the template and the node, shows its parameters and model
   await page.getByText('Workflow executed successfully').first().waitFor();
   await node('Summarize Entry').dblclick();
   await panel.getByText('Hello there').first().waitFor();
+  await part('ndv-close-button').click();
+  await panel.waitFor({ state: 'hidden' });
+
+  await part('node-creator-plus-button').click();
+  await part('node-creator-search-bar').fill('smart ai');
+  await part('node-creator-item-name').getByText('Smart AI', { exact: true }).waitFor();
   assert.deepEqual(errors, []);
 });
