@@ -373,7 +373,11 @@ signals: Array<SignalAge>,
 /**
  * What a reader should know besides: stale signals, unreachable hosts, failed attempts.
  */
-notes: Array<string>, };
+notes: Array<string>, 
+/**
+ * What looking ahead found, where it overruled the score.
+ */
+plan?: PlanReport, };
 
 /**
  * How a job can end without an answer. Codes are stable.
@@ -521,7 +525,15 @@ job: JobId,
 /**
  * What is wanted.
  */
-request: Request, } | { "type": "started", 
+request: Request, } | { "type": "announce", 
+/**
+ * The shape of one that has been submitted.
+ */
+shape: Shape, 
+/**
+ * How many are still to come.
+ */
+count: number, } | { "type": "started", 
 /**
  * The call.
  */
@@ -1071,6 +1083,27 @@ reason: string, } | { "type": "failed",
  * Why.
  */
 failure: Failure, };
+
+/**
+ * Sampled futures in which another arm than the score's ends all jobs sooner.
+ */
+export type PlanReport = { 
+/**
+ * The arm with the best score.
+ */
+instead_of: Arm, 
+/**
+ * Futures played.
+ */
+futures: number, 
+/**
+ * Futures in which the chosen arm was better.
+ */
+better_in: number, 
+/**
+ * Seconds gained by all jobs together, on average.
+ */
+gain_s: number, };
 
 /**
  * The metrics server.
