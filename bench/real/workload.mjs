@@ -1,0 +1,39 @@
+// What arrives in a block: bursts of every kind of work, and drafts among them. A round's block is the same for every contender.
+import { draft, kinds } from './tasks.mjs';
+
+const ITEMS_OF_A_KIND = 2;
+const DRAFTS = 1;
+const BURST = 6;
+const BETWEEN_BURSTS_MS = 6_000;
+const MEAN_GAP_MS = 250;
+
+/** Rounds that can be played before an item would come twice. */
+export const MOST_ROUNDS = Math.floor(kinds[0].measured.length / ITEMS_OF_A_KIND);
+
+/** mulberry32: numbers from 0 to 1 that a seed fixes. */
+function drawn(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** The jobs of a round in order of arrival: `{ at, item }`, `at` in milliseconds. */
+export function block(round, models) {
+  const random = drawn(round + 1);
+  const items = kinds.flatMap(({ measured }) => measured.slice(round * ITEMS_OF_A_KIND, (round + 1) * ITEMS_OF_A_KIND));
+  for (let number = 0; number < DRAFTS; number++) items.push(draft(models.draft, round * DRAFTS + number + 1));
+  for (let last = items.length - 1; last > 0; last--) {
+    const other = Math.floor(random() * (last + 1));
+    [items[last], items[other]] = [items[other], items[last]];
+  }
+  let at = 0;
+  return items.map((item, number) => {
+    const begins = Math.floor(number / BURST) * BETWEEN_BURSTS_MS;
+    at = Math.max(at, begins) - MEAN_GAP_MS * Math.log(1 - random());
+    return { at, item };
+  });
+}
