@@ -1,8 +1,8 @@
-// Measures, prints and writes down: `npm run bench`, or `node bench/run.mjs decide crossing latency` for some. Tables go to bench/results.
+// Measures, prints and writes down: `npm run bench`, or `node bench/run.mjs decide simulate` for some. Tables go to bench/results.
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 
-const all = ['decide', 'crossing', 'latency'];
+const all = ['decide', 'crossing', 'latency', 'simulate', 'ablation'];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !all.includes(name));
 if (unknown.length > 0) {
