@@ -112,14 +112,14 @@ fn add_risk(view: Ranking<'_>, arms: &mut [Scored<'_>]) {
         let other_s = if other_s.is_finite() { other_s } else { NO_OTHER_ARM_S };
         arm.terms.risk_s = view.config.tuning.risk * arm.model.failing * (DETECT_S + other_s);
         arm.score_s = arm.terms.sum_s();
+        arm.score_ms = libm::rint(arm.score_s * 1e3);
     }
 }
 
 /// By score to the millisecond, then loaded before cold, then by name: the same order on every machine.
 fn order(left: &Scored<'_>, right: &Scored<'_>) -> Ordering {
-    let milliseconds = |arm: &Scored<'_>| libm::round(arm.score_s * 1e3);
-    milliseconds(left)
-        .total_cmp(&milliseconds(right))
+    left.score_ms
+        .total_cmp(&right.score_ms)
         .then(right.resident.cmp(&left.resident))
         .then_with(|| left.host.config.id.cmp(&right.host.config.id))
         .then_with(|| left.model.name.cmp(&right.model.name))

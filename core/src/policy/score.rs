@@ -55,6 +55,8 @@ pub(crate) struct Scored<'a> {
     pub(crate) terms: Terms,
     pub(crate) expected_s: f64,
     pub(crate) score_s: f64,
+    /// The same in whole milliseconds, which is what arms are compared by.
+    pub(crate) score_ms: f64,
 }
 
 /// Seconds other processes cost for each second of our work: busy ÷ (1 − busy); a stale metric means unknown, not idle.
@@ -130,7 +132,7 @@ pub(crate) fn score<'a>(
         let known = model.decode.weight.min(1e6);
         terms.optimism_s = -tuning.optimism * own_s / libm::sqrt(1.0 + known);
     }
-    Scored { host, position, model, resident, startable, terms, expected_s, score_s: 0.0 }
+    Scored { host, position, model, resident, startable, terms, expected_s, score_s: 0.0, score_ms: 0.0 }
 }
 
 fn is_resident(model: &Model, request: &Request, output_tokens: f64) -> bool {
