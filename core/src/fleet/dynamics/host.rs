@@ -362,6 +362,10 @@ impl Host {
             }
         }
         // Never NaN (nothing to do at no speed), and never so small a step that time stands still.
-        self.next_at = if next_s.is_finite() { self.updated + next_s } else { f64::INFINITY };
+        self.next_at = match next_s {
+            next_s if !next_s.is_finite() => f64::INFINITY,
+            next_s if next_s > 0.0 => (self.updated + next_s).max(self.updated.next_up()),
+            _ => self.updated,
+        };
     }
 }

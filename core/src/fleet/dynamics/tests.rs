@@ -109,6 +109,14 @@ fn a_cancelled_job_frees_its_slot_and_its_load_goes_on() {
     assert_eq!((fleet.state(0, 0), fleet.jobs(0, 0)), (RunnerState::Loaded, 0));
 }
 
+#[test]
+fn time_goes_on_however_late_it_is_and_however_small_the_work() {
+    let mut fleet = one(HOST, &[arm(4.0, 5.0)]);
+    fleet.advance(1e13);
+    fleet.submit(0, 0, work(1, 1e-7, 1e-5));
+    assert_eq!(finished(&mut fleet, 2e13).len(), 1);
+}
+
 proptest! {
     #[test]
     fn every_job_ends_once_memory_and_slots_are_kept_and_a_replay_is_the_same(
