@@ -50,10 +50,38 @@ pub(crate) enum Avoid {
     Host,
     /// This model on this host.
     Arm,
+    /// This model on this host, and those that take no less memory there.
+    Larger,
     /// Arms with no more context than this one.
     SmallerContext,
     /// Nothing would help.
     Everything,
+}
+
+/// Whom a failure speaks against.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Blame {
+    /// The host: nobody calls it for a while.
+    Host,
+    /// The host has too much to do: it rests a moment.
+    Load,
+    /// The arm; when it fails again and again, nobody calls it for a while.
+    Arm,
+    /// The arm, or the host where nothing else moved on it meanwhile.
+    Silence,
+    /// The model as it is on that host: not called for ten minutes.
+    Model,
+    /// Nobody.
+    Nobody,
+}
+
+/// One row of the table of failures.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Class {
+    pub(crate) avoid: Avoid,
+    pub(crate) blame: Blame,
+    /// The same arm may well answer a moment later.
+    pub(crate) passing: bool,
 }
 
 impl FailureKind {
@@ -79,30 +107,29 @@ impl FailureKind {
         }
     }
 
-    pub(crate) fn avoid(self) -> Avoid {
+    /// What the failure means for the next call: the whole table, one row a kind.
+    pub(crate) fn class(self) -> Class {
+        let class = |avoid, blame, passing| Class { avoid, blame, passing };
         match self {
-            Self::Unreachable
-            | Self::ConnectTimeout
-            | Self::Busy
-            | Self::RateLimited
-            | Self::Unauthorized
-            | Self::BadProtocol => Avoid::Host,
-            Self::LoadTimeout
-            | Self::FirstTokenTimeout
-            | Self::Stalled
-            | Self::ModelMissing
-            | Self::OutOfMemory
-            | Self::NotCapable
-            | Self::ServerError
-            | Self::CutOff => Avoid::Arm,
-            Self::ContextTooSmall => Avoid::SmallerContext,
-            Self::BadRequest => Avoid::Everything,
+            Self::Unreachable | Self::ConnectTimeout => class(Avoid::Host, Blame::Host, true),
+            Self::Unauthorized | Self::BadProtocol => class(Avoid::Host, Blame::Host, false),
+            Self::Busy | Self::RateLimited => class(Avoid::Host, Blame::Load, true),
+            Self::ServerError | Self::CutOff => class(Avoid::Arm, Blame::Arm, true),
+            Self::Stalled => class(Avoid::Arm, Blame::Silence, true),
+            Self::FirstTokenTimeout => class(Avoid::Arm, Blame::Silence, false),
+            // The load goes on, and its end teaches.
+            Self::LoadTimeout => class(Avoid::Arm, Blame::Nobody, true),
+            Self::OutOfMemory => class(Avoid::Larger, Blame::Model, false),
+            Self::ModelMissing => class(Avoid::Arm, Blame::Model, false),
+            Self::NotCapable => class(Avoid::Arm, Blame::Nobody, false),
+            Self::ContextTooSmall => class(Avoid::SmallerContext, Blame::Nobody, false),
+            Self::BadRequest => class(Avoid::Everything, Blame::Nobody, false),
         }
     }
 
-    /// Whether the failure says the whole host is in trouble.
-    pub(crate) fn blames_host(self) -> bool {
-        matches!(self, Self::Unreachable | Self::ConnectTimeout | Self::Unauthorized | Self::BadProtocol)
+    /// Whether it is a matter of reaching the host, which a look can disprove.
+    pub(crate) fn is_of_connection(self) -> bool {
+        matches!(self, Self::Unreachable | Self::ConnectTimeout | Self::Unauthorized)
     }
 }
 

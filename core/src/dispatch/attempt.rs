@@ -28,8 +28,8 @@ pub(super) struct Attempt {
 pub(super) enum Phase {
     /// Until the first piece; by this time at the latest.
     BeforeFirstToken { by: Millis },
-    /// Pieces come; the next one by this time at the latest.
-    Answering { first_token: Millis, next_by: Millis },
+    /// Pieces come; the next one by this time at the latest, the last one when `piece` says.
+    Answering { first_token: Millis, next_by: Millis, piece: Millis },
 }
 
 impl Attempt {
@@ -41,6 +41,14 @@ impl Attempt {
             Phase::BeforeFirstToken { by } => by,
             Phase::Answering { next_by, .. } => next_by,
         })
+    }
+
+    /// When it last moved.
+    pub(super) fn last_sign(&self) -> Millis {
+        match self.phase {
+            Phase::BeforeFirstToken { .. } => self.work_began,
+            Phase::Answering { piece, .. } => piece,
+        }
     }
 
     /// The share of its host that it had while it read and while it wrote.

@@ -7,7 +7,7 @@ use crate::dispatch::job::JobState;
 use crate::dispatch::queue::Wish;
 use crate::effect::{AttemptReport, CallOptions, Effect};
 use crate::event::Usage;
-use crate::failure::{Avoid, DispatchError, DispatchErrorCode, Failure, FailureKind};
+use crate::failure::{Avoid, Blame, DispatchError, DispatchErrorCode, Failure, FailureKind};
 use crate::fleet::{Contact, Host, Residency};
 use crate::names::{AttemptId, JobId, Millis, ModelName};
 use crate::number::Between as _;
@@ -23,6 +23,8 @@ const SILENCE_MOST_MS: u64 = 600_000;
 const SIGN_OF_LIFE_MS: u64 = 15_000;
 /// An arm that ran out of memory, or whose model is gone, is left alone this long.
 const BLOCKED_MS: u64 = 600_000;
+/// Failures in a row after which an arm is left alone: fewer may be chance.
+const ARM_FAILURES: u32 = 3;
 /// A load shorter than this was none.
 const TELLING_LOAD_MS: f64 = 50.0;
 
@@ -41,6 +43,7 @@ impl Dispatcher {
         job.state = JobState::Calling(running.attempt);
         job.decision = Some(decision);
         job.wish = None;
+        job.stranded = None;
         let (num_ctx, context_tokens) = self.pin_context(position, &model, prompt_tokens, output_tokens);
         let busy = |other: &&Attempt| other.host_position == position && other.running.loading;
         let alone = self.attempts.values().find(busy).is_none();
@@ -151,8 +154,9 @@ impl Dispatcher {
             self.effects.push_back(Effect::Abort { attempt: id });
             return;
         }
-        attempt.phase = Phase::Answering { first_token: self.now, next_by };
-        let shared_s = self.fleet.hosts.get(attempt.host_position).map_or(0.0, |host| host.shared_s);
+        attempt.phase = Phase::Answering { first_token: self.now, next_by, piece: self.now };
+        let shared_s =
+            self.fleet.hosts.get_mut(attempt.host_position).map_or(0.0, |host| host.move_on(self.now));
         attempt.running.shared_first = Some(shared_s);
         attempt.running.written = (1, shared_s);
     }
@@ -164,9 +168,10 @@ impl Dispatcher {
             self.first_token(id);
         }
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        if let Phase::Answering { next_by: by, .. } = &mut attempt.phase {
-            *by = next_by;
-            let shared_s = self.fleet.hosts.get(attempt.host_position).map_or(0.0, |host| host.shared_s);
+        if let Phase::Answering { next_by: by, piece, .. } = &mut attempt.phase {
+            (*by, *piece) = (next_by, self.now);
+            let shared_s =
+                self.fleet.hosts.get_mut(attempt.host_position).map_or(0.0, |host| host.move_on(self.now));
             attempt.running.written = (tokens, shared_s);
         }
     }
@@ -196,7 +201,8 @@ impl Dispatcher {
     fn learn(&mut self, attempt: &Attempt, usage: &Usage) {
         let now = self.now;
         let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
-        host.breaker.close();
+        host.breaker.succeed(now);
+        host.moved = now;
         if attempt.cold && attempt.alone && usage.load_ms > TELLING_LOAD_MS {
             learn_load(now, host, &attempt.model, usage.load_ms / 1e3);
         }
@@ -206,6 +212,7 @@ impl Dispatcher {
         model.reliability.observe(now, true);
         model.failing = model.reliability.failure_probability(now);
         model.blocked = None;
+        model.breaker.succeed(now);
         model.last_resident = Some(now);
         if model.residency == Residency::Cold {
             let context_tokens = Some(attempt.context_tokens);
@@ -227,31 +234,32 @@ impl Dispatcher {
     /// What a failure teaches about its host and model.
     fn blame(&mut self, attempt: &Attempt, failure: &Failure) {
         let now = self.now;
+        let spread = self.spread(attempt.began.0);
         let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
-        if failure.kind.blames_host() {
-            host.breaker.trip(now, failure.clone());
+        let blame = failure.kind.class().blame;
+        let alone = host.moved <= attempt.last_sign();
+        match blame {
+            Blame::Host => {
+                host.breaker.trip(now, failure.clone(), 1);
+                // A look tells at once whether it was the connection only.
+                host.suspect = true;
+            }
+            Blame::Load => host.breaker.rest(now, failure.clone(), spread),
+            Blame::Silence if alone => host.breaker.trip(now, failure.clone(), 1),
+            Blame::Silence | Blame::Arm | Blame::Model | Blame::Nobody => {}
         }
         let Some(model) = host.models.get_mut(&attempt.model) else { return };
-        match failure.kind {
-            FailureKind::OutOfMemory | FailureKind::ModelMissing => {
-                model.blocked = Some((now.plus(BLOCKED_MS), failure.kind));
-                model.reliability.observe(now, false);
+        match blame {
+            Blame::Silence => model.breaker.trip(now, failure.clone(), 1),
+            Blame::Arm => model.breaker.trip(now, failure.clone(), ARM_FAILURES),
+            Blame::Model => {
+                let least = if failure.kind == FailureKind::OutOfMemory { attempt.context_tokens } else { 0 };
+                model.blocked = Some((now.plus(BLOCKED_MS), least, failure.kind));
             }
-            FailureKind::BadRequest
-            | FailureKind::ContextTooSmall
-            | FailureKind::NotCapable
-            | FailureKind::Busy => {}
-            FailureKind::Unreachable
-            | FailureKind::ConnectTimeout
-            | FailureKind::LoadTimeout
-            | FailureKind::FirstTokenTimeout
-            | FailureKind::Stalled
-            | FailureKind::RateLimited
-            | FailureKind::Unauthorized
-            | FailureKind::ServerError
-            | FailureKind::CutOff
-            | FailureKind::BadProtocol => model.reliability.observe(now, false),
+            Blame::Host => {}
+            Blame::Load | Blame::Nobody => return,
         }
+        model.reliability.observe(now, false);
         model.failing = model.reliability.failure_probability(now);
     }
 
@@ -266,9 +274,9 @@ impl Dispatcher {
             return;
         }
         let (host, model) = (attempt.host.clone(), attempt.model.clone());
-        match failure.kind.avoid() {
+        match failure.kind.class().avoid {
             Avoid::Host => job.tried.tried.push((host, None, failure.kind)),
-            Avoid::Arm => job.tried.tried.push((host, Some(model), failure.kind)),
+            Avoid::Arm | Avoid::Larger => job.tried.tried.push((host, Some(model), failure.kind)),
             // The prompt is longer than estimated: ask for more context than this call had.
             Avoid::SmallerContext => {
                 let had = attempt.context_tokens.max(job.request.prompt_tokens);
@@ -284,6 +292,7 @@ impl Dispatcher {
         }
         job.last_failure = Some(failure);
         job.state = JobState::Waiting(None);
+        self.spend_retry(attempt.job);
     }
 
     pub(super) fn report(&mut self, attempt: &Attempt, outcome: &str, detail: String) {

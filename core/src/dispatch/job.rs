@@ -4,9 +4,10 @@ use crate::decision::Decision;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::queue::Wish;
 use crate::effect::AttemptReport;
-use crate::failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
+use crate::failure::{DispatchError, DispatchErrorCode, Failure};
 use crate::names::{AttemptId, JobId, Millis};
 use crate::policy::Exclusions;
+use crate::random::Random;
 use crate::request::Request;
 
 /// A job waits this long for hosts nobody has looked at yet.
@@ -16,6 +17,10 @@ const METRICS_GRACE_MS: u64 = 500;
 /// The first pause before an arm that failed in passing is tried again; doubled each time.
 const FIRST_BACKOFF_MS: u64 = 500;
 const LONGEST_BACKOFF_MS: u64 = 8_000;
+/// A job adds so much to what second calls may be made at once …
+const RETRY_SHARE: f64 = 0.2;
+/// … and no more than this is saved up.
+pub(super) const RETRIES_MOST: f64 = 20.0;
 /// No request is larger than this.
 const MOST_TOKENS: u32 = 10_000_000;
 
@@ -30,6 +35,8 @@ pub(super) struct Job {
     /// What was expected at the first decision, in milliseconds.
     pub(super) predicted_ms: Option<f64>,
     pub(super) last_failure: Option<Failure>,
+    /// Since when no arm at all is there for it.
+    pub(super) stranded: Option<Millis>,
     /// The arm it waits for.
     pub(super) wish: Option<Wish>,
 }
@@ -77,6 +84,7 @@ impl Dispatcher {
             return;
         }
         self.arrivals.observe(self.now, &request);
+        self.retries = (self.retries + RETRY_SHARE).min(RETRIES_MOST);
         let job = Job {
             request,
             submitted: self.now,
@@ -86,6 +94,7 @@ impl Dispatcher {
             attempts: Vec::new(),
             predicted_ms: None,
             last_failure: None,
+            stranded: None,
             wish: None,
         };
         let absurd = job.request.prompt_tokens > MOST_TOKENS || job.request.max_tokens == Some(0);
@@ -128,30 +137,36 @@ impl Dispatcher {
     }
 
     /// Waits before the arms that failed in passing are tried again.
-    pub(super) fn pause(&mut self, id: JobId, failure: &Failure, calls: u32) {
+    pub(super) fn pause(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        let calls = job.attempts.len() as u64;
+        let asked = job.last_failure.as_ref().and_then(|failure| failure.retry_after_ms).unwrap_or(0);
         let doubled =
             FIRST_BACKOFF_MS.saturating_mul(1 << calls.saturating_sub(1).min(6)).min(LONGEST_BACKOFF_MS);
-        let spread = jitter(self.seed ^ id.0 ^ u64::from(calls));
-        let wait_ms = (doubled as f64 * (0.75 + 0.5 * spread)) as u64;
-        let until = self.now.plus(wait_ms.max(failure.retry_after_ms.unwrap_or(0)));
+        let wait_ms = (doubled as f64 * (0.75 + 0.5 * self.spread(id.0 ^ calls))) as u64;
+        let until = self.now.plus(wait_ms.max(asked));
         let Some(job) = self.jobs.get_mut(&id) else { return };
-        job.tried.tried.retain(|(_, _, kind)| !is_passing(*kind));
+        job.tried.tried.retain(|(_, _, kind)| !kind.class().passing);
         job.state = JobState::Waiting(Some(until));
     }
-}
 
-/// Failures that the same arm may well not repeat a moment later.
-pub(super) fn is_passing(kind: FailureKind) -> bool {
-    matches!(
-        kind,
-        FailureKind::Busy | FailureKind::RateLimited | FailureKind::ServerError | FailureKind::CutOff
-    )
-}
+    /// A call after a failed one goes at once while such calls are few among all; beyond that it waits a moment first.
+    pub(super) fn spend_retry(&mut self, id: JobId) {
+        if self.retries >= 1.0 {
+            self.retries -= 1.0;
+            return;
+        }
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let tried = job.tried.clone();
+        self.pause(id);
+        // What failed stays out; only the time is given.
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.tried = tried;
+        }
+    }
 
-/// 0 to 1 from splitmix64, the same on every machine.
-fn jitter(seed: u64) -> f64 {
-    let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    /// 0 to 1, the same on every machine.
+    pub(super) fn spread(&self, of: u64) -> f64 {
+        Random::new(self.seed ^ of).unit()
+    }
 }

@@ -57,6 +57,8 @@ pub struct Dispatcher {
     /// Decisions of jobs that ended in the last `handle`.
     ended: LiteMap<JobId, Decision>,
     last_attempt: AttemptId,
+    /// Calls after a failed one that may be made at once.
+    retries: f64,
     effects: VecDeque<Effect>,
     now: Millis,
 }
@@ -78,6 +80,7 @@ impl Dispatcher {
             attempts: LiteMap::new(),
             ended: LiteMap::new(),
             last_attempt: AttemptId(0),
+            retries: job::RETRIES_MOST,
             effects: VecDeque::new(),
             now: Millis(0),
             config,

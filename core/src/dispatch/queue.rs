@@ -2,7 +2,7 @@
 
 use crate::decision::Decision;
 use crate::dispatch::Dispatcher;
-use crate::dispatch::job::{Job, JobState, is_passing};
+use crate::dispatch::job::{Job, JobState};
 use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::fleet::{Host, Model, Residency};
 use crate::names::{JobId, Millis, ModelName};
@@ -39,7 +39,7 @@ enum Placing {
     /// Its best arm is busy: wait for it.
     Hold(Wish, f64, Option<Decision>),
     /// No arm at all.
-    Nothing(Decision, DispatchError),
+    Nothing(Decision, DispatchError, Option<Millis>),
 }
 
 impl Dispatcher {
@@ -59,10 +59,15 @@ impl Dispatcher {
             waiting.into_iter().map(|id| (self.order_key(id, &backlogs), id)).collect();
         sort_by(&mut order, |left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
         for (rank, (_, id)) in order.into_iter().enumerate() {
-            let kept = self.jobs.get(&id).and_then(|job| job.wish.clone());
-            match kept.filter(|_| rank >= PLACED_AT_ONCE) {
-                Some(wish) => self.reserve(&mut backlogs, &wish),
-                None => self.place(id, &mut backlogs),
+            let later = self.now.plus(HELD_LOOK_MS);
+            let Some(job) = self.jobs.get_mut(&id) else { continue };
+            if rank < PLACED_AT_ONCE || !matches!(job.state, JobState::Held { .. }) {
+                self.place(id, &mut backlogs);
+                continue;
+            }
+            job.state = JobState::Held { again: later };
+            if let Some(wish) = job.wish.clone() {
+                self.reserve(&mut backlogs, &wish);
             }
         }
     }
@@ -82,6 +87,8 @@ impl Dispatcher {
         let Some(job) = self.jobs.get(&id) else { return 0.0 };
         let cost_s = if let Some(wish) = &job.wish {
             wish.load_s + wish.work_s
+        } else if job.stranded.is_some() {
+            0.0
         } else {
             let ranked = self.view(backlogs).rank(&job.request, &job.tried, 0);
             ranked.best().map_or(0.0, |arm| arm.terms.load_s + arm.terms.prefill_s + arm.terms.decode_s)
@@ -114,7 +121,7 @@ impl Dispatcher {
                     job.decision = decision;
                 }
             }
-            Placing::Nothing(decision, error) => self.nowhere(id, decision, error),
+            Placing::Nothing(decision, error, hope) => self.nowhere(id, decision, error, hope),
         }
     }
 
@@ -122,8 +129,11 @@ impl Dispatcher {
         let calls = job.attempts.len() as u32;
         let Some(best) = ranked.best() else {
             let decision = explain();
-            let error = refusal(&job.request, &decision);
-            return Placing::Nothing(decision, error);
+            let mut error = refusal(&job.request, &decision);
+            if calls > 0 && error.code == DispatchErrorCode::NoHost {
+                error.code = DispatchErrorCode::AllFailed;
+            }
+            return Placing::Nothing(decision, error, ranked.hope());
         };
         if calls >= self.config.max_attempts {
             let error = DispatchError::new(
@@ -131,7 +141,7 @@ impl Dispatcher {
                 format!("{calls} calls failed, the most one request may make"),
                 "see the attempts for what each host said, or raise max_attempts",
             );
-            return Placing::Nothing(explain(), error);
+            return Placing::Nothing(explain(), error, None);
         }
         if best.startable || !self.config.tuning.hold {
             return Placing::Call(explain(), Wish::of(best));
@@ -169,16 +179,26 @@ impl Dispatcher {
         }
     }
 
-    /// No arm is left: what failed in passing is tried again after a pause, everything else is final.
-    fn nowhere(&mut self, id: JobId, decision: Decision, error: DispatchError) {
+    /// No arm is left: what failed in passing is tried again after a pause, a host that rests or was there before is waited
+    /// for, everything else is final.
+    fn nowhere(&mut self, id: JobId, decision: Decision, error: DispatchError, hope: Option<Millis>) {
+        let (now, most_calls) = (self.now, self.config.max_attempts);
         let Some(job) = self.jobs.get_mut(&id) else { return };
-        let calls = job.attempts.len() as u32;
-        let passing = job.last_failure.clone().filter(|failure| is_passing(failure.kind));
-        if let Some(failure) =
-            passing.filter(|_| decision.candidates.is_empty() && calls < self.config.max_attempts)
-        {
-            self.pause(id, &failure, calls);
-            return;
+        let since = *job.stranded.get_or_insert(now);
+        let patient = job.request.deadline_ms.is_some() || now.since(since) < PATIENCE_MS;
+        if decision.candidates.is_empty() && patient && (job.attempts.len() as u32) < most_calls {
+            if job.tried.tried.iter().any(|(_, _, kind)| kind.class().passing) {
+                self.pause(id);
+                return;
+            }
+            if let Some(hope) = hope {
+                // A host half open is free when its call ends, which is an event.
+                let again = hope.max(now.plus(LEAST_LOOK_MS)).min(now.plus(HELD_LOOK_MS));
+                job.state = JobState::Held { again };
+                job.wish = None;
+                job.decision.get_or_insert(decision);
+                return;
+            }
         }
         // The decision that led to the calls says more than the one that found nothing.
         job.decision.get_or_insert(decision);
@@ -186,6 +206,10 @@ impl Dispatcher {
     }
 }
 
+/// Without a deadline a job waits this long for an arm to come back.
+const PATIENCE_MS: u64 = 30_000;
+/// Time passes between two looks around, whatever is hoped for.
+const LEAST_LOOK_MS: u64 = 20;
 /// A waiting job looks around anew after this long, if nothing happens before.
 const HELD_LOOK_MS: u64 = 1_000;
 

@@ -2,7 +2,7 @@
 
 use crate::dispatch::Dispatcher;
 use crate::effect::{Effect, Source};
-use crate::fleet::{Contact, Host};
+use crate::fleet::{Contact, Host, RETURN_MS};
 use crate::names::Millis;
 
 /// A look that brought no event by then is forgotten.
@@ -34,7 +34,7 @@ impl Dispatcher {
         let busy = !self.jobs.is_empty();
         for host in &mut self.fleet.hosts {
             if host_due(host, now, every, busy) {
-                host.looking = Some(now);
+                (host.looking, host.suspect) = (Some(now), false);
                 let source = Source::Host { host: host.config.id.clone() };
                 self.effects.push_back(Effect::Refresh { source });
                 continue;
@@ -65,7 +65,7 @@ impl Dispatcher {
         let every = u64::from(self.config.refresh_ms);
         let hosts = self.fleet.hosts.iter().map(|host| match host.looking {
             Some(since) => since.plus(LOOK_LOST_MS),
-            None => host.looked.plus(every),
+            None => host.looked.plus(look_every(host, every)),
         });
         let metrics = self.config.metrics.then(|| match (self.metrics.asked_since, self.metrics.answered) {
             (Some(since), _) => since.plus(LOOK_LOST_MS),
@@ -76,9 +76,17 @@ impl Dispatcher {
     }
 }
 
+/// A host that served before and is gone is looked for more often.
+fn look_every(host: &Host, every_ms: u64) -> u64 {
+    let gone = matches!(host.contact, Contact::Down(_)) && !host.models.is_empty();
+    if gone { every_ms.min(RETURN_MS) } else { every_ms }
+}
+
 fn host_due(host: &Host, now: Millis, every_ms: u64, busy: bool) -> bool {
     if host.looking.is_some_and(|since| now.since(since) < LOOK_LOST_MS) {
         return false;
     }
-    matches!(host.contact, Contact::Never) || (busy && now.since(host.looked) >= every_ms)
+    matches!(host.contact, Contact::Never)
+        || host.suspect
+        || (busy && now.since(host.looked) >= look_every(host, every_ms))
 }

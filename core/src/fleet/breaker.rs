@@ -1,37 +1,98 @@
-//! A host that fails is left alone for a while, longer each time.
+//! What fails is left alone for a while, longer each time; then it is tried with one call, then with a few.
 
 use crate::failure::Failure;
 use crate::names::Millis;
 
 const FIRST_PAUSE_MS: u64 = 5_000;
 const LONGEST_PAUSE_MS: u64 = 300_000;
+/// A host that is busy rests less: half a second, doubled up to this.
+const FIRST_REST_MS: u64 = 500;
+const LONGEST_REST_MS: u64 = 8_000;
+/// Answers double the calls let through at a time; at this many all are.
+const ALL: u32 = 8;
 
-/// Open after a failure that blames the host; closed by proof of life.
+/// Of a host or of an arm. Closed: every call goes. Open: none does. Half open: one at a time, then two, then four.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Breaker {
+    /// In a row.
     failures: u32,
     open_until: Millis,
+    /// Calls let through at a time; zero stands for any number.
+    slots: u32,
     cause: Option<Failure>,
 }
 
 impl Breaker {
-    /// Opens for 5 s, doubled with each failure in a row, five minutes at most; never shortens a pause.
-    pub(crate) fn trip(&mut self, now: Millis, cause: Failure) {
-        let pause = FIRST_PAUSE_MS.saturating_mul(1 << self.failures.min(6)).min(LONGEST_PAUSE_MS);
-        let asked = cause.retry_after_ms.unwrap_or(0);
+    /// Counts a failure; at the `least`-th in a row it opens: for 5 s, doubled each time, five minutes at most, no less than
+    /// the server asked for. Never shortens a pause.
+    pub(crate) fn trip(&mut self, now: Millis, cause: Failure, least: u32) {
+        // Calls that fail while it is open were made before; they are one failure with what opened it.
+        if now < self.open_until && self.slots > 0 {
+            return;
+        }
         self.failures = self.failures.saturating_add(1);
-        self.open_until = self.open_until.max(now.plus(pause.max(asked)));
+        if self.failures < least {
+            return;
+        }
+        self.slots = 1;
+        self.open(now, cause, doubled(FIRST_PAUSE_MS, self.failures - least, LONGEST_PAUSE_MS));
+    }
+
+    /// Too much was asked of it, which is no fault: a short rest, `spread` (0 to 1) apart from others.
+    pub(crate) fn rest(&mut self, now: Millis, cause: Failure, spread: f64) {
+        if now < self.open_until {
+            return;
+        }
+        let pause = doubled(FIRST_REST_MS, self.failures, LONGEST_REST_MS);
+        self.failures = self.failures.saturating_add(1);
+        self.open(now, cause, (pause as f64 * (0.75 + 0.5 * spread)) as u64);
+    }
+
+    fn open(&mut self, now: Millis, cause: Failure, pause_ms: u64) {
+        let asked = cause.retry_after_ms.unwrap_or(0);
+        self.open_until = self.open_until.max(now.plus(pause_ms.max(asked)));
         self.cause = Some(cause);
     }
 
-    pub(crate) fn close(&mut self) {
-        *self = Self::default();
+    /// A call was answered.
+    pub(crate) fn succeed(&mut self, now: Millis) {
+        self.failures = 0;
+        if self.slots == 0 {
+            return;
+        }
+        self.open_until = self.open_until.min(now);
+        self.slots *= 2;
+        if self.slots >= ALL {
+            *self = Self::default();
+        }
     }
 
-    /// The failure that keeps it open, while it is.
-    pub(crate) fn open(&self, now: Millis) -> Option<&Failure> {
-        self.cause.as_ref().filter(|_| now < self.open_until)
+    /// It can be reached: a pause for want of a connection is over, and a call may show the rest.
+    pub(crate) fn reached(&mut self, now: Millis) {
+        if self.cause.as_ref().is_some_and(|cause| cause.kind.is_of_connection()) {
+            self.open_until = self.open_until.min(now);
+        }
     }
+
+    /// The failure for which no call may go beside `underway` others.
+    pub(crate) fn forbids(&self, now: Millis, underway: u32) -> Option<&Failure> {
+        let full = self.slots > 0 && underway >= self.slots;
+        self.cause.as_ref().filter(|_| now < self.open_until || full)
+    }
+
+    /// The failure that made it open, until its calls are answered again.
+    pub(crate) fn cause(&self) -> Option<&Failure> {
+        self.cause.as_ref()
+    }
+
+    /// When the next call may go, if no other is under way.
+    pub(crate) fn opens(&self) -> Millis {
+        self.open_until
+    }
+}
+
+fn doubled(first_ms: u64, times: u32, most_ms: u64) -> u64 {
+    first_ms.saturating_mul(1 << times.min(16)).min(most_ms)
 }
 
 #[cfg(test)]
@@ -39,19 +100,77 @@ mod tests {
     use super::*;
     use crate::failure::FailureKind;
 
+    fn refused() -> Failure {
+        Failure::new(FailureKind::Unreachable, "refused")
+    }
+
     #[test]
     fn pauses_double_up_to_five_minutes_and_never_shrink() {
         let mut breaker = Breaker::default();
-        let mut last = 0;
+        let mut pauses = Vec::new();
         for _ in 0..10 {
-            breaker.trip(Millis(0), Failure::new(FailureKind::Unreachable, "refused"));
-            assert!(breaker.open_until.0 >= last);
-            last = breaker.open_until.0;
+            let now = breaker.opens();
+            breaker.trip(now, refused(), 1);
+            pauses.push(breaker.opens().since(now));
         }
-        assert_eq!(last, LONGEST_PAUSE_MS);
-        assert!(breaker.open(Millis(last)).is_none());
-        breaker.trip(Millis(0), Failure::new(FailureKind::Unreachable, "refused"));
-        breaker.close();
-        assert!(breaker.open(Millis(0)).is_none());
+        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 300, 300, 300, 300].map(|seconds| seconds * 1_000));
+    }
+
+    #[test]
+    fn calls_that_fail_while_it_is_open_do_not_lengthen_the_pause() {
+        let mut breaker = Breaker::default();
+        for _ in 0..5 {
+            breaker.trip(Millis(0), refused(), 1);
+        }
+        assert_eq!(breaker.opens(), Millis(FIRST_PAUSE_MS));
+    }
+
+    #[test]
+    fn after_the_pause_one_call_goes_then_two_then_four_then_all() {
+        let mut breaker = Breaker::default();
+        breaker.trip(Millis(0), refused(), 1);
+        assert!(breaker.forbids(Millis(4_999), 0).is_some());
+        let mut now = Millis(5_000);
+        for slots in [1, 2, 4] {
+            assert!(breaker.forbids(now, slots - 1).is_none() && breaker.forbids(now, slots).is_some());
+            now = now.plus(1_000);
+            breaker.succeed(now);
+        }
+        assert!(breaker.forbids(now, 1_000).is_none() && breaker.cause().is_none());
+    }
+
+    #[test]
+    fn an_arm_is_forgiven_what_is_chance() {
+        let mut breaker = Breaker::default();
+        breaker.trip(Millis(0), refused(), 3);
+        breaker.trip(Millis(0), refused(), 3);
+        breaker.succeed(Millis(1));
+        breaker.trip(Millis(1), refused(), 3);
+        breaker.trip(Millis(1), refused(), 3);
+        assert!(breaker.forbids(Millis(1), 0).is_none());
+        breaker.trip(Millis(1), refused(), 3);
+        assert!(breaker.forbids(Millis(1), 0).is_some());
+    }
+
+    #[test]
+    fn a_look_ends_the_pause_of_a_lost_connection_only() {
+        for (kind, ended) in [(FailureKind::Unreachable, true), (FailureKind::FirstTokenTimeout, false)] {
+            let mut breaker = Breaker::default();
+            breaker.trip(Millis(0), Failure::new(kind, ""), 1);
+            breaker.reached(Millis(1));
+            assert_eq!(breaker.forbids(Millis(1), 0).is_none(), ended);
+            assert!(breaker.forbids(Millis(1), 1).is_some());
+        }
+    }
+
+    #[test]
+    fn a_busy_host_rests_as_long_as_it_asked_and_is_then_free_at_once() {
+        let mut breaker = Breaker::default();
+        breaker.rest(Millis(0), Failure::new(FailureKind::Busy, ""), 0.5);
+        assert_eq!(breaker.opens(), Millis(500));
+        assert!(breaker.forbids(Millis(500), 7).is_none());
+        let asked = Failure { retry_after_ms: Some(20_000), ..Failure::new(FailureKind::RateLimited, "") };
+        breaker.rest(Millis(500), asked, 0.5);
+        assert_eq!(breaker.opens(), Millis(20_500));
     }
 }

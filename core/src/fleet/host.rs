@@ -15,6 +15,9 @@ const OWN_BUSY_MEMORY_S: f64 = 30.0;
 /// Above this share of our own work the CPU's metric tells nothing of others.
 const TELLING_OWN_BUSY: f64 = 0.2;
 
+/// A host that is gone is looked for this often while somebody waits for it.
+pub(crate) const RETURN_MS: u64 = 1_000;
+
 /// What the last look at a host showed.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Contact {
@@ -45,12 +48,16 @@ pub(crate) struct Host {
     pub(crate) contact: Contact,
     /// When the last look ended.
     pub(crate) looked: Millis,
+    /// Something failed: look at it as soon as possible.
+    pub(crate) suspect: bool,
     /// A look is under way since then.
     pub(crate) looking: Option<Millis>,
     pub(crate) version: Option<String>,
     pub(crate) models: LiteMap<ModelName, Model>,
     pub(crate) signals: Signals,
     pub(crate) breaker: Breaker,
+    /// When a piece of an answer last came from it: the only proof that it works.
+    pub(crate) moved: Millis,
     /// Decode speed against the prior, pooled over its models: one model teaches the others.
     pub(crate) decode_speed: LogMean,
     /// Prefill speed against the prior, likewise.
@@ -85,11 +92,13 @@ impl Host {
             config,
             contact: Contact::Never,
             looked: Millis(0),
+            suspect: false,
             looking: None,
             version: None,
             models: LiteMap::new(),
             signals: Signals::default(),
             breaker: Breaker::default(),
+            moved: Millis(0),
             decode_speed: LogMean::default(),
             prefill_speed: LogMean::default(),
             typical: Typical::default(),
@@ -109,7 +118,7 @@ impl Host {
     /// Takes in a look that succeeded. Parts it lacks keep their last value.
     pub(crate) fn take(&mut self, now: Millis, report: HostReport) {
         self.contact = Contact::Up;
-        self.breaker.close();
+        self.breaker.reached(now);
         if report.version.is_some() {
             self.version = report.version;
         }
@@ -157,6 +166,12 @@ impl Host {
         self.own_busy += (at_work - self.own_busy) * (1.0 - libm::exp(-elapsed_s / OWN_BUSY_MEMORY_S));
     }
 
+    /// A piece of an answer came; gives the shared clock.
+    pub(crate) fn move_on(&mut self, now: Millis) -> f64 {
+        self.moved = now;
+        self.shared_s
+    }
+
     /// What the CPU does beside our calls; while they keep it busy, nobody can tell, and the last value stands.
     pub(crate) fn tell_foreign_load(&mut self, now: Millis, stale_after_ms: u64) {
         let busy = self.signals.fresh(now, stale_after_ms, SignalName::CpuBusyRatio);
@@ -171,6 +186,15 @@ impl Host {
             .iter_mut()
             .map(|(_, model)| model)
             .filter(|model| model.details.is_none() && !model.details_pending && !model.tag.remote)
+    }
+
+    /// When it may be called again, where that can be told: it served before, or only rests.
+    pub(crate) fn returns(&self, now: Millis) -> Option<Millis> {
+        match self.contact {
+            Contact::Up => Some(self.breaker.opens()),
+            Contact::Down(_) if !self.models.is_empty() => Some(now.plus(RETURN_MS)),
+            Contact::Down(_) | Contact::Never => None,
+        }
     }
 
     /// Whether a look or a model's details are still to come.

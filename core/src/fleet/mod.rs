@@ -8,7 +8,7 @@ mod model;
 mod signals;
 
 pub(crate) use breaker::Breaker;
-pub(crate) use host::{Contact, Host, Typical};
+pub(crate) use host::{Contact, Host, RETURN_MS, Typical};
 pub(crate) use model::{Model, Residency};
 pub(crate) use signals::{SignalReading, Signals};
 

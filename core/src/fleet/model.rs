@@ -2,6 +2,7 @@
 
 use crate::event::{ModelDetails, ModelTag, ResidentModel};
 use crate::failure::FailureKind;
+use crate::fleet::Breaker;
 use crate::learn::{Demand, LogMean, Reliability};
 use crate::names::{Millis, ModelName};
 use crate::policy::Rates;
@@ -48,8 +49,9 @@ pub(crate) struct Model {
     pub(crate) length_factor: f64,
     /// When it was last seen in memory.
     pub(crate) last_resident: Option<Millis>,
-    /// Not called before this time, and why.
-    pub(crate) blocked: Option<(Millis, FailureKind)>,
+    /// Not called before this time with this much context or more, and why.
+    pub(crate) blocked: Option<(Millis, u32, FailureKind)>,
+    pub(crate) breaker: Breaker,
 }
 
 impl Model {
@@ -70,6 +72,7 @@ impl Model {
             length_factor: 1.0,
             last_resident: None,
             blocked: None,
+            breaker: Breaker::default(),
         }
     }
 
@@ -119,7 +122,8 @@ impl Model {
         Some(listed.contains(&capability))
     }
 
-    pub(crate) fn blocked_by(&self, now: Millis) -> Option<FailureKind> {
-        self.blocked.filter(|(until, _)| now < *until).map(|(_, kind)| kind)
+    pub(crate) fn blocked_by(&self, now: Millis, context_tokens: u32) -> Option<FailureKind> {
+        let holds = |(until, least, _): &(Millis, u32, FailureKind)| now < *until && context_tokens >= *least;
+        self.blocked.filter(holds).map(|(_, _, kind)| kind)
     }
 }

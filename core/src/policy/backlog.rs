@@ -140,6 +140,11 @@ impl Backlog {
         self.runners.iter().find(|runner| runner.model == *model)
     }
 
+    /// Calls sent to the host.
+    pub(crate) fn calls(&self) -> u32 {
+        self.runners.iter().map(|runner| runner.calls).sum()
+    }
+
     /// How many times slower than expected the host goes, 0.2 to 10.
     pub(crate) fn slowness(&self) -> f64 {
         if self.slowness > 0.0 { self.slowness } else { 1.0 }

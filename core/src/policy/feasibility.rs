@@ -3,8 +3,8 @@
 use crate::config::Config;
 use crate::decision::DropCode;
 use crate::event::SignalName;
-use crate::failure::{Failure, FailureKind};
-use crate::fleet::{Contact, Host, Model};
+use crate::failure::{Avoid, Failure, FailureKind};
+use crate::fleet::{Contact, Host, Model, Residency};
 use crate::names::{HostId, Millis, ModelName};
 use crate::number::{one_decimal, rounded};
 use crate::request::{Capability, Request, Task};
@@ -31,8 +31,8 @@ pub(crate) struct Filter<'a> {
 }
 
 impl Filter<'_> {
-    /// Filters that no model of the host can pass or fail alone.
-    pub(crate) fn host(&self, host: &Host) -> Verdict {
+    /// Filters that no model of the host can pass or fail alone; `underway` calls are on it.
+    pub(crate) fn host(&self, host: &Host, underway: u32) -> Verdict {
         if self.request.host.as_ref().is_some_and(|pin| *pin != host.config.id) {
             return Err(DropCode::OtherHostPinned);
         }
@@ -40,7 +40,7 @@ impl Filter<'_> {
             let refused = kind == FailureKind::Unauthorized;
             return Err(if refused { DropCode::Unauthorized } else { DropCode::AlreadyTried });
         }
-        match self.trouble(host) {
+        match self.trouble(host, underway) {
             Some(failure) if failure.kind == FailureKind::Unauthorized => Err(DropCode::Unauthorized),
             Some(_) => Err(DropCode::HostDown),
             None if matches!(host.contact, Contact::Never) => Err(DropCode::HostDown),
@@ -55,11 +55,11 @@ impl Filter<'_> {
         self.tried.tried.iter().find(whole).map(|(_, _, kind)| *kind)
     }
 
-    fn trouble<'h>(&self, host: &'h Host) -> Option<&'h Failure> {
+    fn trouble<'h>(&self, host: &'h Host, underway: u32) -> Option<&'h Failure> {
         if let Contact::Down(failure) = &host.contact {
             return Some(failure);
         }
-        host.breaker.open(self.now)
+        host.breaker.forbids(self.now, underway)
     }
 
     fn limits(&self, host: &Host) -> Verdict {
@@ -119,7 +119,7 @@ impl Filter<'_> {
         if self.tried_arm(host, model).is_some() {
             return Err(DropCode::AlreadyTried);
         }
-        if model.blocked_by(self.now).is_some() {
+        if model.blocked_by(self.now, self.context_tokens).is_some() {
             return Err(DropCode::FailedLately);
         }
         // What nobody has told yet counts as present for text, absent for everything else.
@@ -137,8 +137,15 @@ impl Filter<'_> {
     }
 
     fn tried_arm(&self, host: &Host, model: &Model) -> Option<FailureKind> {
-        let this = |(id, name, _): &&(HostId, Option<ModelName>, FailureKind)| {
-            name.as_ref().is_some_and(|name| *name == model.name) && *id == host.config.id
+        // Where one model took too much memory, a larger one will not do better, unless it is there already.
+        let larger = |name: &ModelName, kind: FailureKind| {
+            kind.class().avoid == Avoid::Larger
+                && model.residency == Residency::Cold
+                && host.models.get(name).is_some_and(|failed| failed.bytes() <= model.bytes())
+        };
+        let this = |(id, name, kind): &&(HostId, Option<ModelName>, FailureKind)| {
+            let same = name.as_ref().is_some_and(|name| *name == model.name || larger(name, *kind));
+            same && *id == host.config.id
         };
         self.tried.tried.iter().find(this).map(|(_, _, kind)| *kind)
     }
@@ -153,7 +160,7 @@ impl Filter<'_> {
             DropCode::NotConfigured => words("not among the configured models"),
             DropCode::Remote => words("it runs in the cloud; pin it to use it"),
             DropCode::HostDown | DropCode::Unauthorized => {
-                match (self.tried_host(host), self.trouble(host)) {
+                match (self.tried_host(host), self.trouble(host, u32::MAX)) {
                     (Some(kind), _) => format!("it failed in this job: {}", kind.as_str()),
                     (None, Some(failure)) if failure.detail.is_empty() => words(failure.kind.as_str()),
                     (None, Some(failure)) => format!("{}: {}", failure.kind.as_str(), failure.detail),
@@ -165,7 +172,9 @@ impl Filter<'_> {
                 format!("it failed in this job: {}", kind.map_or("", FailureKind::as_str))
             }
             DropCode::FailedLately => {
-                words(model.and_then(|model| model.blocked_by(self.now)).map_or("", FailureKind::as_str))
+                let blocked = model.and_then(|model| model.blocked_by(self.now, self.context_tokens));
+                let broken = || model.and_then(|model| model.breaker.cause()).map(|failure| failure.kind);
+                words(blocked.or_else(broken).map_or("", FailureKind::as_str))
             }
             DropCode::NotCapable => {
                 let lacks = |capability: &Capability| {

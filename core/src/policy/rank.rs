@@ -21,6 +21,8 @@ use crate::request::Request;
 const DETECT_S: f64 = 2.0;
 /// Seconds a retry costs where no other arm is left.
 const NO_OTHER_ARM_S: f64 = 30.0;
+/// An arm whose breaker is not closed fails with at least this probability.
+const BROKEN: f64 = 0.5;
 /// A model that does not fit its host's memory works this many times slower.
 const MISFIT_SLOWDOWN: f64 = 5.0;
 
@@ -58,9 +60,9 @@ impl<'a> Ranking<'a> {
         let filter = Filter { config: self.config, request, tried, context_tokens, now: self.now };
         let total = self.fleet.hosts.iter().map(|host| host.models.len()).sum();
         let (mut arms, mut dropped) = (Vec::with_capacity(total), Vec::new());
-        let mut misfits = Vec::new();
+        let (mut misfits, mut ejected) = (Vec::new(), Vec::new());
         for (position, (host, backlog)) in self.fleet.hosts.iter().zip(self.backlogs).enumerate() {
-            if let Err(code) = filter.host(host) {
+            if let Err(code) = filter.host(host, backlog.calls()) {
                 dropped.push((host, None, code));
                 continue;
             }
@@ -74,6 +76,7 @@ impl<'a> Ranking<'a> {
             let chain_binds = filter.chain_binds(host);
             for model in host.models.values() {
                 match filter.model(host, model, chain_binds, at.bound) {
+                    Ok(()) if is_ejected(self.now, backlog, model) => ejected.push((at, position, model)),
                     Ok(()) => arms.push(score(self, at, position, model, wanted, 1.0)),
                     Err(code) => {
                         if code == DropCode::DoesNotFit {
@@ -92,9 +95,23 @@ impl<'a> Ranking<'a> {
             );
             dropped.retain(|(_, _, code)| *code != DropCode::DoesNotFit);
         }
+        // At most half of the arms are left out for failing lately: those that have rested longest come back.
+        sort_by(&mut ejected, |left, right| right.2.breaker.opens().cmp(&left.2.breaker.opens()));
+        while ejected.len() > arms.len() {
+            let Some((at, position, model)) = ejected.pop() else { break };
+            arms.push(score(self, at, position, model, wanted, 1.0));
+        }
+        let left_out =
+            |(at, _, model): (HostView<'a>, usize, &'a Model)| (at.host, Some(model), DropCode::FailedLately);
+        dropped.extend(ejected.into_iter().map(left_out));
         add_risk(self, &mut arms);
         Ranked { arms, plan: None, dropped, filter, output_tokens }
     }
+}
+
+fn is_ejected(now: Millis, backlog: &Backlog, model: &Model) -> bool {
+    let underway = backlog.runner(&model.name).map_or(0, |runner| runner.calls);
+    model.breaker.forbids(now, underway).is_some()
 }
 
 /// Risk = P(fail) × (time until it shows + the best other arm's expected time).
@@ -110,7 +127,9 @@ fn add_risk(view: Ranking<'_>, arms: &mut [Scored<'_>]) {
     for (index, arm) in arms.iter_mut().enumerate() {
         let other_s = if index == best { second_s } else { best_s };
         let other_s = if other_s.is_finite() { other_s } else { NO_OTHER_ARM_S };
-        arm.terms.risk_s = view.config.tuning.risk * arm.model.failing * (DETECT_S + other_s);
+        let broken = arm.model.breaker.cause().is_some();
+        let failing = if broken { arm.model.failing.max(BROKEN) } else { arm.model.failing };
+        arm.terms.risk_s = view.config.tuning.risk * failing * (DETECT_S + other_s);
         arm.score_s = arm.terms.sum_s();
         arm.score_ms = libm::rint(arm.score_s * 1e3);
     }
@@ -126,6 +145,19 @@ fn order(left: &Scored<'_>, right: &Scored<'_>) -> Ordering {
 }
 
 impl<'a> Ranked<'a> {
+    /// When the first host that is left out for its state may serve this request after all, where that can be told.
+    pub(crate) fn hope(&self) -> Option<Millis> {
+        let filter = self.filter;
+        let left_out = self.dropped.iter().filter(|(_, _, code)| *code == DropCode::HostDown);
+        left_out
+            .filter(|(host, _, _)| {
+                let chain_binds = filter.chain_binds(host);
+                host.models.values().any(|model| filter.model(host, model, chain_binds, None).is_ok())
+            })
+            .filter_map(|(host, _, _)| host.returns(filter.now))
+            .min()
+    }
+
     /// The place of the arm with the best score.
     pub(crate) fn best_position(&self) -> Option<usize> {
         let places = self.arms.iter().enumerate();

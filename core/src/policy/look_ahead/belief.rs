@@ -228,7 +228,7 @@ impl Build<'_> {
             Filter { config: view.config, request, tried: &nothing, context_tokens: 0, now: view.now };
         let mut arms = Vec::new();
         for (position, host) in self.hosts.iter().enumerate() {
-            let Some(host) = view.fleet.hosts.get(*host).filter(|host| filter.host(host).is_ok()) else {
+            let Some(host) = view.fleet.hosts.get(*host).filter(|host| filter.host(host, 0).is_ok()) else {
                 continue;
             };
             let chain_binds = filter.chain_binds(host);

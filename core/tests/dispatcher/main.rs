@@ -1,0 +1,8 @@
+//! The dispatcher as a driver sees it: events in, effects out.
+
+mod calling;
+mod choosing;
+mod failing;
+mod starting;
+mod waiting;
+mod world;

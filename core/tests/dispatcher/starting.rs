@@ -1,0 +1,66 @@
+//! Before the fleet is known, and after a restart.
+
+use smart_ai_core::{
+    AttemptId, Config, Dispatcher, Effect, Event, HostConfig, HostId, HostReport, HostState, JobId, Source,
+    Step, Usage,
+};
+
+use crate::world::{Fleet, ask, call, called, decode_rate, usage};
+
+#[test]
+fn it_looks_at_every_host_and_the_metrics_first() {
+    let mut config = Config::new(vec![HostConfig::new("a"), HostConfig::new("b")]);
+    config.metrics = true;
+    let effects = Fleet::new(config).step(Event::Tick).effects;
+    let refresh = |source| Effect::Refresh { source };
+    let host = |id: &str| refresh(Source::Host { host: HostId::from(id) });
+    assert_eq!(effects, [host("a"), host("b"), refresh(Source::Signals)]);
+}
+
+#[test]
+fn a_job_waits_for_the_fleet_then_goes_to_the_loaded_model() {
+    let mut fleet = Fleet::of(&["pc", "nas"]);
+    assert_eq!(call(&fleet.submit(1, ask())), None);
+    assert_eq!(call(&fleet.up("pc", &[("m", 2.0)], &[])), None);
+    let effects = fleet.up("nas", &[("m", 2.0)], &["m"]);
+    assert_eq!(called(&effects), "m@nas");
+}
+
+#[test]
+fn a_host_that_never_answers_delays_a_job_three_seconds_at_most() {
+    let mut fleet = Fleet::of(&["pc", "silent"]);
+    fleet.submit(1, ask());
+    fleet.up("pc", &[("m", 2.0)], &["m"]);
+    assert_eq!(called(&fleet.after(3_000, Event::Tick).effects), "m@pc");
+}
+
+#[test]
+fn what_was_learned_survives_a_restart() -> Result<(), Box<dyn std::error::Error>> {
+    let mut fleet = Fleet::of(&["a"]);
+    fleet.up("a", &[("m", 2.0)], &["m"]);
+    fleet.submit(1, ask());
+    fleet.step(Event::Succeeded { attempt: AttemptId(1), usage: usage() });
+    let json = serde_json::to_string(&fleet.dispatcher.snapshot())?;
+    let config = Config::new(vec![HostConfig::new("a")]);
+    let dispatcher = Dispatcher::restore(config, 7, &serde_json::from_str(&json)?)?;
+    let mut again = Fleet { dispatcher, now: 5_000 };
+    again.up("a", &[("m", 2.0)], &["m"]);
+    assert!((decode_rate(&again) - decode_rate(&fleet)).abs() < 1e-9);
+    Ok(())
+}
+
+#[test]
+fn late_and_unknown_events_change_nothing() {
+    let mut fleet = Fleet::of(&["a"]);
+    fleet.up("a", &[("m", 2.0)], &["m"]);
+    let attempt = AttemptId(99);
+    for event in [
+        Event::Started { attempt },
+        Event::Progress { attempt, tokens: 3 },
+        Event::Succeeded { attempt, usage: Usage::default() },
+        Event::Cancel { job: JobId(99) },
+        Event::HostState { host: "mars".into(), state: HostState::Up(HostReport::default()) },
+    ] {
+        assert_eq!(fleet.step(event), Step::default());
+    }
+}

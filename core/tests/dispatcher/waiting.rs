@@ -1,0 +1,59 @@
+//! The queue.
+
+use smart_ai_core::{AttemptId, DispatchErrorCode, Effect, Event, JobId, Request};
+
+use crate::world::{Fleet, ask, call, called, code, usage};
+
+#[test]
+fn a_job_waits_here_until_its_arm_is_free_the_shortest_first() {
+    let mut fleet = Fleet::of(&["a"]);
+    fleet.up("a", &[("m", 2.0)], &["m"]);
+    assert_eq!(called(&fleet.submit(1, ask())), "m@a");
+    for (job, tokens) in [(2, 900), (3, 20)] {
+        let request = Request { max_tokens: Some(tokens), ..ask() };
+        assert_eq!(call(&fleet.submit(job, request)), None);
+    }
+    let waits = fleet.dispatcher.decision(JobId(2)).map(|decision| decision.reason.clone());
+    assert!(waits.is_some_and(|reason| reason.contains("m on a")));
+    let calls = |effects: &[Effect]| {
+        let job = |effect: &Effect| match effect {
+            Effect::Call { job, .. } => Some(job.0),
+            Effect::Abort { .. }
+            | Effect::Resolve { .. }
+            | Effect::Reject { .. }
+            | Effect::Refresh { .. } => None,
+        };
+        effects.iter().filter_map(job).collect::<Vec<u64>>()
+    };
+    let first = fleet.after(2_000, Event::Succeeded { attempt: AttemptId(1), usage: usage() });
+    assert_eq!(calls(&first.effects), [3]);
+    let next = fleet.after(2_000, Event::Succeeded { attempt: AttemptId(2), usage: usage() });
+    assert_eq!(calls(&next.effects), [2]);
+}
+
+#[test]
+fn a_long_job_is_not_passed_for_ever() {
+    let mut fleet = Fleet::of(&["a"]);
+    fleet.up("a", &[("m", 2.0)], &["m"]);
+    fleet.submit(1, ask());
+    fleet.submit(2, Request { max_tokens: Some(400), ..ask() });
+    let short = Request { max_tokens: Some(5), ..ask() };
+    let called = (3..200_u64).find(|job| {
+        fleet.submit(*job, short.clone());
+        let step = fleet.after(2_000, Event::Succeeded { attempt: AttemptId(*job - 2), usage: usage() });
+        step.effects.iter().any(|effect| matches!(effect, Effect::Call { job: JobId(2), .. }))
+    });
+    assert!(called.is_some_and(|job| job > 4), "{called:?}");
+}
+
+#[test]
+fn a_cancelled_job_that_waits_ends_at_once() {
+    let mut fleet = Fleet::of(&["a"]);
+    fleet.up("a", &[("m", 2.0)], &["m"]);
+    fleet.submit(1, ask());
+    fleet.submit(2, ask());
+    let effects = fleet.step(Event::Cancel { job: JobId(2) }).effects;
+    assert_eq!(code(&effects), Some(DispatchErrorCode::Cancelled));
+    let step = fleet.step(Event::Succeeded { attempt: AttemptId(1), usage: usage() });
+    assert_eq!(call(&step.effects), None);
+}
