@@ -44,6 +44,7 @@ const rest = [
 	npm('n8n node: scan', 'n8n-node', 'run', 'scan'),
 	nodeTest('Test bed', 'tests/e2e/bed/bed.test.mjs'),
 	nodeTest('Simulated against real Ollama', 'tests/e2e/conformance/answers.test.mjs', 'tests/e2e/conformance/behaviour.test.mjs'),
+	nodeTest('Rules and alerts', 'tests/e2e/deploy/rules.test.mjs'),
 	nodeTest('Verify a real fleet', 'tests/e2e/verify/verify.test.mjs'),
 	nodeTest('Both engines of the n8n node', 'tests/e2e/n8n/engines.test.mjs'),
 	nodeTest('n8n node in n8n', 'tests/e2e/n8n/node.test.mjs'),
