@@ -44,7 +44,16 @@ pub struct Config {
     #[serde(default = "default_connect_ms")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub connect_timeout_ms: u32,
-    /// Milliseconds between two tokens after which an answer counts as stuck.
+    /// Milliseconds a job waits for a model to load, at most, before it asks another arm; the load goes on. What was learned
+    /// of a host asks for less.
+    #[serde(default = "default_load_ms")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
+    pub load_timeout_ms: u32,
+    /// Milliseconds a loaded model may take for the first piece of an answer, at most; what was learned asks for less.
+    #[serde(default = "default_first_token_ms")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
+    pub first_token_timeout_ms: u32,
+    /// Milliseconds between two tokens after which an answer counts as stuck, at most; a fast model is given less.
     #[serde(default = "default_stall_ms")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub stall_timeout_ms: u32,
@@ -150,6 +159,8 @@ impl Config {
             metrics: false,
             max_attempts: default_attempts(),
             connect_timeout_ms: default_connect_ms(),
+            load_timeout_ms: default_load_ms(),
+            first_token_timeout_ms: default_first_token_ms(),
             stall_timeout_ms: default_stall_ms(),
             max_queue: default_queue(),
             look_ahead: LookAhead::default(),
@@ -194,6 +205,8 @@ impl Config {
         within("refresh_ms", f64::from(self.refresh_ms), 100.0, 3_600_000.0)?;
         within("max_attempts", f64::from(self.max_attempts), 1.0, 100.0)?;
         within("connect_timeout_ms", f64::from(self.connect_timeout_ms), 10.0, 600_000.0)?;
+        within("load_timeout_ms", f64::from(self.load_timeout_ms), 100.0, 3_600_000.0)?;
+        within("first_token_timeout_ms", f64::from(self.first_token_timeout_ms), 100.0, 3_600_000.0)?;
         within("stall_timeout_ms", f64::from(self.stall_timeout_ms), 100.0, 3_600_000.0)?;
         within("max_queue", f64::from(self.max_queue), 0.0, 1_000_000.0)?;
         self.tuning.validate()
@@ -267,6 +280,14 @@ fn default_connect_ms() -> u32 {
 
 fn default_queue() -> u32 {
     10_000
+}
+
+fn default_load_ms() -> u32 {
+    600_000
+}
+
+fn default_first_token_ms() -> u32 {
+    600_000
 }
 
 fn default_stall_ms() -> u32 {

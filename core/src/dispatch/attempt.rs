@@ -1,8 +1,12 @@
 //! One call of one arm, by the phase it is in.
 
+use crate::dispatch::patience::Patience;
 use crate::names::{HostId, JobId, Millis, ModelName};
 use crate::number::Between as _;
 use crate::policy::{Running, Shares};
+
+/// A load that nobody waits for goes on this long at most: the server itself gives one up sooner.
+const LOAD_MOST_MS: u64 = 600_000;
 
 #[derive(Clone, Debug)]
 pub(super) struct Attempt {
@@ -17,6 +21,9 @@ pub(super) struct Attempt {
     /// When its model was loaded, as far as it shows.
     pub(super) work_began: Millis,
     pub(super) phase: Phase,
+    pub(super) patience: Patience,
+    /// When a second call beside it may be worth it.
+    pub(super) hedge_at: Option<Millis>,
     pub(super) running: Running,
     /// It found its model not loaded, so that its load time teaches.
     pub(super) cold: bool,
@@ -33,14 +40,29 @@ pub(super) enum Phase {
 }
 
 impl Attempt {
-    pub(super) fn wake_at(&self) -> Option<Millis> {
-        if self.detached {
-            return None;
+    pub(super) fn wake_at(&self) -> Millis {
+        let until = if self.detached {
+            self.allowed_until().max(self.began.plus(LOAD_MOST_MS))
+        } else {
+            self.silent_until()
+        };
+        match self.phase {
+            Phase::BeforeFirstToken { .. } => self.hedge_at.map_or(until, |at| at.min(until)),
+            Phase::Answering { .. } => until,
         }
-        Some(match self.phase {
+    }
+
+    /// The next piece comes by then, or something is done about it.
+    pub(super) fn silent_until(&self) -> Millis {
+        match self.phase {
             Phase::BeforeFirstToken { by } => by,
             Phase::Answering { next_by, .. } => next_by,
-        })
+        }
+    }
+
+    /// The first piece may take this long by what is known of the arm.
+    pub(super) fn allowed_until(&self) -> Millis {
+        self.began.plus(self.patience.load_ms + self.patience.first_ms)
     }
 
     /// When it last moved.

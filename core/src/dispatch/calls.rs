@@ -1,30 +1,16 @@
-//! Calls: begun on the best arm, followed through their phases, given up in time, learned from.
+//! Calls: begun on the best arm, followed through their phases, learned from.
 
 use crate::decision::{Decision, Terms};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::{Attempt, Phase};
 use crate::dispatch::job::JobState;
 use crate::dispatch::queue::Wish;
-use crate::effect::{AttemptReport, CallOptions, Effect};
+use crate::effect::{CallOptions, Effect};
 use crate::event::Usage;
-use crate::failure::{Avoid, Blame, DispatchError, DispatchErrorCode, Failure, FailureKind};
-use crate::fleet::{Contact, Host, Residency};
+use crate::fleet::Residency;
 use crate::names::{AttemptId, JobId, Millis, ModelName};
-use crate::number::Between as _;
 use crate::policy::{Running, learn_load, learn_rates, tokens_of_context};
 
-/// The first piece may take this many times longer than expected …
-const FIRST_TOKEN_PATIENCE: f64 = 3.0;
-/// … and at least this long.
-const FIRST_TOKEN_LEAST_MS: u64 = 30_000;
-/// A host that answers looks but sends no first piece is busy, not lost, up to here: others may be queueing in it.
-const SILENCE_MOST_MS: u64 = 600_000;
-/// A host whose last look is older than this shows no sign of life.
-const SIGN_OF_LIFE_MS: u64 = 15_000;
-/// An arm that ran out of memory, or whose model is gone, is left alone this long.
-const BLOCKED_MS: u64 = 600_000;
-/// Failures in a row after which an arm is left alone: fewer may be chance.
-const ARM_FAILURES: u32 = 3;
 /// A load shorter than this was none.
 const TELLING_LOAD_MS: f64 = 50.0;
 
@@ -32,8 +18,8 @@ impl Dispatcher {
     /// Calls the arm a job wants, the first of its decision's candidates.
     pub(super) fn call(&mut self, id: JobId, decision: Decision, wish: Wish) -> Option<AttemptId> {
         let terms = decision.candidates.first()?.terms;
-        let expected_s = terms.expected_s();
         let running = self.running(&decision, &terms, &wish, id)?;
+        let patience = self.patience(&decision, &terms, &wish, id)?;
         let Wish { position, model, .. } = wish;
         let job = self.jobs.get_mut(&id)?;
         let num_predict = job.request.max_tokens;
@@ -47,8 +33,9 @@ impl Dispatcher {
         let (num_ctx, context_tokens) = self.pin_context(position, &model, prompt_tokens, output_tokens);
         let busy = |other: &&Attempt| other.host_position == position && other.running.loading;
         let alone = self.attempts.values().find(busy).is_none();
-        let patience_ms = FIRST_TOKEN_PATIENCE * 1e3 * (expected_s - terms.decode_s);
-        let by = self.now.plus((patience_ms.between(0.0, 1e9) as u64).max(FIRST_TOKEN_LEAST_MS));
+        let by = patience.silence(self.now);
+        let hedge_at =
+            (terms.load_s <= 0.0 && self.fleet.hosts.len() > 1).then(|| self.now.plus(patience.hedge_ms));
         let attempt = running.attempt;
         self.last_attempt = attempt;
         let host = self.fleet.hosts.get_mut(position)?;
@@ -76,6 +63,8 @@ impl Dispatcher {
                 began: self.now,
                 work_began: self.now,
                 phase: Phase::BeforeFirstToken { by },
+                patience,
+                hedge_at,
                 running,
                 cold,
                 alone,
@@ -134,42 +123,87 @@ impl Dispatcher {
     }
 
     /// The host took the call: its headers came, so the model is loaded.
-    pub(super) fn call_started(&mut self, id: AttemptId) {
-        let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        if !attempt.running.loading {
-            return;
+    pub(super) fn call_accepted(&mut self, id: AttemptId) {
+        match self.attempts.get(&id) {
+            Some(attempt) if attempt.detached => self.finish_load(id),
+            Some(_) | None => self.call_started(id),
         }
+    }
+
+    /// Its model is loaded.
+    fn call_started(&mut self, id: AttemptId) {
+        let now = self.now;
+        let Some(attempt) = self.attempts.get_mut(&id).filter(|attempt| attempt.running.loading) else {
+            return;
+        };
         attempt.running.loading = false;
-        attempt.work_began = self.now;
-        let shared_s = self.fleet.hosts.get(attempt.host_position).map_or(0.0, |host| host.shared_s);
-        attempt.running.shared_began = shared_s;
+        attempt.work_began = now;
+        if let Phase::BeforeFirstToken { by } = &mut attempt.phase {
+            *by = now.plus(attempt.patience.first_ms).min(*by);
+        }
+        let others = self.fleet.hosts.len() > 1 && !attempt.detached;
+        attempt.hedge_at = others.then(|| now.plus(attempt.patience.hedge_ms));
+        let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
+        attempt.running.shared_began = host.shared_s;
+        if let Some(model) = host.models.get_mut(&attempt.model) {
+            model.hold(now, attempt.context_tokens);
+        }
     }
 
     pub(super) fn first_token(&mut self, id: AttemptId) {
-        self.call_started(id);
-        let next_by = self.now.plus(u64::from(self.config.stall_timeout_ms));
+        self.call_accepted(id);
+        let Some(job) = self.attempts.get(&id).map(|attempt| attempt.job) else { return };
+        self.settle_rivalry(job, id);
+        let now = self.now;
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        if attempt.detached {
-            self.attempts.remove(&id);
-            self.effects.push_back(Effect::Abort { attempt: id });
-            return;
-        }
-        attempt.phase = Phase::Answering { first_token: self.now, next_by, piece: self.now };
-        let shared_s =
-            self.fleet.hosts.get_mut(attempt.host_position).map_or(0.0, |host| host.move_on(self.now));
+        let next_by = now.plus(attempt.patience.stall_ms);
+        attempt.phase = Phase::Answering { first_token: now, next_by, piece: now };
+        let shared_s = self.fleet.hosts.get_mut(attempt.host_position).map_or(0.0, |host| host.move_on(now));
         attempt.running.shared_first = Some(shared_s);
         attempt.running.written = (1, shared_s);
     }
 
+    /// A call whose job has moved on has loaded its model: that teaches, and nobody wants the answer.
+    fn finish_load(&mut self, id: AttemptId) {
+        self.call_started(id);
+        if let Some(attempt) = self.attempts.get(&id)
+            && let Some(host) = self.fleet.hosts.get_mut(attempt.host_position)
+        {
+            let load_s = attempt.elapsed_ms(self.now) as f64 / 1e3 - attempt.running.prefill_s;
+            if attempt.alone && load_s > TELLING_LOAD_MS / 1e3 {
+                learn_load(self.now, host, &attempt.model, load_s);
+            }
+        }
+        self.close(id);
+    }
+
+    /// A look that began at `since` shows these calls' model in memory, with the context they asked for.
+    pub(super) fn see_loaded(&mut self, position: usize, since: Millis) {
+        let Some(host) = self.fleet.hosts.get(position) else { return };
+        let is_there = |attempt: &Attempt| {
+            host.models.get(&attempt.model).is_some_and(|model| match model.residency {
+                Residency::Resident { context_tokens: Some(tokens), .. } => tokens >= attempt.context_tokens,
+                Residency::Resident { .. } | Residency::Cold => false,
+            })
+        };
+        let loaded = self.attempts.iter().filter(|(_, attempt)| {
+            let asked_before = attempt.host_position == position && attempt.began < since;
+            attempt.running.loading && asked_before && is_there(attempt)
+        });
+        let loaded: Vec<(AttemptId, bool)> = loaded.map(|(id, attempt)| (*id, attempt.detached)).collect();
+        for (id, detached) in loaded {
+            if detached { self.finish_load(id) } else { self.call_started(id) }
+        }
+    }
+
     pub(super) fn progress(&mut self, id: AttemptId, tokens: u32) {
-        let next_by = self.now.plus(u64::from(self.config.stall_timeout_ms));
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         if matches!(attempt.phase, Phase::BeforeFirstToken { .. }) && tokens > 0 {
             self.first_token(id);
         }
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         if let Phase::Answering { next_by: by, piece, .. } = &mut attempt.phase {
-            (*by, *piece) = (next_by, self.now);
+            (*by, *piece) = (self.now.plus(attempt.patience.stall_ms), self.now);
             let shared_s =
                 self.fleet.hosts.get_mut(attempt.host_position).map_or(0.0, |host| host.move_on(self.now));
             attempt.running.written = (tokens, shared_s);
@@ -194,6 +228,7 @@ impl Dispatcher {
                 }
             }
         }
+        self.settle_rivalry(attempt.job, id);
         self.report(&attempt, "ok", String::new());
         self.resolve(attempt.job, id, &attempt, usage);
     }
@@ -213,185 +248,6 @@ impl Dispatcher {
         model.failing = model.reliability.failure_probability(now);
         model.blocked = None;
         model.breaker.succeed(now);
-        model.last_resident = Some(now);
-        if model.residency == Residency::Cold {
-            let context_tokens = Some(attempt.context_tokens);
-            let bytes = model.tag.size_bytes;
-            model.residency = Residency::Resident { context_tokens, bytes, on_gpu: false };
-        }
-    }
-
-    pub(super) fn call_failed(&mut self, id: AttemptId, failure: Failure) {
-        let Some(attempt) = self.attempts.remove(&id) else { return };
-        self.blame(&attempt, &failure);
-        if attempt.detached {
-            return;
-        }
-        self.report(&attempt, failure.kind.as_str(), failure.detail.clone());
-        self.move_on(&attempt, id, failure);
-    }
-
-    /// What a failure teaches about its host and model.
-    fn blame(&mut self, attempt: &Attempt, failure: &Failure) {
-        let now = self.now;
-        let spread = self.spread(attempt.began.0);
-        let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
-        let blame = failure.kind.class().blame;
-        let alone = host.moved <= attempt.last_sign();
-        match blame {
-            Blame::Host => {
-                host.breaker.trip(now, failure.clone(), 1);
-                // A look tells at once whether it was the connection only.
-                host.suspect = true;
-            }
-            Blame::Load => host.breaker.rest(now, failure.clone(), spread),
-            Blame::Silence if alone => host.breaker.trip(now, failure.clone(), 1),
-            Blame::Silence | Blame::Arm | Blame::Model | Blame::Nobody => {}
-        }
-        let Some(model) = host.models.get_mut(&attempt.model) else { return };
-        match blame {
-            Blame::Silence => model.breaker.trip(now, failure.clone(), 1),
-            Blame::Arm => model.breaker.trip(now, failure.clone(), ARM_FAILURES),
-            Blame::Model => {
-                let least = if failure.kind == FailureKind::OutOfMemory { attempt.context_tokens } else { 0 };
-                model.blocked = Some((now.plus(BLOCKED_MS), least, failure.kind));
-            }
-            Blame::Host => {}
-            Blame::Load | Blame::Nobody => return,
-        }
-        model.reliability.observe(now, false);
-        model.failing = model.reliability.failure_probability(now);
-    }
-
-    /// The job looks for another arm, unless nothing would help.
-    fn move_on(&mut self, attempt: &Attempt, id: AttemptId, failure: Failure) {
-        let Some(job) = self.jobs.get_mut(&attempt.job) else { return };
-        if job.request.streaming && matches!(attempt.phase, Phase::Answering { .. }) {
-            let message = format!("the answer broke off: {}", failure.kind.as_str());
-            let error =
-                DispatchError::new(DispatchErrorCode::CutOff, message, "ask again; what came so far is kept");
-            self.reject_with(attempt.job, error, Some((id, attempt)));
-            return;
-        }
-        let (host, model) = (attempt.host.clone(), attempt.model.clone());
-        match failure.kind.class().avoid {
-            Avoid::Host => job.tried.tried.push((host, None, failure.kind)),
-            Avoid::Arm | Avoid::Larger => job.tried.tried.push((host, Some(model), failure.kind)),
-            // The prompt is longer than estimated: ask for more context than this call had.
-            Avoid::SmallerContext => {
-                let had = attempt.context_tokens.max(job.request.prompt_tokens);
-                job.request.prompt_tokens = had.saturating_add(1);
-            }
-            Avoid::Everything => {
-                let message = format!("{} refused the request: {}", attempt.host, failure.detail);
-                let hint = "change the request; every host would refuse it";
-                let error = DispatchError::new(DispatchErrorCode::RequestRefused, message, hint);
-                self.reject(attempt.job, error);
-                return;
-            }
-        }
-        job.last_failure = Some(failure);
-        job.state = JobState::Waiting(None);
-        self.spend_retry(attempt.job);
-    }
-
-    pub(super) fn report(&mut self, attempt: &Attempt, outcome: &str, detail: String) {
-        let report = AttemptReport {
-            host: attempt.host.clone(),
-            model: attempt.model.clone(),
-            outcome: outcome.to_owned(),
-            detail,
-            ms: attempt.elapsed_ms(self.now),
-        };
-        if let Some(job) = self.jobs.get_mut(&attempt.job) {
-            job.attempts.push(report);
-        }
-    }
-
-    /// Ends a call whose job no longer wants it. A load is never cut short: the call is kept until its model is loaded.
-    pub(super) fn abandon(&mut self, id: AttemptId, outcome: &str) {
-        let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        let attempt = if attempt.running.loading {
-            attempt.detached = true;
-            attempt.clone()
-        } else {
-            let attempt = attempt.clone();
-            self.attempts.remove(&id);
-            self.effects.push_back(Effect::Abort { attempt: id });
-            attempt
-        };
-        self.report(&attempt, outcome, String::new());
-    }
-
-    /// Deadlines, first pieces that do not come, answers that stand still.
-    pub(super) fn check_timeouts(&mut self) {
-        let now = self.now;
-        let passed = |deadline: Option<Millis>| deadline.is_some_and(|deadline| deadline <= now);
-        let late: Vec<JobId> =
-            self.jobs.iter().filter(|(_, job)| passed(job.deadline())).map(|(id, _)| *id).collect();
-        for id in late {
-            self.exceed_deadline(id);
-        }
-        let silent: Vec<AttemptId> = self
-            .attempts
-            .iter()
-            .filter(|(_, attempt)| passed(attempt.wake_at()))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in silent {
-            self.give_up(id);
-        }
-    }
-
-    fn exceed_deadline(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get(&id) else { return };
-        let deadline_ms = job.request.deadline_ms.unwrap_or(0);
-        if let JobState::Calling(attempt) = job.state {
-            self.abandon(attempt, "deadline_exceeded");
-        }
-        let message = format!("no answer within the deadline of {deadline_ms} ms");
-        let hint = "allow more time, use mode fast, or a smaller model";
-        self.reject(id, DispatchError::new(DispatchErrorCode::DeadlineExceeded, message, hint));
-    }
-
-    fn give_up(&mut self, id: AttemptId) {
-        let Some(attempt) = self.attempts.get(&id).cloned() else { return };
-        if self.is_worth_waiting_for(&attempt) {
-            let by = self.now.plus(FIRST_TOKEN_LEAST_MS);
-            if let Some(attempt) = self.attempts.get_mut(&id) {
-                attempt.phase = Phase::BeforeFirstToken { by };
-            }
-            return;
-        }
-        let kind = match attempt.phase {
-            Phase::Answering { .. } => FailureKind::Stalled,
-            Phase::BeforeFirstToken { .. } if attempt.running.loading => FailureKind::LoadTimeout,
-            Phase::BeforeFirstToken { .. } => FailureKind::FirstTokenTimeout,
-        };
-        let failure = Failure::new(kind, format!("after {} ms", attempt.elapsed_ms(self.now)));
-        self.blame(&attempt, &failure);
-        self.abandon(id, kind.as_str());
-        self.move_on(&attempt, id, failure);
-    }
-
-    /// A silent call whose host is alive is kept while its job has no other arm: giving up would only fail the job.
-    fn is_worth_waiting_for(&self, attempt: &Attempt) -> bool {
-        let silent = matches!(attempt.phase, Phase::BeforeFirstToken { .. });
-        if !silent || attempt.elapsed_ms(self.now) >= SILENCE_MOST_MS {
-            return false;
-        }
-        let Some(job) = self.jobs.get(&attempt.job) else { return false };
-        let alive = |host: &Host| {
-            matches!(host.contact, Contact::Up) && self.now.since(host.looked) < SIGN_OF_LIFE_MS
-        };
-        if !self.fleet.hosts.get(attempt.host_position).is_some_and(alive) {
-            return false;
-        }
-        let last = job.attempts.len() as u32 + 1 >= self.config.max_attempts;
-        let arm = (attempt.host.clone(), Some(attempt.model.clone()), FailureKind::FirstTokenTimeout);
-        let mut tried = job.tried.clone();
-        tried.tried.push(arm);
-        let waited_ms = self.now.since(job.submitted);
-        last || self.view(&self.backlogs()).rank(&job.request, &tried, waited_ms).arms.is_empty()
+        model.hold(now, attempt.context_tokens);
     }
 }

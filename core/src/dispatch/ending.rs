@@ -31,6 +31,10 @@ impl Dispatcher {
     }
 
     fn end(&mut self, id: JobId, answer: Option<(AttemptId, &Attempt)>, usage: Usage) -> Option<Outcome> {
+        let rival = self.jobs.get_mut(&id)?.rival.take();
+        if let Some((rival, _)) = rival {
+            self.abandon(rival, "overtaken");
+        }
         let job = self.jobs.remove(&id)?;
         let since_submit = |at: crate::Millis| at.since(job.submitted) as f64;
         let total = since_submit(self.now);

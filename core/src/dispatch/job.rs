@@ -2,6 +2,7 @@
 
 use crate::decision::Decision;
 use crate::dispatch::Dispatcher;
+use crate::dispatch::hedge::{HEDGE_SHARE, HEDGES_MOST};
 use crate::dispatch::queue::Wish;
 use crate::effect::AttemptReport;
 use crate::failure::{DispatchError, DispatchErrorCode, Failure};
@@ -37,6 +38,8 @@ pub(super) struct Job {
     pub(super) last_failure: Option<Failure>,
     /// Since when no arm at all is there for it.
     pub(super) stranded: Option<Millis>,
+    /// A second call beside the one of its state, and the decision for it.
+    pub(super) rival: Option<(AttemptId, Option<Decision>)>,
     /// The arm it waits for.
     pub(super) wish: Option<Wish>,
 }
@@ -85,6 +88,7 @@ impl Dispatcher {
         }
         self.arrivals.observe(self.now, &request);
         self.retries = (self.retries + RETRY_SHARE).min(RETRIES_MOST);
+        self.hedges = (self.hedges + HEDGE_SHARE).min(HEDGES_MOST);
         let job = Job {
             request,
             submitted: self.now,
@@ -95,6 +99,7 @@ impl Dispatcher {
             predicted_ms: None,
             last_failure: None,
             stranded: None,
+            rival: None,
             wish: None,
         };
         let absurd = job.request.prompt_tokens > MOST_TOKENS || job.request.max_tokens == Some(0);

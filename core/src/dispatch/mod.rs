@@ -3,10 +3,14 @@
 mod attempt;
 mod calls;
 mod ending;
+mod failing;
+mod hedge;
 mod job;
 mod load;
 mod outlook;
+mod patience;
 mod queue;
+mod timeouts;
 mod watch;
 
 use std::collections::VecDeque;
@@ -59,6 +63,8 @@ pub struct Dispatcher {
     last_attempt: AttemptId,
     /// Calls after a failed one that may be made at once.
     retries: f64,
+    /// Second calls beside a late one that may be made.
+    hedges: f64,
     effects: VecDeque<Effect>,
     now: Millis,
 }
@@ -81,6 +87,7 @@ impl Dispatcher {
             ended: LiteMap::new(),
             last_attempt: AttemptId(0),
             retries: job::RETRIES_MOST,
+            hedges: hedge::HEDGES_MOST,
             effects: VecDeque::new(),
             now: Millis(0),
             config,
@@ -120,7 +127,7 @@ impl Dispatcher {
     /// When to send [`Event::Tick`] at the latest; `None` while nothing waits for time to pass.
     pub fn poll_timeout(&self) -> Option<Millis> {
         let jobs = self.jobs.values().filter_map(|job| job.wake_at(self));
-        let attempts = self.attempts.values().filter_map(Attempt::wake_at);
+        let attempts = self.attempts.values().map(Attempt::wake_at);
         jobs.chain(attempts).chain(self.next_look()).min()
     }
 
@@ -196,7 +203,7 @@ impl Dispatcher {
             Event::Submit { job, request } => self.submit(job, request),
             Event::Announce { shape, count } => self.arrivals.announce(self.now, &shape, count),
             Event::Cancel { job } => self.cancel(job),
-            Event::Started { attempt } => self.call_started(attempt),
+            Event::Started { attempt } => self.call_accepted(attempt),
             Event::FirstToken { attempt } => self.first_token(attempt),
             Event::Progress { attempt, tokens } => self.progress(attempt, tokens),
             Event::Succeeded { attempt, usage } => self.call_succeeded(attempt, usage),
@@ -210,12 +217,16 @@ impl Dispatcher {
 
     fn host_state(&mut self, id: &HostId, state: HostState) {
         let now = self.now;
-        let Some(host) = self.fleet.host_mut(id) else { return };
+        let Some(position) = self.fleet.hosts.iter().position(|host| host.config.id == *id) else { return };
+        let Some(host) = self.fleet.hosts.get_mut(position) else { return };
         host.looked = now;
-        host.looking = None;
+        let since = host.looking.take();
         match state {
             HostState::Up(report) => host.take(now, report),
             HostState::Down(failure) => host.contact = Contact::Down(failure),
+        }
+        if let Some(since) = since {
+            self.see_loaded(position, since);
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Wish {
 }
 
 impl Wish {
-    fn of(arm: &Scored<'_>) -> Self {
+    pub(super) fn of(arm: &Scored<'_>) -> Self {
         Self {
             position: arm.position,
             model: arm.model.name.clone(),

@@ -85,6 +85,15 @@ impl Model {
         }
     }
 
+    /// A call shows that it is in memory.
+    pub(crate) fn hold(&mut self, now: Millis, context_tokens: u32) {
+        self.last_resident = Some(now);
+        if self.residency == Residency::Cold {
+            let (context_tokens, bytes) = (Some(context_tokens), self.tag.size_bytes);
+            self.residency = Residency::Resident { context_tokens, bytes, on_gpu: false };
+        }
+    }
+
     pub(crate) fn settle_residency(&mut self, now: Millis, resident: &[ResidentModel]) {
         let same = |seen: &&ResidentModel| {
             seen.name == self.tag.name || (!self.tag.digest.is_empty() && seen.digest == self.tag.digest)

@@ -40,7 +40,13 @@ pub struct FleetConfig {
     /// Milliseconds a host may take to accept a connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect_timeout_ms: Option<u32>,
-    /// Milliseconds between two tokens after which an answer counts as stuck.
+    /// Milliseconds a job waits for a model to load, at most, before it asks another arm; the load goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_timeout_ms: Option<u32>,
+    /// Milliseconds a loaded model may take for the first piece of an answer, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_token_timeout_ms: Option<u32>,
+    /// Milliseconds between two tokens after which an answer counts as stuck, at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stall_timeout_ms: Option<u32>,
     /// Jobs that may wait for an arm; one more is refused.
@@ -184,6 +190,8 @@ impl FleetConfig {
             metrics: self.prometheus.is_some(),
             max_attempts: self.max_attempts.unwrap_or(default.max_attempts),
             connect_timeout_ms: self.connect_timeout_ms.unwrap_or(default.connect_timeout_ms),
+            load_timeout_ms: self.load_timeout_ms.unwrap_or(default.load_timeout_ms),
+            first_token_timeout_ms: self.first_token_timeout_ms.unwrap_or(default.first_token_timeout_ms),
             stall_timeout_ms: self.stall_timeout_ms.unwrap_or(default.stall_timeout_ms),
             max_queue: self.max_queue.unwrap_or(default.max_queue),
             look_ahead: self.look_ahead.unwrap_or(default.look_ahead),

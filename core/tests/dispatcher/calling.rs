@@ -1,6 +1,8 @@
 //! A call from its start to its end.
 
-use smart_ai_core::{AttemptId, DispatchErrorCode, Effect, Event, FailureKind, JobId, Request};
+use smart_ai_core::{
+    AttemptId, DispatchErrorCode, Effect, Event, FailureKind, JobId, Millis, Outcome, Request, Source,
+};
 
 use crate::world::{Fleet, ask, call, called, code, decode_rate, usage};
 
@@ -98,4 +100,187 @@ fn a_silent_call_is_kept_while_its_host_lives_and_no_other_arm_is_left() {
             assert_eq!(code(&effects), Some(DispatchErrorCode::AllFailed));
         }
     }
+}
+
+/// Three answers of 20 tokens a second: the arm is known.
+fn known(fleet: &mut Fleet, host: &str) {
+    for job in 900..904 {
+        let effects = fleet.submit(job, Request { host: Some(host.into()), ..ask() });
+        let attempt = attempt(&effects);
+        fleet.after(10, Event::FirstToken { attempt });
+        fleet.after(5_000, Event::Succeeded { attempt, usage: usage() });
+        fleet.dispatcher.step(Millis(fleet.now), Event::Cancel { job: JobId(job) });
+        fleet.now += 10;
+    }
+}
+
+fn attempt(effects: &[Effect]) -> AttemptId {
+    let of = |effect: &Effect| match effect {
+        Effect::Call { attempt, .. } => Some(*attempt),
+        Effect::Abort { .. } | Effect::Resolve { .. } | Effect::Reject { .. } | Effect::Refresh { .. } => {
+            None
+        }
+    };
+    effects.iter().find_map(of).unwrap_or(AttemptId(0))
+}
+
+/// Lets time pass until something is called, aborted or ended, while every host keeps answering looks.
+fn until_something(fleet: &mut Fleet, hosts: &[(&str, &[&str])], limit_ms: u64) -> Vec<Effect> {
+    let limit = fleet.now + limit_ms;
+    while fleet.now < limit {
+        fleet.now = fleet.dispatcher.poll_timeout().map_or(limit, |at| at.0).min(limit);
+        let mut effects = fleet.step(Event::Tick).effects;
+        let looks: Vec<String> = effects.iter().filter_map(looked_at).collect();
+        for (host, loaded) in hosts.iter().filter(|(host, _)| looks.iter().any(|look| look == host)) {
+            effects.extend(fleet.up(host, &[("m", 2.0)], loaded));
+        }
+        effects.retain(|effect| !matches!(effect, Effect::Refresh { .. }));
+        if !effects.is_empty() {
+            return effects;
+        }
+    }
+    Vec::new()
+}
+
+fn looked_at(effect: &Effect) -> Option<String> {
+    match effect {
+        Effect::Refresh { source: Source::Host { host } } => Some(host.to_string()),
+        Effect::Refresh { .. }
+        | Effect::Call { .. }
+        | Effect::Abort { .. }
+        | Effect::Resolve { .. }
+        | Effect::Reject { .. } => None,
+    }
+}
+
+fn pair() -> Fleet {
+    let mut fleet = Fleet::of(&["a", "b"]);
+    for host in ["a", "b"] {
+        fleet.up(host, &[("m", 2.0)], &["m"]);
+        known(&mut fleet, host);
+    }
+    fleet
+}
+
+const LOADED: [(&str, &[&str]); 2] = [("a", &["m"]), ("b", &["m"])];
+
+#[test]
+fn a_late_first_piece_brings_a_second_call_elsewhere_and_the_first_to_speak_is_kept() {
+    for second_wins in [true, false] {
+        let mut fleet = pair();
+        let first = attempt(&fleet.submit(1, ask()));
+        let began = fleet.now;
+        let effects = until_something(&mut fleet, &LOADED, 60_000);
+        let second = attempt(&effects);
+        assert!(second > first && fleet.now - began < 5_000, "{effects:?} at {}", fleet.now - began);
+        let (winner, loser) = if second_wins { (second, first) } else { (first, second) };
+        let step = fleet.after(10, Event::FirstToken { attempt: winner });
+        assert_eq!(step.effects, [Effect::Abort { attempt: loser }]);
+        let step = fleet.after(1_000, Event::Succeeded { attempt: winner, usage: usage() });
+        let ends: Vec<&Outcome> = step.effects.iter().filter_map(outcome).collect();
+        let words: Vec<&str> =
+            ends.iter().flat_map(|end| &end.attempts).map(|report| report.outcome.as_str()).collect();
+        assert_eq!(words, ["overtaken", "ok"]);
+        assert!(ends.iter().all(|end| end.attempt == Some(winner)));
+    }
+}
+
+fn outcome(effect: &Effect) -> Option<&Outcome> {
+    match effect {
+        Effect::Resolve { outcome, .. } | Effect::Reject { outcome, .. } => Some(outcome),
+        Effect::Call { .. } | Effect::Abort { .. } | Effect::Refresh { .. } => None,
+    }
+}
+
+#[test]
+fn one_of_two_calls_may_fail_and_a_cancel_closes_both() {
+    let mut fleet = pair();
+    let first = attempt(&fleet.submit(1, ask()));
+    let second = attempt(&until_something(&mut fleet, &LOADED, 60_000));
+    let effects = fleet.fail(first.0, FailureKind::Unreachable);
+    assert!(call(&effects).is_none() && code(&effects).is_none(), "{effects:?}");
+    let effects = fleet.step(Event::Succeeded { attempt: second, usage: usage() }).effects;
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Resolve { .. })), "{effects:?}");
+
+    let mut fleet = pair();
+    let first = attempt(&fleet.submit(1, ask()));
+    let second = attempt(&until_something(&mut fleet, &LOADED, 60_000));
+    let effects = fleet.step(Event::Cancel { job: JobId(1) }).effects;
+    for attempt in [first, second] {
+        assert!(effects.contains(&Effect::Abort { attempt }), "{effects:?}");
+    }
+}
+
+#[test]
+fn second_calls_are_few_among_all() {
+    let mut fleet = pair();
+    let mut hedged = 0;
+    for job in 1..=60 {
+        let first = attempt(&fleet.submit(job, ask()));
+        let effects = until_something(&mut fleet, &LOADED, 4_000);
+        hedged += u32::from(attempt(&effects) > first);
+        fleet.step(Event::Cancel { job: JobId(job) });
+    }
+    assert!((5..=9).contains(&hedged), "{hedged}");
+}
+
+#[test]
+fn a_known_arm_that_hangs_is_given_up_within_seconds_and_its_host_is_left_alone() {
+    let mut fleet = Fleet::of(&["a", "b"]);
+    fleet.up("a", &[("m", 2.0)], &["m"]);
+    fleet.up("b", &[("m", 2.0)], &[]);
+    known(&mut fleet, "a");
+    let hosts: [(&str, &[&str]); 2] = [("a", &["m"]), ("b", &[])];
+    let first = attempt(&fleet.submit(1, Request { deadline_ms: None, ..ask() }));
+    let began = fleet.now;
+    let effects = until_something(&mut fleet, &hosts, 60_000);
+    assert!(effects.contains(&Effect::Abort { attempt: first }) && fleet.now - began < 15_000, "{effects:?}");
+    assert_eq!(called(&effects), "m@b");
+    let decision = fleet.dispatcher.decide(Millis(fleet.now), &ask());
+    assert!(decision.dropped.iter().any(|drop| drop.host == "a".into()), "{:?}", decision.dropped);
+}
+
+#[test]
+fn a_load_too_long_for_the_deadline_goes_on_while_another_arm_answers_in_time() {
+    let mut fleet = Fleet::of(&["a", "b"]);
+    fleet.up("a", &[("m", 2.0)], &["m"]);
+    fleet.up("b", &[("m", 2.0)], &[]);
+    known(&mut fleet, "a");
+    let deadline = Request { deadline_ms: Some(40_000), ..ask() };
+    // `a` is busy, so that `b` is asked to load.
+    fleet.submit(1, Request { host: Some("a".into()), max_tokens: Some(4_000), ..ask() });
+    let busy = fleet.dispatcher.snapshot().calls;
+    let cold = attempt(&fleet.submit(2, deadline));
+    assert!(busy == 1 && cold > AttemptId(0));
+    fleet.step(Event::Cancel { job: JobId(1) });
+    let began = fleet.now;
+    let hosts: [(&str, &[&str]); 2] = [("a", &["m"]), ("b", &[])];
+    let effects = until_something(&mut fleet, &hosts, 39_000);
+    assert_eq!(called(&effects), "m@a", "{effects:?}");
+    assert!(!effects.contains(&Effect::Abort { attempt: cold }), "{effects:?}");
+    let second = attempt(&effects);
+    let left_ms = began + 40_000 - fleet.now;
+    assert!((5_000..25_000).contains(&left_ms), "{left_ms}");
+    let effects = fleet.after(5_000, Event::Succeeded { attempt: second, usage: usage() }).effects;
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Resolve { .. })), "{effects:?}");
+    let effects = fleet.after(60_000, Event::FirstToken { attempt: cold }).effects;
+    assert!(effects.contains(&Effect::Abort { attempt: cold }), "{effects:?}");
+    let decision = fleet.dispatcher.decide(Millis(fleet.now), &ask());
+    assert!(decision.candidates.iter().any(|arm| arm.host == "b".into() && arm.resident));
+}
+
+#[test]
+fn a_look_that_shows_the_model_ends_the_load_and_frees_a_call_nobody_waits_for() {
+    let mut fleet = Fleet::of(&["a"]);
+    fleet.up("a", &[("m", 2.0)], &[]);
+    let cold = attempt(&fleet.submit(1, ask()));
+    let effects = fleet.step(Event::Cancel { job: JobId(1) }).effects;
+    assert!(!effects.contains(&Effect::Abort { attempt: cold }), "{effects:?}");
+    fleet.submit(2, ask());
+    fleet.after(6_000, Event::Tick);
+    let effects = fleet.after(10, Event::Tick).effects;
+    assert!(effects.is_empty(), "{effects:?}");
+    let effects = fleet.up("a", &[("m", 2.0)], &["m"]);
+    assert!(effects.contains(&Effect::Abort { attempt: cold }), "{effects:?}");
+    assert_eq!(called(&effects), "m@a");
 }

@@ -1,0 +1,122 @@
+//! A call that failed: what it teaches, and where its job goes next.
+
+use crate::dispatch::Dispatcher;
+use crate::dispatch::attempt::{Attempt, Phase};
+use crate::dispatch::job::JobState;
+use crate::effect::{AttemptReport, Effect};
+use crate::failure::{Avoid, Blame, DispatchError, DispatchErrorCode, Failure, FailureKind};
+use crate::names::AttemptId;
+
+/// An arm that ran out of memory, or whose model is gone, is left alone this long.
+const BLOCKED_MS: u64 = 600_000;
+/// Failures in a row after which an arm is left alone: fewer may be chance.
+const ARM_FAILURES: u32 = 3;
+
+impl Dispatcher {
+    pub(super) fn call_failed(&mut self, id: AttemptId, failure: Failure) {
+        let Some(attempt) = self.attempts.remove(&id) else { return };
+        self.blame(&attempt, &failure);
+        if attempt.detached {
+            return;
+        }
+        self.report(&attempt, failure.kind.as_str(), failure.detail.clone());
+        self.move_on(&attempt, id, failure);
+    }
+
+    /// What a failure teaches about its host and model.
+    pub(super) fn blame(&mut self, attempt: &Attempt, failure: &Failure) {
+        let now = self.now;
+        let spread = self.spread(attempt.began.0);
+        let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
+        let blame = failure.kind.class().blame;
+        let alone = host.moved <= attempt.last_sign();
+        match blame {
+            Blame::Host => {
+                host.breaker.trip(now, failure.clone(), 1);
+                // A look tells at once whether it was the connection only.
+                host.suspect = true;
+            }
+            Blame::Load => host.breaker.rest(now, failure.clone(), spread),
+            Blame::Silence if alone => host.breaker.trip(now, failure.clone(), 1),
+            Blame::Silence | Blame::Arm | Blame::Model | Blame::Nobody => {}
+        }
+        let Some(model) = host.models.get_mut(&attempt.model) else { return };
+        match blame {
+            Blame::Silence => model.breaker.trip(now, failure.clone(), 1),
+            Blame::Arm => model.breaker.trip(now, failure.clone(), ARM_FAILURES),
+            Blame::Model => {
+                let least = if failure.kind == FailureKind::OutOfMemory { attempt.context_tokens } else { 0 };
+                model.blocked = Some((now.plus(BLOCKED_MS), least, failure.kind));
+            }
+            Blame::Host => {}
+            Blame::Load | Blame::Nobody => return,
+        }
+        model.reliability.observe(now, false);
+        model.failing = model.reliability.failure_probability(now);
+    }
+
+    /// The job looks for another arm, unless nothing would help.
+    pub(super) fn move_on(&mut self, attempt: &Attempt, id: AttemptId, failure: Failure) {
+        let Some(job) = self.jobs.get_mut(&attempt.job) else { return };
+        if job.request.streaming && matches!(attempt.phase, Phase::Answering { .. }) {
+            let message = format!("the answer broke off: {}", failure.kind.as_str());
+            let error =
+                DispatchError::new(DispatchErrorCode::CutOff, message, "ask again; what came so far is kept");
+            self.reject_with(attempt.job, error, Some((id, attempt)));
+            return;
+        }
+        let (host, model) = (attempt.host.clone(), attempt.model.clone());
+        match failure.kind.class().avoid {
+            Avoid::Host => job.tried.tried.push((host, None, failure.kind)),
+            Avoid::Arm | Avoid::Larger => job.tried.tried.push((host, Some(model), failure.kind)),
+            // The prompt is longer than estimated: ask for more context than this call had.
+            Avoid::SmallerContext => {
+                let had = attempt.context_tokens.max(job.request.prompt_tokens);
+                job.request.prompt_tokens = had.saturating_add(1);
+            }
+            Avoid::Everything => {
+                let message = format!("{} refused the request: {}", attempt.host, failure.detail);
+                let hint = "change the request; every host would refuse it";
+                let error = DispatchError::new(DispatchErrorCode::RequestRefused, message, hint);
+                self.reject(attempt.job, error);
+                return;
+            }
+        }
+        job.last_failure = Some(failure);
+        if self.falls_back_on_rival(attempt.job, id) {
+            return;
+        }
+        let Some(job) = self.jobs.get_mut(&attempt.job) else { return };
+        job.state = JobState::Waiting(None);
+        self.spend_retry(attempt.job);
+    }
+
+    pub(super) fn report(&mut self, attempt: &Attempt, outcome: &str, detail: String) {
+        let report = AttemptReport {
+            host: attempt.host.clone(),
+            model: attempt.model.clone(),
+            outcome: outcome.to_owned(),
+            detail,
+            ms: attempt.elapsed_ms(self.now),
+        };
+        if let Some(job) = self.jobs.get_mut(&attempt.job) {
+            job.attempts.push(report);
+        }
+    }
+
+    /// Ends a call whose job no longer wants it. A load is never cut short: the call is kept until its model is loaded.
+    pub(super) fn abandon(&mut self, id: AttemptId, outcome: &str) {
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        let attempt = if attempt.running.loading {
+            attempt.detached = true;
+            attempt.hedge_at = None;
+            attempt.clone()
+        } else {
+            let attempt = attempt.clone();
+            self.attempts.remove(&id);
+            self.effects.push_back(Effect::Abort { attempt: id });
+            attempt
+        };
+        self.report(&attempt, outcome, String::new());
+    }
+}

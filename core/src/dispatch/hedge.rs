@@ -1,0 +1,70 @@
+//! A second call of a job, on another host, when the first is late: whichever speaks first is kept.
+
+use crate::dispatch::Dispatcher;
+use crate::dispatch::job::JobState;
+use crate::dispatch::queue::Wish;
+use crate::failure::FailureKind;
+use crate::names::{AttemptId, JobId};
+
+/// A job adds so much to what second calls may be made …
+pub(super) const HEDGE_SHARE: f64 = 0.05;
+/// … and no more than this is saved up.
+pub(super) const HEDGES_MOST: f64 = 5.0;
+
+impl Dispatcher {
+    /// Calls a loaded model on another host beside a late call, where that promises the answer sooner.
+    pub(super) fn hedge(&mut self, id: AttemptId) {
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        attempt.hedge_at = None;
+        let Some(job) = self.jobs.get(&attempt.job) else { return };
+        if job.rival.is_some() || attempt.running.loading || self.hedges < 1.0 {
+            return;
+        }
+        let mut tried = job.tried.clone();
+        tried.tried.push((attempt.host.clone(), None, FailureKind::FirstTokenTimeout));
+        // What is late by so much may well take as long again, and then it has to write.
+        let running = &attempt.running;
+        let writing_s = running.length.mean() / running.decode_rate;
+        let (job_id, late_s) = (attempt.job, attempt.elapsed_ms(self.now) as f64 / 1e3 + writing_s);
+        let backlogs = self.backlogs_with_queue();
+        let view = self.view(&backlogs);
+        let ranked = view.rank(&job.request, &tried, self.now.since(job.submitted));
+        let sooner = ranked.best().filter(|arm| arm.startable && arm.resident && arm.expected_s < late_s);
+        let Some(wish) = sooner.map(Wish::of) else { return };
+        let decision = ranked.explain(view, &job.request);
+        self.hedges -= 1.0;
+        let first = job.decision.clone();
+        let Some(rival) = self.call(job_id, decision, wish) else { return };
+        if let Some(job) = self.jobs.get_mut(&job_id) {
+            job.state = JobState::Calling(id);
+            let second = std::mem::replace(&mut job.decision, first);
+            job.rival = Some((rival, second));
+        }
+    }
+
+    /// One of a job's two calls speaks: the other one is closed.
+    pub(super) fn settle_rivalry(&mut self, id: JobId, winner: AttemptId) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let Some((rival, decision)) = job.rival.take() else { return };
+        let mut loser = rival;
+        if rival == winner {
+            if let JobState::Calling(first) = job.state {
+                loser = first;
+            }
+            job.state = JobState::Calling(winner);
+            job.decision = decision;
+        }
+        self.abandon(loser, "overtaken");
+    }
+
+    /// One of a job's two calls failed: whether the other one is still there.
+    pub(super) fn falls_back_on_rival(&mut self, id: JobId, failed: AttemptId) -> bool {
+        let Some(job) = self.jobs.get_mut(&id) else { return false };
+        let Some((rival, decision)) = job.rival.take() else { return false };
+        if rival != failed {
+            job.state = JobState::Calling(rival);
+            job.decision = decision;
+        }
+        true
+    }
+}

@@ -1,0 +1,96 @@
+//! How long a call may stay silent in each phase: learned from what was predicted, within the owner's caps.
+
+use crate::config::Config;
+use crate::decision::{Decision, Terms};
+use crate::dispatch::Dispatcher;
+use crate::dispatch::queue::Wish;
+use crate::names::{JobId, Millis};
+use crate::number::Between as _;
+
+/// Standard deviations of a logarithm up to its 99th and its 95th percentile.
+const Q99: f64 = 2.33;
+const Q95: f64 = 1.645;
+/// The 99th percentile may be passed by this much: other programs use the host too.
+const MARGIN: f64 = 1.5;
+/// An arm that has answered this often is known …
+const KNOWN: f64 = 3.0;
+/// … and is given at least so long for its first piece, and any other arm so long.
+const KNOWN_LEAST_MS: f64 = 10_000.0;
+const LEAST_MS: f64 = 30_000.0;
+/// A second call is not worth its work before this.
+const HEDGE_LEAST_MS: f64 = 2_000.0;
+/// A pause of this many tokens' time is none of writing.
+const STALL_TOKENS: f64 = 20.0;
+/// Variance of the logarithm of a first piece's time, and of a load's, before anything is learned.
+const FIRST_SPREAD: f64 = 0.25;
+const LOAD_SPREAD: f64 = 0.25;
+/// Another arm is given this many times what it is expected to take, and a moment, to answer before a deadline.
+const SWITCH_MARGIN: f64 = 1.5;
+const SWITCH_MS: f64 = 500.0;
+
+/// Milliseconds of silence, by phase.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Patience {
+    /// Until the model is loaded; zero where it is.
+    pub(super) load_ms: u64,
+    /// From then to the first piece.
+    pub(super) first_ms: u64,
+    /// From then to a second call on another host; the first piece is late by then.
+    pub(super) hedge_ms: u64,
+    /// Between two pieces.
+    pub(super) stall_ms: u64,
+    /// The last moment at which another arm could still make the deadline.
+    pub(super) switch: Option<Millis>,
+}
+
+impl Patience {
+    /// Until the first piece at the latest.
+    pub(super) fn silence(&self, now: Millis) -> Millis {
+        let by = now.plus(self.load_ms + self.first_ms);
+        self.switch.map_or(by, |switch| switch.min(by))
+    }
+}
+
+impl Dispatcher {
+    /// For the call of the first of a decision's candidates.
+    pub(super) fn patience(
+        &self,
+        decision: &Decision,
+        terms: &Terms,
+        wish: &Wish,
+        id: JobId,
+    ) -> Option<Patience> {
+        let host = self.fleet.hosts.get(wish.position)?;
+        let model = host.models.get(&wish.model)?;
+        let Config { load_timeout_ms, first_token_timeout_ms, stall_timeout_ms, .. } = self.config;
+        let known = model.decode.weight >= KNOWN;
+        let first_ms = 1e3 * (terms.queue_s + terms.prefill_s + terms.interference_s);
+        let first_sigma = libm::sqrt(model.prefill.spread(FIRST_SPREAD, 2.0));
+        let load_sigma = libm::sqrt(host.load_rate.spread(LOAD_SPREAD, 1.0));
+        let least_ms = if known { KNOWN_LEAST_MS } else { LEAST_MS };
+        let late_ms = MARGIN * first_ms * libm::exp(Q99 * first_sigma);
+        let load_ms = 1e3 * terms.load_s * libm::exp(Q99 * load_sigma);
+        let stall_ms = 1e3 * STALL_TOKENS / model.rates.decode;
+        Some(Patience {
+            load_ms: if terms.load_s > 0.0 { capped(load_ms, LEAST_MS, load_timeout_ms) } else { 0 },
+            first_ms: capped(late_ms, least_ms, first_token_timeout_ms),
+            hedge_ms: capped(first_ms * libm::exp(Q95 * first_sigma), HEDGE_LEAST_MS, u32::MAX),
+            stall_ms: capped(stall_ms, least_ms, stall_timeout_ms),
+            switch: self.switch(decision, id),
+        })
+    }
+
+    /// When to leave a call that has brought nothing for an arm that could still answer in time.
+    fn switch(&self, decision: &Decision, id: JobId) -> Option<Millis> {
+        let deadline = self.jobs.get(&id)?.deadline()?;
+        let others = decision.candidates.iter().skip(1).filter(|arm| arm.resident);
+        let fastest_s = others.map(|arm| arm.expected_s).reduce(f64::min)?;
+        let switch = deadline.0.saturating_sub((SWITCH_MARGIN * 1e3 * fastest_s + SWITCH_MS) as u64);
+        (switch > self.now.0).then_some(Millis(switch))
+    }
+}
+
+/// At least what chance explains, at most what the owner allows.
+fn capped(ms: f64, least_ms: f64, cap_ms: u32) -> u64 {
+    ms.max(least_ms).between(0.0, f64::from(cap_ms)) as u64
+}
