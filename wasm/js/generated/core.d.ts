@@ -293,7 +293,16 @@ max_attempts?: number,
  */
 connect_timeout_ms?: number, 
 /**
- * Milliseconds between two tokens after which an answer counts as stuck.
+ * Milliseconds a job waits for a model to load, at most, before it asks another arm; the load goes on. What was learned
+ * of a host asks for less.
+ */
+load_timeout_ms?: number, 
+/**
+ * Milliseconds a loaded model may take for the first piece of an answer, at most; what was learned asks for less.
+ */
+first_token_timeout_ms?: number, 
+/**
+ * Milliseconds between two tokens after which an answer counts as stuck, at most; a fast model is given less.
  */
 stall_timeout_ms?: number, 
 /**
@@ -671,7 +680,15 @@ max_attempts?: number,
  */
 connect_timeout_ms?: number, 
 /**
- * Milliseconds between two tokens after which an answer counts as stuck.
+ * Milliseconds a job waits for a model to load, at most, before it asks another arm; the load goes on.
+ */
+load_timeout_ms?: number, 
+/**
+ * Milliseconds a loaded model may take for the first piece of an answer, at most.
+ */
+first_token_timeout_ms?: number, 
+/**
+ * Milliseconds between two tokens after which an answer counts as stuck, at most.
  */
 stall_timeout_ms?: number, 
 /**
