@@ -19,7 +19,7 @@ const GOAL = 0.25;
 export const title = 'Predicted against actual';
 export const about = `${JOBS} jobs on two real Ollama servers (one model in memory each, one core each), arriving at random every ${MEAN_GAP_MS / 1000} s on average: eight kinds of short
 exact tasks that two models share, and every twentieth job pinned to a third model, which pushes out another. The error is |predicted − actual| ÷ actual, both from
-submit to last token, as decided when the job was sent. The goal is a median of at most ${GOAL * 100} % after ${LEARNT} jobs.`;
+submit to last token, as expected at submit. The goal is a median of at most ${GOAL * 100} % after ${LEARNT} jobs.`;
 
 const percent = (share) => `${Math.round(share * 100)} %`;
 const error = ({ predicted_ms, ms }) => Math.abs(predicted_ms - ms.total) / ms.total;
@@ -58,16 +58,19 @@ async function play(program) {
 }
 
 /** The phase in which a job's prediction went most wrong, by the chosen arm's terms. */
-function cause({ decision, ms, usage, attempts }) {
+function cause({ decision, predicted_ms, ms, usage, attempts }) {
 	if (attempts.length > 1) return 'a failed attempt came first';
 	const [{ terms }] = decision.candidates;
 	const working = ms.total - ms.queue - ms.load;
 	const long = Math.abs(Math.log((usage.output_tokens + 1) / (decision.output_tokens + 1))) > 0.3;
+	const work_ms = (terms.prefill_s + terms.decode_s) * 1000;
+	// The terms are those of the call; what was expected at submit beyond them is waiting.
+	const waiting_ms = Math.max(0, predicted_ms - work_ms - terms.load_s * 1000);
 	const misses = [
 		['loading the model', Math.abs(terms.load_s * 1000 - ms.load)],
-		['waiting for a free model', Math.abs((terms.queue_s + terms.interference_s) * 1000 - ms.queue)],
+		['waiting for a free model', Math.abs(waiting_ms - ms.queue)],
 		[long ? 'an answer longer or shorter than expected' : 'reading and writing at another speed than expected',
-			Math.abs((terms.prefill_s + terms.decode_s) * 1000 - working)],
+			Math.abs(work_ms - working)],
 	];
 	return misses.toSorted((one, other) => other[1] - one[1])[0][0];
 }

@@ -45,7 +45,7 @@ const rest = [
 	nodeTest('Test bed', 'tests/e2e/bed/bed.test.mjs'),
 	nodeTest('Simulated against real Ollama', 'tests/e2e/conformance/answers.test.mjs', 'tests/e2e/conformance/behaviour.test.mjs'),
 	npm('Dashboards: types', 'deploy/grafana', 'run', 'check'),
-	nodeTest('Rules, alerts and dashboards', 'tests/e2e/deploy/rules.test.mjs', 'tests/e2e/deploy/dashboards.test.mjs'),
+	nodeTest('Rules, alerts, dashboards and the Compose stack', 'tests/e2e/deploy/rules.test.mjs', 'tests/e2e/deploy/dashboards.test.mjs', 'tests/e2e/deploy/compose.test.mjs'),
 	nodeTest('Verify a real fleet', 'tests/e2e/verify/verify.test.mjs'),
 	nodeTest('Both engines of the n8n node', 'tests/e2e/n8n/engines.test.mjs'),
 	nodeTest('n8n node in n8n', 'tests/e2e/n8n/node.test.mjs'),
