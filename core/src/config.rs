@@ -3,13 +3,15 @@
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::json::Json;
 use crate::names::{HostId, ModelName};
 use crate::number::shortest;
 use crate::read::{Deserialize, Read, Refusal};
 use crate::tuning::{LookAhead, Tuning};
+use crate::write::Write;
 
 /// Everything a dispatcher is told before its first event. No URL, no credential.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -72,7 +74,7 @@ pub struct Config {
 }
 
 /// One host of the fleet.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct HostConfig {
@@ -102,7 +104,7 @@ impl HostConfig {
 }
 
 /// Bounds beyond which a host gets no job. An unknown or stale signal never excludes.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
@@ -115,7 +117,7 @@ pub struct Limits {
 }
 
 /// Why a configuration was refused: what, where, and what would be right.
-#[derive(Clone, PartialEq, Debug, Error, Serialize)]
+#[derive(Clone, PartialEq, Debug, Error, Serialize, Write)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[error("{field}: {message}")]
 pub struct ConfigError {
@@ -143,7 +145,7 @@ impl From<Refusal> for ConfigError {
 
 /// Reads a configuration's type from JSON.
 pub(crate) fn from_json<T: Read>(json: &str) -> Result<T, ConfigError> {
-    let value = serde_json::from_str(json).map_err(|error| ConfigError::new("config", error.to_string()))?;
+    let value = Json::parse(json).map_err(|error| ConfigError::new("config", error.to_string()))?;
     Ok(T::read(value)?)
 }
 

@@ -6,9 +6,10 @@ use crate::event::SignalName;
 use crate::names::{HostId, ModelName};
 use crate::read::Deserialize;
 use crate::request::{Mode, Task};
+use crate::write::Write;
 
 /// The ranked arms for one request.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Decision {
     /// The winner: the first candidate.
@@ -40,7 +41,7 @@ pub struct Decision {
 }
 
 /// Sampled futures in which another arm than the score's ends all jobs sooner.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct PlanReport {
     /// The arm with the best score.
@@ -54,7 +55,7 @@ pub struct PlanReport {
 }
 
 /// A model on a host.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Arm {
     /// Where.
@@ -64,7 +65,7 @@ pub struct Arm {
 }
 
 /// An arm with its score.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Candidate {
     /// Where.
@@ -82,7 +83,7 @@ pub struct Candidate {
 }
 
 /// The terms of a score, all in seconds; they sum to it.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(default)]
 pub struct Terms {
@@ -146,7 +147,7 @@ impl Terms {
 }
 
 /// An arm that cannot serve the request.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Dropped {
     /// Where.
@@ -160,7 +161,7 @@ pub struct Dropped {
 }
 
 /// Why an arm was dropped. Words are stable.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case")]
 pub enum DropCode {
@@ -195,7 +196,7 @@ pub enum DropCode {
 }
 
 /// How old a signal is, and whether it counted.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct SignalAge {
     /// The host it tells of.

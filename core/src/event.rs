@@ -6,9 +6,10 @@ use crate::failure::Failure;
 use crate::names::{AttemptId, HostId, JobId, ModelName, Shape};
 use crate::read::Deserialize;
 use crate::request::{Capability, Request};
+use crate::write::Write;
 
 /// Something that happened. Unknown ids are ignored: the world may be late.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event {
@@ -88,7 +89,7 @@ pub enum Event {
 }
 
 /// A host as one look at it showed.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum HostState {
@@ -99,7 +100,7 @@ pub enum HostState {
 }
 
 /// `/api/version`, `/api/tags` and `/api/ps` of one host. A part that could not be had is absent and keeps its last value.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct HostReport {
@@ -115,7 +116,7 @@ pub struct HostReport {
 }
 
 /// One model of `/api/tags`.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct ModelTag {
@@ -143,7 +144,7 @@ pub struct ModelTag {
 }
 
 /// One model of `/api/ps`.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct ResidentModel {
@@ -166,7 +167,7 @@ pub struct ResidentModel {
 }
 
 /// `/api/show` of one model.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ModelState {
@@ -177,7 +178,7 @@ pub enum ModelState {
 }
 
 /// What decides whether a model can serve a request and what memory it takes.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct ModelDetails {
@@ -196,7 +197,7 @@ pub struct ModelDetails {
 }
 
 /// What the metrics server said.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SignalsState {
@@ -207,7 +208,7 @@ pub enum SignalsState {
 }
 
 /// One measured fact about one host.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct Sample {
@@ -223,7 +224,7 @@ pub struct Sample {
 }
 
 /// The facts core understands.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case")]
 pub enum SignalName {
@@ -253,7 +254,7 @@ impl SignalName {
 }
 
 /// The final line's counters. Zero where the server left one out.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(default, deny_unknown_fields)]
 pub struct Usage {

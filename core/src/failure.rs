@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use crate::read::Deserialize;
+use crate::write::Write;
 
 /// Why an attempt failed. The class decides what the fallback avoids.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
@@ -134,7 +135,7 @@ impl FailureKind {
 }
 
 /// One failure with what the server said.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct Failure {
@@ -157,7 +158,7 @@ impl Failure {
 }
 
 /// How a job can end without an answer. Codes are stable.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct DispatchError {
     /// Stable word: see [`DispatchErrorCode`].
@@ -169,7 +170,7 @@ pub struct DispatchError {
 }
 
 /// The stable words of [`DispatchError`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case")]
 pub enum DispatchErrorCode {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::read::Deserialize;
+use crate::write::Write;
 
 macro_rules! text_name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
         #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", type = "string"))]
         #[serde(transparent)]
         pub struct $name(Arc<str>);
@@ -60,7 +61,7 @@ text_name! {
 macro_rules! number_name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Write, Deserialize)]
         #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", type = "number"))]
         #[serde(transparent)]
         pub struct $name(pub u64);

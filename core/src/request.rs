@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use crate::names::{HostId, ModelName, Shape};
 use crate::read::Deserialize;
+use crate::write::Write;
 
 /// The kind of work a prompt asks for.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "lowercase")]
 pub enum Task {
@@ -62,7 +63,7 @@ impl Task {
 }
 
 /// How much an answer's quality is worth in seconds of waiting.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -76,7 +77,7 @@ pub enum Mode {
 }
 
 /// What a model must be able to do, in the words of `/api/show`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "lowercase")]
 pub enum Capability {
@@ -109,7 +110,7 @@ impl Capability {
 }
 
 /// One request as core sees it.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields = nullable))]
 #[serde(deny_unknown_fields)]
 pub struct Request {

@@ -9,12 +9,13 @@ use crate::learn::{Change, Lengths, LogMean, Reliability};
 use crate::names::{HostId, Millis, ModelName};
 use crate::read::Deserialize;
 use crate::request::Capability;
+use crate::write::Write;
 
 /// Changes when an older snapshot can no longer be restored.
 const SNAPSHOT_VERSION: u32 = 2;
 
 /// Everything believed at one moment.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Snapshot {
     /// Of this format: 2.
@@ -34,7 +35,7 @@ pub struct Snapshot {
 }
 
 /// One host as it is believed to be.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct HostSnapshot {
     /// Its name.
@@ -62,7 +63,7 @@ pub struct HostSnapshot {
 }
 
 /// One model on a host as it is believed to be.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct ModelSnapshot {
     /// Its tag.

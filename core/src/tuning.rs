@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use crate::config::{ConfigError, within};
 use crate::read::Deserialize;
+use crate::write::Write;
 
 /// Whether contested choices are played through before they are made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "lowercase")]
 pub enum LookAhead {
@@ -18,7 +19,7 @@ pub enum LookAhead {
 }
 
 /// Weights of the score's terms and switches of its ideas; zero or false leaves one out.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(default, deny_unknown_fields)]
 pub struct Tuning {

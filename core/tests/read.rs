@@ -5,7 +5,7 @@ use smart_ai_core::wire::{Answer, FleetConfig, Reply};
 use smart_ai_core::{Config, Event, HostState, Read, Request, Usage};
 
 fn refusal<T: Read>(value: serde_json::Value) -> String {
-    T::read(value).map_or_else(|refusal| refusal.to_string(), |_| "accepted".to_owned())
+    T::read(value.into()).map_or_else(|refusal| refusal.to_string(), |_| "accepted".to_owned())
 }
 
 #[test]
@@ -52,8 +52,8 @@ fn a_value_of_the_wrong_kind_is_not_quoted() {
 
 #[test]
 fn what_may_be_absent_has_its_default() -> Result<(), Box<dyn std::error::Error>> {
-    assert_eq!(Usage::read(json!({}))?, Usage::default());
-    let config = Config::read(json!({"hosts": [{"id": "a", "memory_gb": null}]}))?;
+    assert_eq!(Usage::read(json!({}).into())?, Usage::default());
+    let config = Config::read(json!({"hosts": [{"id": "a", "memory_gb": null}]}).into())?;
     assert_eq!(config, Config::new(vec![smart_ai_core::HostConfig::new("a")]));
     Ok(())
 }

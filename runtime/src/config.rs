@@ -100,7 +100,7 @@ fn parse(text: &str) -> Result<FleetConfig, String> {
     })?;
     // Flags may name the hosts.
     table.entry("hosts").or_insert_with(|| serde_json::json!([]));
-    FleetConfig::read(table.into())
+    FleetConfig::read(serde_json::Value::Object(table).into())
         .map_err(|refusal| format!("line {}, {refusal}", line(offset(text, refusal.path()))))
 }
 

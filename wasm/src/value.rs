@@ -1,20 +1,19 @@
-//! Values across the border: plain objects as JSON has them, and errors as `Error` with `code`, `hint` and `field`.
+//! Values across the border: as JSON texts, which JavaScript's own reader and writer turn into plain objects; and errors as
+//! `Error` with `code`, `hint` and `field`.
 
-use serde::Serialize;
-use serde_json::Value;
-use serde_wasm_bindgen::Serializer;
-use smart_ai_core::{ConfigError, DispatchError, Read};
+use smart_ai_core::{ConfigError, DispatchError, Json, Read, Write};
 use wasm_bindgen::{JsCast, JsError, JsValue};
 
-pub(crate) fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
-    value.serialize(&Serializer::json_compatible()).map_err(misuse)
+pub(crate) fn to_js(value: &dyn Write) -> Result<JsValue, JsValue> {
+    js_sys::JSON::parse(&value.to_json())
 }
 
-/// By way of JSON and `Value`: core reads so anyway, each further way to read would add its own code for every type, and
-/// unknown keys are refused.
 pub(crate) fn from_js<T: Read>(value: &JsValue) -> Result<T, JsValue> {
-    let value: Value = serde_json::from_str(&json(value)?).map_err(misuse)?;
-    T::read(value).map_err(misuse)
+    T::read(tree(value)?).map_err(misuse)
+}
+
+fn tree(value: &JsValue) -> Result<Json, JsValue> {
+    Json::parse(&json(value)?).map_err(misuse)
 }
 
 /// The JSON of a value.

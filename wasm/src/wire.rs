@@ -1,8 +1,7 @@
 //! The wire's pure functions, under their JavaScript names.
 
-use serde_json::Value;
-use smart_ai_core::Decision;
 use smart_ai_core::wire::{self, Answer, Ask, FleetConfig};
+use smart_ai_core::{Decision, Json};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -148,7 +147,7 @@ pub fn answer_resolved(
     decision: &JsValue,
 ) -> Result<JsValue, JsValue> {
     let decision: Option<Decision> = from_js(decision)?;
-    to_js(&Answer::resolved(from_js::<Value>(id)?, text, from_js(embeddings)?, from_js(outcome)?, decision))
+    to_js(&Answer::resolved(from_js::<Json>(id)?, text, from_js(embeddings)?, from_js(outcome)?, decision))
 }
 
 /// The answer of a job that ended without one.
@@ -161,11 +160,11 @@ pub fn answer_rejected(
     decision: &JsValue,
 ) -> Result<JsValue, JsValue> {
     let decision: Option<Decision> = from_js(decision)?;
-    to_js(&Answer::rejected(from_js::<Value>(id)?, text, from_js(error)?, from_js(outcome)?, decision))
+    to_js(&Answer::rejected(from_js::<Json>(id)?, text, from_js(error)?, from_js(outcome)?, decision))
 }
 
 /// The answer to an ask that never became a job.
 #[wasm_bindgen(js_name = answerRefused)]
 pub fn answer_refused(id: &JsValue, error: &JsValue) -> Result<JsValue, JsValue> {
-    to_js(&Answer::refused(from_js::<Value>(id)?, from_js(error)?))
+    to_js(&Answer::refused(from_js::<Json>(id)?, from_js(error)?))
 }

@@ -17,6 +17,8 @@ pub(crate) struct Container {
 #[derive(Default)]
 pub(crate) struct Member {
     pub(crate) default: Option<Fallback>,
+    /// It is left out where it is absent, by whichever name the type asks.
+    pub(crate) may_be_left_out: bool,
     rename: Option<String>,
 }
 
@@ -78,7 +80,10 @@ impl Member {
                 } else {
                     Fallback::OfItsType
                 });
-            } else if meta.path.is_ident("skip_serializing_if") || meta.path.is_ident("serialize_with") {
+            } else if meta.path.is_ident("skip_serializing_if") {
+                text(&meta)?;
+                member.may_be_left_out = true;
+            } else if meta.path.is_ident("serialize_with") {
                 text(&meta)?;
             } else {
                 return Err(meta.error("not understood"));

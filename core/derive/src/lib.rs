@@ -1,10 +1,11 @@
-//! Core's own `derive(Deserialize)`. It understands the `#[serde(…)]` attributes that core uses and refuses any other, and
-//! makes of each type a table of names and one call for each field: serde's own derive makes a visitor with a state
-//! machine for each, which was half of the WASM. `core/src/read` holds what the calls do.
+//! Core's own `derive(Deserialize)` and `derive(Write)`. They understand the `#[serde(…)]` attributes that core uses and
+//! refuse any other, and make of each type a table of names and one call for each field: serde's own derive makes a visitor
+//! with a state machine for each, which was half of the WASM. `core/src/read` and `core/src/write` hold what the calls do.
 
 mod attributes;
 mod enums;
 mod structs;
+mod writing;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -16,10 +17,37 @@ use attributes::Container;
 #[proc_macro_derive(Deserialize, attributes(serde))]
 pub fn deserialize(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    implementation(&input).unwrap_or_else(Error::into_compile_error).into()
+    reading(&input).unwrap_or_else(Error::into_compile_error).into()
 }
 
-fn implementation(input: &DeriveInput) -> Result<TokenStream> {
+/// Implements core's `Write`.
+#[proc_macro_derive(Write, attributes(serde))]
+pub fn write(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    writing(&input).unwrap_or_else(Error::into_compile_error).into()
+}
+
+fn writing(input: &DeriveInput) -> Result<TokenStream> {
+    if !input.generics.params.is_empty() {
+        return Err(Error::new_spanned(&input.generics, "generic types are not written"));
+    }
+    let container = Container::of(&input.attrs)?;
+    let body = match &input.data {
+        Data::Struct(data) => writing::of_struct(&container, &data.fields)?,
+        Data::Enum(data) => writing::of_enum(&container, data)?,
+        Data::Union(_) => return Err(Error::new_spanned(input, "unions are not written")),
+    };
+    let name = &input.ident;
+    Ok(quote! {
+        impl crate::write::Write for #name {
+            fn write(&self, to: &mut crate::write::Writer) {
+                #body
+            }
+        }
+    })
+}
+
+fn reading(input: &DeriveInput) -> Result<TokenStream> {
     if !input.generics.params.is_empty() {
         return Err(Error::new_spanned(&input.generics, "generic types are not read"));
     }
@@ -36,7 +64,7 @@ fn implementation(input: &DeriveInput) -> Result<TokenStream> {
                 #blank
             }
 
-            fn fill(&mut self, value: ::serde_json::Value) -> ::core::result::Result<(), crate::read::Refusal> {
+            fn fill(&mut self, value: crate::json::Json) -> ::core::result::Result<(), crate::read::Refusal> {
                 #fill
             }
         }

@@ -8,6 +8,7 @@ use crate::names::{Millis, ModelName, Shape};
 use crate::number::Between as _;
 use crate::read::Deserialize;
 use crate::request::{Request, Task};
+use crate::write::Write;
 
 /// A wider history counts as this many observations of the narrower one.
 const POOL_WEIGHT: f64 = 3.0;
@@ -21,7 +22,7 @@ const SHAPES_KEPT: usize = 2_000;
 const MODELS_KEPT: usize = 500;
 
 /// Answer lengths in tokens, by shape and by task, and what each model makes of them.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct Lengths {

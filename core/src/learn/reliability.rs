@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::names::Millis;
 use crate::read::Deserialize;
+use crate::write::Write;
 
 const HALF_LIFE_MS: f64 = 600_000.0;
 /// Before anything is seen an arm counts as one that answered 19 of 20 calls.
@@ -11,7 +12,7 @@ const PRIOR_SUCCESSES: f64 = 19.0;
 const PRIOR_FAILURES: f64 = 1.0;
 
 /// Fading counts of answered and failed calls (a Beta posterior's parameters beyond its prior).
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct Reliability {

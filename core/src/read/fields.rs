@@ -1,23 +1,23 @@
 //! Objects and words, read by tables of names.
 
-use serde_json::{Map, Value};
+use crate::json::{Json, Object};
 
 use super::{Read, Refusal};
 
 /// The fields of one object, each at the place of its key in the type's table. Keeps the first refusal.
 pub(crate) struct Fields {
     keys: &'static [&'static str],
-    values: Vec<Option<Value>>,
+    values: Vec<Option<Json>>,
     refusal: Option<Refusal>,
 }
 
 impl Fields {
     /// Sorts an object's values. `strict` refuses keys that are not in the table.
-    pub(crate) fn of(value: Value, keys: &'static [&'static str], strict: bool) -> Result<Self, Refusal> {
-        Self::sorted(Map::read(value)?, keys, strict)
+    pub(crate) fn of(value: Json, keys: &'static [&'static str], strict: bool) -> Result<Self, Refusal> {
+        Self::sorted(Object::read(value)?, keys, strict)
     }
 
-    fn sorted(map: Map<String, Value>, keys: &'static [&'static str], strict: bool) -> Result<Self, Refusal> {
+    fn sorted(map: Object, keys: &'static [&'static str], strict: bool) -> Result<Self, Refusal> {
         let mut values = vec![None; keys.len()];
         for (key, value) in map {
             let place = keys.iter().position(|known| *known == key);
@@ -67,8 +67,8 @@ impl Fields {
 }
 
 /// The place of a text among these words.
-pub(crate) fn word(value: &Value, words: &'static [&'static str]) -> Result<usize, Refusal> {
-    let Value::String(text) = value else {
+pub(crate) fn word(value: &Json, words: &'static [&'static str]) -> Result<usize, Refusal> {
+    let Json::Text(text) = value else {
         return Err(Refusal::unexpected(value, "a word"));
     };
     place(text, words)
@@ -82,7 +82,7 @@ fn place(text: &str, words: &'static [&'static str]) -> Result<usize, Refusal> {
 /// What goes with a variant of an enum without a tag.
 pub(crate) struct Content {
     word: &'static str,
-    value: Value,
+    value: Json,
 }
 
 impl Content {
@@ -92,8 +92,8 @@ impl Content {
 }
 
 /// An object whose one key is a word: the word's place and what goes with it.
-pub(crate) fn variant(value: Value, words: &'static [&'static str]) -> Result<(usize, Content), Refusal> {
-    let mut entries = Map::read(value)?.into_iter();
+pub(crate) fn variant(value: Json, words: &'static [&'static str]) -> Result<(usize, Content), Refusal> {
+    let mut entries = Object::read(value)?.into_iter();
     let (Some((key, value)), None) = (entries.next(), entries.next()) else {
         return Err(Refusal::new("expected an object with one key".to_owned()));
     };
@@ -103,16 +103,16 @@ pub(crate) fn variant(value: Value, words: &'static [&'static str]) -> Result<(u
 
 /// An object whose tag says which fields it has: the tag's place and the other fields.
 pub(crate) fn tagged(
-    value: Value,
+    value: Json,
     tag: &'static str,
     table: &'static [(&'static str, &'static [&'static str])],
     strict: bool,
 ) -> Result<(usize, Fields), Refusal> {
-    let mut map = Map::read(value)?;
+    let mut map = Object::read(value)?;
     let Some(word) = map.remove(tag) else {
         return Err(Refusal::new(["missing field `", tag, "`"].concat()).at(tag));
     };
-    let Value::String(text) = &word else {
+    let Json::Text(text) = &word else {
         return Err(Refusal::unexpected(&word, "a word").at(tag));
     };
     let found = table.iter().enumerate().find(|(_, (known, _))| known == text);

@@ -2,29 +2,29 @@
 
 use std::sync::Arc;
 
+use crate::json::{Json, Object};
 use litemap::LiteMap;
-use serde_json::{Map, Value};
 
 use super::{Read, Refusal};
 
-impl Read for Value {
+impl Read for Json {
     fn blank() -> Self {
         Self::Null
     }
 
-    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+    fn fill(&mut self, value: Json) -> Result<(), Refusal> {
         *self = value;
         Ok(())
     }
 }
 
-impl Read for Map<String, Value> {
+impl Read for Object {
     fn blank() -> Self {
         Self::new()
     }
 
-    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
-        let Value::Object(map) = value else { return Err(Refusal::unexpected(&value, "an object")) };
+    fn fill(&mut self, value: Json) -> Result<(), Refusal> {
+        let Json::Object(map) = value else { return Err(Refusal::unexpected(&value, "an object")) };
         *self = map;
         Ok(())
     }
@@ -35,7 +35,7 @@ impl Read for bool {
         false
     }
 
-    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+    fn fill(&mut self, value: Json) -> Result<(), Refusal> {
         *self = value.as_bool().ok_or_else(|| Refusal::unexpected(&value, "a boolean"))?;
         Ok(())
     }
@@ -46,8 +46,8 @@ impl Read for String {
         Self::new()
     }
 
-    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
-        let Value::String(text) = value else { return Err(Refusal::unexpected(&value, "a string")) };
+    fn fill(&mut self, value: Json) -> Result<(), Refusal> {
+        let Json::Text(text) = value else { return Err(Refusal::unexpected(&value, "a string")) };
         *self = text;
         Ok(())
     }
@@ -58,7 +58,7 @@ impl Read for Arc<str> {
         Self::default()
     }
 
-    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+    fn fill(&mut self, value: Json) -> Result<(), Refusal> {
         *self = String::read(value)?.into();
         Ok(())
     }
@@ -69,7 +69,7 @@ impl Read for f64 {
         0.0
     }
 
-    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+    fn fill(&mut self, value: Json) -> Result<(), Refusal> {
         *self = value.as_f64().ok_or_else(|| Refusal::unexpected(&value, "a number"))?;
         Ok(())
     }
@@ -80,7 +80,7 @@ impl Read for u64 {
         0
     }
 
-    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+    fn fill(&mut self, value: Json) -> Result<(), Refusal> {
         *self = whole(&value, Self::MAX)?;
         Ok(())
     }
@@ -91,7 +91,7 @@ impl Read for u32 {
         0
     }
 
-    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+    fn fill(&mut self, value: Json) -> Result<(), Refusal> {
         *self = whole(&value, u64::from(Self::MAX))? as Self;
         Ok(())
     }
@@ -102,13 +102,13 @@ impl Read for u16 {
         0
     }
 
-    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+    fn fill(&mut self, value: Json) -> Result<(), Refusal> {
         *self = whole(&value, u64::from(Self::MAX))? as Self;
         Ok(())
     }
 }
 
-fn whole(value: &Value, most: u64) -> Result<u64, Refusal> {
+fn whole(value: &Json, most: u64) -> Result<u64, Refusal> {
     match value.as_u64() {
         Some(number) if number <= most => Ok(number),
         _ if value.is_number() => {
@@ -123,7 +123,7 @@ impl<T: Read> Read for Option<T> {
         None
     }
 
-    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+    fn fill(&mut self, value: Json) -> Result<(), Refusal> {
         if value.is_null() {
             *self = None;
             return Ok(());
@@ -142,7 +142,7 @@ impl<T: Read> Read for Vec<T> {
         Self::new()
     }
 
-    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+    fn fill(&mut self, value: Json) -> Result<(), Refusal> {
         self.clear();
         fill_list(value, self)
     }
@@ -162,8 +162,8 @@ impl<T: Read> List for Vec<T> {
 }
 
 #[inline(never)]
-fn fill_list(value: Value, into: &mut dyn List) -> Result<(), Refusal> {
-    let Value::Array(list) = value else { return Err(Refusal::unexpected(&value, "a list")) };
+fn fill_list(value: Json, into: &mut dyn List) -> Result<(), Refusal> {
+    let Json::List(list) = value else { return Err(Refusal::unexpected(&value, "a list")) };
     for (index, value) in list.into_iter().enumerate() {
         if let Some(item) = into.next() {
             item.fill(value).map_err(|refusal| entry(index, refusal))?;
@@ -182,11 +182,11 @@ impl<K: Read + Ord, V: Read> Read for LiteMap<K, V> {
         Self::new()
     }
 
-    fn fill(&mut self, value: Value) -> Result<(), Refusal> {
+    fn fill(&mut self, value: Json) -> Result<(), Refusal> {
         self.clear();
-        for (key, value) in Map::read(value)? {
+        for (key, value) in Object::read(value)? {
             let value = V::read(value).map_err(|refusal| refusal.at(&key))?;
-            self.insert(K::read(Value::String(key))?, value);
+            self.insert(K::read(Json::Text(key))?, value);
         }
         Ok(())
     }

@@ -5,8 +5,8 @@ mod fields;
 mod leaf;
 mod refusal;
 
+use crate::json::Json;
 use serde::{Deserialize as _, Deserializer};
-use serde_json::Value;
 
 pub(crate) use fields::{Fields, tagged, variant, word};
 pub(crate) use smart_ai_core_derive::Deserialize;
@@ -26,7 +26,7 @@ pub trait Read {
     ///
     /// # Errors
     /// The first thing that is not as it must be, with its place.
-    fn fill(&mut self, value: Value) -> Result<(), Refusal>;
+    fn fill(&mut self, value: Json) -> Result<(), Refusal>;
 
     /// Makes it what an absent field is; false where it must be there.
     fn fill_absent(&mut self) -> bool {
@@ -37,7 +37,7 @@ pub trait Read {
     ///
     /// # Errors
     /// As [`Read::fill`].
-    fn read(value: Value) -> Result<Self, Refusal>
+    fn read(value: Json) -> Result<Self, Refusal>
     where
         Self: Sized,
     {
@@ -49,5 +49,5 @@ pub trait Read {
 
 /// Serde's way in: whatever the format, by way of a JSON value.
 pub(crate) fn deserialize<'de, T: Read, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    T::read(Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    T::read(Json::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }

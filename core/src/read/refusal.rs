@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde_json::Value;
+use crate::json::Json;
 
 /// A value that was refused. Never quotes a text: it may be a key or a prompt.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,15 +22,15 @@ impl Refusal {
 
     /// A value of the wrong type.
     #[cold]
-    pub(crate) fn unexpected(value: &Value, expected: &str) -> Self {
+    pub(crate) fn unexpected(value: &Json, expected: &str) -> Self {
         let found = match value {
-            Value::Null => "null",
-            Value::Bool(_) => "boolean",
-            Value::Number(number) if number.is_f64() => "floating point number",
-            Value::Number(_) => "integer",
-            Value::String(_) => "string",
-            Value::Array(_) => "list",
-            Value::Object(_) => "object",
+            Json::Null => "null",
+            Json::Bool(_) => "boolean",
+            Json::Float(_) => "floating point number",
+            Json::Whole(_) | Json::Negative(_) => "integer",
+            Json::Text(_) => "string",
+            Json::List(_) => "list",
+            Json::Object(_) => "object",
         };
         Self::new(["invalid type: ", found, ", expected ", expected].concat())
     }

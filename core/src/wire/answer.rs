@@ -1,7 +1,7 @@
 //! The result of one `ask`, in every interface.
 
+use crate::json::Json;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::decision::Decision;
 use crate::effect::{AttemptReport, Outcome, Phases};
@@ -9,14 +9,15 @@ use crate::event::Usage;
 use crate::failure::DispatchError;
 use crate::names::{HostId, ModelName};
 use crate::read::Deserialize;
+use crate::write::Write;
 
 /// The result line of `smart-ai ask --jsonl`, and what every `ask` returns.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Answer {
     /// The caller's own, as it came.
     #[cfg_attr(feature = "typescript", ts(type = "string | number | null"))]
-    pub id: Value,
+    pub id: Json,
     /// Whether there is an answer.
     pub ok: bool,
     /// The answer; of a failed job, what had come.
@@ -44,7 +45,7 @@ pub struct Answer {
 }
 
 /// Tokens of one answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct AnswerUsage {
     /// Of the prompt, cached ones included.
@@ -62,7 +63,7 @@ impl From<Usage> for AnswerUsage {
 impl Answer {
     /// Of a job that core resolved.
     pub fn resolved(
-        id: impl Into<Value>,
+        id: impl Into<Json>,
         text: String,
         embeddings: Option<Vec<Vec<f64>>>,
         outcome: Outcome,
@@ -73,7 +74,7 @@ impl Answer {
 
     /// Of a job that core rejected, with the text that had come.
     pub fn rejected(
-        id: impl Into<Value>,
+        id: impl Into<Json>,
         partial_text: String,
         error: DispatchError,
         outcome: Outcome,
@@ -83,12 +84,12 @@ impl Answer {
     }
 
     /// Of an ask that never reached core.
-    pub fn refused(id: impl Into<Value>, error: DispatchError) -> Self {
+    pub fn refused(id: impl Into<Json>, error: DispatchError) -> Self {
         Self::ended(id.into(), String::new(), Some(error), Outcome::default(), None)
     }
 
     fn ended(
-        id: Value,
+        id: Json,
         text: String,
         error: Option<DispatchError>,
         outcome: Outcome,

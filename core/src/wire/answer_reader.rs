@@ -1,13 +1,14 @@
 //! The stream of `/api/chat` and `/api/generate`: bytes in, pieces out.
 
+use crate::json::{Json, Object};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::json;
 use super::status::failure_of_line;
 use crate::event::Usage;
 use crate::failure::{Failure, FailureKind};
 use crate::read::Deserialize;
+use crate::write::Write;
 
 /// Bytes one line may take.
 const LINE_MAX: usize = 16 << 20;
@@ -15,7 +16,7 @@ const LINE_MAX: usize = 16 << 20;
 const EAGER_MAX: usize = 64 << 10;
 
 /// One piece of an answer.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Piece {
@@ -33,7 +34,7 @@ pub enum Piece {
     ToolCalls {
         /// As Ollama sends them.
         #[cfg_attr(feature = "typescript", ts(type = "Array<Record<string, unknown>>"))]
-        calls: Value,
+        calls: Json,
     },
     /// The final line.
     Done {
@@ -74,7 +75,7 @@ impl AnswerReader {
         self.hold(tail, &mut pieces);
         if self.buffer.len() <= EAGER_MAX
             && self.buffer.trim_ascii_end().ends_with(b"}")
-            && let Some(Value::Object(map)) = read(&self.buffer)
+            && let Some(Json::Object(map)) = read(&self.buffer)
         {
             self.buffer.clear();
             self.take_object(&map, &mut pieces);
@@ -117,21 +118,21 @@ impl AnswerReader {
             return;
         }
         match read(&line) {
-            Some(Value::Object(map)) => self.take_object(&map, pieces),
+            Some(Json::Object(map)) => self.take_object(&map, pieces),
             _ => self.fail(not_a_line(&line), pieces),
         }
     }
 
-    fn take_object(&mut self, map: &Map<String, Value>, pieces: &mut Vec<Piece>) {
+    fn take_object(&mut self, map: &Object, pieces: &mut Vec<Piece>) {
         if self.ended {
             return;
         }
         if let Some(error) = map.get("error") {
             return self.fail(failure_of_line(error), pieces);
         }
-        let message = map.get("message").and_then(Value::as_object);
-        let done = map.get("done").and_then(Value::as_bool);
-        let response = map.get("response").and_then(Value::as_str);
+        let message = map.get("message").and_then(Json::as_object);
+        let done = map.get("done").and_then(Json::as_bool);
+        let response = map.get("response").and_then(Json::as_str);
         if message.is_none() && response.is_none() && done.is_none() {
             let detail = "a line of the stream is JSON, but not Ollama's; check the URL and its port";
             return self.fail(Failure::new(FailureKind::BadProtocol, detail), pieces);
@@ -143,7 +144,7 @@ impl AnswerReader {
         if let Some(text) = response.filter(|text| !text.is_empty()).or_else(|| json::text(part, "content")) {
             pieces.push(Piece::Text { text: text.to_owned() });
         }
-        if let Some(calls @ Value::Array(list)) = part.get("tool_calls")
+        if let Some(calls @ Json::List(list)) = part.get("tool_calls")
             && !list.is_empty()
         {
             pieces.push(Piece::ToolCalls { calls: calls.clone() });
@@ -162,9 +163,9 @@ impl AnswerReader {
     }
 }
 
-fn read(line: &[u8]) -> Option<Value> {
+fn read(line: &[u8]) -> Option<Json> {
     let text = std::str::from_utf8(line).ok()?;
-    serde_json::from_str(text).ok()
+    Json::parse(text).ok()
 }
 
 fn not_a_line(line: &[u8]) -> Failure {
@@ -174,7 +175,7 @@ fn not_a_line(line: &[u8]) -> Failure {
 }
 
 /// The counters of a final line or an embedding answer; those left out are zero.
-pub(super) fn usage_of(map: &Map<String, Value>) -> Usage {
+pub(super) fn usage_of(map: &Object) -> Usage {
     let count = |key| json::small(map.get(key)).unwrap_or(0);
     let ms = |key| json::whole(map.get(key)).unwrap_or(0) as f64 / 1e6;
     Usage {

@@ -1,13 +1,14 @@
 //! What a caller asks: one JSONL line of `smart-ai ask`, and the argument of every `ask`.
 
+use crate::json::{Json, Object};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use serde_json::{Map, Value};
 
 use super::fields::{Fields, invalid};
 use crate::classify::{Cues, task_of, text_tokens};
 use crate::failure::DispatchError;
 use crate::names::{HostId, ModelName, Shape};
 use crate::request::{Capability, Mode, Request, Task};
+use crate::write::Write;
 
 /// Tokens one image takes, about: models use 250 to 1,600.
 const IMAGE_TOKENS: u32 = 768;
@@ -18,13 +19,13 @@ const DEADLINE_MAX_MS: u64 = 366 * 86_400_000;
 const OUTPUT_TOKENS_MAX: u64 = 10_000_000;
 
 /// One ask. Exactly one of `prompt` and `messages` is given.
-#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Write)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 pub struct Ask {
     /// The caller's own name for it, handed back with the answer.
-    #[serde(skip_serializing_if = "Value::is_null")]
+    #[serde(skip_serializing_if = "Json::is_null")]
     #[cfg_attr(feature = "typescript", ts(type = "string | number | null", optional))]
-    pub id: Value,
+    pub id: Json,
     /// The prompt; of an `embed` task, the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
@@ -37,7 +38,7 @@ pub struct Ask {
             optional
         )
     )]
-    pub messages: Option<Vec<Map<String, Value>>>,
+    pub messages: Option<Vec<Object>>,
     /// Instructions before the prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
@@ -70,29 +71,29 @@ pub struct Ask {
     /// A JSON schema the answer must fit, or `"json"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(type = "Record<string, unknown> | \"json\"", optional))]
-    pub schema: Option<Value>,
+    pub schema: Option<Json>,
     /// Ollama's generation options; not `num_ctx`, which the dispatcher sets.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(type = "Record<string, unknown>", optional))]
-    pub options: Option<Map<String, Value>>,
+    pub options: Option<Object>,
     /// Images in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub images: Option<Vec<String>>,
     /// Tools the model may call, in Ollama's shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(type = "Array<Record<string, unknown>>", optional))]
-    pub tools: Option<Vec<Value>>,
+    pub tools: Option<Vec<Json>>,
     /// Whether, or how hard (`"low"`, `"medium"`, `"high"`, `"max"`), the model thinks first.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "typescript",
         ts(type = "boolean | \"low\" | \"medium\" | \"high\" | \"max\"", optional)
     )]
-    pub think: Option<Value>,
+    pub think: Option<Json>,
     /// How long the model stays loaded: seconds, or a duration like `"5m"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(type = "string | number", optional))]
-    pub keep_alive: Option<Value>,
+    pub keep_alive: Option<Json>,
 }
 
 impl Ask {
@@ -101,8 +102,8 @@ impl Ask {
     /// # Errors
     /// `invalid_request` where it is not JSON, has an unknown key, or a value of the wrong kind; never quotes a value.
     pub fn from_json(json: &str) -> Result<Self, DispatchError> {
-        let value = serde_json::from_str(json).map_err(|error| {
-            let place = format!("not JSON: line {}, column {}", error.line(), error.column());
+        let value = Json::parse(json).map_err(|error| {
+            let place = format!("not JSON: line {}, column {}", error.line, error.column);
             invalid(place, "Send one JSON object, such as {\"prompt\":\"…\"}.")
         })?;
         Self::from_value(value)
@@ -112,8 +113,8 @@ impl Ask {
     ///
     /// # Errors
     /// As [`Ask::from_json`].
-    pub fn from_value(value: Value) -> Result<Self, DispatchError> {
-        let mut fields = Fields::of(value)?;
+    pub fn from_value(value: impl Into<Json>) -> Result<Self, DispatchError> {
+        let mut fields = Fields::of(value.into())?;
         let ask = Self {
             id: fields.id()?,
             prompt: fields.text("prompt")?,
@@ -162,7 +163,7 @@ impl Ask {
         if self.tools.as_ref().is_some_and(|tools| !tools.is_empty()) {
             request.needs.push(Capability::Tools);
         }
-        if self.think.as_ref().is_some_and(|think| *think != Value::Bool(false)) {
+        if self.think.as_ref().is_some_and(|think| *think != Json::Bool(false)) {
             request.needs.push(Capability::Thinking);
         }
         Ok(request)
@@ -188,7 +189,7 @@ impl Ask {
                 return Err(invalid("prompt: is empty", hint));
             }
             (None, Some(messages)) => {
-                let asked = |message: &Map<String, Value>| {
+                let asked = |message: &Object| {
                     content(message).is_some_and(|text| !text.trim().is_empty()) && role(message) != "system"
                 };
                 if !messages.iter().any(asked) && self.image_count() == 0 {
@@ -242,8 +243,8 @@ impl Ask {
     /// The schema lets the model choose one of a few words.
     fn is_choice(&self) -> bool {
         let Some(schema) = &self.schema else { return false };
-        let properties = schema.get("properties").and_then(Value::as_object);
-        let has_enum = |part: &Value| part.get("enum").is_some();
+        let properties = schema.get("properties").and_then(Json::as_object);
+        let has_enum = |part: &Json| part.get("enum").is_some();
         has_enum(schema) || properties.is_some_and(|parts| parts.len() <= 2 && parts.values().any(has_enum))
     }
 
@@ -256,7 +257,7 @@ impl Ask {
 
     fn image_count(&self) -> usize {
         let own = self.images.as_ref().map_or(0, Vec::len);
-        let count = |message| Map::get(message, "images").and_then(Value::as_array).map_or(0, Vec::len);
+        let count = |message| Object::get(message, "images").and_then(Json::as_list).map_or(0, <[Json]>::len);
         own + self.messages.iter().flatten().map(count).sum::<usize>()
     }
 
@@ -268,18 +269,18 @@ impl Ask {
 
 impl<'de> Deserialize<'de> for Ask {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_value(Value::deserialize(deserializer)?).map_err(|error| D::Error::custom(error.message))
+        Self::from_value(Json::deserialize(deserializer)?).map_err(|error| D::Error::custom(error.message))
     }
 }
 
-fn content(message: &Map<String, Value>) -> Option<&str> {
+fn content(message: &Object) -> Option<&str> {
     message.get("content")?.as_str()
 }
 
-fn role(message: &Map<String, Value>) -> &str {
-    message.get("role").and_then(Value::as_str).unwrap_or_default()
+fn role(message: &Object) -> &str {
+    message.get("role").and_then(Json::as_str).unwrap_or_default()
 }
 
-pub(super) fn is_user(message: &Map<String, Value>) -> bool {
+pub(super) fn is_user(message: &Object) -> bool {
     role(message) == "user"
 }

@@ -1,16 +1,17 @@
 //! The answer of `/api/embed`.
 
+use crate::json::Json;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::answer_reader::usage_of;
 use super::json;
 use crate::event::Usage;
 use crate::failure::{Failure, FailureKind};
 use crate::read::Deserialize;
+use crate::write::Write;
 
 /// Vectors and counters.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Embeddings {
     /// One vector per input text.
@@ -26,7 +27,7 @@ pub struct Embeddings {
 pub fn read_embeddings(body: &str) -> Result<Embeddings, Failure> {
     let map = json::object(body, "the vectors of /api/embed")?;
     let vectors =
-        map.get("embeddings").and_then(Value::as_array).and_then(|rows| rows.iter().map(vector).collect());
+        map.get("embeddings").and_then(Json::as_list).and_then(|rows| rows.iter().map(vector).collect());
     let embeddings: Vec<Vec<f64>> = vectors.ok_or_else(|| json::not("the vectors of /api/embed", body))?;
     if embeddings.is_empty() || embeddings.iter().any(Vec::is_empty) {
         return Err(Failure::new(FailureKind::BadProtocol, "the server sent no vector"));
@@ -34,6 +35,6 @@ pub fn read_embeddings(body: &str) -> Result<Embeddings, Failure> {
     Ok(Embeddings { embeddings, usage: usage_of(&map) })
 }
 
-fn vector(row: &Value) -> Option<Vec<f64>> {
-    row.as_array()?.iter().map(Value::as_f64).collect()
+fn vector(row: &Json) -> Option<Vec<f64>> {
+    row.as_list()?.iter().map(Json::as_f64).collect()
 }

@@ -1,6 +1,6 @@
 //! The fields of an ask, read one by one: an error names the key and what it may be, never the value.
 
-use serde_json::{Map, Value};
+use crate::json::{Json, Object};
 
 use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::names::ModelName;
@@ -16,11 +16,11 @@ pub(super) fn invalid(message: impl Into<String>, hint: impl Into<String>) -> Di
 }
 
 /// An ask's JSON object; reading a field takes it out, so that what is left is unknown. `null` counts as absent.
-pub(super) struct Fields(Map<String, Value>);
+pub(super) struct Fields(Object);
 
 impl Fields {
-    pub(super) fn of(value: Value) -> Result<Self, DispatchError> {
-        if let Value::Object(map) = value {
+    pub(super) fn of(value: Json) -> Result<Self, DispatchError> {
+        if let Json::Object(map) = value {
             return Ok(Self(map));
         }
         Err(invalid("an ask must be a JSON object", "Send an object such as {\"prompt\":\"…\"}."))
@@ -37,14 +37,14 @@ impl Fields {
         }
     }
 
-    pub(super) fn id(&mut self) -> Result<Value, DispatchError> {
-        let id = self.take("id", "a text or a number", |value| value.is_string() || value.is_number())?;
+    pub(super) fn id(&mut self) -> Result<Json, DispatchError> {
+        let id = self.take("id", "a text or a number", |value| value.is_text() || value.is_number())?;
         Ok(id.unwrap_or_default())
     }
 
     pub(super) fn text(&mut self, key: &str) -> Result<Option<String>, DispatchError> {
-        Ok(match self.take(key, "a text", Value::is_string)? {
-            Some(Value::String(text)) => Some(text),
+        Ok(match self.take(key, "a text", Json::is_text)? {
+            Some(Json::Text(text)) => Some(text),
             _ => None,
         })
     }
@@ -62,7 +62,7 @@ impl Fields {
         let allowed = "a list of model names, at least one";
         let Some(list) = self.list("models", allowed)? else { return Ok(None) };
         let names = list.into_iter().map(|entry| {
-            let Value::String(name) = entry else { return None };
+            let Json::Text(name) = entry else { return None };
             (!name.trim().is_empty()).then(|| ModelName::from(name))
         });
         let names = names.collect::<Option<Vec<_>>>().filter(|names| !names.is_empty());
@@ -71,7 +71,7 @@ impl Fields {
 
     pub(super) fn whole(&mut self, key: &str, low: u64, high: u64) -> Result<Option<u64>, DispatchError> {
         let allowed = format!("a whole number from {low} to {high}");
-        let number = |value: &Value| {
+        let number = |value: &Json| {
             let number = value.as_f64()?;
             let fits = number >= low as f64 && number <= high as f64 && number % 1.0 == 0.0;
             fits.then_some(number as u64)
@@ -100,23 +100,25 @@ impl Fields {
         }
     }
 
-    pub(super) fn messages(&mut self) -> Result<Option<Vec<Map<String, Value>>>, DispatchError> {
+    pub(super) fn messages(&mut self) -> Result<Option<Vec<Object>>, DispatchError> {
         let allowed = "a list of {role, content}; role is system, user, assistant or tool, content a text";
         let Some(list) = self.list("messages", allowed)? else { return Ok(None) };
         let messages = list.into_iter().map(|entry| {
-            let Value::Object(message) = entry else { return None };
+            let Json::Object(message) = entry else { return None };
             is_message(&message).then_some(message)
         });
         messages.collect::<Option<_>>().map(Some).ok_or_else(|| wrong("messages", allowed))
     }
 
-    pub(super) fn schema(&mut self) -> Result<Option<Value>, DispatchError> {
-        self.take("schema", "a JSON schema object or \"json\"", |value| value.is_object() || value == "json")
+    pub(super) fn schema(&mut self) -> Result<Option<Json>, DispatchError> {
+        self.take("schema", "a JSON schema object or \"json\"", |value| {
+            value.is_object() || value.as_str() == Some("json")
+        })
     }
 
-    pub(super) fn options(&mut self) -> Result<Option<Map<String, Value>>, DispatchError> {
+    pub(super) fn options(&mut self) -> Result<Option<Object>, DispatchError> {
         let allowed = "an object of Ollama's options: numbers, true or false, texts, or lists of texts";
-        let Some(Value::Object(options)) = self.take("options", allowed, Value::is_object)? else {
+        let Some(Json::Object(options)) = self.take("options", allowed, Json::is_object)? else {
             return Ok(None);
         };
         if options.contains_key("num_ctx") {
@@ -125,10 +127,10 @@ impl Fields {
                 "Leave it out; the context is chosen to fit the prompt.",
             ));
         }
-        let plain = |value: &Value| match value {
-            Value::Array(list) => list.iter().all(Value::is_string),
-            Value::Null | Value::Object(_) => false,
-            Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+        let plain = |value: &Json| match value {
+            Json::List(list) => list.iter().all(Json::is_text),
+            Json::Null | Json::Object(_) => false,
+            Json::Bool(_) | Json::Whole(_) | Json::Negative(_) | Json::Float(_) | Json::Text(_) => true,
         };
         if options.values().all(plain) { Ok(Some(options)) } else { Err(wrong("options", allowed)) }
     }
@@ -137,37 +139,37 @@ impl Fields {
         let allowed = "a list of images in base64";
         let Some(list) = self.list("images", allowed)? else { return Ok(None) };
         let images = list.into_iter().map(|entry| {
-            let Value::String(image) = entry else { return None };
+            let Json::Text(image) = entry else { return None };
             (!image.is_empty()).then_some(image)
         });
         images.collect::<Option<_>>().map(Some).ok_or_else(|| wrong("images", allowed))
     }
 
-    pub(super) fn tools(&mut self) -> Result<Option<Vec<Value>>, DispatchError> {
+    pub(super) fn tools(&mut self) -> Result<Option<Vec<Json>>, DispatchError> {
         let allowed = "a list of tools in Ollama's shape";
         let tools = self.list("tools", allowed)?;
         match tools {
-            Some(list) if !list.iter().all(Value::is_object) => Err(wrong("tools", allowed)),
+            Some(list) if !list.iter().all(Json::is_object) => Err(wrong("tools", allowed)),
             _ => Ok(tools),
         }
     }
 
-    pub(super) fn think(&mut self) -> Result<Option<Value>, DispatchError> {
-        let level = |value: &Value| {
-            value.is_boolean()
+    pub(super) fn think(&mut self) -> Result<Option<Json>, DispatchError> {
+        let level = |value: &Json| {
+            value.as_bool().is_some()
                 || value.as_str().is_some_and(|word| ["low", "medium", "high", "max"].contains(&word))
         };
         self.take("think", "true, false, \"low\", \"medium\", \"high\" or \"max\"", level)
     }
 
-    pub(super) fn keep_alive(&mut self) -> Result<Option<Value>, DispatchError> {
-        let duration = |value: &Value| value.is_number() || value.as_str().is_some_and(is_duration);
+    pub(super) fn keep_alive(&mut self) -> Result<Option<Json>, DispatchError> {
+        let duration = |value: &Json| value.is_number() || value.as_str().is_some_and(is_duration);
         self.take("keep_alive", "a number of seconds or a duration such as \"5m\"", duration)
     }
 
-    fn list(&mut self, key: &str, allowed: &str) -> Result<Option<Vec<Value>>, DispatchError> {
-        Ok(match self.take(key, allowed, Value::is_array)? {
-            Some(Value::Array(list)) => Some(list),
+    fn list(&mut self, key: &str, allowed: &str) -> Result<Option<Vec<Json>>, DispatchError> {
+        Ok(match self.take(key, allowed, Json::is_list)? {
+            Some(Json::List(list)) => Some(list),
             _ => None,
         })
     }
@@ -176,10 +178,10 @@ impl Fields {
         &mut self,
         key: &str,
         allowed: &str,
-        accepts: impl Fn(&Value) -> bool,
-    ) -> Result<Option<Value>, DispatchError> {
+        accepts: impl Fn(&Json) -> bool,
+    ) -> Result<Option<Json>, DispatchError> {
         match self.0.remove(key) {
-            None | Some(Value::Null) => Ok(None),
+            None | Some(Json::Null) => Ok(None),
             Some(value) if accepts(&value) => Ok(Some(value)),
             Some(_) => Err(wrong(key, allowed)),
         }
@@ -190,14 +192,14 @@ fn wrong(key: &str, allowed: &str) -> DispatchError {
     invalid(format!("{key}: must be {allowed}"), format!("Correct {key}, or leave it out."))
 }
 
-fn is_message(message: &Map<String, Value>) -> bool {
-    let role = message.get("role").and_then(Value::as_str);
+fn is_message(message: &Object) -> bool {
+    let role = message.get("role").and_then(Json::as_str);
     let content_fits = match message.get("content") {
-        Some(content) => content.is_string() || (content.is_null() && message.contains_key("tool_calls")),
+        Some(content) => content.is_text() || (content.is_null() && message.contains_key("tool_calls")),
         None => message.contains_key("tool_calls"),
     };
     let images_fit = message.get("images").is_none_or(|images| {
-        images.is_null() || images.as_array().is_some_and(|list| list.iter().all(Value::is_string))
+        images.is_null() || images.as_list().is_some_and(|list| list.iter().all(Json::is_text))
     });
     role.is_some_and(|role| ROLES.contains(&role)) && content_fits && images_fit
 }

@@ -11,9 +11,10 @@ use crate::config::{Config, ConfigError, HostConfig, Limits, from_json};
 use crate::names::{HostId, ModelName};
 use crate::read::Deserialize;
 use crate::tuning::{LookAhead, Tuning};
+use crate::write::Write;
 
 /// The configuration every driver takes. A key left out has core's default.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct FleetConfig {
@@ -61,7 +62,7 @@ pub struct FleetConfig {
 }
 
 /// One Ollama server.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct FleetHost {
@@ -95,7 +96,7 @@ pub struct FleetHost {
 }
 
 /// The metrics server.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct PrometheusServer {
@@ -123,7 +124,7 @@ pub struct PrometheusServer {
 }
 
 /// A fleet split between core and its driver.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Fleet {
     /// What core is told.
@@ -135,7 +136,7 @@ pub struct Fleet {
 }
 
 /// A server with what every request to it carries. Never logged: headers hold keys.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Endpoint {
     /// The host's name; `prometheus` for the metrics server.

@@ -1,6 +1,6 @@
 //! What a look at a host shows: `/api/version`, `/api/tags`, `/api/ps`.
 
-use serde_json::{Map, Value};
+use crate::json::{Json, Object};
 
 use super::json;
 use crate::event::{ModelTag, ResidentModel};
@@ -34,18 +34,18 @@ pub fn read_ps(body: &str) -> Result<Vec<ResidentModel>, Failure> {
     Ok(models(body, "Ollama's list of loaded models")?.iter().filter_map(resident).collect())
 }
 
-fn models(body: &str, expected: &str) -> Result<Vec<Value>, Failure> {
+fn models(body: &str, expected: &str) -> Result<Vec<Json>, Failure> {
     match json::object(body, expected)?.remove("models") {
-        Some(Value::Array(list)) => Ok(list),
-        Some(Value::Null) => Ok(Vec::new()),
+        Some(Json::List(list)) => Ok(list),
+        Some(Json::Null) => Ok(Vec::new()),
         _ => Err(json::not(expected, body)),
     }
 }
 
-fn tag(entry: &Value) -> Option<ModelTag> {
+fn tag(entry: &Json) -> Option<ModelTag> {
     let map = entry.as_object()?;
     let name = name(map)?;
-    let details = map.get("details").and_then(Value::as_object);
+    let details = map.get("details").and_then(Json::as_object);
     let detail = |key| details.and_then(|details| json::text(details, key));
     Some(ModelTag {
         digest: json::text(map, "digest").unwrap_or_default().to_owned(),
@@ -58,7 +58,7 @@ fn tag(entry: &Value) -> Option<ModelTag> {
     })
 }
 
-fn resident(entry: &Value) -> Option<ResidentModel> {
+fn resident(entry: &Json) -> Option<ResidentModel> {
     let map = entry.as_object()?;
     Some(ResidentModel {
         name: name(map)?,
@@ -69,19 +69,19 @@ fn resident(entry: &Value) -> Option<ResidentModel> {
     })
 }
 
-fn name(map: &Map<String, Value>) -> Option<String> {
+fn name(map: &Object) -> Option<String> {
     json::text(map, "name").or_else(|| json::text(map, "model")).map(str::to_owned)
 }
 
 /// A cloud model: it leaves the machine.
-fn is_remote(map: &Map<String, Value>, name: &str) -> bool {
+fn is_remote(map: &Object, name: &str) -> bool {
     let named = name.ends_with(":cloud") || name.ends_with("-cloud");
     named || json::text(map, "remote_host").is_some() || json::text(map, "remote_model").is_some()
 }
 
 /// The words of a list that core understands.
-pub(super) fn capabilities(list: &Value) -> Option<Vec<Capability>> {
-    let known = list.as_array()?.iter().filter_map(|word| match word.as_str()? {
+pub(super) fn capabilities(list: &Json) -> Option<Vec<Capability>> {
+    let known = list.as_list()?.iter().filter_map(|word| match word.as_str()? {
         "completion" => Some(Capability::Completion),
         "tools" => Some(Capability::Tools),
         "vision" => Some(Capability::Vision),

@@ -1,6 +1,6 @@
 //! Reading JSON that others wrote: numbers may come as floats, fields may be absent, pages may be HTML.
 
-use serde_json::{Map, Value};
+use crate::json::{Json, Object};
 
 use crate::failure::{Failure, FailureKind};
 
@@ -8,9 +8,9 @@ use crate::failure::{Failure, FailureKind};
 const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
 
 /// A JSON object, or a failure that says what came instead; never quotes it.
-pub(super) fn object(body: &str, expected: &str) -> Result<Map<String, Value>, Failure> {
-    match serde_json::from_str(body) {
-        Ok(Value::Object(map)) => Ok(map),
+pub(super) fn object(body: &str, expected: &str) -> Result<Object, Failure> {
+    match Json::parse(body) {
+        Ok(Json::Object(map)) => Ok(map),
         _ => Err(not(expected, body)),
     }
 }
@@ -35,17 +35,17 @@ pub(super) fn found(body: &[u8]) -> &'static str {
 }
 
 /// A whole number of zero or more, also where it was written as a float.
-pub(super) fn whole(value: Option<&Value>) -> Option<u64> {
+pub(super) fn whole(value: Option<&Json>) -> Option<u64> {
     let number = value?.as_f64()?;
     (number.is_finite() && (0.0..=EXACT_MAX).contains(&number)).then_some(number as u64)
 }
 
 /// A whole number that fits 32 bits; larger ones count as the largest.
-pub(super) fn small(value: Option<&Value>) -> Option<u32> {
+pub(super) fn small(value: Option<&Json>) -> Option<u32> {
     whole(value).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
 }
 
 /// A text that is not empty.
-pub(super) fn text<'a>(map: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(map: &'a Object, key: &str) -> Option<&'a str> {
     map.get(key)?.as_str().filter(|text| !text.is_empty())
 }

@@ -1,7 +1,7 @@
 //! One query for every signal of every preset, and the samples in Prometheus's answer.
 
+use crate::json::{Json, Object};
 use litemap::LiteMap;
-use serde_json::{Map, Value};
 
 use super::json;
 use super::preset::presets;
@@ -41,8 +41,8 @@ fn branch(expr: &str, name: &str, part: &str) -> String {
 /// # Errors
 /// What to check, where the answer holds no metrics.
 pub fn read_metrics(status: u16, body: &str) -> Result<Vec<Sample>, Failure> {
-    let answer = match serde_json::from_str(body) {
-        Ok(Value::Object(answer)) => Some(answer),
+    let answer = match Json::parse(body) {
+        Ok(Json::Object(answer)) => Some(answer),
         _ => None,
     };
     let success = answer.as_ref().filter(|answer| json::text(answer, "status") == Some("success"));
@@ -52,13 +52,13 @@ pub fn read_metrics(status: u16, body: &str) -> Result<Vec<Sample>, Failure> {
     }
 }
 
-fn samples(answer: &Map<String, Value>) -> Option<Vec<Sample>> {
+fn samples(answer: &Object) -> Option<Vec<Sample>> {
     let data = answer.get("data")?;
-    if data.get("resultType")? != "vector" {
+    if data.get("resultType")?.as_str()? != "vector" {
         return None;
     }
     let mut readings: LiteMap<(String, &str), Reading> = LiteMap::new();
-    for series in data.get("result")?.as_array()? {
+    for series in data.get("result")?.as_list()? {
         if let Some((instance, branch, number)) = reading(series) {
             let Some((name, part)) = branch.rsplit_once('/') else { continue };
             let reading = readings.entry((instance.to_owned(), name)).or_default();
@@ -84,10 +84,10 @@ fn samples(answer: &Map<String, Value>) -> Option<Vec<Sample>> {
 }
 
 /// The instance, the branch and the number of one series.
-fn reading(series: &Value) -> Option<(&str, &str, f64)> {
+fn reading(series: &Json) -> Option<(&str, &str, f64)> {
     let labels = series.get("metric")?;
     let instance = labels.get("instance")?.as_str().filter(|instance| !instance.is_empty())?;
-    let number = parse(series.get("value")?.get(1)?.as_str()?)?;
+    let number = parse(series.get("value")?.as_list()?.get(1)?.as_str()?)?;
     Some((instance, labels.get(LABEL)?.as_str()?, number))
 }
 
@@ -121,7 +121,7 @@ fn not_a_vector(status: u16) -> Failure {
     Failure::new(FailureKind::BadProtocol, detail)
 }
 
-fn refusal(status: u16, body: &str, answer: Option<&Map<String, Value>>) -> Failure {
+fn refusal(status: u16, body: &str, answer: Option<&Object>) -> Failure {
     let (kind, check) = match status {
         200..=299 => {
             (FailureKind::BadProtocol, "this is not Prometheus: check the URL, its port and its path")

@@ -3,10 +3,12 @@
 use serde::Serialize;
 
 use crate::event::SignalName;
+use crate::json::Json;
 use crate::read::{Deserialize, Read};
+use crate::write::Write;
 
 /// One exporter.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Preset {
     /// Stable word.
@@ -20,7 +22,7 @@ pub struct Preset {
 }
 
 /// One signal of an exporter.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct PresetSignal {
     /// What is measured.
@@ -35,6 +37,6 @@ pub struct PresetSignal {
 
 /// Every preset; where two measure one signal of one instance, the first counts.
 pub fn presets() -> Vec<Preset> {
-    let data: serde_json::Value = serde_json::from_str(include_str!("presets.json")).unwrap_or_default();
+    let data: Json = Json::parse(include_str!("presets.json")).unwrap_or_default();
     Vec::read(data).unwrap_or_default()
 }

@@ -8,9 +8,10 @@ use super::{
 use crate::event::{HostReport, HostState, ModelState, SignalsState};
 use crate::failure::Failure;
 use crate::read::Deserialize;
+use crate::write::Write;
 
 /// One HTTP exchange, as it ended.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields = nullable))]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Reply {

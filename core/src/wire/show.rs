@@ -1,6 +1,6 @@
 //! `/api/show`: what one model can do, how much it reads, what its context costs in memory.
 
-use serde_json::{Map, Value};
+use crate::json::{Json, Object};
 
 use super::host::{capabilities, parameters};
 use super::json;
@@ -18,12 +18,12 @@ const CACHE_NUMBER_BYTES: f64 = 2.0;
 pub fn read_show(body: &str) -> Result<ModelDetails, Failure> {
     let expected = "Ollama's details of a model";
     let map = json::object(body, expected)?;
-    let part = |key| map.get(key).and_then(Value::as_object);
+    let part = |key| map.get(key).and_then(Json::as_object);
     let (details, info) = (part("details"), part("model_info"));
     if details.is_none() && info.is_none() && !map.contains_key("capabilities") {
         return Err(json::not(expected, body));
     }
-    let empty = Map::new();
+    let empty = Object::new();
     let info = Info(info.unwrap_or(&empty));
     let details = details.unwrap_or(&empty);
     Ok(ModelDetails {
@@ -40,14 +40,14 @@ pub fn read_show(body: &str) -> Result<ModelDetails, Failure> {
 }
 
 /// `model_info`, whose keys start with the architecture's name.
-struct Info<'a>(&'a Map<String, Value>);
+struct Info<'a>(&'a Object);
 
 impl<'a> Info<'a> {
     fn architecture(&self) -> &'a str {
         json::text(self.0, "general.architecture").unwrap_or_default()
     }
 
-    fn get(&self, key: &str) -> Option<&'a Value> {
+    fn get(&self, key: &str) -> Option<&'a Json> {
         self.0.get(&format!("{}.{key}", self.architecture()))
     }
 
@@ -67,7 +67,7 @@ impl<'a> Info<'a> {
 
     /// One number for all layers, or a list with one for each (a short answer leaves the list empty: unknown).
     fn kv_heads_of_all_layers(&self) -> Option<f64> {
-        if let Some(Value::Array(layers)) = self.get("attention.head_count_kv") {
+        if let Some(Json::List(layers)) = self.get("attention.head_count_kv") {
             let sum: u64 =
                 layers.iter().filter_map(|heads| json::whole(Some(heads))).fold(0, u64::saturating_add);
             return (sum > 0).then_some(sum as f64);
@@ -78,7 +78,7 @@ impl<'a> Info<'a> {
 }
 
 /// What versions before 0.9, which list no capabilities, let one see.
-fn guessed(map: &Map<String, Value>, info: &Info<'_>) -> Vec<Capability> {
+fn guessed(map: &Object, info: &Info<'_>) -> Vec<Capability> {
     if info.architecture().contains("bert") {
         return vec![Capability::Embedding];
     }
@@ -90,7 +90,7 @@ fn guessed(map: &Map<String, Value>, info: &Info<'_>) -> Vec<Capability> {
     if template.contains(".Suffix") {
         found.push(Capability::Insert);
     }
-    if map.get("projector_info").and_then(Value::as_object).is_some_and(|projector| !projector.is_empty()) {
+    if map.get("projector_info").and_then(Json::as_object).is_some_and(|projector| !projector.is_empty()) {
         found.push(Capability::Vision);
     }
     found

@@ -1,6 +1,6 @@
 //! What an HTTP status with its body means (Ollama's error table).
 
-use serde_json::Value;
+use crate::json::Json;
 
 use super::json;
 use crate::failure::{Failure, FailureKind};
@@ -45,7 +45,7 @@ pub fn failure_of_status(status: u16, body: &str, retry_after: Option<&str>) -> 
 }
 
 /// The failure that an `error` inside a stream stands for.
-pub(super) fn failure_of_line(error: &Value) -> Failure {
+pub(super) fn failure_of_line(error: &Json) -> Failure {
     let words = words_of_value(error).unwrap_or_default();
     let kind = kind_of_words(&words.to_ascii_lowercase()).unwrap_or(FailureKind::CutOff);
     Failure::new(kind, if words.is_empty() { "the server broke the answer off" } else { &words })
@@ -99,12 +99,12 @@ fn detail(status: u16, body: &str, words: Option<&str>) -> String {
 
 /// What the server says in its `error` field, of Ollama's own shape or of the compatible ones.
 fn words_of(body: &str) -> Option<String> {
-    let value: Value = serde_json::from_str(body).ok()?;
+    let value: Json = Json::parse(body).ok()?;
     words_of_value(value.get("error")?)
 }
 
 /// A text, an object with a message, or JSON within a text: the runner's own error with exact token counts.
-fn words_of_value(error: &Value) -> Option<String> {
+fn words_of_value(error: &Json) -> Option<String> {
     if let Some(text) = error.as_str() {
         let nested = text.starts_with('{').then(|| words_of(text)).flatten();
         return Some(nested.unwrap_or_else(|| text.to_owned())).filter(|text| !text.is_empty());

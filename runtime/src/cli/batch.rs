@@ -54,7 +54,9 @@ pub(super) async fn answer_lines(
 async fn answer_line(engine: &Engine, number: u64, line: &[u8]) -> Answer {
     let name = json!(format!("line {number}"));
     match Ask::from_json(&String::from_utf8_lossy(line)) {
-        Ok(ask) if ask.id.is_null() => engine.ask(Ask { id: name, ..ask }, AskOptions::default()).await,
+        Ok(ask) if ask.id.is_null() => {
+            engine.ask(Ask { id: name.into(), ..ask }, AskOptions::default()).await
+        }
         Ok(ask) => engine.ask(ask, AskOptions::default()).await,
         Err(error) => Answer::refused(name, error),
     }

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use smart_ai_core::wire::{Answer, Ask, Endpoint, Reply, read_ps};
-use smart_ai_core::{ConfigError, ModelName, Task};
+use smart_ai_core::{ConfigError, ModelName, Object, Task};
 
 use super::{BenchArgs, Row};
 use crate::driver::{AskOptions, Engine};
@@ -97,7 +97,7 @@ impl<'a> Bench<'a> {
             model: Some(self.model.clone()),
             host: Some(self.endpoint.id.clone()),
             max_tokens: Some(max_tokens),
-            options: Some(Map::from_iter([("temperature".to_owned(), json!(0))])),
+            options: Some(Object::from_iter([("temperature".to_owned(), 0_u64)])),
             ..Ask::default()
         };
         let answer = self.engine.ask(ask, AskOptions::default()).await;

@@ -1,0 +1,39 @@
+//! Writing core's types as JSON, the way back from `core/src/read`: what a type adds is a call for each field (see `core/derive`).
+//! Drivers in JavaScript take this text; Rust programs use serde, and a test holds both to the same.
+
+mod leaf;
+mod writer;
+
+use litemap::LiteMap;
+use serde::{Serialize, Serializer};
+
+pub(crate) use smart_ai_core_derive::Write;
+pub(crate) use writer::Writer;
+
+/// Told as JSON. Implemented by `derive(Write)`, core's own.
+pub trait Write {
+    /// Writes the value at the end of a text.
+    #[doc(hidden)]
+    fn write(&self, to: &mut Writer);
+
+    /// Whether a field that may be left out is.
+    #[doc(hidden)]
+    fn is_absent(&self) -> bool {
+        false
+    }
+
+    /// The value as JSON.
+    fn to_json(&self) -> String {
+        let mut writer = Writer::default();
+        self.write(&mut writer);
+        writer.done()
+    }
+}
+
+/// Serde's way to write a map: as an object of its keys.
+pub(crate) fn map<K: Serialize, V: Serialize, S: Serializer>(
+    map: &LiteMap<K, V>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(map.iter())
+}
