@@ -11,9 +11,10 @@ import { build } from 'esbuild';
 
 const WASM_BINDGEN = '0.2.130';
 const WASM_PACK = '0.15.1';
-// The goal is 250 KB uncompressed; this is what stands, and it must not grow.
-const COMPRESSED_MAX_BYTES = 250 * 1024;
-const WASM_MAX_BYTES = 352 * 1024;
+// The goal is 250 KB; this is what stands, and it must not grow.
+const WASM_MAX_BYTES = 320 * 1024;
+// Rust keeps the first bytes of the memory free, and a new memory is zero.
+const OPTIMIZE = ['--low-memory-unused', '--zero-filled-memory', '-Oz', '--converge', '--reorder-functions', '--merge-similar-functions'];
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
@@ -25,6 +26,14 @@ const env = {
 	PATH: [join(tools, 'bin'), process.env.PATH].join(delimiter),
 	CARGO_TARGET_DIR: process.env.CARGO_TARGET_DIR ?? join(cache, 'target'),
 };
+
+/** Names for the folders of this machine, so that no panic's place carries them: shorter, and the same from everywhere. */
+function flags() {
+	const sysroot = output('rustc', ['--print', 'sysroot']).trim();
+	const cargo = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
+	const folders = { [root]: '.', [cargo]: 'cargo', [sysroot]: 'rust' };
+	return Object.entries(folders).map(([folder, name]) => `--remap-path-prefix=${folder}=${name}`);
+}
 
 function run(command, args, options = {}) {
 	return execFileSync(command, args, { cwd: here, env, stdio: ['ignore', 'inherit', 'inherit'], ...options });
@@ -55,11 +64,12 @@ function pack(target) {
 	const out = join('pkg', target);
 	rmSync(join(here, out), { recursive: true, force: true });
 	const args = ['build', '.', '--target', target, '--profile', 'wasm-release', '--out-dir', out, '--out-name', 'core'];
-	run('wasm-pack', [...args, '--mode', 'no-install', '--no-typescript', '--no-pack']);
+	const encoded = { ...env, CARGO_ENCODED_RUSTFLAGS: flags().join('\x1f') };
+	run('wasm-pack', [...args, '--mode', 'no-install', '--no-typescript', '--no-pack', '--no-opt'], { env: encoded });
 	const file = join(here, out, 'core_bg.wasm');
 	// npm's wasm-opt: older ones that systems ship miscompile reference types.
 	const optimizer = join(dirname(require.resolve('binaryen/package.json')), 'bin', 'wasm-opt');
-	run(process.execPath, [optimizer, '-Oz', '--strip-debug', '--strip-producers', file, '-o', file]);
+	run(process.execPath, [optimizer, ...OPTIMIZE, '--strip-debug', '--strip-producers', file, '-o', file]);
 	const bytes = readFileSync(file);
 	return { bytes: bytes.length, compressed: gzipSync(bytes, { level: 9 }).length };
 }
@@ -104,7 +114,5 @@ cpSync(join(here, 'js', 'generated'), join(dist, 'types', 'generated'), { recurs
 if (!existsSync(join(dist, 'types', 'index.d.ts'))) throw new Error('no types were written');
 for (const { bytes, compressed } of sizes) {
 	console.log(`core_bg.wasm has ${bytes} bytes, ${compressed} compressed`);
-	if (bytes > WASM_MAX_BYTES || compressed > COMPRESSED_MAX_BYTES) {
-		throw new Error(`at most ${WASM_MAX_BYTES} bytes and ${COMPRESSED_MAX_BYTES} compressed are allowed`);
-	}
+	if (bytes > WASM_MAX_BYTES) throw new Error(`at most ${WASM_MAX_BYTES} bytes are allowed`);
 }

@@ -1,7 +1,15 @@
 // The built core can reach nothing but the glue that comes with it: no file, no network, no clock, no randomness.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { test } from 'node:test';
+
+test('the core names no folder of the machine that built it', () => {
+	const text = readFileSync(new URL('../dist/core_bg.wasm', import.meta.url), 'latin1');
+	const places = text.match(/(\/(root|home|tmp|Users|work|build|opt|usr)\/|[A-Z]:\\)[\w./\\-]*/g);
+	assert.equal(places, null);
+	assert.ok(!text.includes(homedir()) && !text.includes('.cargo') && !text.includes('.rustup'));
+});
 
 for (const target of ['nodejs', 'bundler']) {
 	test(`the core built for ${target} imports only wasm-bindgen's glue`, () => {
