@@ -36,6 +36,9 @@ pub struct Fault {
     /// `cut`, `error_line`, `garbage`: tokens before it; otherwise half of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_tokens: Option<u64>,
+    /// `split`: bytes that come at a time; otherwise one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<usize>,
     /// `cut`: break the connection instead of ending the stream.
     #[serde(default)]
     pub abrupt: bool,
@@ -70,6 +73,8 @@ pub enum FaultKind {
     ErrorLine,
     /// Bytes that are not NDJSON inside a stream.
     Garbage,
+    /// A stream comes a few bytes at a time, cut within lines and within characters.
+    Split,
     /// The model is gone: 404, and not in tags.
     Missing,
     /// `/api/ps` answers after `delay_s`.
@@ -93,6 +98,7 @@ impl Fault {
             factor: None,
             delay_s: None,
             after_tokens: None,
+            bytes: None,
             abrupt: false,
             reset: false,
             status: None,

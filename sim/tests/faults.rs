@@ -138,6 +138,26 @@ async fn a_counted_reset_hits_so_many_connections() -> Result {
 }
 
 #[tokio::test]
+async fn a_split_stream_comes_byte_by_byte_and_whole() -> Result {
+    let host = host(vec![ModelConfig { answer: Some("Grüße, 世界".into()), ..quick("a") }]).await?;
+    host.set_fault(Fault::new(FaultKind::Split));
+    let url = format!("{}/api/chat", host.url());
+    let mut response = reqwest::Client::new().post(url).body(chat("a").to_string()).send().await?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        assert_eq!(chunk.len(), 1);
+        body.extend_from_slice(&chunk);
+    }
+    let lines = String::from_utf8(body)?;
+    let said = |line: &str| -> Result<String> {
+        let value: Value = serde_json::from_str(line)?;
+        Ok(value["message"]["content"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(lines.lines().map(said).collect::<Result<String>>()?, "Grüße, 世界");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_missing_model_is_nowhere() -> Result {
     let host = host(vec![quick("a"), quick("b")]).await?;
     host.set_fault(Fault { model: Some("a".into()), ..Fault::new(FaultKind::Missing) });

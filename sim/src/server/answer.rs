@@ -48,6 +48,7 @@ pub(crate) async fn stream(mut generation: Generation, asked: Asked) -> Result<R
         let step = generation.next().await;
         write_step(&mut generation, &asked, step, &mut buffer, &mut status);
     }
+    let split = generation.split();
     let (lines, rest) = mpsc::channel(4);
     let first = Chunk::Bytes(buffer.split().freeze());
     // The channel is new and has room.
@@ -61,7 +62,7 @@ pub(crate) async fn stream(mut generation: Generation, asked: Asked) -> Result<R
             tokio::spawn(produce(generation, asked, lines));
         }
     }
-    Ok(typed(StatusCode::OK, NDJSON, Body::new(Lines(rest))))
+    Ok(typed(StatusCode::OK, NDJSON, Body::new(Lines { split, ..Lines::new(rest) })))
 }
 
 async fn produce(mut generation: Generation, asked: Asked, lines: mpsc::Sender<Chunk>) {
@@ -100,7 +101,7 @@ pub(crate) async fn whole(mut generation: Generation, asked: Asked) -> Result<Re
     } else if broken.abrupt {
         let (lines, rest) = mpsc::channel(1);
         let _room = lines.try_send(Chunk::Reset);
-        Ok(typed(StatusCode::OK, JSON, Body::new(Lines(rest))))
+        Ok(typed(StatusCode::OK, JSON, Body::new(Lines::new(rest))))
     } else {
         let said = Said::new(generation.sent());
         Ok(json_reply(StatusCode::OK, &Line::new(asked.endpoint, &asked.model, said.content())))
@@ -216,7 +217,25 @@ enum Chunk {
 }
 
 /// A body of unknown length, fed through a channel.
-struct Lines(mpsc::Receiver<Chunk>);
+struct Lines {
+    chunks: mpsc::Receiver<Chunk>,
+    /// Bytes of a frame at most.
+    split: Option<usize>,
+    /// What is left of a chunk.
+    rest: Bytes,
+}
+
+impl Lines {
+    fn new(chunks: mpsc::Receiver<Chunk>) -> Self {
+        Self { chunks, split: None, rest: Bytes::new() }
+    }
+
+    fn frame(&mut self, mut bytes: Bytes) -> Frame<Bytes> {
+        let size = self.split.map_or(bytes.len(), |size| size.min(bytes.len()));
+        self.rest = bytes.split_off(size);
+        Frame::data(bytes)
+    }
+}
 
 impl http_body::Body for Lines {
     type Data = Bytes;
@@ -226,8 +245,12 @@ impl http_body::Body for Lines {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
-        self.0.poll_recv(context).map(|chunk| match chunk? {
-            Chunk::Bytes(bytes) => Some(Ok(Frame::data(bytes))),
+        if !self.rest.is_empty() {
+            let rest = std::mem::take(&mut self.rest);
+            return Poll::Ready(Some(Ok(self.frame(rest))));
+        }
+        self.chunks.poll_recv(context).map(|chunk| match chunk? {
+            Chunk::Bytes(bytes) => Some(Ok(self.frame(bytes))),
             Chunk::Reset => Some(Err(std::io::ErrorKind::ConnectionReset.into())),
         })
     }

@@ -57,16 +57,17 @@ pub(crate) struct Generation {
     slot_at: Nanos,
     first_at: Option<Nanos>,
     breaks: Option<(usize, Fault)>,
+    split: Option<usize>,
 }
 
 impl Generation {
     /// Waits for a slot, and for the end of a hang.
     pub(crate) async fn start(mut ticket: Ticket, script: Script, path: &'static str) -> Self {
         let model = ticket.model.clone();
-        let (slow, hangs, breaks) = ticket.host.with(|state, now| {
+        let (slow, hangs, split, breaks) = ticket.host.with(|state, now| {
             let faults = &mut state.faults;
             if faults.is_empty() {
-                return (None, false, None);
+                return (None, false, None, None);
             }
             let mut draw = |kind| faults.draw(now, kind, Some(&model.short), path);
             let slow = draw(FaultKind::Slow);
@@ -74,6 +75,7 @@ impl Generation {
             (
                 slow,
                 hangs,
+                draw(FaultKind::Split).map(|split| split.bytes.unwrap_or(1).max(1)),
                 draw(FaultKind::Cut)
                     .or_else(|| draw(FaultKind::ErrorLine))
                     .or_else(|| draw(FaultKind::Garbage)),
@@ -96,9 +98,15 @@ impl Generation {
             slot_at: ticket.host.now(),
             first_at: None,
             breaks,
+            split,
             ticket,
             script,
         }
+    }
+
+    /// Bytes of a stream that come at a time, where not a line does.
+    pub(crate) fn split(&self) -> Option<usize> {
+        self.split
     }
 
     /// Waits for the next tokens or the end. Dropping it at any time is an abort.

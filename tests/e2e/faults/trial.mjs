@@ -1,0 +1,47 @@
+// One row of the matrix on one driver: a fresh dispatcher on a fleet in health, the fault, one job.
+import { MODEL, startMetrics } from './fleet.mjs';
+
+/** Short phases, so that a hang costs no half minute. */
+const PATIENCE = { first_token_timeout_ms: 400, stall_timeout_ms: 400, connect_timeout_ms: 1_000 };
+
+/** The answer, the texts handed out, and the milliseconds from asking to the end. */
+export async function trial(create, fleet, row) {
+  await fleet.whole();
+  if (row.cold) await Promise.all([fleet.a, fleet.b].map((host) => host.unload(MODEL)));
+  await fault(fleet, row.before);
+  const metrics = row.metrics && (await startMetrics(row.metrics));
+  const ai = create({ ...PATIENCE, ...row.config, ...prometheus(row, metrics), hosts: ['a', 'b'].map((id) => host(fleet, row, id)) });
+  const texts = [];
+  const options = row.streaming ? { onText: (text) => texts.push(text) } : {};
+  const ask = () => ai.ask({ prompt: 'Say hello.' }, options);
+  try {
+    if (row.fault || row.healed) await ai.snapshot();
+    await fault(fleet, row.fault);
+    if (row.healed) {
+      if ((await ask()).ok) throw new Error('answered in spite of the fault');
+      await fleet.whole();
+    }
+    const began = performance.now();
+    let answer = await ask();
+    while (row.healed && !answer.ok) answer = await ask();
+    return { answer, texts, ms: performance.now() - began };
+  } finally {
+    ai.close();
+    await metrics?.stop();
+  }
+}
+
+const fault = (fleet, faults = {}) => Promise.all(Object.entries(faults).map(([id, fault]) => fleet[id].fault(fault)));
+
+function host(fleet, row, id) {
+  const url = row.url?.[id] ?? fleet[id].url;
+  return { id, instance: `${id}:1`, url: typeof url === 'function' ? url(fleet[id].url) : url };
+}
+
+function prometheus(row, metrics) {
+  if (row.metrics === undefined) return {};
+  return { prometheus: { url: metrics?.url ?? 'http://127.0.0.1:1' } };
+}
+
+/** Host and outcome of each call. */
+export const attemptsOf = (answer) => answer.attempts.map(({ host, outcome }) => `${host} ${outcome}`);
