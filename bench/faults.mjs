@@ -48,6 +48,6 @@ async function measure(create, fleet, row) {
 		times.push(ms);
 		last = answer;
 	}
-	const calls = attemptsOf(last).map((call) => call.replaceAll('_', ' ')).join(', ');
+	const calls = attemptsOf(last, row).map((call) => call.replaceAll('_', ' ')).join(', ');
 	return { ms: median(times), outcome: last.ok ? 'answered' : last.error.code.replaceAll('_', ' '), calls: calls || 'none' };
 }

@@ -15,7 +15,7 @@ for (const [name, create] of Object.entries(drivers)) {
     for (const row of rows) {
       test(row.name, async () => {
         const { answer, texts } = await trial(create, fleet, row);
-        assert.deepEqual([attemptsOf(answer), answer.error?.code], [row.attempts, row.error], JSON.stringify(answer.error));
+        assert.deepEqual([attemptsOf(answer, row), answer.error?.code], [row.attempts, row.error], JSON.stringify(answer.error));
         if (row.error) assert.ok(TEXT.startsWith(answer.text) && answer.error.hint);
         else assert.equal(answer.text, TEXT);
         if (row.streaming) assert.equal(texts.join(''), answer.text);

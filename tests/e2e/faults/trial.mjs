@@ -43,5 +43,6 @@ function prometheus(row, metrics) {
   return { prometheus: { url: metrics?.url ?? 'http://127.0.0.1:1' } };
 }
 
-/** Host and outcome of each call. */
-export const attemptsOf = (answer) => answer.attempts.map(({ host, outcome }) => `${host} ${outcome}`);
+/** Host and outcome of each call; the host is `?` where the row leaves it open. */
+export const attemptsOf = (answer, row) =>
+  answer.attempts.map(({ host, outcome }, at) => `${row.attempts[at]?.startsWith('?') ? '?' : host} ${outcome}`);
