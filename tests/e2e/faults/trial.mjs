@@ -45,4 +45,4 @@ function prometheus(row, metrics) {
 
 /** Host and outcome of each call; the host is `?` where the row leaves it open. */
 export const attemptsOf = (answer, row) =>
-  answer.attempts.map(({ host, outcome }, at) => `${row.attempts[at]?.startsWith('?') ? '?' : host} ${outcome}`);
+  answer.attempts.map(({ host, outcome }, at) => `${row?.attempts[at]?.startsWith('?') ? '?' : host} ${outcome}`);
