@@ -2,10 +2,11 @@
 
 use std::error::Error;
 use std::io::ErrorKind;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use smart_ai_core::wire::{Endpoint, Reply};
 use smart_ai_core::{ConfigError, Failure, wire};
 
@@ -31,6 +32,7 @@ impl Server {
         let refuse = |message: String| ConfigError::new(endpoint.id.to_string(), message);
         let mut builder = Client::builder()
             .no_proxy()
+            .user_agent(concat!("smart-ai/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true)
             .connect_timeout(Duration::from_millis(u64::from(connect_timeout_ms)));
@@ -52,6 +54,16 @@ impl Server {
     /// Sends a JSON text.
     pub(crate) fn post(&self, path: &str, json: String) -> RequestBuilder {
         self.to(path).header(reqwest::header::CONTENT_TYPE, "application/json").body(json)
+    }
+
+    /// Sends a body as it is.
+    pub(crate) fn post_bytes(&self, path: &str, body: Bytes) -> RequestBuilder {
+        self.to(path).body(body)
+    }
+
+    /// Any request.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url)).headers(self.headers.clone())
     }
 
     /// Sends named values as an HTML form does.
@@ -81,6 +93,45 @@ pub(crate) async fn look(request: RequestBuilder) -> Reply {
     match request.timeout(LOOK_TIMEOUT).send().await {
         Ok(response) => answered(response).await,
         Err(error) => lost(&error),
+    }
+}
+
+/// A look and how long it took.
+#[derive(Debug)]
+pub(crate) struct TimedReply {
+    pub(crate) reply: Reply,
+    pub(crate) took: Duration,
+}
+
+/// The same with its duration.
+pub(crate) async fn timed_look(request: RequestBuilder) -> TimedReply {
+    let began = Instant::now();
+    let reply = look(request).await;
+    TimedReply { reply, took: began.elapsed() }
+}
+
+/// An answer other than a success, to be passed on as it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) content_type: Option<String>,
+    pub(crate) body: String,
+}
+
+/// What the server said in place of an answer: what it means, and as it is.
+pub(crate) async fn refusal(response: Response) -> (Failure, Refusal) {
+    let status = response.status();
+    let content_type = response.headers().get(reqwest::header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    match answered(response).await {
+        Reply::Answered { status: number, body, retry_after } => {
+            let failure = wire::failure_of_status(number, &body, retry_after.as_deref());
+            (failure, Refusal { status, content_type, body })
+        }
+        Reply::Lost { code, message } => {
+            let failure = wire::failure_of_connection(code.as_deref(), &message);
+            (failure, Refusal { status, content_type, body: String::new() })
+        }
     }
 }
 

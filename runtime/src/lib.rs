@@ -7,8 +7,10 @@ pub mod cli;
 mod config;
 mod driver;
 mod http;
+mod serve;
 
 pub use config::{ConfigFileError, Sources, load};
 pub use driver::{AskOptions, Engine};
+pub use serve::{ServeError, ServeOptions, Serving, serve};
 pub use smart_ai_core::wire::{Answer, Ask, FleetConfig};
 pub use smart_ai_core::{ConfigError, Decision, DispatchError, DispatchErrorCode, Snapshot};

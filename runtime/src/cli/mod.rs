@@ -5,6 +5,7 @@ mod batch;
 mod bench;
 mod decide;
 mod models;
+mod serve;
 mod simulate;
 mod verify;
 
@@ -68,6 +69,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Compare policies on a scenario in virtual time; needs no host
     Simulate(simulate::SimulateArgs),
+    /// Serve metrics for Prometheus, and a proxy that measures and dispatches every client's requests
+    Serve(serve::ServeArgs),
     /// Check hosts, models and metrics, and say what each missing piece costs
     Verify {
         /// One JSON object instead of lines
@@ -94,6 +97,9 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Ok(config) => config,
         Err(error) => return complain(&error.to_string(), MISUSED),
     };
+    if let Command::Serve(arguments) = &cli.command {
+        return ended(serve::run(&config, arguments));
+    }
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
             let code = runtime.block_on(async {
@@ -122,6 +128,8 @@ async fn execute(command: Command, config: &FleetConfig) -> u8 {
         Command::Bench(arguments) => bench::run(&engine, config, arguments).await,
         Command::Verify { json } => verify::run(&engine, config, json).await,
         Command::Simulate(arguments) => simulate::run(&arguments),
+        // It has its own runtime and ends by signal.
+        Command::Serve(_) => Ok(DONE),
     };
     engine.close();
     ended(done)

@@ -20,17 +20,17 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    fn send(&self, message: Message) {
+    pub(super) fn send(&self, message: Message) {
         if let Some(messages) = self.messages.upgrade() {
             drop(messages.send(message));
         }
     }
 
-    fn event(&self, event: Event) {
+    pub(super) fn event(&self, event: Event) {
         self.send(Message::Event(event));
     }
 
-    fn failed(&self, failure: Failure) {
+    pub(super) fn failed(&self, failure: Failure) {
         self.event(Event::Failed { attempt: self.attempt, failure });
     }
 }
@@ -55,7 +55,7 @@ pub(super) fn body(ask: &Ask, model: &str, options: &CallOptions) -> (&'static s
 async fn stream(mut response: reqwest::Response, report: Reporter) {
     let attempt = report.attempt;
     let mut reader = AnswerReader::new();
-    let mut progress = Progress { pieces: 0, told: Instant::now() };
+    let mut progress = Progress::new();
     loop {
         // An error here is an end before the final line: the reader says what that means.
         let chunk = response.chunk().await.unwrap_or(None);
@@ -80,13 +80,17 @@ async fn stream(mut response: reqwest::Response, report: Reporter) {
     }
 }
 
-struct Progress {
+pub(super) struct Progress {
     pieces: u32,
     told: Instant,
 }
 
 impl Progress {
-    fn piece(&mut self, report: &Reporter) {
+    pub(super) fn new() -> Self {
+        Self { pieces: 0, told: Instant::now() }
+    }
+
+    pub(super) fn piece(&mut self, report: &Reporter) {
         let attempt = report.attempt;
         self.pieces = self.pieces.saturating_add(1);
         if self.pieces == 1 {

@@ -1,11 +1,15 @@
 //! The driver: one task that owns the dispatcher, and the handle others hold.
 
 mod call;
+mod observer;
+mod relay;
 mod task;
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 
 use smart_ai_core::wire::{Answer, Ask, FleetConfig};
 use smart_ai_core::{
@@ -13,6 +17,8 @@ use smart_ai_core::{
 };
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use observer::{Call, Looks, Observer, Observers};
+pub(crate) use relay::{Part, Read, Reader, Relay, RelayEnd};
 use task::{Message, Task};
 
 /// A dispatcher at work. Clones share it; it stops when `close` is called or the last clone is gone.
@@ -35,8 +41,13 @@ impl Engine {
     /// # Errors
     /// The first key of the configuration that is not right.
     pub fn start(config: &FleetConfig) -> Result<Self, ConfigError> {
+        Self::observed(config, Observers::default())
+    }
+
+    /// The same, watched.
+    pub(crate) fn observed(config: &FleetConfig, observers: Observers) -> Result<Self, ConfigError> {
         let (messages, inbox) = mpsc::unbounded_channel();
-        let task = Task::new(&config.split()?, messages.downgrade(), inbox)?;
+        let task = Task::new(&config.split()?, messages.downgrade(), inbox, observers)?;
         tokio::spawn(task.run());
         Ok(Self { messages, last_job: Arc::default() })
     }
@@ -49,13 +60,30 @@ impl Engine {
             Err(error) => return Answer::refused(id, error),
         };
         request.streaming = options.pieces.is_some();
-        let job = JobId(self.last_job.fetch_add(1, Ordering::Relaxed) + 1);
+        let job = self.next_job();
         let (reply, answer) = oneshot::channel();
         self.send(Message::Ask { job, ask: Box::new(ask), request, pieces: options.pieces, reply });
         let mut caller = Caller { engine: self, job, waits: true };
         let answer = answer.await;
         caller.waits = false;
         answer.unwrap_or_else(|_| Answer::refused(id, closed()))
+    }
+
+    /// Passes a request on to the arm that suits it. Dropping the ticket cancels it.
+    pub(crate) fn relay(&self, relay: Relay, request: Request) -> Ticket {
+        let (reply, end) = oneshot::channel();
+        let job = self.next_job();
+        self.send(Message::Relay { job, relay: Arc::new(relay), request, reply });
+        Ticket { engine: self.clone(), job, end, waits: true }
+    }
+
+    /// Looks at every host and at the metrics now.
+    pub(crate) fn look(&self) {
+        self.send(Message::Look);
+    }
+
+    fn next_job(&self) -> JobId {
+        JobId(self.last_job.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     /// What would be done with this ask now, without doing it.
@@ -118,6 +146,37 @@ struct Caller<'a> {
 }
 
 impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        if self.waits {
+            self.engine.send(Message::Event(Event::Cancel { job: self.job }));
+        }
+    }
+}
+
+/// A relayed job: its client's claim on how it ends.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    engine: Engine,
+    job: JobId,
+    end: oneshot::Receiver<RelayEnd>,
+    waits: bool,
+}
+
+impl Ticket {
+    /// How the job ended; `None` where the engine closed before.
+    pub(crate) async fn ended(&mut self) -> Option<RelayEnd> {
+        std::future::poll_fn(|context| self.poll_ended(context)).await
+    }
+
+    /// The same, asked.
+    pub(crate) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Option<RelayEnd>> {
+        let end = ready!(Pin::new(&mut self.end).poll(context));
+        self.waits = false;
+        Poll::Ready(end.ok())
+    }
+}
+
+impl Drop for Ticket {
     fn drop(&mut self) {
         if self.waits {
             self.engine.send(Message::Event(Event::Cancel { job: self.job }));

@@ -1,18 +1,21 @@
 //! The task that owns the dispatcher: messages in, effects carried out.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use smart_ai_core::wire::{Answer, Ask, Fleet, host_state, metrics_query, model_state, signals_state};
 use smart_ai_core::{
-    AttemptId, ConfigError, Decision, DispatchError, Dispatcher, Effect, Event, HostId, JobId, Millis,
-    Outcome, Request, Snapshot, Source,
+    Arm, AttemptId, ConfigError, Decision, DispatchError, Dispatcher, Effect, Event, FailureKind, HostId,
+    JobId, Millis, Outcome, Request, Snapshot, Source,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::call::{Reporter, body, call};
-use crate::http::{Server, look};
+use super::observer::{Call, Observers};
+use super::relay::{Relay, RelayEnd, relay};
+use crate::http::{Refusal, Server, look, timed_look};
 
 /// A dry run waits this long for hosts nobody has looked at yet.
 const SETTLE_MS: u64 = 3_000;
@@ -27,6 +30,16 @@ pub(super) enum Message {
         pieces: Option<mpsc::UnboundedSender<String>>,
         reply: oneshot::Sender<Answer>,
     },
+    Relay {
+        job: JobId,
+        relay: Arc<Relay>,
+        request: Request,
+        reply: oneshot::Sender<RelayEnd>,
+    },
+    Refused {
+        attempt: AttemptId,
+        refusal: Refusal,
+    },
     Decide {
         request: Request,
         reply: oneshot::Sender<Decision>,
@@ -37,6 +50,8 @@ pub(super) enum Message {
         reply: oneshot::Sender<Option<DispatchError>>,
     },
     Snapshot(oneshot::Sender<Snapshot>),
+    /// Look at every host and at the metrics now.
+    Look,
     Event(Event),
     Text {
         attempt: AttemptId,
@@ -51,14 +66,24 @@ pub(super) enum Message {
 
 /// A job whose caller waits.
 struct Waiting {
-    ask: Ask,
-    pieces: Option<mpsc::UnboundedSender<String>>,
-    reply: oneshot::Sender<Answer>,
+    caller: Caller,
+    request: Request,
+    /// Calls of it under way.
+    calls: u32,
+    /// The last call that failed.
+    failed: Option<(Arm, FailureKind)>,
+}
+
+/// Who waits, and for what.
+enum Caller {
+    Ask { ask: Box<Ask>, pieces: Option<mpsc::UnboundedSender<String>>, reply: oneshot::Sender<Answer> },
+    Relay { relay: Arc<Relay>, refusal: Option<Refusal>, reply: oneshot::Sender<RelayEnd> },
 }
 
 /// A call under way and what it has brought.
 struct Underway {
     job: JobId,
+    arm: Arm,
     text: String,
     embeddings: Option<Vec<Vec<f64>>>,
     task: AbortHandle,
@@ -80,6 +105,7 @@ pub(super) struct Task {
     calls: BTreeMap<AttemptId, Underway>,
     questions: Vec<Question>,
     settle_by: Millis,
+    observers: Observers,
 }
 
 impl Task {
@@ -87,6 +113,7 @@ impl Task {
         fleet: &Fleet,
         messages: mpsc::WeakUnboundedSender<Message>,
         inbox: mpsc::UnboundedReceiver<Message>,
+        observers: Observers,
     ) -> Result<Self, ConfigError> {
         let connect_ms = fleet.config.connect_timeout_ms;
         let mut hosts = BTreeMap::new();
@@ -105,6 +132,7 @@ impl Task {
             calls: BTreeMap::new(),
             questions: Vec::new(),
             settle_by: now().plus(SETTLE_MS),
+            observers,
         })
     }
 
@@ -135,9 +163,18 @@ impl Task {
     fn take(&mut self, message: Message) {
         match message {
             Message::Ask { job, ask, request, pieces, reply } => {
-                self.jobs.insert(job, Waiting { ask: *ask, pieces, reply });
-                self.handle(Event::Submit { job, request });
+                self.submit(job, request, Caller::Ask { ask, pieces, reply });
             }
+            Message::Relay { job, relay, request, reply } => {
+                self.submit(job, request, Caller::Relay { relay, refusal: None, reply });
+            }
+            Message::Refused { attempt, refusal: last } => {
+                let job = self.calls.get(&attempt).and_then(|call| self.jobs.get_mut(&call.job));
+                if let Some(Caller::Relay { refusal, .. }) = job.map(|job| &mut job.caller) {
+                    *refusal = Some(last);
+                }
+            }
+            Message::Look => self.look(),
             Message::Decide { request, reply } => self.questions.push(Question::Decide(request, reply)),
             Message::Snapshot(reply) => self.questions.push(Question::Snapshot(reply)),
             Message::Refusal { request, decision, reply } => {
@@ -154,10 +191,27 @@ impl Task {
         }
     }
 
+    fn submit(&mut self, job: JobId, request: Request, caller: Caller) {
+        self.observers.queued(&request);
+        self.jobs.insert(job, Waiting { caller, request: request.clone(), calls: 0, failed: None });
+        self.handle(Event::Submit { job, request });
+    }
+
+    fn look(&self) {
+        for host in self.hosts.keys() {
+            self.refresh(Source::Host { host: host.clone() });
+        }
+        if self.prometheus.is_some() {
+            self.refresh(Source::Signals);
+        }
+    }
+
     fn take_text(&mut self, attempt: AttemptId, text: String) {
         let Some(call) = self.calls.get_mut(&attempt) else { return };
         call.text.push_str(&text);
-        if let Some(pieces) = self.jobs.get(&call.job).and_then(|job| job.pieces.as_ref()) {
+        if let Some(Caller::Ask { pieces: Some(pieces), .. }) =
+            self.jobs.get(&call.job).map(|job| &job.caller)
+        {
             // A caller that stopped listening still gets the whole answer in the end.
             drop(pieces.send(text));
         }
@@ -177,7 +231,8 @@ impl Task {
 
     fn handle(&mut self, event: Event) {
         let ended = match &event {
-            Event::Succeeded { attempt, .. } | Event::Failed { attempt, .. } => Some(*attempt),
+            Event::Succeeded { attempt, .. } => Some((*attempt, None)),
+            Event::Failed { attempt, failure } => Some((*attempt, Some(failure.kind))),
             Event::Submit { .. }
             | Event::Announce { .. }
             | Event::Started { .. }
@@ -189,27 +244,69 @@ impl Task {
             | Event::Signals { .. }
             | Event::Tick => None,
         };
-        self.dispatcher.handle(now(), event);
-        while let Some(effect) = self.dispatcher.poll_effect() {
-            self.carry_out(effect);
+        if let Some((attempt, failure)) = ended {
+            self.call_ended(attempt, failure.map_or("ok", FailureKind::as_str), failure);
         }
-        if let Some(attempt) = ended {
+        let began = Instant::now();
+        self.dispatcher.handle(now(), event);
+        let computing = began.elapsed();
+        while let Some(effect) = self.dispatcher.poll_effect() {
+            self.carry_out(effect, computing);
+        }
+        if let Some((attempt, _)) = ended {
             self.calls.remove(&attempt);
         }
     }
 
-    fn carry_out(&mut self, effect: Effect) {
+    /// Counts a call's end; what it brought stays until the dispatcher has spoken.
+    fn call_ended(&mut self, attempt: AttemptId, outcome: &str, failure: Option<FailureKind>) {
+        let Some(call) = self.calls.get(&attempt) else { return };
+        self.observers.call_ended(&call.arm, outcome);
+        let Some(job) = self.jobs.get_mut(&call.job) else { return };
+        job.calls = job.calls.saturating_sub(1);
+        if job.calls == 0 {
+            self.observers.queued(&job.request);
+        }
+        if let Some(kind) = failure {
+            job.failed = Some((call.arm.clone(), kind));
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, computing: Duration) {
         match effect {
             Effect::Call { job, attempt, host, model, options } => {
-                let (Some(waiting), Some(server)) = (self.jobs.get(&job), self.hosts.get(&host)) else {
+                let (Some(waiting), Some(server)) = (self.jobs.get_mut(&job), self.hosts.get(&host)) else {
                     return;
                 };
-                let (path, body) = body(&waiting.ask, model.as_str(), &options);
+                let arm = Arm { host, model };
+                if waiting.calls == 0 {
+                    self.observers.left_queue(&waiting.request);
+                }
+                waiting.calls += 1;
+                self.observers.called(&Call {
+                    arm: &arm,
+                    request: &waiting.request,
+                    decision: self.dispatcher.decision(job),
+                    failed: waiting.failed.as_ref(),
+                    computing,
+                });
                 let report = Reporter { attempt, messages: self.messages.clone() };
-                let task = tokio::spawn(call(server.clone(), path, body, report)).abort_handle();
-                self.calls.insert(attempt, Underway { job, text: String::new(), embeddings: None, task });
+                let task = match &waiting.caller {
+                    Caller::Ask { ask, .. } => {
+                        let (path, body) = body(ask, arm.model.as_str(), &options);
+                        tokio::spawn(call(server.clone(), path, body, report))
+                    }
+                    Caller::Relay { relay: request, .. } => {
+                        let call = relay(server.clone(), arm.clone(), Arc::clone(request), options, report);
+                        tokio::spawn(call)
+                    }
+                };
+                let task = task.abort_handle();
+                self.calls
+                    .insert(attempt, Underway { job, arm, text: String::new(), embeddings: None, task });
             }
             Effect::Abort { attempt } => {
+                self.call_ended(attempt, "cancelled", None);
                 if let Some(call) = self.calls.remove(&attempt) {
                     call.task.abort();
                 }
@@ -221,17 +318,27 @@ impl Task {
     }
 
     fn end(&mut self, id: JobId, error: Option<DispatchError>, outcome: Outcome) {
-        let Some(Waiting { ask, reply, .. }) = self.jobs.remove(&id) else { return };
+        let Some(Waiting { caller, request, calls, .. }) = self.jobs.remove(&id) else { return };
+        if calls == 0 {
+            self.observers.left_queue(&request);
+        }
         let decision = self.dispatcher.decision(id).cloned();
+        self.observers.ended(&request, &outcome, error.as_ref(), decision.as_ref());
         let call = outcome.attempt.and_then(|attempt| self.calls.get_mut(&attempt));
-        let (text, embeddings) =
-            call.map(|call| (std::mem::take(&mut call.text), call.embeddings.take())).unwrap_or_default();
-        let answer = match error {
-            None => Answer::resolved(ask.id, text, embeddings, outcome, decision),
-            Some(error) => Answer::rejected(ask.id, text, error, outcome, decision),
-        };
-        // A caller that is gone needs no answer.
-        drop(reply.send(answer));
+        match caller {
+            Caller::Ask { ask, reply, .. } => {
+                let (text, embeddings) = call
+                    .map(|call| (std::mem::take(&mut call.text), call.embeddings.take()))
+                    .unwrap_or_default();
+                let answer = match error {
+                    None => Answer::resolved(ask.id, text, embeddings, outcome, decision),
+                    Some(error) => Answer::rejected(ask.id, text, error, outcome, decision),
+                };
+                // A caller that is gone needs no answer.
+                drop(reply.send(answer));
+            }
+            Caller::Relay { refusal, reply, .. } => drop(reply.send(RelayEnd { outcome, error, refusal })),
+        }
     }
 
     fn refresh(&self, source: Source) {
@@ -244,13 +351,16 @@ impl Task {
         match source {
             Source::Host { host } => {
                 let Some(server) = self.hosts.get(&host).cloned() else { return };
+                let observers = self.observers.clone();
                 tokio::spawn(async move {
                     let (version, tags, resident) = tokio::join!(
-                        look(server.get("/api/version")),
-                        look(server.get("/api/tags")),
-                        look(server.get("/api/ps")),
+                        timed_look(server.get("/api/version")),
+                        timed_look(server.get("/api/tags")),
+                        timed_look(server.get("/api/ps")),
                     );
-                    send(Event::HostState { host, state: host_state(&version, &tags, &resident) });
+                    observers.looked(&host, [("version", &version), ("tags", &tags), ("ps", &resident)]);
+                    let state = host_state(&version.reply, &tags.reply, &resident.reply);
+                    send(Event::HostState { host, state });
                 });
             }
             Source::Model { host, model } => {
@@ -263,8 +373,10 @@ impl Task {
             }
             Source::Signals => {
                 let Some(server) = self.prometheus.clone() else { return };
+                let observers = self.observers.clone();
                 tokio::spawn(async move {
                     let reply = look(server.post_form("/api/v1/query", &[("query", &metrics_query())])).await;
+                    observers.asked_metrics(&reply);
                     send(Event::Signals { state: signals_state(&reply) });
                 });
             }

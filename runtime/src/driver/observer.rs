@@ -1,0 +1,100 @@
+//! Who watches the driver at work: metrics, history, traces.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use smart_ai_core::wire::Reply;
+use smart_ai_core::{Arm, Decision, DispatchError, FailureKind, HostId, Outcome, Request};
+
+use crate::http::TimedReply;
+
+/// A call as it begins.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) arm: &'a Arm,
+    pub(crate) request: &'a Request,
+    pub(crate) decision: Option<&'a Decision>,
+    /// The call of the same job that failed before it.
+    pub(crate) failed: Option<&'a (Arm, FailureKind)>,
+    /// How long the dispatcher computed over the event that led to it.
+    pub(crate) computing: Duration,
+}
+
+/// One look at one endpoint of a host, each with its name.
+pub(crate) type Looks<'a> = [(&'static str, &'a TimedReply); 3];
+
+/// Is told what the driver does, on the driver's own task: returns at once.
+pub(crate) trait Observer: Debug + Send + Sync {
+    /// A job waits for an arm.
+    fn queued(&self, _request: &Request) {}
+    /// It waits no longer.
+    fn left_queue(&self, _request: &Request) {}
+    /// A call begins.
+    fn called(&self, _call: &Call<'_>) {}
+    /// A call ended: `ok`, `cancelled`, or the failure's word.
+    fn call_ended(&self, _arm: &Arm, _outcome: &str) {}
+    /// A job ended.
+    fn ended(
+        &self,
+        _request: &Request,
+        _outcome: &Outcome,
+        _error: Option<&DispatchError>,
+        _decision: Option<&Decision>,
+    ) {
+    }
+    /// A host was looked at.
+    fn looked(&self, _host: &HostId, _looks: Looks<'_>) {}
+    /// The metrics server was asked.
+    fn asked_metrics(&self, _reply: &Reply) {}
+}
+
+/// Every observer, told in turn.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Observers(Arc<[Arc<dyn Observer>]>);
+
+impl Observers {
+    pub(crate) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
+        Self(observers.into())
+    }
+
+    pub(super) fn queued(&self, request: &Request) {
+        self.each(|observer| observer.queued(request));
+    }
+
+    pub(super) fn left_queue(&self, request: &Request) {
+        self.each(|observer| observer.left_queue(request));
+    }
+
+    pub(super) fn called(&self, call: &Call<'_>) {
+        self.each(|observer| observer.called(call));
+    }
+
+    pub(super) fn call_ended(&self, arm: &Arm, outcome: &str) {
+        self.each(|observer| observer.call_ended(arm, outcome));
+    }
+
+    pub(super) fn ended(
+        &self,
+        request: &Request,
+        outcome: &Outcome,
+        error: Option<&DispatchError>,
+        decision: Option<&Decision>,
+    ) {
+        self.each(|observer| observer.ended(request, outcome, error, decision));
+    }
+
+    pub(super) fn looked(&self, host: &HostId, looks: Looks<'_>) {
+        self.each(|observer| observer.looked(host, looks));
+    }
+
+    pub(super) fn asked_metrics(&self, reply: &Reply) {
+        self.each(|observer| observer.asked_metrics(reply));
+    }
+
+    fn each(&self, tell: impl Fn(&dyn Observer)) {
+        for observer in self.0.iter() {
+            tell(observer.as_ref());
+        }
+    }
+}

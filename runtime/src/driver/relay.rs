@@ -1,0 +1,184 @@
+//! A client's own request, passed on as it came to whichever arm the dispatcher chooses, and the answer passed back.
+
+use std::fmt::{self, Debug, Formatter};
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use smart_ai_core::wire::Piece;
+use smart_ai_core::{Arm, CallOptions, DispatchError, Event, Failure, Outcome, Usage};
+use tokio::sync::mpsc;
+
+use super::call::{Progress, Reporter};
+use super::task::Message;
+use crate::http::{Refusal, Server, connection_failure, refusal};
+
+/// An answer that comes in one piece is said to be alive this often.
+const ALIVE_EVERY: Duration = Duration::from_secs(10);
+
+/// Writes the body for an arm.
+pub(crate) type BodyFor = Box<dyn Fn(&Arm, &CallOptions) -> Bytes + Send + Sync>;
+
+/// A request to pass on.
+pub(crate) struct Relay {
+    /// Path and query.
+    pub(crate) path: String,
+    /// The client's, as far as they concern the host.
+    pub(crate) headers: HeaderMap,
+    /// The body for an arm.
+    pub(crate) body: BodyFor,
+    /// A reader at the start of an answer.
+    pub(crate) reader: fn() -> Box<dyn Reader>,
+    /// The client.
+    pub(crate) parts: mpsc::Sender<Part>,
+}
+
+impl Debug for Relay {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Relay").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// What goes to the client.
+#[derive(Debug)]
+pub(crate) enum Part {
+    /// The answer begins: nothing of it is repeated elsewhere any more.
+    Head { status: StatusCode, headers: HeaderMap, arm: Arm },
+    /// More of it.
+    Bytes(Bytes),
+    /// What came last was the host's own word that the answer broke off.
+    ToldBroken,
+}
+
+/// How a relayed job ended.
+#[derive(Debug)]
+pub(crate) struct RelayEnd {
+    pub(crate) outcome: Outcome,
+    pub(crate) error: Option<DispatchError>,
+    /// What the last host said in place of an answer.
+    pub(crate) refusal: Option<Refusal>,
+}
+
+/// What a reader makes of bytes that came.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    pub(crate) pieces: Vec<Piece>,
+    /// What the client gets of them.
+    pub(crate) forward: Bytes,
+}
+
+/// Understands an answer on its way through.
+pub(crate) trait Reader: Send {
+    /// Takes what came, of any length and cut anywhere.
+    fn push(&mut self, bytes: Bytes) -> Read;
+    /// The answer ended.
+    fn finish(&mut self) -> Read;
+    /// Whether nothing shows of an answer until it is whole.
+    fn is_silent(&self) -> bool {
+        false
+    }
+}
+
+/// Ends with exactly one of `Succeeded` and `Failed`, unless its task is aborted or its client leaves before.
+pub(super) async fn relay(
+    server: Server,
+    arm: Arm,
+    relay: std::sync::Arc<Relay>,
+    options: CallOptions,
+    report: Reporter,
+) {
+    let request = server.post_bytes(&relay.path, (relay.body)(&arm, &options)).headers(relay.headers.clone());
+    let reader = (relay.reader)();
+    let sent = if reader.is_silent() { alive(&report, request.send()).await } else { request.send().await };
+    let response = match sent {
+        Ok(response) if response.status().is_success() => response,
+        Ok(response) => {
+            let (failure, refusal) = refusal(response).await;
+            report.send(Message::Refused { attempt: report.attempt, refusal });
+            return report.failed(failure);
+        }
+        Err(error) => return report.failed(connection_failure(&error)),
+    };
+    report.event(Event::Started { attempt: report.attempt });
+    Passing { relay: &relay, arm, report, progress: Progress::new(), reader, emitted: false }
+        .pass(response)
+        .await;
+}
+
+/// An answer on its way through.
+struct Passing<'a> {
+    relay: &'a Relay,
+    arm: Arm,
+    report: Reporter,
+    progress: Progress,
+    reader: Box<dyn Reader>,
+    emitted: bool,
+}
+
+impl Passing<'_> {
+    async fn pass(mut self, mut response: reqwest::Response) {
+        let status = response.status();
+        let headers = std::mem::take(response.headers_mut());
+        let mut ended: Option<Result<Usage, Failure>> = None;
+        loop {
+            // An error here is an end before the final line: the reader says what that means.
+            let chunk = if self.reader.is_silent() {
+                alive(&self.report, response.chunk()).await
+            } else {
+                response.chunk().await
+            };
+            let chunk = chunk.unwrap_or(None);
+            let last = chunk.is_none();
+            let Read { pieces, forward } = match chunk {
+                Some(bytes) => self.reader.push(bytes),
+                None => self.reader.finish(),
+            };
+            for piece in pieces {
+                match piece {
+                    Piece::Text { .. } | Piece::Thinking { .. } | Piece::ToolCalls { .. } => {
+                        self.progress.piece(&self.report);
+                    }
+                    Piece::Done { usage, .. } => ended = ended.or(Some(Ok(usage))),
+                    Piece::Failed { failure } => ended = ended.or(Some(Err(failure))),
+                }
+            }
+            let failed = matches!(ended, Some(Err(_)));
+            if !forward.is_empty() && (self.emitted || !failed) {
+                let head = Part::Head { status, headers: headers.clone(), arm: self.arm.clone() };
+                let head = Some(head).filter(|_| !self.emitted);
+                self.emitted = true;
+                let told = failed.then_some(Part::ToldBroken);
+                for part in head.into_iter().chain([Part::Bytes(forward)]).chain(told) {
+                    // A client that is gone has cancelled its job.
+                    if self.relay.parts.send(part).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            if last || failed {
+                break;
+            }
+        }
+        match ended {
+            Some(Ok(usage)) => self.report.event(Event::Succeeded { attempt: self.report.attempt, usage }),
+            Some(Err(failure)) => self.report.failed(failure),
+            None => {}
+        }
+    }
+}
+
+/// Waits for an answer of which nothing shows, and says meanwhile that the call is alive.
+async fn alive<T>(report: &Reporter, coming: impl Future<Output = T>) -> T {
+    tokio::pin!(coming);
+    let mut ticks = 0;
+    loop {
+        tokio::select! {
+            came = &mut coming => return came,
+            () = tokio::time::sleep(ALIVE_EVERY) => {
+                ticks += 1;
+                report.event(Event::Progress { attempt: report.attempt, tokens: ticks });
+            }
+        }
+    }
+}

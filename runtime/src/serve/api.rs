@@ -1,0 +1,94 @@
+//! The dispatcher by HTTP: decide, ask, what it believes, and whether it is well. Same JSON as the command line's.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use axum::routing::{get, post};
+use serde::Serialize;
+use serde_json::json;
+use smart_ai_core::DispatchError;
+use smart_ai_core::wire::Ask;
+
+use super::dialect::status_of;
+use super::proxy::Proxy;
+use crate::driver::AskOptions;
+
+/// The routes.
+pub(super) fn routes() -> Router<Arc<Proxy>> {
+    Router::new()
+        .route("/smart-ai/decide", post(decide))
+        .route("/smart-ai/ask", post(ask))
+        .route("/smart-ai/snapshot", get(snapshot))
+        .route("/smart-ai/health", get(health))
+        .route("/smart-ai/ready", get(ready))
+}
+
+/// Alive, whatever the hosts do.
+pub(super) async fn health() -> Response<Body> {
+    reply(StatusCode::OK, &json!({ "ok": true, "version": env!("CARGO_PKG_VERSION") }))
+}
+
+/// Whether a host answers.
+pub(super) async fn ready(State(proxy): State<Arc<Proxy>>) -> Response<Body> {
+    let hosts = proxy.inventory.hosts();
+    let up: Vec<&str> = hosts.iter().filter(|(_, view)| view.up).map(|(id, _)| id.as_str()).collect();
+    let down: Vec<&str> = hosts.iter().filter(|(_, view)| !view.up).map(|(id, _)| id.as_str()).collect();
+    let status = if up.is_empty() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    reply(status, &json!({ "ok": !up.is_empty(), "up": up, "down": down }))
+}
+
+async fn decide(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    let decision = match read(&headers, &body) {
+        Ok(ask) => proxy.engine.decide(&ask).await,
+        Err(error) => Err(error),
+    };
+    match decision {
+        Ok(decision) => reply(StatusCode::OK, &decision),
+        Err(error) => refuse(&error),
+    }
+}
+
+async fn ask(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    match read(&headers, &body) {
+        Ok(ask) => {
+            let answer = proxy.engine.ask(ask, AskOptions::default()).await;
+            reply(answer.error.as_ref().map_or(StatusCode::OK, status_of), &answer)
+        }
+        Err(error) => refuse(&error),
+    }
+}
+
+async fn snapshot(State(proxy): State<Arc<Proxy>>) -> Response<Body> {
+    match proxy.engine.snapshot().await {
+        Ok(snapshot) => reply(StatusCode::OK, &snapshot),
+        Err(error) => refuse(&error),
+    }
+}
+
+/// A web page can send a form or plain text anywhere, but JSON only where it is allowed.
+fn read(headers: &HeaderMap, body: &[u8]) -> Result<Ask, DispatchError> {
+    let is_json =
+        headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if !is_json {
+        let hint = "Send the header Content-Type: application/json.";
+        let code = smart_ai_core::DispatchErrorCode::InvalidRequest;
+        return Err(DispatchError::new(code, "the body is not said to be JSON", hint));
+    }
+    Ask::from_json(&String::from_utf8_lossy(body))
+}
+
+fn refuse(error: &DispatchError) -> Response<Body> {
+    reply(status_of(error), &json!({ "error": error }))
+}
+
+fn reply(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    let mut response = Response::new(Body::from(serde_json::to_vec(value).unwrap_or_default()));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}

@@ -1,0 +1,103 @@
+//! Ollama's stream, handed out as the one object that `"stream": false` asks for.
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use smart_ai_core::wire::{AnswerReader, Piece};
+
+use crate::driver::{Read, Reader};
+
+/// Texts and lists that come in parts.
+const PARTS: [&str; 5] = ["content", "thinking", "response", "tool_calls", "logprobs"];
+
+/// Lines of JSON, added up.
+#[derive(Debug, Default)]
+pub(super) struct Fold {
+    answer: AnswerReader,
+    line: Vec<u8>,
+    whole: Map<String, Value>,
+}
+
+impl Reader for Fold {
+    fn push(&mut self, bytes: Bytes) -> Read {
+        let pieces = self.answer.push(&bytes);
+        let mut parts = bytes.split(|byte| *byte == b'\n');
+        let tail = parts.next_back().unwrap_or_default();
+        for part in parts {
+            self.line.extend_from_slice(part);
+            self.take_line();
+        }
+        self.line.extend_from_slice(tail);
+        Read { pieces, forward: Bytes::new() }
+    }
+
+    fn finish(&mut self) -> Read {
+        self.take_line();
+        let failed: Vec<Piece> = self.answer.finish().into_iter().collect();
+        if !failed.is_empty() || self.whole.is_empty() {
+            return Read { pieces: failed, forward: Bytes::new() };
+        }
+        let whole = Value::Object(std::mem::take(&mut self.whole));
+        Read { pieces: Vec::new(), forward: whole.to_string().into() }
+    }
+}
+
+impl Fold {
+    fn take_line(&mut self) {
+        if let Ok(Value::Object(line)) = serde_json::from_slice(&std::mem::take(&mut self.line)) {
+            add(&mut self.whole, line);
+        }
+    }
+}
+
+/// A later line's values replace those before it, except parts, which are joined.
+fn add(whole: &mut Map<String, Value>, line: Map<String, Value>) {
+    for (key, value) in line {
+        match (whole.get_mut(&key), value) {
+            (Some(Value::Object(old)), Value::Object(new)) if key == "message" => add(old, new),
+            (Some(Value::String(old)), Value::String(new)) if PARTS.contains(&key.as_str()) => {
+                old.push_str(&new);
+            }
+            (Some(Value::Array(old)), Value::Array(new)) if PARTS.contains(&key.as_str()) => old.extend(new),
+            (_, value) => drop(whole.insert(key, value)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_adds_up_to_the_object_ollama_would_have_sent() {
+        let stream = concat!(
+            r#"{"model":"m","message":{"role":"assistant","content":"Hel"},"done":false}"#,
+            "\n",
+            r#"{"model":"m","message":{"role":"assistant","content":"lo","tool_calls":[{"function":{"name":"f"}}]},"done":false}"#,
+            "\n",
+            r#"{"model":"m","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","eval_count":2}"#,
+            "\n"
+        );
+        for cut in 1..stream.len() {
+            let mut fold = Fold::default();
+            let (left, right) = stream.as_bytes().split_at(cut);
+            let mut pieces = fold.push(Bytes::copy_from_slice(left)).pieces;
+            pieces.extend(fold.push(Bytes::copy_from_slice(right)).pieces);
+            assert!(matches!(pieces.last(), Some(Piece::Done { usage, .. }) if usage.output_tokens == 2));
+            let whole: Value = serde_json::from_slice(&fold.finish().forward).unwrap_or_default();
+            let expected = serde_json::json!({
+                "model": "m", "done": true, "done_reason": "stop", "eval_count": 2,
+                "message": { "role": "assistant", "content": "Hello", "tool_calls": [{ "function": { "name": "f" } }] },
+            });
+            assert_eq!(whole, expected, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_breaks_off_gives_no_object() {
+        let mut fold = Fold::default();
+        fold.push(Bytes::from_static(b"{\"response\":\"Hel\",\"done\":false}\n"));
+        let read = fold.finish();
+        assert!(read.forward.is_empty());
+        assert!(matches!(read.pieces.as_slice(), [Piece::Failed { .. }]));
+    }
+}

@@ -1,0 +1,209 @@
+//! The dispatcher at work: jobs, decisions, calls, and what it believes.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use prometheus_client::registry::Registry;
+use smart_ai_core::wire::Reply;
+use smart_ai_core::{Arm, DispatchError, Mode, Outcome, Request, Snapshot};
+
+use super::family::{
+    Counts, Labels, Reading, Readings, Shown, Spreads, Sums, computing, labels, ratio, register,
+};
+use crate::driver::Call;
+use crate::serve::inventory::Inventory;
+
+/// What is counted about the dispatcher.
+#[derive(Debug)]
+pub(super) struct Dispatching {
+    inventory: Arc<Inventory>,
+    jobs: Counts,
+    decisions: Counts,
+    computing: Spreads,
+    attempts: Counts,
+    fallbacks: Counts,
+    overrules: Counts,
+    gain: Sums,
+    predicted: Sums,
+    actual: Sums,
+    error: Spreads,
+    belief: Arc<Belief>,
+}
+
+/// What the dispatcher believed when it was last asked.
+#[derive(Debug, Default)]
+struct Belief {
+    snapshot: RwLock<Option<Snapshot>>,
+    /// Whether the metrics server answered, where one is configured.
+    metrics_up: RwLock<Option<bool>>,
+}
+
+impl Dispatching {
+    pub(super) fn new(inventory: Arc<Inventory>, registry: &mut Registry) -> Self {
+        let this = Self {
+            inventory,
+            jobs: Counts::default(),
+            decisions: Counts::default(),
+            computing: computing(),
+            attempts: Counts::default(),
+            fallbacks: Counts::default(),
+            overrules: Counts::default(),
+            gain: Sums::default(),
+            predicted: Sums::default(),
+            actual: Sums::default(),
+            error: ratio(),
+            belief: Arc::default(),
+        };
+        drop(this.overrules.get_or_create(&Labels::new()));
+        drop(this.gain.get_or_create(&Labels::new()));
+        drop(this.computing.get_or_create(&Labels::new()));
+        this.register(registry);
+        registry.register_collector(Box::new(Shown(View {
+            belief: Arc::clone(&this.belief),
+            inventory: Arc::clone(&this.inventory),
+        })));
+        this
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        let mut counts = |name, help, family: &Counts| register(registry, name, help, family.clone());
+        counts("dispatcher_jobs_total", "Jobs that ended", &self.jobs);
+        counts("dispatcher_decisions_total", "Calls begun, by why this arm", &self.decisions);
+        counts("dispatcher_attempts_total", "Calls that ended", &self.attempts);
+        counts("dispatcher_fallbacks_total", "Calls after a failed one of the same job", &self.fallbacks);
+        let overrules = "Choices in which sampled futures overruled the score";
+        counts("dispatcher_look_ahead_overrules_total", overrules, &self.overrules);
+        let mut sums = |name, help, family: &Sums| register(registry, name, help, family.clone());
+        sums("dispatcher_look_ahead_gain_seconds_total", "What sampled futures promised to save", &self.gain);
+        sums("dispatcher_predicted_seconds_total", "Expected of jobs that succeeded", &self.predicted);
+        sums("dispatcher_actual_seconds_total", "What they took", &self.actual);
+        let distance = "Distance of prediction and duration, by the duration";
+        register(registry, "dispatcher_prediction_error_ratio", distance, self.error.clone());
+        let computing = "Computing time of an event that led to a call";
+        register(registry, "dispatcher_decision_seconds", computing, self.computing.clone());
+    }
+
+    pub(super) fn called(&self, call: &Call<'_>) {
+        let plan = call.decision.and_then(|decision| decision.plan.as_ref());
+        let alone = call.decision.is_some_and(|decision| decision.candidates.len() == 1);
+        let reason = match (call.failed, &call.request.model, plan) {
+            (Some(_), _, _) => "fallback",
+            (None, Some(_), _) => "pinned",
+            (None, None, Some(_)) => "look_ahead",
+            (None, None, None) if alone => "only",
+            (None, None, None) => "score",
+        };
+        let mut decided = self.arm(call.arm);
+        decided.push(("reason", reason.to_owned()));
+        decided.push(("task", call.request.task.as_str().to_owned()));
+        self.decisions.get_or_create(&decided).inc();
+        self.computing.get_or_create(&Labels::new()).observe(call.computing.as_secs_f64());
+        if let Some(plan) = plan {
+            self.overrules.get_or_create(&Labels::new()).inc();
+            self.gain.get_or_create(&Labels::new()).inc_by(plan.gain_s.max(0.0));
+        }
+        if let Some((from, cause)) = call.failed {
+            let (from, to) = (self.name(from), self.name(call.arm));
+            let fallback = labels([("from", &from), ("to", &to), ("cause", cause.as_str())]);
+            self.fallbacks.get_or_create(&fallback).inc();
+        }
+    }
+
+    pub(super) fn call_ended(&self, arm: &Arm, outcome: &str) {
+        let mut labels = self.arm(arm);
+        labels.push(("outcome", outcome.to_owned()));
+        self.attempts.get_or_create(&labels).inc();
+    }
+
+    pub(super) fn job_ended(&self, request: &Request, outcome: &Outcome, error: Option<&DispatchError>) {
+        let mode = match request.mode {
+            Mode::Fast => "fast",
+            Mode::Balanced => "balanced",
+            Mode::Best => "best",
+        };
+        let word = error.map_or_else(|| "ok".to_owned(), word);
+        let job = labels([("task", request.task.as_str()), ("mode", mode), ("outcome", &word)]);
+        self.jobs.get_or_create(&job).inc();
+        let (Some(host), Some(model), None) = (&outcome.host, &outcome.model, error) else { return };
+        let arm = self.arm(&Arm { host: host.clone(), model: model.clone() });
+        let (predicted_ms, actual_ms) = (outcome.predicted_ms, outcome.ms.total);
+        self.predicted.get_or_create(&arm).inc_by(predicted_ms.max(0.0) / 1e3);
+        self.actual.get_or_create(&arm).inc_by(actual_ms.max(0.0) / 1e3);
+        if actual_ms > 0.0 {
+            self.error.get_or_create(&arm).observe((predicted_ms - actual_ms).abs() / actual_ms);
+        }
+    }
+
+    pub(super) fn asked_metrics(&self, reply: &Reply) {
+        let up = reply.body().is_ok();
+        *self.belief.metrics_up.write().unwrap_or_else(PoisonError::into_inner) = Some(up);
+    }
+
+    pub(super) fn believes(&self, snapshot: Snapshot) {
+        *self.belief.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(snapshot);
+    }
+
+    fn arm(&self, arm: &Arm) -> Labels {
+        let model = self.inventory.label(arm.model.as_str());
+        labels([("host", arm.host.as_str()), ("model", &model)])
+    }
+
+    fn name(&self, arm: &Arm) -> String {
+        format!("{}@{}", self.inventory.label(arm.model.as_str()), arm.host)
+    }
+}
+
+/// The error's stable word.
+pub(in crate::serve) fn word(error: &DispatchError) -> String {
+    let word = serde_json::to_value(error.code).ok();
+    word.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+#[derive(Debug)]
+struct View {
+    belief: Arc<Belief>,
+    inventory: Arc<Inventory>,
+}
+
+impl Readings for View {
+    fn read(&self) -> Vec<Reading> {
+        let flag = |on: bool| f64::from(u8::from(on));
+        let plain = |name, help, value| Reading { name, help, values: vec![(Labels::new(), value)] };
+        let snapshot = self.belief.snapshot.read().unwrap_or_else(PoisonError::into_inner);
+        let metrics_up = *self.belief.metrics_up.read().unwrap_or_else(PoisonError::into_inner);
+        let signals: Vec<_> =
+            snapshot.iter().flat_map(|snapshot| &snapshot.hosts).flat_map(|host| &host.signals).collect();
+        let each = |name, help, value: &dyn Fn(&smart_ai_core::SignalAge) -> f64| {
+            let signal = |age: &&smart_ai_core::SignalAge| {
+                (labels([("host", age.host.as_str()), ("signal", age.signal.as_str())]), value(age))
+            };
+            Reading { name, help, values: signals.iter().map(signal).collect() }
+        };
+        let degraded = |reason, on| (labels([("reason", reason)]), flag(on));
+        let source = metrics_up.map(|up| (labels([("source", "prometheus")]), flag(up)));
+        let (jobs, calls) = snapshot.as_ref().map_or((0, 0), |snapshot| (snapshot.jobs, snapshot.calls));
+        vec![
+            plain(
+                "dispatcher_queue_jobs",
+                "Jobs that wait for an arm",
+                f64::from(jobs.saturating_sub(calls)),
+            ),
+            plain("dispatcher_calls", "Calls under way", f64::from(calls)),
+            Reading {
+                name: "dispatcher_metric_source_up",
+                help: "Whether the source answered",
+                values: source.into_iter().collect(),
+            },
+            each("dispatcher_metric_age_seconds", "Age of each signal", &|age| age.age_ms as f64 / 1e3),
+            each("dispatcher_metric_stale", "Whether the signal is too old to count", &|age| flag(age.stale)),
+            Reading {
+                name: "dispatcher_degraded",
+                help: "Whether decisions rest on less than they could",
+                values: vec![
+                    degraded("metrics_down", metrics_up == Some(false)),
+                    degraded("signals_stale", signals.iter().any(|age| age.stale)),
+                    degraded("host_down", self.inventory.hosts().values().any(|view| !view.up)),
+                ],
+            },
+        ]
+    }
+}

@@ -1,0 +1,137 @@
+//! Families of the client library with labels given as pairs, and the names they are shown by.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric, Registry, Unit};
+
+/// Name and value of each label.
+pub(super) type Labels = Vec<(&'static str, String)>;
+pub(super) type Counts = Family<Labels, Counter>;
+pub(super) type Sums = Family<Labels, Counter<f64, AtomicU64>>;
+pub(super) type Levels = Family<Labels, Gauge>;
+pub(super) type Values = Family<Labels, Gauge<f64, AtomicU64>>;
+pub(super) type Spreads = Family<Labels, Histogram, fn() -> Histogram>;
+
+/// Seconds of a request or a part of it: cold loads take minutes.
+const SECONDS: [f64; 16] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0];
+/// OpenTelemetry's for the first token, and on to ten minutes.
+const FIRST_TOKEN: [f64; 21] = [
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0,
+    120.0, 300.0, 600.0,
+];
+/// OpenTelemetry's for one token, and finer below.
+const TOKEN: [f64; 16] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
+/// OpenTelemetry's for a whole operation, and on to eleven minutes.
+const OPERATION: [f64; 17] = [
+    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84, 327.68,
+    655.36,
+];
+/// OpenTelemetry's for tokens.
+const TOKENS: [f64; 14] = [
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16384.0,
+    65536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+];
+/// Computing time of a decision.
+const COMPUTING: [f64; 10] = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25];
+const RATIO: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0, 5.0];
+
+pub(super) fn seconds() -> Spreads {
+    Family::new_with_constructor(|| Histogram::new(SECONDS))
+}
+
+pub(super) fn first_token() -> Spreads {
+    Family::new_with_constructor(|| Histogram::new(FIRST_TOKEN))
+}
+
+pub(super) fn per_token() -> Spreads {
+    Family::new_with_constructor(|| Histogram::new(TOKEN))
+}
+
+pub(super) fn operation() -> Spreads {
+    Family::new_with_constructor(|| Histogram::new(OPERATION))
+}
+
+pub(super) fn tokens() -> Spreads {
+    Family::new_with_constructor(|| Histogram::new(TOKENS))
+}
+
+pub(super) fn computing() -> Spreads {
+    Family::new_with_constructor(|| Histogram::new(COMPUTING))
+}
+
+pub(super) fn ratio() -> Spreads {
+    Family::new_with_constructor(|| Histogram::new(RATIO))
+}
+
+/// Pairs as labels.
+pub(super) fn labels<const N: usize>(pairs: [(&'static str, &str); N]) -> Labels {
+    pairs.map(|(name, value)| (name, value.to_owned())).into()
+}
+
+/// Shows a metric by its whole name; the unit is told from the name, as `OpenMetrics` wants.
+pub(super) fn register(registry: &mut Registry, name: &str, help: &str, metric: impl Metric) {
+    let name = name.strip_suffix("_total").unwrap_or(name);
+    for (ending, unit) in [("_seconds", Unit::Seconds), ("_bytes", Unit::Bytes), ("_ratio", Unit::Ratios)] {
+        // The library writes ratios as `_ratios`.
+        if let Some(stem) = name.strip_suffix(ending).filter(|_| ending != "_ratio") {
+            return registry.register_with_unit(stem, help, unit, metric);
+        }
+    }
+    registry.register(name, help, metric);
+}
+
+/// Gauges that are read off where a scrape asks for them.
+pub(super) trait Readings: std::fmt::Debug + Send + Sync + 'static {
+    /// Each gauge: its name, its words, and its values.
+    fn read(&self) -> Vec<Reading>;
+}
+
+/// One gauge.
+pub(super) struct Reading {
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) values: Vec<(Labels, f64)>,
+}
+
+/// Shows readings.
+#[derive(Debug)]
+pub(super) struct Shown<T>(pub(super) T);
+
+impl<T: Readings> Collector for Shown<T> {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        for Reading { name, help, values } in self.0.read() {
+            if values.is_empty() {
+                continue;
+            }
+            let units = [("_seconds", Unit::Seconds), ("_bytes", Unit::Bytes)];
+            let unit = units.into_iter().find_map(|(ending, unit)| Some((name.strip_suffix(ending)?, unit)));
+            let (stem, unit) = unit.map_or((name, None), |(stem, unit)| (stem, Some(unit)));
+            let mut metric = encoder.encode_descriptor(stem, help, unit.as_ref(), MetricType::Gauge)?;
+            for (labels, value) in values {
+                ConstGauge::new(value).encode(metric.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! Every metric: counted where things happen, shown where a scrape asks. Names, units and labels: `docs/metrics.md`.
+
+mod dispatcher;
+mod family;
+mod hosts;
+mod requests;
+mod text;
+
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+use smart_ai_core::wire::Reply;
+use smart_ai_core::{Arm, Decision, DispatchError, HostId, Outcome, Request, Snapshot};
+
+use super::inventory::{Inventory, now_s};
+use super::measure::Measured;
+use crate::driver::{Call, Looks, Observer};
+use family::{Labels, Reading, Readings, Shown, labels};
+
+pub(super) use dispatcher::word;
+pub(super) use text::exposition;
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    registry: Registry,
+    inventory: Arc<Inventory>,
+    hosts: hosts::Hosts,
+    requests: requests::Requests,
+    dispatching: dispatcher::Dispatching,
+}
+
+impl Metrics {
+    pub(super) fn new(inventory: Arc<Inventory>) -> Self {
+        let mut registry = Registry::default();
+        let hosts = hosts::Hosts::new(Arc::clone(&inventory), &mut registry);
+        let requests = requests::Requests::new(Arc::clone(&inventory), &mut registry);
+        let dispatching = dispatcher::Dispatching::new(Arc::clone(&inventory), &mut registry);
+        registry.register_collector(Box::new(Shown(Program { started_s: now_s() })));
+        Self { registry, inventory, hosts, requests, dispatching }
+    }
+
+    /// A request of a client ended.
+    pub(super) fn request_ended(&self, request: &Measured) {
+        if request.status == "success" && request.is_cold() {
+            self.hosts.loaded_for_request(&request.arm);
+        }
+        self.requests.ended(request);
+    }
+
+    /// A client said that a model is no longer needed.
+    pub(super) fn asked_to_leave(&self, host: &HostId, model: &str) {
+        self.hosts.asked_to_leave(host, model);
+    }
+
+    /// What the dispatcher believes now.
+    pub(super) fn believes(&self, snapshot: Snapshot) {
+        self.dispatching.believes(snapshot);
+    }
+}
+
+impl Observer for Metrics {
+    fn queued(&self, request: &Request) {
+        self.requests.waiting(request, 1);
+    }
+
+    fn left_queue(&self, request: &Request) {
+        self.requests.waiting(request, -1);
+    }
+
+    fn called(&self, call: &Call<'_>) {
+        self.requests.answering(call.arm, 1);
+        self.dispatching.called(call);
+    }
+
+    fn call_ended(&self, arm: &Arm, outcome: &str) {
+        self.requests.answering(arm, -1);
+        self.dispatching.call_ended(arm, outcome);
+    }
+
+    fn ended(
+        &self,
+        request: &Request,
+        outcome: &Outcome,
+        error: Option<&DispatchError>,
+        _decision: Option<&Decision>,
+    ) {
+        self.dispatching.job_ended(request, outcome, error);
+    }
+
+    fn looked(&self, host: &HostId, looks: Looks<'_>) {
+        let change = self.inventory.take(host, looks);
+        for tag in change.after.shown() {
+            self.requests.start_at_zero(host.as_str(), &tag.name);
+        }
+        self.hosts.looked(host, &change);
+    }
+
+    fn asked_metrics(&self, reply: &Reply) {
+        self.dispatching.asked_metrics(reply);
+    }
+}
+
+/// This program.
+#[derive(Debug)]
+struct Program {
+    started_s: f64,
+}
+
+impl Readings for Program {
+    fn read(&self) -> Vec<Reading> {
+        let version = labels([("version", env!("CARGO_PKG_VERSION"))]);
+        vec![
+            Reading { name: "smart_ai_build_info", help: "This program", values: vec![(version, 1.0)] },
+            Reading {
+                name: "process_start_time_seconds",
+                help: "When it started",
+                values: vec![(Labels::new(), self.started_s)],
+            },
+        ]
+    }
+}

@@ -1,0 +1,60 @@
+//! The page a scrape gets: `OpenMetrics`, or Prometheus's classic text for those that do not ask for it.
+
+use prometheus_client::encoding::text::encode;
+
+use super::Metrics;
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// A page and its type.
+#[derive(Debug)]
+pub(in crate::serve) struct Exposition {
+    pub(in crate::serve) content_type: &'static str,
+    pub(in crate::serve) text: String,
+}
+
+/// The page for a scraper that accepts these types.
+///
+/// # Errors
+/// A metric that cannot be written.
+pub(in crate::serve) fn exposition(metrics: &Metrics, accept: &str) -> Result<Exposition, std::fmt::Error> {
+    let mut text = String::new();
+    encode(&mut text, &metrics.registry)?;
+    Ok(if accept.contains("application/openmetrics-text") {
+        Exposition { content_type: OPEN_METRICS, text }
+    } else {
+        Exposition { content_type: CLASSIC, text: classic(&text) }
+    })
+}
+
+/// The classic text names a counter as its samples are named, and knows neither units nor an end.
+fn classic(text: &str) -> String {
+    let counters: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
+    let mut page = String::with_capacity(text.len());
+    for line in text.lines() {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some("UNIT" | "EOF"), _, _) => continue,
+            (Some("#"), Some(kind), Some(name), Some(rest)) if counters.contains(&name) => {
+                page.extend(["# ", kind, " ", name, "_total ", rest]);
+            }
+            _ => page.push_str(line),
+        }
+        page.push('\n');
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::classic;
+
+    #[test]
+    fn the_classic_text_names_counters_as_their_samples() {
+        let open = "# HELP a_seconds About.\n# TYPE a_seconds counter\n# UNIT a_seconds seconds\na_seconds_total 1\n# HELP g Go.\n# TYPE g gauge\ng 2\n# EOF\n";
+        let expected = "# HELP a_seconds_total About.\n# TYPE a_seconds_total counter\na_seconds_total 1\n# HELP g Go.\n# TYPE g gauge\ng 2\n";
+        assert_eq!(classic(open), expected);
+    }
+}

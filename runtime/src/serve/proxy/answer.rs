@@ -1,0 +1,175 @@
+//! The answer on its way to the client, measured to its end. A client that leaves drops it, and with it the job.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use bytes::Bytes;
+use futures_core::Stream;
+use smart_ai_core::wire::Piece;
+use smart_ai_core::{Arm, Usage};
+use tokio::sync::mpsc;
+
+use crate::driver::{Part, Reader, RelayEnd, Ticket};
+use crate::serve::dialect::Operation;
+use crate::serve::measure::Measure;
+use crate::serve::metrics::word;
+
+/// What concerns one connection only, and what the length of a rewritten body makes wrong.
+const HOP_BY_HOP: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+];
+
+/// Headers as they may be passed on.
+pub(super) fn passed_on(mut headers: HeaderMap) -> HeaderMap {
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+    headers
+}
+
+/// Says who answered.
+pub(super) fn signed(headers: &mut HeaderMap, arm: &Arm) {
+    for (name, value) in [("x-smart-ai-host", arm.host.as_str()), ("x-smart-ai-model", arm.model.as_str())] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+}
+
+/// A response with a body that comes.
+pub(super) fn coming<S>(status: StatusCode, headers: HeaderMap, stream: S) -> Response<Body>
+where
+    S: Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static,
+{
+    let mut response = Response::new(Body::from_stream(stream));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// How a relayed job ended goes into the measure; the words for the client where it broke off.
+pub(super) fn take_end(measure: &mut Measure, streams: bool, end: Option<RelayEnd>) -> Option<String> {
+    let Some(RelayEnd { outcome, error, .. }) = end else {
+        measure.failed("cancelled");
+        return Some("the server is stopping".to_owned());
+    };
+    let so_far = &mut measure.so_far;
+    if let (Some(host), Some(model)) = (outcome.host, outcome.model) {
+        so_far.arm = Arm { host, model };
+    }
+    so_far.queue_s = outcome.ms.queue / 1e3;
+    match error {
+        None => {
+            if !streams && so_far.operation.is_native_text() {
+                so_far.first_s = Some(outcome.ms.first_token / 1e3);
+            }
+            measure.succeeded(outcome.usage);
+            None
+        }
+        Some(error) => {
+            let last = outcome.attempts.last().map(|attempt| attempt.outcome.as_str());
+            let own = word(&error);
+            measure.failed(last.filter(|last| *last != "ok" && *last != "cancelled").unwrap_or(&own));
+            Some(format!("{}; {}", error.message, error.hint))
+        }
+    }
+}
+
+/// A dispatched answer.
+pub(super) struct Dispatched {
+    pub(super) operation: Operation,
+    pub(super) streams: bool,
+    pub(super) parts: mpsc::Receiver<Part>,
+    pub(super) ticket: Ticket,
+    pub(super) measure: Measure,
+    pub(super) told_broken: bool,
+    pub(super) over: bool,
+}
+
+impl Stream for Dispatched {
+    type Item = Result<Bytes, std::io::Error>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if this.over {
+            return Poll::Ready(None);
+        }
+        while let Some(part) = ready!(this.parts.poll_recv(context)) {
+            match part {
+                Part::Bytes(bytes) => return Poll::Ready(Some(Ok(bytes))),
+                Part::ToldBroken => this.told_broken = true,
+                Part::Head { .. } => {}
+            }
+        }
+        let end = ready!(this.ticket.poll_ended(context));
+        this.over = true;
+        let broken = take_end(&mut this.measure, this.streams, end);
+        match broken.filter(|_| !this.told_broken && this.streams) {
+            Some(words) => Poll::Ready(Some(Ok(this.operation.broken(&words)))),
+            None => Poll::Ready(None),
+        }
+    }
+}
+
+/// An answer of a host that was asked without the dispatcher.
+pub(super) struct Direct {
+    pub(super) source: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>,
+    pub(super) reader: Box<dyn Reader>,
+    pub(super) measure: Measure,
+    pub(super) ended: Option<Result<Usage, &'static str>>,
+    pub(super) over: bool,
+}
+
+impl Stream for Direct {
+    type Item = Result<Bytes, std::io::Error>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if this.over {
+            return Poll::Ready(None);
+        }
+        loop {
+            let next = ready!(this.source.as_mut().poll_next(context));
+            let read = if let Some(Ok(bytes)) = next {
+                this.reader.push(bytes)
+            } else {
+                this.over = true;
+                this.reader.finish()
+            };
+            for piece in read.pieces {
+                match piece {
+                    Piece::Done { usage, .. } => this.ended = this.ended.take().or(Some(Ok(usage))),
+                    Piece::Failed { failure } => {
+                        this.ended = this.ended.take().or(Some(Err(failure.kind.as_str())));
+                    }
+                    Piece::Text { .. } | Piece::Thinking { .. } | Piece::ToolCalls { .. } => {
+                        this.measure.first();
+                    }
+                }
+            }
+            if this.over {
+                match this.ended.take() {
+                    Some(Ok(usage)) => this.measure.succeeded(usage),
+                    Some(Err(kind)) => this.measure.failed(kind),
+                    None => this.measure.failed("cut_off"),
+                }
+            }
+            if !read.forward.is_empty() {
+                return Poll::Ready(Some(Ok(read.forward)));
+            }
+            if this.over {
+                return Poll::Ready(None);
+            }
+        }
+    }
+}

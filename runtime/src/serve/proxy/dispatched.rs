@@ -1,0 +1,194 @@
+//! Requests that run a model: dispatched, or passed to the one host that can say what is wrong with them.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::{ACCEPT, CONTENT_TYPE, ORIGIN, USER_AGENT};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use bytes::Bytes;
+use smart_ai_core::{Arm, HostId, Mode, Request, Shape};
+use tokio::sync::mpsc;
+
+use super::Proxy;
+use super::answer::{Direct, Dispatched, coming, passed_on, signed, take_end};
+use super::inference::{Choice, Inference};
+use crate::driver::{Part, Relay};
+use crate::serve::client;
+use crate::serve::dialect::{Operation, status_of};
+use crate::serve::measure::Measure;
+
+/// Parts of an answer that may wait for a slow client.
+const PARTS_AHEAD: usize = 64;
+/// What of a client's headers concerns the host. Not `Authorization`: the host has its own.
+const PASSED: [&str; 2] = ["anthropic-version", "anthropic-beta"];
+
+/// Names a host: the request goes nowhere else.
+pub(super) const HOST_HEADER: &str = "x-smart-ai-host";
+
+impl Proxy {
+    /// Answers a request that runs a model.
+    pub(super) async fn infer(
+        &self,
+        operation: Operation,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Response<Body> {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let client = client::kind(text(USER_AGENT.as_str()));
+        let measured = |model: &str| Measure::new(Arc::clone(&self.metrics), operation, client, model);
+        let inference = match Inference::read(operation, body, &self.inventory) {
+            Ok(inference) => inference,
+            Err(words) => {
+                measured("").failed("bad_request");
+                return operation.refusal(StatusCode::BAD_REQUEST, &words);
+            }
+        };
+        let mut measure = measured(if inference.choice == Choice::Unknown { &inference.model } else { "" });
+        if let Choice::Tag(tag) = &inference.choice {
+            measure.so_far.arm.model = tag.as_str().into();
+        }
+        measure.so_far.num_ctx = inference.num_ctx();
+        let pinned = text(HOST_HEADER).map(HostId::from);
+        let undecided = matches!(inference.choice, Choice::Auto(_));
+        if !undecided && (inference.choice == Choice::Unknown || inference.is_empty()) {
+            return self.direct(&inference, headers, pinned, measure).await;
+        }
+        let mut request = inference.request();
+        request.host.clone_from(&pinned);
+        wishes(&mut request, &text);
+        self.dispatch(inference, headers, request, measure).await
+    }
+
+    async fn dispatch(
+        &self,
+        inference: Inference,
+        headers: &HeaderMap,
+        request: Request,
+        mut measure: Measure,
+    ) -> Response<Body> {
+        let (operation, streams) = (inference.operation, inference.streams);
+        let pinned = request.host.clone();
+        let (sender, mut parts) = mpsc::channel(PARTS_AHEAD);
+        let shared = Arc::new(inference);
+        let inference = Arc::clone(&shared);
+        let relay = Relay {
+            path: operation.path().to_owned(),
+            headers: concerning(headers),
+            body: Box::new(move |arm, options| shared.body_for(arm, options)),
+            reader: operation.reader(streams, inference.counts),
+            parts: sender,
+        };
+        let mut ticket = self.engine.relay(relay, request);
+        if let Some(Part::Head { status, headers, arm }) = parts.recv().await {
+            measure.so_far.arm = arm.clone();
+            if streams {
+                measure.first();
+            }
+            let mut headers = passed_on(headers);
+            signed(&mut headers, &arm);
+            if operation.is_native_text() && !streams {
+                let json = HeaderValue::from_static("application/json; charset=utf-8");
+                headers.insert(CONTENT_TYPE, json);
+            }
+            let over = false;
+            let body = Dispatched { operation, streams, parts, ticket, measure, told_broken: false, over };
+            return coming(status, headers, body);
+        }
+        let mut end = ticket.ended().await;
+        if let Some(end) = end.as_mut().filter(|end| end.outcome.attempts.is_empty())
+            && matches!(inference.choice, Choice::Tag(_))
+            && end.error.as_ref().is_some_and(|error| status_of(error).is_client_error())
+        {
+            // No arm fits what the client chose itself: its host says best why.
+            return self.direct(&inference, headers, pinned, measure).await;
+        }
+        let refusal = end.as_mut().and_then(|end| end.refusal.take());
+        let status = end
+            .as_ref()
+            .and_then(|end| end.error.as_ref())
+            .map_or(StatusCode::SERVICE_UNAVAILABLE, status_of);
+        let words = take_end(&mut measure, streams, end);
+        match refusal {
+            Some(refusal) => {
+                let mut response = Response::new(Body::from(refusal.body));
+                *response.status_mut() = refusal.status;
+                if let Some(kind) = refusal.content_type.and_then(|kind| HeaderValue::try_from(kind).ok()) {
+                    response.headers_mut().insert(CONTENT_TYPE, kind);
+                }
+                response
+            }
+            None => operation.refusal(status, &words.unwrap_or_default()),
+        }
+    }
+
+    /// Asks one host as the client asked, and passes on whatever it says.
+    async fn direct(
+        &self,
+        inference: &Inference,
+        headers: &HeaderMap,
+        pinned: Option<HostId>,
+        mut measure: Measure,
+    ) -> Response<Body> {
+        let operation = inference.operation;
+        let Some((host, server)) = self.host_of(pinned, &inference.model) else {
+            measure.failed("no_host");
+            return operation
+                .refusal(StatusCode::SERVICE_UNAVAILABLE, "no host answers; see `smart-ai verify`");
+        };
+        measure.so_far.arm.host = host.clone();
+        if inference.is_empty() && inference.unloads() {
+            self.metrics.asked_to_leave(&host, &inference.model);
+        }
+        let sent = server.post_bytes(operation.path(), inference.body_as_sent()).headers(concerning(headers));
+        let mut response = match sent.send().await {
+            Ok(response) => response,
+            Err(error) => {
+                let failure = crate::http::connection_failure(&error);
+                measure.failed(failure.kind.as_str());
+                let words = format!("{host} does not answer: {}", failure.detail);
+                return operation.refusal(StatusCode::BAD_GATEWAY, &words);
+            }
+        };
+        let status = response.status();
+        let mut passed = passed_on(std::mem::take(response.headers_mut()));
+        signed(&mut passed, &Arm { host, model: inference.model.as_str().into() });
+        if !status.is_success() {
+            let (failure, refusal) = crate::http::refusal(response).await;
+            measure.failed(failure.kind.as_str());
+            let mut response = Response::new(Body::from(refusal.body));
+            (*response.status_mut(), *response.headers_mut()) = (status, passed);
+            return response;
+        }
+        let reader = operation.raw_reader(inference.streams)();
+        let source = Box::pin(response.bytes_stream());
+        coming(status, passed, Direct { source, reader, measure, ended: None, over: false })
+    }
+}
+
+/// What a client may wish beside its request.
+fn wishes<'a>(request: &mut Request, text: &impl Fn(&str) -> Option<&'a str>) {
+    if let Some(shape) = text("x-smart-ai-shape") {
+        request.shape = Some(Shape::from(shape));
+    }
+    request.deadline_ms = text("x-smart-ai-deadline-ms").and_then(|deadline| deadline.parse().ok());
+    match text("x-smart-ai-mode") {
+        Some("fast") => request.mode = Mode::Fast,
+        Some("balanced") => request.mode = Mode::Balanced,
+        Some("best") => request.mode = Mode::Best,
+        Some(_) | None => {}
+    }
+}
+
+/// The headers that concern the host.
+pub(super) fn concerning(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    kept.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let names =
+        [ACCEPT, CONTENT_TYPE, ORIGIN, USER_AGENT].into_iter().chain(PASSED.map(HeaderName::from_static));
+    for name in names {
+        if let Some(value) = headers.get(&name) {
+            kept.insert(name, value.clone());
+        }
+    }
+    kept
+}
