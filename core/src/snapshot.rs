@@ -42,6 +42,9 @@ pub struct HostSnapshot {
     pub host: HostId,
     /// `up`, or how it failed, or `unknown`.
     pub state: String,
+    /// Left alone for now, after failures.
+    #[serde(default)]
+    pub breaker_open: bool,
     /// Ollama's version.
     pub version: Option<String>,
     /// Its models.
@@ -119,6 +122,7 @@ fn host_snapshot(now: Millis, config: &Config, host: &Host) -> HostSnapshot {
     HostSnapshot {
         host: host.config.id.clone(),
         state: state.to_owned(),
+        breaker_open: host.breaker.forbids(now, 0).is_some(),
         version: host.version.clone(),
         models: host.models.values().map(model_snapshot).collect(),
         signals: host.signals.readings(now, config.stale_after_ms()).map(signal).collect(),

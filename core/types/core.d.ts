@@ -801,6 +801,10 @@ host: HostId,
  */
 state: string, 
 /**
+ * Left alone for now, after failures.
+ */
+breaker_open: boolean, 
+/**
  * Ollama's version.
  */
 version: string | null, 

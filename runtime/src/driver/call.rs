@@ -90,6 +90,13 @@ impl Progress {
         Self { pieces: 0, told: Instant::now() }
     }
 
+    /// Something of the answer shows, whatever it is.
+    pub(super) fn at_least_one(&mut self, report: &Reporter) {
+        if self.pieces == 0 {
+            self.piece(report);
+        }
+    }
+
     pub(super) fn piece(&mut self, report: &Reporter) {
         let attempt = report.attempt;
         self.pieces = self.pieces.saturating_add(1);

@@ -1,13 +1,16 @@
 //! A client's own request, passed on as it came to whichever arm the dispatcher chooses, and the answer passed back.
 
 use std::fmt::{self, Debug, Formatter};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use smart_ai_core::wire::Piece;
-use smart_ai_core::{Arm, CallOptions, DispatchError, Event, Failure, Outcome, Usage};
+use smart_ai_core::{
+    Arm, AttemptId, CallOptions, DispatchError, Event, Failure, FailureKind, Outcome, Usage,
+};
 use tokio::sync::mpsc;
 
 use super::call::{Progress, Reporter};
@@ -19,6 +22,9 @@ const ALIVE_EVERY: Duration = Duration::from_secs(10);
 
 /// Writes the body for an arm.
 pub(crate) type BodyFor = Box<dyn Fn(&Arm, &CallOptions) -> Bytes + Send + Sync>;
+
+/// A call whose job is answered by another waits this long to be aborted.
+const STEPPING_BACK: Duration = Duration::from_secs(5);
 
 /// A request to pass on.
 pub(crate) struct Relay {
@@ -32,6 +38,8 @@ pub(crate) struct Relay {
     pub(crate) reader: fn() -> Box<dyn Reader>,
     /// The client.
     pub(crate) parts: mpsc::Sender<Part>,
+    /// The call whose answer the client gets: of two under way, the first with something to show.
+    pub(crate) speaker: OnceLock<AttemptId>,
 }
 
 impl Debug for Relay {
@@ -117,6 +125,18 @@ struct Passing<'a> {
 }
 
 impl Passing<'_> {
+    /// Whether the client hears this call. Claimed before the dispatcher hears of a first piece, so that both agree.
+    fn speaks(&self) -> bool {
+        *self.relay.speaker.get_or_init(|| self.report.attempt) == self.report.attempt
+    }
+
+    /// Another call answers: the dispatcher is about to abort this one.
+    async fn step_back(self) {
+        let report = self.report;
+        tokio::time::sleep(STEPPING_BACK).await;
+        report.failed(Failure::new(FailureKind::CutOff, "another call had begun to answer"));
+    }
+
     async fn pass(mut self, mut response: reqwest::Response) {
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
@@ -134,6 +154,13 @@ impl Passing<'_> {
                 Some(bytes) => self.reader.push(bytes),
                 None => self.reader.finish(),
             };
+            let fails = pieces.iter().any(|piece| matches!(piece, Piece::Failed { .. }));
+            if !forward.is_empty() && !fails {
+                if !self.speaks() {
+                    return self.step_back().await;
+                }
+                self.progress.at_least_one(&self.report);
+            }
             for piece in pieces {
                 match piece {
                     Piece::Text { .. } | Piece::Thinking { .. } | Piece::ToolCalls { .. } => {

@@ -189,6 +189,15 @@ impl Readings for View {
             ),
             plain("dispatcher_calls", "Calls under way", f64::from(calls)),
             Reading {
+                name: "dispatcher_breaker_open",
+                help: "Whether the host is left alone after failures",
+                values: snapshot
+                    .iter()
+                    .flat_map(|snapshot| &snapshot.hosts)
+                    .map(|host| (labels([("host", host.host.as_str())]), flag(host.breaker_open)))
+                    .collect(),
+            },
+            Reading {
                 name: "dispatcher_metric_source_up",
                 help: "Whether the source answered",
                 values: source.into_iter().collect(),

@@ -1,6 +1,6 @@
 //! Requests that run a model: dispatched, or passed to the one host that can say what is wrong with them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, ORIGIN, USER_AGENT};
@@ -77,6 +77,7 @@ impl Proxy {
             body: Box::new(move |arm, options| shared.body_for(arm, options)),
             reader: operation.reader(streams, inference.counts),
             parts: sender,
+            speaker: OnceLock::new(),
         };
         let mut ticket = self.engine.relay(relay, request);
         if let Some(Part::Head { status, headers, arm }) = parts.recv().await {
