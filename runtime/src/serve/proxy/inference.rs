@@ -1,9 +1,9 @@
 //! A request that runs a model: what it wants, as the dispatcher sees it, and its body for an arm.
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use smart_ai_core::wire::Ask;
-use smart_ai_core::{Arm, CallOptions, Mode, ModelName, Request, Task};
+use smart_ai_core::{Arm, CallOptions, Json, Mode, ModelName, Object, Request, Task};
 
 use super::body::Body;
 use crate::serve::dialect::Operation;
@@ -144,22 +144,16 @@ impl Inference {
         let mut text = |key: &str| body.get(key).map(|value| words(&value, &mut images));
         let (system, prompt) = (text("system"), text("prompt").or_else(|| text("input")));
         let embed = self.operation.embeds().then_some(Task::Embed);
-        let messages = body.get("messages").and_then(|list| {
-            Some(
-                list.as_array()?
-                    .iter()
-                    .map(|message| {
-                        let content = words(&message["content"], &mut images);
-                        images += message["images"].as_array().map_or(0, Vec::len);
-                        Map::from_iter([
-                            ("role".to_owned(), message["role"].clone()),
-                            ("content".to_owned(), content.into()),
-                        ])
-                    })
-                    .collect::<Vec<_>>(),
-            )
-        });
+        let mut message = |message: &Value| {
+            let content = words(&message["content"], &mut images);
+            images += message["images"].as_array().map_or(0, Vec::len);
+            let role = Json::from(message["role"].clone());
+            Object::from_iter([("role".to_owned(), role), ("content".to_owned(), content.into())])
+        };
+        let messages: Option<Vec<Object>> =
+            body.get("messages").and_then(|list| Some(list.as_array()?.iter().map(&mut message).collect()));
         images += body.get("images").and_then(|list| list.as_array().map(Vec::len)).unwrap_or(0);
+        let list = |key| Some(body.get(key)?.as_array()?.iter().cloned().map(Json::from).collect());
         let options = body.get("options");
         let option = |key: &str| options.as_ref()?.get(key)?.as_u64();
         let most = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
@@ -175,10 +169,10 @@ impl Inference {
             system: system.filter(|_| embed.is_none()),
             task: embed,
             max_tokens: max_tokens.and_then(|tokens| u32::try_from(tokens).ok()).filter(|tokens| *tokens > 0),
-            schema: schema.filter(|_| embed.is_none()),
+            schema: schema.filter(|_| embed.is_none()).map(Json::from),
             images: (images > 0 && embed.is_none()).then(|| vec![String::new(); images]),
-            tools: body.get("tools").and_then(|tools| tools.as_array().cloned()).filter(|_| embed.is_none()),
-            think: body.get("think").filter(|_| embed.is_none()),
+            tools: list("tools").filter(|_| embed.is_none()),
+            think: body.get("think").filter(|_| embed.is_none()).map(Json::from),
             ..Ask::default()
         }
     }
