@@ -34,15 +34,18 @@ export async function startHost(config) {
     if (!response.ok) throw new Error(`${what}: ${await response.text()}`);
     return await response.json();
   };
+  const set = (fault) => control('faults', { method: 'POST', body: JSON.stringify(fault) });
   const answers = () => fetch(url).then((response) => response.text(), () => null);
   const turn = () => new Promise(setImmediate);
   const load = (model, keep_alive) =>
     fetch(`${url}/api/generate`, { method: 'POST', body: JSON.stringify({ model, ...(keep_alive === undefined ? {} : { keep_alive }) }) }).then((it) => it.text());
   return {
     url,
-    /** Sets one fault, or several; where the host goes down, it is down on return. */
+    /** Sets one fault, or several. */
+    set,
+    /** The same; where the host goes down, it is down on return. */
     async fault(fault) {
-      await control('faults', { method: 'POST', body: JSON.stringify(fault) });
+      await set(fault);
       while (fault.kind === 'down' && (await answers())) await turn();
     },
     /** Ends every fault, and waits until the port answers again. */
