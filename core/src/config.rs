@@ -1,5 +1,6 @@
 //! What the owner says: hosts, the models to use, limits. Checked once, when a dispatcher is made.
 
+use litemap::LiteMap;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -67,6 +68,10 @@ pub struct Config {
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(as = "Option<LookAhead>", optional))]
     pub look_ahead: LookAhead,
+    /// How good models are, and how good they must be.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<QualityConfig>", optional))]
+    pub quality: QualityConfig,
     /// Weights of the decision, for experiments.
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(as = "Option<Tuning>", optional))]
@@ -114,6 +119,56 @@ pub struct Limits {
     /// Percent of memory that must be available, 0 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_free_memory_percent: Option<f64>,
+}
+
+/// How good models are, and how good they must be; 0 is useless, 1 as good as can be.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
+#[serde(default, deny_unknown_fields)]
+pub struct QualityConfig {
+    /// What a request's mode demands.
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Floors>", optional))]
+    pub floors: Floors,
+    /// The owner's word on a model, by its tag, in place of what is published; feedback still moves it.
+    #[serde(serialize_with = "crate::write::map")]
+    #[cfg_attr(
+        feature = "typescript",
+        ts(as = "Option<std::collections::BTreeMap<ModelName, f64>>", optional)
+    )]
+    pub models: LiteMap<ModelName, f64>,
+}
+
+/// The least quality a mode takes while a model that has it can serve; below it others serve only where none can.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
+#[serde(default, deny_unknown_fields)]
+pub struct Floors {
+    /// Of mode fast.
+    #[cfg_attr(feature = "typescript", ts(as = "Option<f64>", optional))]
+    pub fast: f64,
+    /// Of mode balanced.
+    #[cfg_attr(feature = "typescript", ts(as = "Option<f64>", optional))]
+    pub balanced: f64,
+    /// Of mode best.
+    #[cfg_attr(feature = "typescript", ts(as = "Option<f64>", optional))]
+    pub best: f64,
+}
+
+impl Default for Floors {
+    fn default() -> Self {
+        Self { fast: 0.0, balanced: 0.2, best: 0.4 }
+    }
+}
+
+impl QualityConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let Floors { fast, balanced, best } = self.floors;
+        within("quality.floors.fast", fast, 0.0, 1.0)?;
+        within("quality.floors.balanced", balanced, 0.0, 1.0)?;
+        within("quality.floors.best", best, 0.0, 1.0)?;
+        let mut models = self.models.iter();
+        models.try_for_each(|(name, quality)| within(format!("quality.models.{name}"), *quality, 0.0, 1.0))
+    }
 }
 
 /// Why a configuration was refused: what, where, and what would be right.
@@ -166,6 +221,7 @@ impl Config {
             stall_timeout_ms: default_stall_ms(),
             max_queue: default_queue(),
             look_ahead: LookAhead::default(),
+            quality: QualityConfig::default(),
             tuning: Tuning::default(),
         }
     }
@@ -211,6 +267,7 @@ impl Config {
         within("first_token_timeout_ms", f64::from(self.first_token_timeout_ms), 100.0, 3_600_000.0)?;
         within("stall_timeout_ms", f64::from(self.stall_timeout_ms), 100.0, 3_600_000.0)?;
         within("max_queue", f64::from(self.max_queue), 0.0, 1_000_000.0)?;
+        self.quality.validate()?;
         self.tuning.validate()
     }
 }

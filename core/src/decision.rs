@@ -179,6 +179,8 @@ pub enum DropCode {
     NotConfigured,
     /// Lacks a capability.
     NotCapable,
+    /// Its answers are not good enough for the request's mode.
+    BelowFloor,
     /// Its context is too small.
     ContextTooSmall,
     /// It does not fit the host's memory.

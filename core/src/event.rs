@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::names::{AttemptId, HostId, JobId, ModelName, Shape};
 use crate::read::Deserialize;
-use crate::request::{Capability, Request};
+use crate::request::{Capability, Request, Task};
 use crate::write::Write;
 
 /// Something that happened. Unknown ids are ignored: the world may be late.
@@ -84,8 +84,32 @@ pub enum Event {
         /// Samples, or why there are none.
         state: SignalsState,
     },
+    /// How good an answer turned out to be.
+    Feedback {
+        /// Who gave it.
+        model: ModelName,
+        /// What was asked for.
+        task: Task,
+        /// The judgement.
+        rating: Rating,
+    },
     /// Time passed: see `poll_timeout`.
     Tick,
+}
+
+/// A judgement of one answer.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum Rating {
+    /// Up or down.
+    Thumbs(bool),
+    /// From 0, useless, to 1, as good as can be.
+    Score(f64),
+    /// Whether it fits the schema it was asked to fit.
+    SchemaValid(bool),
+    /// The share of it a person changed before use, 0 to 1.
+    EditDistance(f64),
 }
 
 /// A host as one look at it showed.

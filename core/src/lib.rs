@@ -26,18 +26,18 @@ mod tuning;
 pub mod wire;
 mod write;
 
-pub use config::{Config, ConfigError, HostConfig, Limits};
+pub use config::{Config, ConfigError, Floors, HostConfig, Limits, QualityConfig};
 pub use decision::{Arm, Candidate, Decision, DropCode, Dropped, PlanReport, SignalAge, Terms};
 pub use dispatch::Dispatcher;
 pub use effect::{AttemptReport, CallOptions, Effect, Outcome, Phases, Source, Step};
 pub use event::{
-    Event, HostReport, HostState, ModelDetails, ModelState, ModelTag, ResidentModel, Sample, SignalName,
-    SignalsState, Usage,
+    Event, HostReport, HostState, ModelDetails, ModelState, ModelTag, Rating, ResidentModel, Sample,
+    SignalName, SignalsState, Usage,
 };
 pub use failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
 pub use fleet::dynamics;
 pub use json::{Broken, Json, Object};
-pub use learn::{Change, Demand, Lengths, LogMean, Reliability};
+pub use learn::{Change, Demand, Judged, Lengths, LogMean, Qualities, Reliability};
 pub use names::{AttemptId, HostId, JobId, Millis, ModelName, Shape};
 pub use read::{Read, Refusal};
 pub use request::{Capability, Mode, Request, Task};

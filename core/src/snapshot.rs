@@ -1,14 +1,15 @@
 //! What a dispatcher believes, to show, to keep over a restart, and to restore.
 
+use litemap::LiteMap;
 use serde::Serialize;
 
 use crate::config::{Config, ConfigError};
 use crate::decision::SignalAge;
 use crate::fleet::{Contact, Fleet, Host, Model, Residency};
-use crate::learn::{Change, Lengths, LogMean, Reliability};
+use crate::learn::{Change, Lengths, LogMean, Qualities, Reliability};
 use crate::names::{HostId, Millis, ModelName};
 use crate::read::Deserialize;
-use crate::request::Capability;
+use crate::request::{Capability, Task};
 use crate::write::Write;
 
 /// Changes when an older snapshot can no longer be restored.
@@ -32,6 +33,9 @@ pub struct Snapshot {
     pub hosts: Vec<HostSnapshot>,
     /// Learned answer lengths.
     pub lengths: Lengths,
+    /// What was said of answers.
+    #[serde(default)]
+    pub qualities: Qualities,
 }
 
 /// One host as it is believed to be.
@@ -92,6 +96,10 @@ pub struct ModelSnapshot {
     pub decode: LogMean,
     /// Learned reliability.
     pub reliability: Reliability,
+    /// How good its answers are believed to be, 0 to 1, for each task.
+    #[serde(serialize_with = "crate::write::map")]
+    #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<Task, f64>"))]
+    pub quality: LiteMap<Task, f64>,
 }
 
 pub(crate) fn snapshot(now: Millis, config: &Config, fleet: &Fleet, lengths: &Lengths) -> Snapshot {
@@ -103,6 +111,7 @@ pub(crate) fn snapshot(now: Millis, config: &Config, fleet: &Fleet, lengths: &Le
         metrics: None,
         hosts: fleet.hosts.iter().map(|host| host_snapshot(now, config, host)).collect(),
         lengths: lengths.clone(),
+        qualities: Qualities::default(),
     }
 }
 
@@ -150,6 +159,7 @@ fn model_snapshot(model: &Model) -> ModelSnapshot {
         prefill: model.prefill,
         decode: model.decode,
         reliability: model.reliability,
+        quality: Task::ALL.into_iter().zip(model.quality).collect(),
     }
 }
 

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 
-use smart_ai_core::wire::{Answer, Ask, Classification, Embeddings, Fleet, FleetConfig, Piece, Reply};
+use smart_ai_core::wire::{
+    Answer, Ask, Classification, Embeddings, Feedback, Fleet, FleetConfig, Piece, Reply,
+};
 use smart_ai_core::{
     Config, ConfigError, Decision, DispatchError, Event, Failure, Outcome, Request, Snapshot, Step,
 };
@@ -48,6 +50,7 @@ fn the_committed_declarations_are_those_of_the_types() -> Result<(), Box<dyn Err
     found.visit::<Ask>();
     found.visit::<Classification>();
     found.visit::<Embeddings>();
+    found.visit::<Feedback>();
     found.visit::<Fleet>();
     found.visit::<FleetConfig>();
     found.visit::<Piece>();

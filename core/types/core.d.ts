@@ -314,6 +314,10 @@ max_queue?: number,
  */
 look_ahead?: LookAhead, 
 /**
+ * How good models are, and how good they must be.
+ */
+quality?: QualityConfig, 
+/**
  * Weights of the decision, for experiments.
  */
 tuning?: Tuning, };
@@ -413,7 +417,7 @@ export type DispatchErrorCode = "invalid_request" | "unknown_model" | "unknown_h
 /**
  * Why an arm was dropped. Words are stable.
  */
-export type DropCode = "host_down" | "unauthorized" | "other_model_pinned" | "other_host_pinned" | "not_accepted" | "not_configured" | "not_capable" | "context_too_small" | "does_not_fit" | "remote" | "failed_lately" | "already_tried" | "over_cpu_limit" | "under_memory_limit";
+export type DropCode = "host_down" | "unauthorized" | "other_model_pinned" | "other_host_pinned" | "not_accepted" | "not_configured" | "not_capable" | "below_floor" | "context_too_small" | "does_not_fit" | "remote" | "failed_lately" | "already_tried" | "over_cpu_limit" | "under_memory_limit";
 
 /**
  * An arm that cannot serve the request.
@@ -602,7 +606,19 @@ state: ModelState, } | { "type": "signals",
 /**
  * Samples, or why there are none.
  */
-state: SignalsState, } | { "type": "tick" };
+state: SignalsState, } | { "type": "feedback", 
+/**
+ * Who gave it.
+ */
+model: ModelName, 
+/**
+ * What was asked for.
+ */
+task: Task, 
+/**
+ * The judgement.
+ */
+rating: Rating, } | { "type": "tick" };
 
 /**
  * One failure with what the server said.
@@ -625,6 +641,43 @@ retry_after_ms?: number | null, };
  * Why an attempt failed. The class decides what the fallback avoids.
  */
 export type FailureKind = "unreachable" | "connect_timeout" | "load_timeout" | "first_token_timeout" | "stalled" | "busy" | "rate_limited" | "unauthorized" | "model_missing" | "out_of_memory" | "context_too_small" | "not_capable" | "server_error" | "bad_request" | "cut_off" | "bad_protocol";
+
+/**
+ * A judgement of one answer. Exactly one of `thumbs`, `score`, `schema_valid`, `edit_distance` and `edited` is given.
+ */
+export type Feedback = { 
+/**
+ * The model that answered: the answer's `model`.
+ */
+model: string, 
+/**
+ * What was asked for: the answer's `decision.task`.
+ */
+task: Task, 
+/**
+ * `"up"` or `"down"`.
+ */
+thumbs?: "up" | "down", 
+/**
+ * From 0, useless, to 1, as good as can be.
+ */
+score?: number, 
+/**
+ * Whether the answer fits the schema it was asked to fit.
+ */
+schema_valid?: boolean, 
+/**
+ * The share of the answer a person changed before use, 0 to 1.
+ */
+edit_distance?: number, 
+/**
+ * The answer as it came, with `edited`.
+ */
+answer?: string, 
+/**
+ * The answer as a person corrected it.
+ */
+edited?: string, };
 
 /**
  * A fleet split between core and its driver.
@@ -700,6 +753,10 @@ max_queue?: number,
  */
 look_ahead?: LookAhead, 
 /**
+ * How good models are, and how good they must be.
+ */
+quality?: QualityConfig, 
+/**
  * Weights of the decision, for experiments.
  */
 tuning?: Tuning, };
@@ -740,6 +797,23 @@ memory_gb?: number,
  * The `instance` label of its exporters; the URL's hostname if absent.
  */
 instance?: string, };
+
+/**
+ * The least quality a mode takes while a model that has it can serve; below it others serve only where none can.
+ */
+export type Floors = { 
+/**
+ * Of mode fast.
+ */
+fast?: number, 
+/**
+ * Of mode balanced.
+ */
+balanced?: number, 
+/**
+ * Of mode best.
+ */
+best?: number, };
 
 /**
  * One host of the fleet.
@@ -850,6 +924,32 @@ export type HostState = { "up": HostReport } | { "down": Failure };
  * One request from a caller. The driver numbers jobs; core never reuses or invents one.
  */
 export type JobId = number;
+
+/**
+ * Fading sums of good and bad judgements of one model's answers to one kind of work (a Beta posterior's parameters
+ * beyond its prior).
+ */
+export type Judged = { 
+/**
+ * Whose answers.
+ */
+model: ModelName, 
+/**
+ * To what kind of work.
+ */
+task: Task, 
+/**
+ * Weight of the good.
+ */
+good: number, 
+/**
+ * Weight of the bad.
+ */
+bad: number, 
+/**
+ * When it last learned.
+ */
+updated: Millis, };
 
 /**
  * Answer lengths in tokens, by shape and by task, and what each model makes of them.
@@ -982,7 +1082,11 @@ decode: LogMean,
 /**
  * Learned reliability.
  */
-reliability: Reliability, };
+reliability: Reliability, 
+/**
+ * How good its answers are believed to be, 0 to 1, for each task.
+ */
+quality: { [key in Task]?: number }, };
 
 /**
  * `/api/show` of one model.
@@ -1154,6 +1258,29 @@ headers?: { [key in string]: string },
  * A PEM file of the authority that signed its certificate (native engine only).
  */
 ca_file?: string, };
+
+/**
+ * Judgements by model and task.
+ */
+export type Qualities = Array<Judged>;
+
+/**
+ * How good models are, and how good they must be; 0 is useless, 1 as good as can be.
+ */
+export type QualityConfig = { 
+/**
+ * What a request's mode demands.
+ */
+floors?: Floors, 
+/**
+ * The owner's word on a model, by its tag, in place of what is published; feedback still moves it.
+ */
+models?: { [key in ModelName]: number }, };
+
+/**
+ * A judgement of one answer.
+ */
+export type Rating = { "thumbs": boolean } | { "score": number } | { "schema_valid": boolean } | { "edit_distance": number };
 
 /**
  * Fading counts of answered and failed calls (a Beta posterior's parameters beyond its prior).
@@ -1363,7 +1490,11 @@ hosts: Array<HostSnapshot>,
 /**
  * Learned answer lengths.
  */
-lengths: Lengths, };
+lengths: Lengths, 
+/**
+ * What was said of answers.
+ */
+qualities: Qualities, };
 
 /**
  * Something to look at.

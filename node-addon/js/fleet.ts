@@ -1,4 +1,4 @@
-import type { Answer, Ask, Decision, DispatchError, FleetConfig, HostSnapshot, Snapshot } from './contract/generated/core.js';
+import type { Answer, Ask, Decision, DispatchError, Feedback, FleetConfig, HostSnapshot, Snapshot } from './contract/generated/core.js';
 import type { AskOptions, SmartAi } from './contract/smart-ai.js';
 import { type Native, type NativeEngine, SmartAiError, called } from './native.js';
 
@@ -34,6 +34,11 @@ export class NativeFleet implements SmartAi {
 	async decide(ask: Ask): Promise<Decision> {
 		this.#mustBeOpen();
 		return value<Decision>(await this.#engine.decide(JSON.stringify(ask)));
+	}
+
+	async feedback(feedback: Feedback): Promise<void> {
+		this.#mustBeOpen();
+		value<null>(await this.#engine.feedback(JSON.stringify(feedback)));
 	}
 
 	async models(): Promise<HostSnapshot[]> {

@@ -9,6 +9,7 @@ const functions = {
 	askRequest: [true],
 	askEndpoint: [true],
 	askBody: [true, false, true],
+	feedbackEvent: [true],
 	readEmbeddings: [false],
 	readVersion: [false],
 	readTags: [false],

@@ -80,6 +80,12 @@ impl Engine {
         Ok(serde_json::to_string(&decision)?)
     }
 
+    /// Says how good an answer was, as `Ok` or `Err`.
+    #[napi(catch_unwind)]
+    pub async fn feedback(&self, feedback: String) -> napi::Result<String> {
+        Ok(serde_json::to_string(&self.0.feedback(serde_json::from_str(&feedback)?))?)
+    }
+
     /// What the dispatcher believes, once every host has been looked at, as `Ok` or `Err`.
     #[napi(catch_unwind)]
     pub async fn snapshot(&self) -> napi::Result<String> {

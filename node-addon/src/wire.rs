@@ -42,6 +42,12 @@ pub fn ask_endpoint(ask: String) -> Result<String, Code> {
     Ok(ask_of(&ask)?.endpoint().to_owned())
 }
 
+/// The event of a judgement of an answer. Throws `invalid_request`.
+#[napi(js_name = "feedbackEvent", catch_unwind)]
+pub fn feedback_event(feedback: String) -> Result<String, Code> {
+    to_json(&wire::feedback_event(from_json(&feedback)?).map_err(dispatch_error)?)
+}
+
 /// Reads a streamed answer piece by piece.
 #[napi]
 #[derive(Default)]

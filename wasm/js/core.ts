@@ -9,6 +9,7 @@ import type {
 	Embeddings,
 	Event,
 	Failure,
+	Feedback,
 	Fleet,
 	FleetConfig,
 	HostState,
@@ -63,6 +64,7 @@ export interface Core {
 	askRequest(ask: Ask): Request;
 	askBody(ask: Ask, model: string, options: CallOptions): string;
 	askEndpoint(ask: Ask): string;
+	feedbackEvent(feedback: Feedback): Event;
 	readEmbeddings(body: string): Read<Embeddings>;
 	readVersion(body: string): Read<string>;
 	readTags(body: string): Read<ModelTag[]>;

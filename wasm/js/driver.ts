@@ -2,7 +2,7 @@ import { Alarm } from './alarm.js';
 import { Call, type Gathered } from './call.js';
 import type { Core, Dispatcher } from './core.js';
 import { look, requestOf } from './exchange.js';
-import type { Answer, Ask, Decision, Effect, Endpoint, Event, Fleet, FleetConfig, HostSnapshot, Reply, Snapshot, Source, Step } from './generated/core.js';
+import type { Answer, Ask, Decision, Effect, Endpoint, Event, Feedback, Fleet, FleetConfig, HostSnapshot, Reply, Snapshot, Source, Step } from './generated/core.js';
 import { Misuse, refusalOf } from './misuse.js';
 import type { AskOptions, SmartAi } from './smart-ai.js';
 import type { Hands } from './transport.js';
@@ -70,6 +70,11 @@ export class Driver implements SmartAi {
 		const request = this.core.askRequest(ask);
 		await this.#seen();
 		return this.#dispatcher.decide(this.#now(), request);
+	}
+
+	async feedback(feedback: Feedback): Promise<void> {
+		this.#mustBeOpen();
+		this.#post(this.core.feedbackEvent(feedback));
 	}
 
 	async models(): Promise<HostSnapshot[]> {

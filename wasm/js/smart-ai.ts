@@ -1,4 +1,4 @@
-import type { Answer, Ask, Decision, HostSnapshot, Snapshot } from './generated/core.js';
+import type { Answer, Ask, Decision, Feedback, HostSnapshot, Snapshot } from './generated/core.js';
 
 /** How one ask is carried out. */
 export interface AskOptions {
@@ -15,6 +15,11 @@ export interface SmartAi {
 	ask(ask: Ask, options?: AskOptions): Promise<Answer>;
 	/** What would be chosen now, and why. Nothing is called. Throws `invalid_request`. */
 	decide(ask: Ask): Promise<Decision>;
+	/**
+	 * Says how good an answer was; later choices heed it. `model` and `task` are the answer's `model` and `decision.task`.
+	 * Throws `invalid_request`.
+	 */
+	feedback(feedback: Feedback): Promise<void>;
 	/** Every host with its models, as last seen. */
 	models(): Promise<HostSnapshot[]>;
 	/** What the dispatcher believes. */

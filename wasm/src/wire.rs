@@ -41,6 +41,12 @@ pub fn ask_endpoint(ask: &JsValue) -> Result<String, JsValue> {
     Ok(ask_of(ask)?.endpoint().to_owned())
 }
 
+/// The event of a judgement of an answer. Throws `invalid_request`.
+#[wasm_bindgen(js_name = feedbackEvent)]
+pub fn feedback_event(feedback: &JsValue) -> Result<JsValue, JsValue> {
+    to_js(&wire::feedback_event(from_js(feedback)?).map_err(dispatch_error)?)
+}
+
 /// Reads a streamed answer piece by piece.
 #[wasm_bindgen]
 #[derive(Default)]

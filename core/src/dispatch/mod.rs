@@ -1,5 +1,6 @@
 //! The state machine: events in, effects out, time given from outside.
 
+mod assess;
 mod attempt;
 mod calls;
 mod ending;
@@ -23,9 +24,9 @@ use crate::effect::{Effect, Step};
 use crate::event::{Event, HostState, ModelState, SignalsState};
 use crate::failure::Failure;
 use crate::fleet::{Contact, Fleet};
-use crate::learn::{Arrivals, Lengths};
+use crate::learn::{Arrivals, Lengths, Qualities};
 use crate::names::{AttemptId, HostId, JobId, Millis, ModelName};
-use crate::policy::{Backlog, Exclusions, Metrics, Ranking};
+use crate::policy::{Backlog, Exclusions, Metrics, Priors, Ranking};
 use crate::request::Request;
 use crate::snapshot::{Snapshot, restore, snapshot};
 
@@ -53,6 +54,8 @@ pub struct Dispatcher {
     seed: u64,
     fleet: Fleet,
     lengths: Lengths,
+    priors: Priors,
+    qualities: Qualities,
     arrivals: Arrivals,
     metrics: Watch,
     metrics_failure: Option<Failure>,
@@ -79,6 +82,8 @@ impl Dispatcher {
         Ok(Self {
             fleet: Fleet::new(&config),
             lengths: Lengths::default(),
+            priors: Priors::new(),
+            qualities: Qualities::default(),
             arrivals: Arrivals::default(),
             metrics: Watch::default(),
             metrics_failure: None,
@@ -102,6 +107,7 @@ impl Dispatcher {
     pub fn restore(config: Config, seed: u64, snapshot: &Snapshot) -> Result<Self, ConfigError> {
         let mut dispatcher = Self::new(config, seed)?;
         dispatcher.lengths = restore(&mut dispatcher.fleet, snapshot)?;
+        dispatcher.qualities = snapshot.qualities.clone();
         Ok(dispatcher)
     }
 
@@ -172,6 +178,7 @@ impl Dispatcher {
         Snapshot {
             jobs: self.jobs.len() as u32,
             calls: self.attempts.len() as u32,
+            qualities: self.qualities.clone(),
             metrics: failure.map(|failure| format!("{}: {}", failure.kind.as_str(), failure.detail)),
             ..snapshot(self.now, &self.config, &self.fleet, &self.lengths)
         }
@@ -211,6 +218,7 @@ impl Dispatcher {
             Event::HostState { host, state } => self.host_state(&host, state),
             Event::ModelState { host, model, state } => self.model_state(&host, &model, state),
             Event::Signals { state } => self.signals(state),
+            Event::Feedback { model, task, rating } => self.feedback(&model, task, rating),
             Event::Tick => {}
         }
     }
@@ -228,6 +236,7 @@ impl Dispatcher {
         if let Some(since) = since {
             self.see_loaded(position, since);
         }
+        self.assess(Some(id));
     }
 
     fn model_state(&mut self, id: &HostId, name: &ModelName, state: ModelState) {
@@ -238,6 +247,7 @@ impl Dispatcher {
             // Unknown details leave the model usable for text; it is asked again at the next look.
             ModelState::Unknown(_) => {}
         }
+        self.assess(Some(id));
     }
 
     fn signals(&mut self, state: SignalsState) {

@@ -5,8 +5,8 @@ use crate::failure::FailureKind;
 use crate::fleet::Breaker;
 use crate::learn::{Demand, LogMean, Reliability};
 use crate::names::{Millis, ModelName};
-use crate::policy::Rates;
-use crate::request::Capability;
+use crate::policy::{ByTask, Rates};
+use crate::request::{Capability, Task};
 
 /// Bytes a parameter takes in the usual 4-bit quantizations, where no count is stated.
 const BYTES_PER_PARAMETER: f64 = 0.6;
@@ -45,6 +45,8 @@ pub(crate) struct Model {
     pub(crate) rates: Rates,
     /// Probability that a call of it fails, as of the last call or look.
     pub(crate) failing: f64,
+    /// How good its answers are believed to be, 0 to 1.
+    pub(crate) quality: ByTask,
     /// How much longer than others it answers.
     pub(crate) length_factor: f64,
     /// When it was last seen in memory.
@@ -69,6 +71,7 @@ impl Model {
             demand: Demand::default(),
             rates: Rates::default(),
             failing: Reliability::default().failure_probability(Millis(0)),
+            quality: ByTask::default(),
             length_factor: 1.0,
             last_resident: None,
             blocked: None,
@@ -122,6 +125,12 @@ impl Model {
     /// Tokens of context it was trained for, where known.
     pub(crate) fn trained_context(&self) -> Option<u32> {
         self.details.as_ref().and_then(|details| details.context_tokens)
+    }
+
+    /// How good its answers to this kind of work are believed to be, 0 to 1.
+    pub(crate) fn quality(&self, task: Task) -> f64 {
+        let all = Task::ALL.into_iter().zip(self.quality);
+        all.into_iter().find(|(known, _)| *known == task).map_or(0.0, |(_, quality)| quality)
     }
 
     /// Whether it has the capability; `None` while nobody knows.

@@ -1,10 +1,11 @@
-//! What outcomes teach: rates, load times, answer lengths, demand, reliability, and when a host has changed.
+//! What outcomes teach: rates, load times, answer lengths, demand, reliability, quality, and when a host has changed.
 
 mod arrivals;
 mod change;
 mod demand;
 mod length;
 mod log_mean;
+mod quality;
 mod reliability;
 
 pub(crate) use arrivals::{Arrivals, Kind};
@@ -13,4 +14,5 @@ pub use demand::Demand;
 pub use length::Lengths;
 pub(crate) use length::{Length, upper_tail};
 pub use log_mean::LogMean;
+pub use quality::{Judged, Qualities};
 pub use reliability::Reliability;

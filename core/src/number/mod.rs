@@ -42,6 +42,12 @@ pub(crate) fn one_decimal(value: f64) -> String {
     format!("{sign}{}.{}", tenths.unsigned_abs() / 10, tenths.unsigned_abs() % 10)
 }
 
+/// Rounded to two decimals, for a number from 0 to 1.
+pub(crate) fn hundredths(value: f64) -> String {
+    let hundredths = libm::rint(value * 100.0) as u64;
+    format!("{}.{}{}", hundredths / 100, hundredths / 10 % 10, hundredths % 10)
+}
+
 /// `f64::clamp` without its panic, whose message brings the standard library's way to write numbers.
 pub(crate) trait Between {
     /// The nearest value from `low` to `high`; `low` where it is no number.
@@ -62,6 +68,7 @@ mod tests {
     fn numbers_are_written_as_people_do() {
         assert_eq!([shortest(130.0), shortest(0.1), shortest(1e21)], ["130", "0.1", "1e+21"]);
         assert_eq!([rounded(0.4), rounded(1999.6), rounded(-3.0)], ["0", "2000", "-3"]);
+        assert_eq!([hundredths(0.295), hundredths(0.05), hundredths(1.0)], ["0.30", "0.05", "1.00"]);
         assert_eq!([one_decimal(0.04), one_decimal(12.96), one_decimal(-0.52)], ["0.0", "13.0", "-0.5"]);
     }
 

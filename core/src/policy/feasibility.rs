@@ -6,8 +6,8 @@ use crate::event::SignalName;
 use crate::failure::{Avoid, Failure, FailureKind};
 use crate::fleet::{Contact, Host, Model, Residency};
 use crate::names::{HostId, Millis, ModelName};
-use crate::number::{one_decimal, rounded};
-use crate::request::{Capability, Request, Task};
+use crate::number::{hundredths, one_decimal, rounded};
+use crate::request::{Capability, Mode, Request, Task};
 
 /// What this very job has tried already.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -136,6 +136,20 @@ impl Filter<'_> {
         }
     }
 
+    /// The least quality the request's mode takes. Models the caller names are good enough.
+    pub(crate) fn floor(&self) -> f64 {
+        let request = self.request;
+        if request.model.is_some() || request.models.is_some() || request.task == Task::Embed {
+            return 0.0;
+        }
+        let floors = &self.config.quality.floors;
+        match request.mode {
+            Mode::Fast => floors.fast,
+            Mode::Balanced => floors.balanced,
+            Mode::Best => floors.best,
+        }
+    }
+
     fn tried_arm(&self, host: &Host, model: &Model) -> Option<FailureKind> {
         // Where one model took too much memory, a larger one will not do better, unless it is there already.
         let larger = |name: &ModelName, kind: FailureKind| {
@@ -183,6 +197,10 @@ impl Filter<'_> {
                     })
                 };
                 format!("lacks {}", self.request.capabilities().find(lacks).map_or("", Capability::as_str))
+            }
+            DropCode::BelowFloor => {
+                let quality = model.map_or(0.0, |model| model.quality(self.request.task));
+                format!("quality {}, floor {}", hundredths(quality), hundredths(self.floor()))
             }
             DropCode::ContextTooSmall => {
                 let trained = model.and_then(Model::trained_context).unwrap_or(0);

@@ -18,6 +18,7 @@ pub(crate) use feasibility::Exclusions;
 pub(crate) use load::{Eviction, learn_load, load_rates};
 pub(crate) use look_ahead::{CallView, Outlook, Plan, plan};
 pub(crate) use notes::Metrics;
+pub(crate) use quality::{ByTask, Priors, qualities};
 pub(crate) use rank::{Ranked, Ranking};
 pub(crate) use refusal::refusal;
 pub(crate) use score::Scored;

@@ -60,7 +60,8 @@ impl<'a> Ranking<'a> {
         let filter = Filter { config: self.config, request, tried, context_tokens, now: self.now };
         let total = self.fleet.hosts.iter().map(|host| host.models.len()).sum();
         let (mut arms, mut dropped) = (Vec::with_capacity(total), Vec::new());
-        let (mut misfits, mut ejected) = (Vec::new(), Vec::new());
+        let (mut misfits, mut ejected, mut below) = (Vec::new(), Vec::new(), Vec::new());
+        let floor = filter.floor();
         for (position, (host, backlog)) in self.fleet.hosts.iter().zip(self.backlogs).enumerate() {
             if let Err(code) = filter.host(host, backlog.calls()) {
                 dropped.push((host, None, code));
@@ -76,6 +77,7 @@ impl<'a> Ranking<'a> {
             let chain_binds = filter.chain_binds(host);
             for model in host.models.values() {
                 match filter.model(host, model, chain_binds, at.bound) {
+                    Ok(()) if model.quality(request.task) < floor => below.push((at, position, model)),
                     Ok(()) if is_ejected(self.now, backlog, model) => ejected.push((at, position, model)),
                     Ok(()) => arms.push(score(self, at, position, model, wanted, 1.0)),
                     Err(code) => {
@@ -85,6 +87,15 @@ impl<'a> Ranking<'a> {
                         dropped.push((host, Some(model), code));
                     }
                 }
+            }
+        }
+        // The floor holds while somebody above it can serve.
+        let lowered = arms.is_empty();
+        for (at, position, model) in below {
+            if lowered {
+                arms.push(score(self, at, position, model, wanted, 1.0));
+            } else {
+                dropped.push((at.host, Some(model), DropCode::BelowFloor));
             }
         }
         if arms.is_empty() && !misfits.is_empty() {

@@ -123,7 +123,8 @@ pub(crate) fn score<'a>(
     terms.interference_s = tuning.interference * shared_s * late + own_s * (late - 1.0) + own_s * at.foreign;
     terms.harm_s = tuning.harm * shared_s;
     if wanted.request.models.is_none() {
-        terms.quality_s = quality_price_s(wanted.request.mode, wanted.request.task, model.parameters());
+        terms.quality_s =
+            quality_price_s(wanted.request.mode, wanted.request.task, model.quality(wanted.request.task));
     }
     let expected_s = terms.expected_s();
     if let Some(deadline_s) = wanted.deadline_s {

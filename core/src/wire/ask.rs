@@ -10,6 +10,8 @@ use crate::names::{HostId, ModelName, Shape};
 use crate::request::{Capability, Mode, Request, Task};
 use crate::write::Write;
 
+const KNOWN: &str = "id, prompt, messages, system, task, shape, mode, model, models, host, deadline_ms, max_tokens, \
+                     schema, options, images, tools, think, keep_alive";
 /// Tokens one image takes, about: models use 250 to 1,600.
 const IMAGE_TOKENS: u32 = 768;
 /// Tokens that frame one message in a chat template.
@@ -135,7 +137,7 @@ impl Ask {
             think: fields.think()?,
             keep_alive: fields.keep_alive()?,
         };
-        fields.finish()?;
+        fields.finish(KNOWN)?;
         Ok(ask)
     }
 

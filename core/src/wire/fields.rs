@@ -1,4 +1,4 @@
-//! The fields of an ask, read one by one: an error names the key and what it may be, never the value.
+//! The fields of what a caller sends, read one by one: an error names the key and what it may be, never the value.
 
 use crate::json::{Json, Object};
 
@@ -6,8 +6,6 @@ use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::names::ModelName;
 use crate::request::{Mode, Task};
 
-const KNOWN: &str = "id, prompt, messages, system, task, shape, mode, model, models, host, deadline_ms, max_tokens, \
-                     schema, options, images, tools, think, keep_alive";
 const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
 
 /// The refusal of an ask.
@@ -15,7 +13,7 @@ pub(super) fn invalid(message: impl Into<String>, hint: impl Into<String>) -> Di
     DispatchError::new(DispatchErrorCode::InvalidRequest, message, hint)
 }
 
-/// An ask's JSON object; reading a field takes it out, so that what is left is unknown. `null` counts as absent.
+/// The JSON object a caller sends; reading a field takes it out, so that what is left is unknown. `null` counts as absent.
 pub(super) struct Fields(Object);
 
 impl Fields {
@@ -27,12 +25,12 @@ impl Fields {
     }
 
     /// Refuses what is left.
-    pub(super) fn finish(self) -> Result<(), DispatchError> {
+    pub(super) fn finish(self, known: &str) -> Result<(), DispatchError> {
         match self.0.keys().next() {
             None => Ok(()),
             Some(key) => {
                 let key: String = key.chars().take(40).collect();
-                Err(invalid(format!("{key}: unknown key"), format!("Known keys: {KNOWN}.")))
+                Err(invalid(format!("{key}: unknown key"), format!("Known keys: {known}.")))
             }
         }
     }
@@ -78,6 +76,26 @@ impl Fields {
         };
         let value = self.take(key, &allowed, |value| number(value).is_some())?;
         Ok(value.as_ref().and_then(number))
+    }
+
+    /// A number from 0 to 1.
+    pub(super) fn share(&mut self, key: &str) -> Result<Option<f64>, DispatchError> {
+        let fits = |value: &Json| value.as_f64().is_some_and(|number| (0.0..=1.0).contains(&number));
+        Ok(self.take(key, "a number from 0 to 1", fits)?.as_ref().and_then(Json::as_f64))
+    }
+
+    pub(super) fn flag(&mut self, key: &str) -> Result<Option<bool>, DispatchError> {
+        let value = self.take(key, "true or false", |value| value.as_bool().is_some())?;
+        Ok(value.as_ref().and_then(Json::as_bool))
+    }
+
+    pub(super) fn thumbs(&mut self) -> Result<Option<bool>, DispatchError> {
+        match self.text("thumbs")?.as_deref() {
+            None => Ok(None),
+            Some("up") => Ok(Some(true)),
+            Some("down") => Ok(Some(false)),
+            Some(_) => Err(wrong("thumbs", "\"up\" or \"down\"")),
+        }
     }
 
     pub(super) fn task(&mut self) -> Result<Option<Task>, DispatchError> {

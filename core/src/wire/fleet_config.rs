@@ -7,7 +7,7 @@ use litemap::LiteMap;
 use serde::Serialize;
 
 use super::server_url::ServerUrl;
-use crate::config::{Config, ConfigError, HostConfig, Limits, from_json};
+use crate::config::{Config, ConfigError, HostConfig, Limits, QualityConfig, from_json};
 use crate::names::{HostId, ModelName};
 use crate::read::Deserialize;
 use crate::tuning::{LookAhead, Tuning};
@@ -56,6 +56,9 @@ pub struct FleetConfig {
     /// Whether contested choices are played through before they are made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look_ahead: Option<LookAhead>,
+    /// How good models are, and how good they must be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<QualityConfig>,
     /// Weights of the decision, for experiments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tuning: Option<Tuning>,
@@ -196,6 +199,7 @@ impl FleetConfig {
             stall_timeout_ms: self.stall_timeout_ms.unwrap_or(default.stall_timeout_ms),
             max_queue: self.max_queue.unwrap_or(default.max_queue),
             look_ahead: self.look_ahead.unwrap_or(default.look_ahead),
+            quality: self.quality.clone().unwrap_or(default.quality),
             tuning: self.tuning.unwrap_or(default.tuning),
             hosts: default.hosts,
         }

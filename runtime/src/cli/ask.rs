@@ -23,7 +23,7 @@ pub(super) struct AskArgs {
     /// A JSON schema file the answer must fit
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
-    /// Many asks, one JSON object a line; `-` reads stdin
+    /// Many asks, one JSON object a line; `-` reads stdin. A line {"feedback":{"model","task","thumbs"}} judges an answer
     #[arg(long, value_name = "FILE", conflicts_with_all = ["prompt", "system", "schema"])]
     jsonl: Option<PathBuf>,
     /// With --jsonl: asks under way at a time

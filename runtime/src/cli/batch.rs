@@ -2,7 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 use smart_ai_core::wire::{Answer, Ask};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::task::JoinSet;
@@ -40,9 +41,9 @@ pub(super) async fn answer_lines(
                 }
             }
             Some(ended) = underway.join_next() => {
-                let answer = ended.map_err(io::Error::other)?;
-                print_json(&answer)?;
-                tally.count(answer.ok)?;
+                let result = ended.map_err(io::Error::other)?;
+                print_json(&result)?;
+                tally.count(result.ok())?;
             }
         }
     }
@@ -50,16 +51,46 @@ pub(super) async fn answer_lines(
     Ok(if tally.failed == 0 { DONE } else { FAILED })
 }
 
-/// A line without an id is called by its number.
-async fn answer_line(engine: &Engine, number: u64, line: &[u8]) -> Answer {
+/// What a line led to.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum LineResult {
+    Answer(Box<Answer>),
+    /// A judgement was taken in.
+    Rated {
+        id: Value,
+        ok: bool,
+    },
+}
+
+impl LineResult {
+    fn ok(&self) -> bool {
+        match self {
+            Self::Answer(answer) => answer.ok,
+            Self::Rated { ok, .. } => *ok,
+        }
+    }
+}
+
+/// A line without an id is called by its number. `{"feedback": …}` judges an answer instead of asking.
+async fn answer_line(engine: &Engine, number: u64, line: &[u8]) -> LineResult {
     let name = json!(format!("line {number}"));
-    match Ask::from_json(&String::from_utf8_lossy(line)) {
+    let text = String::from_utf8_lossy(line);
+    let value: Option<Value> = serde_json::from_str(&text).ok();
+    if let Some(feedback) = value.as_ref().and_then(|value| value.get("feedback")) {
+        return match engine.feedback(feedback.clone()) {
+            Ok(()) => LineResult::Rated { id: name, ok: true },
+            Err(error) => LineResult::Answer(Box::new(Answer::refused(name, error))),
+        };
+    }
+    let answer = match Ask::from_json(&text) {
         Ok(ask) if ask.id.is_null() => {
             engine.ask(Ask { id: name.into(), ..ask }, AskOptions::default()).await
         }
         Ok(ask) => engine.ask(ask, AskOptions::default()).await,
         Err(error) => Answer::refused(name, error),
-    }
+    };
+    LineResult::Answer(Box::new(answer))
 }
 
 /// What has ended so far, kept in sight on a terminal.

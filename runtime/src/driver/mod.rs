@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
-use smart_ai_core::wire::{Answer, Ask, FleetConfig};
+use serde_json::Value;
+use smart_ai_core::wire::{Answer, Ask, FleetConfig, feedback_event};
 use smart_ai_core::{
     ConfigError, Decision, DispatchError, DispatchErrorCode, Event, JobId, Request, Snapshot,
 };
@@ -93,6 +94,15 @@ impl Engine {
     pub async fn decide(&self, ask: &Ask) -> Result<Decision, DispatchError> {
         let request = ask.request()?;
         self.question(|reply| Message::Decide { request, reply }).await.ok_or_else(closed)
+    }
+
+    /// Says how good an answer was; later choices heed it. In the shape of [`Feedback`](smart_ai_core::wire::Feedback).
+    ///
+    /// # Errors
+    /// Feedback that makes no sense.
+    pub fn feedback(&self, feedback: Value) -> Result<(), DispatchError> {
+        self.send(Message::Event(feedback_event(feedback)?));
+        Ok(())
     }
 
     /// What is believed about the fleet, once every host has been looked at.

@@ -242,6 +242,7 @@ impl Task {
             | Event::HostState { .. }
             | Event::ModelState { .. }
             | Event::Signals { .. }
+            | Event::Feedback { .. }
             | Event::Tick => None,
         };
         if let Some((attempt, failure)) = ended {
