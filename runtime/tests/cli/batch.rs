@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use smart_ai_sim::ModelConfig;
+use smart_ai_sim::{Config, FakeOllama, ModelConfig};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use crate::program::{Result, file, host, host_of, program, run, run_with};
@@ -54,6 +54,31 @@ async fn results_come_as_they_end_while_the_input_is_still_open() -> Result {
     }
     drop(input);
     assert_eq!(child.wait().await?.code(), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_said_of_answers_moves_the_next_choice() -> Result {
+    let model = |name: &str| ModelConfig {
+        decode_tok_per_s: 1e4,
+        output_tokens: Some(2),
+        ..ModelConfig::named(name)
+    };
+    let models = vec![model("one"), model("two")];
+    let host = FakeOllama::start(Config { models, ..Config::default() }).await?;
+    let ask = json!({"prompt": "hello", "task": "chat", "mode": "best", "max_tokens": 2}).to_string();
+    let arguments = ["ask", "--host", host.url(), "--jsonl", "-", "--concurrency", "1"];
+    let first = lines(&run_with(ask.as_bytes(), &arguments).await?.out)?;
+    let liked = first[0]["model"].as_str().ok_or("no model")?.to_owned();
+    let bad = json!({"feedback": {"model": liked, "task": "chat", "thumbs": "down"}}).to_string();
+    let empty = json!({"feedback": {"model": liked, "task": "chat"}}).to_string();
+    let text = [ask.clone(), vec![bad; 20].join("\n"), empty, ask].join("\n");
+    let results = lines(&run_with(text.as_bytes(), &arguments).await?.out)?;
+    assert_eq!((results.len(), &results[1]), (23, &json!({"id": "line 2", "ok": true})));
+    assert_eq!(results[21]["error"]["message"], "exactly one judgement is needed");
+    let last = &results[22];
+    assert_eq!((&results[0]["model"], &last["ok"]), (&json!(liked), &json!(true)));
+    assert_ne!(last["model"], results[0]["model"], "{}", last["decision"]["reason"]);
     Ok(())
 }
 
