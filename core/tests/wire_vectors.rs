@@ -63,7 +63,7 @@ fn run(function: &str, input: Vec<Value>) -> Failing<Value> {
             let options: CallOptions = input.read()?;
             outcome(Ask::from_value(ask).map(|ask| ask.body(&model, &options)))
         }
-        "feedbackEvent" => outcome(wire::feedback_event(input.value())),
+        "feedbackEvent" => outcome(wire::feedback_event(input.value().into())),
         "AnswerReader" => ok(pieces(&input.value())?),
         "readEmbeddings" => outcome(wire::read_embeddings(&input.text()?)),
         "readVersion" => outcome(wire::read_version(&input.text()?)),

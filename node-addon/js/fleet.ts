@@ -38,7 +38,7 @@ export class NativeFleet implements SmartAi {
 
 	async feedback(feedback: Feedback): Promise<void> {
 		this.#mustBeOpen();
-		value<null>(await this.#engine.feedback(JSON.stringify(feedback)));
+		called(() => this.#engine.feedback(JSON.stringify(feedback)));
 	}
 
 	async models(): Promise<HostSnapshot[]> {

@@ -24,7 +24,7 @@ export interface NativeDispatcher {
 export interface NativeEngine {
 	ask(ask: string, cancel: NativeCancel, onText?: (text: string) => void): Promise<string>;
 	decide(ask: string): Promise<string>;
-	feedback(feedback: string): Promise<string>;
+	feedback(feedback: string): void;
 	snapshot(): Promise<string>;
 	close(): void;
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use smart_ai::{Answer, Ask, AskOptions, DispatchError, DispatchErrorCode, FleetConfig};
 use tokio::sync::{Notify, mpsc};
 
-use crate::value::{Code, Result, config_error};
+use crate::value::{Code, Result, config_error, dispatch_error, from_json};
 
 type OnText = ThreadsafeFunction<String, (), String, napi::Status, false>;
 
@@ -80,10 +80,10 @@ impl Engine {
         Ok(serde_json::to_string(&decision)?)
     }
 
-    /// Says how good an answer was, as `Ok` or `Err`.
+    /// Says how good an answer was. Throws `invalid_request`.
     #[napi(catch_unwind)]
-    pub async fn feedback(&self, feedback: String) -> napi::Result<String> {
-        Ok(serde_json::to_string(&self.0.feedback(serde_json::from_str(&feedback)?))?)
+    pub fn feedback(&self, feedback: String) -> Result<(), Code> {
+        self.0.feedback(from_json(&feedback)?).map_err(dispatch_error)
     }
 
     /// What the dispatcher believes, once every host has been looked at, as `Ok` or `Err`.

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use smart_ai_core::Json;
 use smart_ai_core::wire::{Answer, Ask};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::task::JoinSet;
@@ -76,8 +77,8 @@ impl LineResult {
 async fn answer_line(engine: &Engine, number: u64, line: &[u8]) -> LineResult {
     let name = json!(format!("line {number}"));
     let text = String::from_utf8_lossy(line);
-    let value: Option<Value> = serde_json::from_str(&text).ok();
-    if let Some(feedback) = value.as_ref().and_then(|value| value.get("feedback")) {
+    let value = Json::parse(&text).unwrap_or_default();
+    if let Some(feedback) = value.get("feedback") {
         return match engine.feedback(feedback.clone()) {
             Ok(()) => LineResult::Rated { id: name, ok: true },
             Err(error) => LineResult::Answer(Box::new(Answer::refused(name, error))),

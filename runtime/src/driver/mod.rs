@@ -11,10 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
-use serde_json::Value;
 use smart_ai_core::wire::{Answer, Ask, FleetConfig, feedback_event};
 use smart_ai_core::{
-    ConfigError, Decision, DispatchError, DispatchErrorCode, Event, JobId, Request, Snapshot,
+    ConfigError, Decision, DispatchError, DispatchErrorCode, Event, JobId, Json, Request, Snapshot,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -100,7 +99,7 @@ impl Engine {
     ///
     /// # Errors
     /// Feedback that makes no sense.
-    pub fn feedback(&self, feedback: Value) -> Result<(), DispatchError> {
+    pub fn feedback(&self, feedback: Json) -> Result<(), DispatchError> {
         self.send(Message::Event(feedback_event(feedback)?));
         Ok(())
     }
