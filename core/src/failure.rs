@@ -167,6 +167,10 @@ pub struct DispatchError {
     pub message: String,
     /// What to do about it.
     pub hint: String,
+    /// Milliseconds after which asking again may well succeed, where that can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(type = "number | null", optional))]
+    pub retry_after_ms: Option<u64>,
 }
 
 /// The stable words of [`DispatchError`].
@@ -207,6 +211,11 @@ pub enum DispatchErrorCode {
 impl DispatchError {
     /// An error with its remedy.
     pub fn new(code: DispatchErrorCode, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: hint.into() }
+        Self { code, message: message.into(), hint: hint.into(), retry_after_ms: None }
+    }
+
+    /// The same, with the time after which it is worth asking again.
+    pub(crate) fn again_after(self, ms: u64) -> Self {
+        Self { retry_after_ms: Some(ms), ..self }
     }
 }

@@ -407,7 +407,11 @@ message: string,
 /**
  * What to do about it.
  */
-hint: string, };
+hint: string, 
+/**
+ * Milliseconds after which asking again may well succeed, where that can be told.
+ */
+retry_after_ms?: number | null, };
 
 /**
  * The stable words of [`DispatchError`].

@@ -50,6 +50,11 @@ export class NativeFleet implements SmartAi {
 		return value<Snapshot>(await this.#engine.snapshot());
 	}
 
+	async drain(): Promise<void> {
+		this.#closed = true;
+		await this.#engine.drain();
+	}
+
 	close(): void {
 		this.#closed = true;
 		this.#engine.close();

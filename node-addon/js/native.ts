@@ -26,6 +26,7 @@ export interface NativeEngine {
 	decide(ask: string): Promise<string>;
 	feedback(feedback: string): void;
 	snapshot(): Promise<string>;
+	drain(): Promise<void>;
 	close(): void;
 }
 

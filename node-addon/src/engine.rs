@@ -92,6 +92,12 @@ impl Engine {
         Ok(serde_json::to_string(&self.0.snapshot().await)?)
     }
 
+    /// Takes no more asks, lets what runs end, and ends.
+    #[napi(catch_unwind)]
+    pub async fn drain(&self) {
+        self.0.drain().await;
+    }
+
     /// Cancels what runs, and ends.
     #[napi(catch_unwind)]
     pub fn close(&self) {

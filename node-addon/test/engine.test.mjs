@@ -88,3 +88,23 @@ test('the command answers, and says by its exit code how it went', async () => {
 	assert.equal(stdout.trim(), 'Hello there');
 	await assert.rejects(run(process.execPath, [command, 'nonsense']), { code: 2 });
 });
+
+test('draining lets the answer under way end and takes no more asks', async () => {
+	const gate = {};
+	gate.open = new Promise((open) => (gate.lift = open));
+	const begun = new Promise((begin) => (gate.begin = begin));
+	const chat = async (_, response) => {
+		gate.begin();
+		await gate.open;
+		response.write(line({ message: { content: 'Hello' }, done: false }));
+		response.end(line({ done: true, eval_count: 1 }));
+	};
+	const { ai } = await fleet([{ chat }]);
+	const answering = ai.ask({ prompt: 'Say hello.' });
+	await begun;
+	const drained = ai.drain();
+	await assert.rejects(ai.ask({ prompt: 'too late' }), { code: 'closed' });
+	gate.lift();
+	assert.equal((await answering).text, 'Hello');
+	await drained;
+});

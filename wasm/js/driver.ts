@@ -28,6 +28,9 @@ export class Driver implements SmartAi {
 	readonly #looks = new Set<Promise<void>>();
 	readonly #events: Event[] = [];
 	#handling = false;
+	#draining = false;
+	/** Who waits for the last job to end. */
+	readonly #drained: (() => void)[] = [];
 	#lastJob = 0;
 
 	constructor(
@@ -48,6 +51,7 @@ export class Driver implements SmartAi {
 
 	async ask(ask: Ask, options: AskOptions = {}): Promise<Answer> {
 		this.#mustBeOpen();
+		if (this.#draining) throw new Misuse('closed', 'this dispatcher is closing; create another');
 		if (typeof ask !== 'object' || ask === null) throw new Misuse('invalid_argument', 'ask takes an object with a prompt');
 		let request;
 		try {
@@ -84,6 +88,12 @@ export class Driver implements SmartAi {
 	async snapshot(): Promise<Snapshot> {
 		await this.#seen();
 		return this.#dispatcher.snapshot();
+	}
+
+	async drain(): Promise<void> {
+		this.#draining = true;
+		while (this.#jobs.size > 0) await new Promise<void>((ended) => this.#drained.push(ended));
+		this.close();
 	}
 
 	close(): void {
@@ -128,6 +138,11 @@ export class Driver implements SmartAi {
 		this.#stop();
 		for (const job of this.#jobs.values()) job.fail(error);
 		this.#jobs.clear();
+		this.#tellDrained();
+	}
+
+	#tellDrained(): void {
+		if (this.#jobs.size === 0) for (const ended of this.#drained.splice(0)) ended();
 	}
 
 	#stop(): void {
@@ -201,6 +216,7 @@ export class Driver implements SmartAi {
 		for (const [attempt, call] of this.#calls) {
 			if (call.job === id && call.ended) this.#calls.delete(attempt);
 		}
+		this.#tellDrained();
 	}
 
 	#gathered(attempt: number | null): Gathered {

@@ -24,6 +24,8 @@ export interface SmartAi {
 	models(): Promise<HostSnapshot[]>;
 	/** What the dispatcher believes. */
 	snapshot(): Promise<Snapshot>;
+	/** Takes no more asks, lets every job under way end, then closes. */
+	drain(): Promise<void>;
 	/** Cancels what runs, and ends. */
 	close(): void;
 }

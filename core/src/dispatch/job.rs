@@ -2,11 +2,13 @@
 
 use crate::decision::Decision;
 use crate::dispatch::Dispatcher;
+use crate::dispatch::attempt::Attempt;
 use crate::dispatch::hedge::{HEDGE_SHARE, HEDGES_MOST};
 use crate::dispatch::queue::Wish;
 use crate::effect::AttemptReport;
 use crate::failure::{DispatchError, DispatchErrorCode, Failure};
 use crate::names::{AttemptId, JobId, Millis};
+use crate::number::Between as _;
 use crate::policy::Exclusions;
 use crate::random::Random;
 use crate::request::Request;
@@ -114,8 +116,19 @@ impl Dispatcher {
         if waiting >= self.config.max_queue as usize && waiting > 0 {
             let message = format!("{waiting} jobs wait already, the most that may");
             let hint = "ask again later, add a host, or raise max_queue";
-            self.reject(id, DispatchError::new(DispatchErrorCode::Overloaded, message, hint));
+            let error = DispatchError::new(DispatchErrorCode::Overloaded, message, hint);
+            self.reject(id, error.again_after(self.soonest_ms()));
         }
+    }
+
+    /// Milliseconds until the first of the calls under way ends, as far as can be told.
+    fn soonest_ms(&self) -> u64 {
+        let left_s = |attempt: &Attempt| {
+            let shared_s = self.fleet.hosts.get(attempt.host_position).map_or(0.0, |host| host.shared_s);
+            attempt.running.load_left_s(self.now) + attempt.running.work_left_s(shared_s)
+        };
+        let soonest_s = self.attempts.values().map(left_s).fold(f64::INFINITY, f64::min);
+        (soonest_s.between(0.5, 600.0) * 1e3) as u64
     }
 
     pub(super) fn cancel(&mut self, id: JobId) {

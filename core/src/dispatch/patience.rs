@@ -76,15 +76,17 @@ impl Dispatcher {
             first_ms: capped(late_ms, least_ms, first_token_timeout_ms),
             hedge_ms: capped(first_ms * libm::exp(Q95 * first_sigma), HEDGE_LEAST_MS, u32::MAX),
             stall_ms: capped(stall_ms, least_ms, stall_timeout_ms),
-            switch: self.switch(decision, id),
+            switch: self.switch(decision, terms, id),
         })
     }
 
     /// When to leave a call that has brought nothing for an arm that could still answer in time.
-    fn switch(&self, decision: &Decision, id: JobId) -> Option<Millis> {
+    fn switch(&self, decision: &Decision, terms: &Terms, id: JobId) -> Option<Millis> {
         let deadline = self.jobs.get(&id)?.deadline()?;
         let others = decision.candidates.iter().skip(1).filter(|arm| arm.resident);
-        let fastest_s = others.map(|arm| arm.expected_s).reduce(f64::min)?;
+        // Where no other arm is there now, one as fast as this one may come back.
+        let own_s = terms.prefill_s + terms.decode_s;
+        let fastest_s = others.map(|arm| arm.expected_s).reduce(f64::min).unwrap_or(own_s);
         let switch = deadline.0.saturating_sub((SWITCH_MARGIN * 1e3 * fastest_s + SWITCH_MS) as u64);
         (switch > self.now.0).then_some(Millis(switch))
     }

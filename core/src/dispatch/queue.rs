@@ -6,6 +6,7 @@ use crate::dispatch::job::{Job, JobState};
 use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::fleet::{Host, Model, Residency};
 use crate::names::{JobId, Millis, ModelName};
+use crate::number::rounded;
 use crate::order::sort_by;
 use crate::policy::{Backlog, Eviction, Ranked, Scored, refusal};
 
@@ -130,6 +131,7 @@ impl Dispatcher {
         let Some(best) = ranked.best() else {
             let decision = explain();
             let mut error = refusal(&job.request, &decision);
+            error.retry_after_ms = ranked.hope().map(|hope| hope.since(self.now));
             if calls > 0 && error.code == DispatchErrorCode::NoHost {
                 error.code = DispatchErrorCode::AllFailed;
             }
@@ -147,7 +149,26 @@ impl Dispatcher {
             return Placing::Call(explain(), Wish::of(best));
         }
         let first = job.decision.is_none();
+        if let Some(error) = self.hopeless(job, ranked).filter(|_| first) {
+            return Placing::Nothing(explain(), error, None);
+        }
         Placing::Hold(Wish::of(best), best.expected_s, first.then(explain))
+    }
+
+    /// A job whose turn comes long after its deadline is refused at once, where every arm is known well enough to say so.
+    fn hopeless(&self, job: &Job, ranked: &Ranked<'_>) -> Option<DispatchError> {
+        let left_s = job.deadline()?.since(self.now) as f64 / 1e3;
+        let wait_s = |arm: &Scored<'_>| {
+            let known = arm.model.decode.weight >= KNOWN;
+            if known { arm.terms.load_s + arm.terms.queue_s } else { 0.0 }
+        };
+        let least_s = ranked.arms.iter().map(wait_s).fold(f64::INFINITY, f64::min);
+        (least_s > HOPELESS * left_s).then(|| {
+            let message = format!("its turn comes in about {} s, after its deadline", rounded(least_s));
+            let hint = "ask again later, allow more time, or add a host";
+            DispatchError::new(DispatchErrorCode::Overloaded, message, hint)
+                .again_after(((least_s - left_s) * 1e3) as u64)
+        })
     }
 
     fn begin(&mut self, id: JobId, decision: Decision, wish: Wish, backlogs: &mut [Backlog]) {
@@ -206,6 +227,10 @@ impl Dispatcher {
     }
 }
 
+/// An arm that has answered this often is known well enough to refuse a job by it …
+const KNOWN: f64 = 3.0;
+/// … that would wait this many times longer than it may.
+const HOPELESS: f64 = 2.0;
 /// Without a deadline a job waits this long for an arm to come back.
 const PATIENCE_MS: u64 = 30_000;
 /// Time passes between two looks around, whatever is hoped for.

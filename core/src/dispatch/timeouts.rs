@@ -58,6 +58,9 @@ impl Dispatcher {
     fn give_up(&mut self, id: AttemptId) {
         let Some(attempt) = self.attempts.get(&id).cloned() else { return };
         let switches = attempt.patience.switch.is_some_and(|switch| switch <= self.now);
+        if let Some(job) = self.jobs.get_mut(&attempt.job).filter(|_| switches) {
+            job.tried.tried.retain(|(_, _, kind)| !kind.class().passing);
+        }
         if self.is_worth_waiting_for(&attempt, switches) {
             let by = if switches { attempt.allowed_until() } else { Millis(0) };
             let by = by.max(self.now.plus(if by > self.now { 0 } else { AGAIN_MS }));

@@ -1,6 +1,8 @@
 //! The queue.
 
-use smart_ai_core::{AttemptId, DispatchErrorCode, Effect, Event, JobId, Request};
+use smart_ai_core::{
+    AttemptId, Config, DispatchError, DispatchErrorCode, Effect, Event, HostConfig, JobId, Request,
+};
 
 use crate::world::{Fleet, ask, call, called, code, usage};
 
@@ -56,4 +58,47 @@ fn a_cancelled_job_that_waits_ends_at_once() {
     assert_eq!(code(&effects), Some(DispatchErrorCode::Cancelled));
     let step = fleet.step(Event::Succeeded { attempt: AttemptId(1), usage: usage() });
     assert_eq!(call(&step.effects), None);
+}
+
+fn refusal(effects: &[Effect]) -> Option<DispatchError> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Reject { error, .. } => Some(error.clone()),
+        Effect::Abort { .. } | Effect::Resolve { .. } | Effect::Call { .. } | Effect::Refresh { .. } => None,
+    })
+}
+
+/// One host whose model is known to take 5.5 s for a request, with so many requests before the next.
+fn busy(queue: u64, max_queue: u32) -> Fleet {
+    let mut fleet = Fleet::new(Config { max_queue, ..Config::new(vec![HostConfig::new("a")]) });
+    fleet.up("a", &[("m", 2.0)], &["m"]);
+    for job in 1..=4 {
+        fleet.submit(job, ask());
+        fleet.step(Event::FirstToken { attempt: AttemptId(job) });
+        fleet.after(5_000, Event::Succeeded { attempt: AttemptId(job), usage: usage() });
+    }
+    for job in 0..=queue {
+        fleet.submit(100 + job, ask());
+    }
+    fleet
+}
+
+#[test]
+fn a_full_queue_refuses_and_says_when_to_come_back() {
+    let mut fleet = busy(3, 3);
+    let error = refusal(&fleet.submit(200, ask()));
+    let again = error.as_ref().and_then(|error| error.retry_after_ms).unwrap_or(0);
+    assert_eq!(error.map(|error| error.code), Some(DispatchErrorCode::Overloaded));
+    assert!((1_000..15_000).contains(&again), "{again}");
+}
+
+#[test]
+fn a_job_whose_turn_comes_long_after_its_deadline_is_refused_at_once_and_others_wait() {
+    let mut fleet = busy(10, 100);
+    let within = |deadline_ms| Request { deadline_ms: Some(deadline_ms), ..ask() };
+    let error = refusal(&fleet.submit(200, within(10_000)));
+    let again = error.as_ref().and_then(|error| error.retry_after_ms).unwrap_or(0);
+    assert_eq!(error.map(|error| error.code), Some(DispatchErrorCode::Overloaded));
+    assert!((20_000..120_000).contains(&again), "{again}");
+    assert_eq!(refusal(&fleet.submit(201, within(60_000))), None);
+    assert_eq!(refusal(&fleet.submit(202, ask())), None);
 }

@@ -12,6 +12,7 @@ mod verify;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use smart_ai_core::wire::FleetConfig;
@@ -24,6 +25,10 @@ const FAILED: u8 = 1;
 const MISUSED: u8 = 2;
 /// As shells report a program that SIGINT ended.
 const INTERRUPTED: u8 = 130;
+/// As after SIGTERM, where a wait for input was cut short.
+const TERMINATED: u8 = 143;
+/// What has been answered is printed within this.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Picks the right local model on the right host for each request, and makes the call succeed.
 #[derive(Debug, Parser)]
@@ -121,18 +126,45 @@ async fn execute(command: Command, config: &FleetConfig) -> u8 {
         Ok(engine) => engine,
         Err(error) => return complain(&error.to_string(), MISUSED),
     };
-    let done = match command {
-        Command::Ask(arguments) => ask::run(&engine, arguments).await,
-        Command::Decide(arguments) => decide::run(&engine, arguments).await,
-        Command::Models { json } => models::run(&engine, json).await,
-        Command::Bench(arguments) => bench::run(&engine, config, arguments).await,
-        Command::Verify { json } => verify::run(&engine, config, json).await,
+    let work = carry_out(command, &engine, config);
+    tokio::pin!(work);
+    let done = tokio::select! {
+        done = &mut work => Some(done),
+        () = terminated() => {
+            engine.drain().await;
+            // What has ended is printed; what only waits for input is not waited for.
+            tokio::time::timeout(LAST_WORDS, work).await.ok()
+        }
+    };
+    engine.close();
+    done.map_or(TERMINATED, ended)
+}
+
+async fn carry_out(command: Command, engine: &Engine, config: &FleetConfig) -> io::Result<u8> {
+    match command {
+        Command::Ask(arguments) => ask::run(engine, arguments).await,
+        Command::Decide(arguments) => decide::run(engine, arguments).await,
+        Command::Models { json } => models::run(engine, json).await,
+        Command::Bench(arguments) => bench::run(engine, config, arguments).await,
+        Command::Verify { json } => verify::run(engine, config, json).await,
         Command::Simulate(arguments) => simulate::run(&arguments),
         // It has its own runtime and ends by signal.
         Command::Serve(_) => Ok(DONE),
-    };
-    engine.close();
-    ended(done)
+    }
+}
+
+/// Asked to end (SIGTERM): answers under way are finished, nothing new begins.
+#[cfg(unix)]
+async fn terminated() {
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut asked) => drop(asked.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
 }
 
 /// The exit code of a command that has run.

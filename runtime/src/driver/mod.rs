@@ -127,6 +127,15 @@ impl Engine {
             .ok_or_else(closed)
     }
 
+    /// Takes no more asks, lets every job under way end, then stops the task. Ends when all have.
+    pub fn drain(&self) -> impl Future<Output = ()> + use<> {
+        let drained = self.question(Message::Drain);
+        async {
+            // A task that is gone has nothing under way.
+            drained.await.unwrap_or_default();
+        }
+    }
+
     /// Cancels every job and stops the task.
     pub fn close(&self) {
         self.send(Message::Close);
@@ -137,10 +146,10 @@ impl Engine {
         drop(self.messages.send(message));
     }
 
-    fn question<T>(
+    fn question<T, M: FnOnce(oneshot::Sender<T>) -> Message>(
         &self,
-        message: impl FnOnce(oneshot::Sender<T>) -> Message,
-    ) -> impl Future<Output = Option<T>> {
+        message: M,
+    ) -> impl Future<Output = Option<T>> + use<T, M> {
         let (reply, answer) = oneshot::channel();
         self.send(message(reply));
         async { answer.await.ok() }
@@ -193,6 +202,6 @@ impl Drop for Ticket {
     }
 }
 
-fn closed() -> DispatchError {
+pub(crate) fn closed() -> DispatchError {
     DispatchError::new(DispatchErrorCode::Cancelled, "the engine is closed", "start another")
 }

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::call::{Reporter, body, call};
+use super::closed;
 use super::observer::{Call, Observers};
 use super::relay::{Relay, RelayEnd, relay};
 use crate::http::{Refusal, Server, look, timed_look};
@@ -61,6 +62,8 @@ pub(super) enum Message {
         attempt: AttemptId,
         embeddings: Vec<Vec<f64>>,
     },
+    /// Take no more asks; answered when the last job has ended.
+    Drain(oneshot::Sender<()>),
     Close,
 }
 
@@ -106,6 +109,8 @@ pub(super) struct Task {
     questions: Vec<Question>,
     settle_by: Millis,
     observers: Observers,
+    /// Who waits for the last job to end; nobody while asks are taken.
+    drained: Vec<oneshot::Sender<()>>,
 }
 
 impl Task {
@@ -133,6 +138,7 @@ impl Task {
             questions: Vec::new(),
             settle_by: now().plus(SETTLE_MS),
             observers,
+            drained: Vec::new(),
         })
     }
 
@@ -148,6 +154,9 @@ impl Task {
                 () = sleep(wake) => self.handle(Event::Tick),
             }
             self.answer_questions();
+            if !self.drained.is_empty() && self.jobs.is_empty() {
+                break;
+            }
         }
         for call in self.calls.values() {
             call.task.abort();
@@ -162,6 +171,11 @@ impl Task {
 
     fn take(&mut self, message: Message) {
         match message {
+            Message::Ask { ask, reply, .. } if !self.drained.is_empty() => {
+                drop(reply.send(Answer::refused(ask.id, closed())));
+            }
+            // Its client hears that the engine is closed.
+            Message::Relay { .. } if !self.drained.is_empty() => {}
             Message::Ask { job, ask, request, pieces, reply } => {
                 self.submit(job, request, Caller::Ask { ask, pieces, reply });
             }
@@ -187,6 +201,7 @@ impl Task {
                     call.embeddings = Some(embeddings);
                 }
             }
+            Message::Drain(reply) => self.drained.push(reply),
             Message::Close => {}
         }
     }

@@ -13,8 +13,12 @@ use crate::program::{Result, program, slow_host};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn interrupt(child: &Child) -> Result {
+    signal(child, "-INT").await
+}
+
+async fn signal(child: &Child, signal: &str) -> Result {
     let pid = child.id().ok_or("it has ended")?.to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().await?.success());
+    assert!(Command::new("kill").args([signal, &pid]).status().await?.success());
     Ok(())
 }
 
@@ -80,5 +84,27 @@ async fn a_reader_that_goes_away_ends_the_answer_at_its_source() -> Result {
     assert_eq!(said, "");
     idle(&host).await?;
     assert_eq!(host.stats().completed, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_to_end_lets_answers_under_way_finish_and_waits_for_no_input() -> Result {
+    let host = slow_host().await?;
+    let arguments = ["ask", "--host", host.url(), "--jsonl", "-", "--concurrency", "2"];
+    let mut child = program(&arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let (input, out) = (child.stdin.take(), child.stdout.take());
+    let (mut input, mut out) = (input.ok_or("no stdin")?, out.ok_or("no stdout")?);
+    input.write_all(b"{\"id\":1,\"prompt\":\"a story\",\"max_tokens\":20}\n").await?;
+    let since = Instant::now();
+    while host.stats().in_flight == 0 {
+        assert!(since.elapsed() < PATIENCE, "nothing was called");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    signal(&child, "-TERM").await?;
+    assert_eq!(code(&mut child).await?, Some(143));
+    let mut text = String::new();
+    out.read_to_string(&mut text).await?;
+    assert!(text.lines().count() == 1 && text.contains("\"ok\":true"), "{text}");
+    assert_eq!((host.stats().aborted, host.stats().completed), (0, 1));
     Ok(())
 }
