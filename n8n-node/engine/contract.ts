@@ -1,7 +1,7 @@
 /** What the node asks of an engine, whichever build serves. Core's own types: all names are those of Smart AI's JSON. */
-import type { Answer, Ask, Decision, FleetConfig, Mode } from '../../core/types/core';
+import type { Answer, Ask, Decision, Feedback, FleetConfig, Mode } from '../../core/types/core';
 
-export type { Answer, Decision, Mode };
+export type { Answer, Decision, Feedback, Mode };
 /** One request. Without a pin the engine picks the model and the host. */
 export type AskRequest = Ask;
 /** What every engine is made from; the shape of `smart-ai.toml`. */
@@ -16,6 +16,8 @@ export interface Dispatcher {
 		options?: { signal?: AbortSignal; onText?: (text: string) => void },
 	): Promise<Answer>;
 	decide(request: AskRequest): Promise<Decision>;
+	/** Says how good an answer was. Throws an Error with `hint` where that makes no sense. */
+	feedback(feedback: Feedback): Promise<void>;
 	close(): void;
 }
 
@@ -30,6 +32,7 @@ export function engineOf(name: EngineName, dispatcher: Dispatcher): Engine {
 		name,
 		ask: async (request, options) => await dispatcher.ask(request, options),
 		decide: async (request) => await dispatcher.decide(request),
+		feedback: async (feedback) => await dispatcher.feedback(feedback),
 		close: () => dispatcher.close(),
 	};
 }

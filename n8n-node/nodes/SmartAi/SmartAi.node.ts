@@ -12,6 +12,7 @@ import { leaseEngine } from './lease';
 import { modelSearch } from './modelSearch';
 import { answerOutput, failureOf, failureOutput, type OutputChoice } from './output';
 import { parameters } from './parameters';
+import { feedbackOf, type Rating } from './rating';
 import { askRequest, type Options, type Parameters, UnusableParameter } from './request';
 
 export class SmartAi implements INodeType {
@@ -21,7 +22,8 @@ export class SmartAi implements INodeType {
 		icon: { light: 'file:smartAi.svg', dark: 'file:smartAi.dark.svg' },
 		group: ['transform'],
 		version: 1,
-		subtitle: '={{ $parameter["task"] + ", " + $parameter["mode"] }}',
+		subtitle:
+			'={{ $parameter["operation"] === "rate" ? "rate an answer" : $parameter["task"] + ", " + $parameter["mode"] }}',
 		description: 'Ask a local model; Smart AI picks the model and the host for each item',
 		defaults: { name: 'Smart AI' },
 		inputs: [NodeConnectionTypes.Main],
@@ -44,13 +46,15 @@ export class SmartAi implements INodeType {
 		const run = new AbortController();
 		const cancelled = this.getExecutionCancelSignal();
 		const signal = cancelled ? AbortSignal.any([cancelled, run.signal]) : run.signal;
+		const rates = this.getNodeParameter('operation', 0, 'ask') === 'rate';
+		const work = rates ? rateItem : askItem;
 		const output: INodeExecutionData[] = [];
 		try {
 			await eachIndex(
 				items.length,
 				first.concurrency ?? 4,
 				async (index) => {
-					output[index] = await askItem(this, index, lease.engine, signal);
+					output[index] = await work(this, index, lease.engine, signal);
 				},
 				() => run.abort(),
 			);
@@ -96,6 +100,32 @@ async function askItem(
 	const { message, hint } = failureOf(answer);
 	if (!context.continueOnFail() || signal.aborted) throw refused(message, hint);
 	return { json: failureOutput(answer, engine.name, choice), pairedItem };
+}
+
+async function rateItem(
+	context: IExecuteFunctions,
+	index: number,
+	engine: Engine,
+): Promise<INodeExecutionData> {
+	const text = (name: string) => String(context.getNodeParameter(name, index, '') ?? '');
+	const feedback = feedbackOf({
+		model: text('ratedModel'),
+		task: text('ratedTask'),
+		rating: context.getNodeParameter('rating', index, 'up') as Rating,
+		score: context.getNodeParameter('score', index, 1) as number,
+		answer: text('answer'),
+		edited: text('edited'),
+	});
+	const pairedItem = { item: index };
+	try {
+		await engine.feedback(feedback);
+	} catch (error) {
+		const { message, hint = '' } = error as Error & { hint?: string };
+		if (context.continueOnFail()) return { json: { error: message, code: 'invalid_request', hint }, pairedItem };
+		throw new NodeOperationError(context.getNode(), message, { description: hint, itemIndex: index });
+	}
+	const { model, task } = feedback;
+	return { json: { rated: true, model, task, engine: engine.name }, pairedItem };
 }
 
 function parametersOf(context: IExecuteFunctions, index: number): Parameters {

@@ -1,9 +1,35 @@
 import type { INodeProperties } from 'n8n-workflow';
 
+import { ratingParameters } from './ratingParameters';
+
+const asking: INodeProperties['displayOptions'] = { show: { operation: ['ask'] } };
+
 export const parameters: INodeProperties[] = [
+	{
+		displayName: 'Operation',
+		name: 'operation',
+		type: 'options',
+		noDataExpression: true,
+		options: [
+			{
+				name: 'Ask',
+				value: 'ask',
+				description: 'Have a local model answer each item',
+				action: 'Ask a local model',
+			},
+			{
+				name: 'Rate an Answer',
+				value: 'rate',
+				description: 'Say how good an answer was, so that later choices heed it',
+				action: 'Rate an answer',
+			},
+		],
+		default: 'ask',
+	},
 	{
 		displayName: 'Prompt',
 		name: 'prompt',
+		displayOptions: asking,
 		type: 'string',
 		typeOptions: { rows: 4 },
 		default: '',
@@ -14,6 +40,7 @@ export const parameters: INodeProperties[] = [
 	{
 		displayName: 'Task',
 		name: 'task',
+		displayOptions: asking,
 		type: 'options',
 		options: [
 			{ name: 'Analyze', value: 'analyze' },
@@ -33,6 +60,7 @@ export const parameters: INodeProperties[] = [
 	{
 		displayName: 'Mode',
 		name: 'mode',
+		displayOptions: asking,
 		type: 'options',
 		options: [
 			{ name: 'Balanced', value: 'balanced', description: 'A better model where it costs little time' },
@@ -45,6 +73,7 @@ export const parameters: INodeProperties[] = [
 	{
 		displayName: 'Deadline in Seconds',
 		name: 'deadline',
+		displayOptions: asking,
 		type: 'number',
 		typeOptions: { minValue: 0 },
 		default: 0,
@@ -53,6 +82,7 @@ export const parameters: INodeProperties[] = [
 	{
 		displayName: 'Model',
 		name: 'model',
+		displayOptions: asking,
 		type: 'resourceLocator',
 		default: { mode: 'list', value: '' },
 		description: 'Only this model. Empty lets Smart AI choose.',
@@ -75,6 +105,7 @@ export const parameters: INodeProperties[] = [
 	{
 		displayName: 'Options',
 		name: 'options',
+		displayOptions: asking,
 		type: 'collection',
 		placeholder: 'Add Option',
 		default: {},
@@ -167,4 +198,5 @@ export const parameters: INodeProperties[] = [
 			},
 		],
 	},
+	...ratingParameters,
 ];

@@ -1,0 +1,90 @@
+import type { INodeProperties } from 'n8n-workflow';
+
+const rating = (...ratings: string[]): INodeProperties['displayOptions'] => ({
+	show: { operation: ['rate'], ...(ratings.length > 0 ? { rating: ratings } : {}) },
+});
+
+/** The parameters of the operation Rate an Answer; they read the output of Ask. */
+export const ratingParameters: INodeProperties[] = [
+	{
+		displayName: 'Model',
+		name: 'ratedModel',
+		displayOptions: rating(),
+		type: 'string',
+		required: true,
+		default: '={{ $json.model }}',
+		description: 'The model that answered: the field model of the answer',
+	},
+	{
+		displayName: 'Task',
+		name: 'ratedTask',
+		displayOptions: rating(),
+		type: 'string',
+		required: true,
+		default: '={{ $json.decision.task }}',
+		description: 'The kind of work it was: the field decision.task of the answer',
+	},
+	{
+		displayName: 'Rating',
+		name: 'rating',
+		displayOptions: rating(),
+		type: 'options',
+		options: [
+			{ name: 'Corrected Text', value: 'edited', description: 'The less a person changed, the better it was' },
+			{ name: 'Score', value: 'score', description: 'A number from 0, useless, to 1, as good as can be' },
+			{ name: 'Thumbs Down', value: 'down' },
+			{ name: 'Thumbs Up', value: 'up' },
+		],
+		default: 'up',
+		description: 'How good the answer was',
+	},
+	{
+		displayName: 'Score',
+		name: 'score',
+		displayOptions: rating('score'),
+		type: 'number',
+		typeOptions: { minValue: 0, maxValue: 1, numberPrecision: 2 },
+		default: 1,
+		description: 'From 0, useless, to 1, as good as can be',
+	},
+	{
+		displayName: 'Answer',
+		name: 'answer',
+		displayOptions: rating('edited'),
+		type: 'string',
+		typeOptions: { rows: 3 },
+		default: '={{ $json.text }}',
+		description: 'The answer as it came: the field text of the answer',
+	},
+	{
+		displayName: 'Corrected Text',
+		name: 'edited',
+		displayOptions: rating('edited'),
+		type: 'string',
+		typeOptions: { rows: 3 },
+		default: '',
+		description: 'The answer as a person corrected it',
+	},
+	{
+		displayName: 'Options',
+		name: 'options',
+		displayOptions: rating(),
+		type: 'collection',
+		placeholder: 'Add Option',
+		default: {},
+		options: [
+			{
+				displayName: 'Engine',
+				name: 'engine',
+				type: 'options',
+				options: [
+					{ name: 'Auto', value: 'auto' },
+					{ name: 'Native', value: 'native' },
+					{ name: 'WebAssembly', value: 'wasm' },
+				],
+				default: 'auto',
+				description: 'The same as where the answer came from: each engine learns by itself',
+			},
+		],
+	},
+];
