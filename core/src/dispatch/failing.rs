@@ -11,6 +11,8 @@ use crate::names::AttemptId;
 const BLOCKED_MS: u64 = 600_000;
 /// Failures in a row after which an arm is left alone: fewer may be chance.
 const ARM_FAILURES: u32 = 3;
+/// The same for a host that can be reached but speaks no sense.
+const HOST_FAILURES: u32 = 2;
 
 impl Dispatcher {
     pub(super) fn call_failed(&mut self, id: AttemptId, failure: Failure) {
@@ -32,7 +34,8 @@ impl Dispatcher {
         let alone = host.moved <= attempt.last_sign();
         match blame {
             Blame::Host => {
-                host.breaker.trip(now, failure.clone(), 1);
+                let least = if failure.kind.is_of_connection() { 1 } else { HOST_FAILURES };
+                host.breaker.trip(now, failure.clone(), least);
                 // A look tells at once whether it was the connection only.
                 host.suspect = true;
             }

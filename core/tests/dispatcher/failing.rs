@@ -10,13 +10,22 @@ use crate::world::{Fleet, ask, call, called, code, rejection, usage};
 fn each_failure_leads_to_the_arm_that_avoids_it() {
     let expected = [
         (FailureKind::Unreachable, "m@b"),
+        (FailureKind::ConnectTimeout, "m@b"),
         (FailureKind::Unauthorized, "m@b"),
         (FailureKind::Busy, "m@b"),
+        (FailureKind::RateLimited, "m@b"),
         (FailureKind::BadProtocol, "m@b"),
+        // Nothing moved on the host meanwhile.
+        (FailureKind::FirstTokenTimeout, "m@b"),
+        (FailureKind::Stalled, "m@b"),
+        (FailureKind::LoadTimeout, "other@a"),
         (FailureKind::ModelMissing, "other@a"),
         (FailureKind::OutOfMemory, "other@a"),
+        (FailureKind::NotCapable, "other@a"),
         (FailureKind::ServerError, "other@a"),
         (FailureKind::CutOff, "other@a"),
+        // The same arm, asked for more context.
+        (FailureKind::ContextTooSmall, "m@a"),
     ];
     for (kind, next) in expected {
         let mut fleet = Fleet::of(&["a", "b"]);
