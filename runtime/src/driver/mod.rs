@@ -186,6 +186,12 @@ impl Ticket {
         std::future::poll_fn(|context| self.poll_ended(context)).await
     }
 
+    /// The client leaves: how the job ended, which may have been before.
+    pub(crate) async fn left(mut self) -> Option<RelayEnd> {
+        self.engine.send(Message::Event(Event::Cancel { job: self.job }));
+        self.ended().await
+    }
+
     /// The same, asked.
     pub(crate) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Option<RelayEnd>> {
         let end = ready!(Pin::new(&mut self.end).poll(context));

@@ -8,9 +8,7 @@ use bytes::Bytes;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use smart_ai_core::wire::Piece;
-use smart_ai_core::{
-    Arm, AttemptId, CallOptions, DispatchError, Event, Failure, FailureKind, Outcome, Usage,
-};
+use smart_ai_core::{Arm, AttemptId, CallOptions, DispatchError, Event, Failure, FailureKind, Outcome};
 use tokio::sync::mpsc;
 
 use super::call::{Progress, Reporter};
@@ -140,7 +138,7 @@ impl Passing<'_> {
     async fn pass(mut self, mut response: reqwest::Response) {
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
-        let mut ended: Option<Result<Usage, Failure>> = None;
+        let mut ended: Option<Result<(), Failure>> = None;
         loop {
             // An error here is an end before the final line: the reader says what that means.
             let chunk = if self.reader.is_silent() {
@@ -166,7 +164,13 @@ impl Passing<'_> {
                     Piece::Text { .. } | Piece::Thinking { .. } | Piece::ToolCalls { .. } => {
                         self.progress.piece(&self.report);
                     }
-                    Piece::Done { usage, .. } => ended = ended.or(Some(Ok(usage))),
+                    // Told before the client reads it, who may leave at once.
+                    Piece::Done { usage, .. } if ended.is_none() => {
+                        let attempt = self.report.attempt;
+                        self.report.event(Event::Succeeded { attempt, usage });
+                        ended = Some(Ok(()));
+                    }
+                    Piece::Done { .. } => {}
                     Piece::Failed { failure } => ended = ended.or(Some(Err(failure))),
                 }
             }
@@ -187,10 +191,8 @@ impl Passing<'_> {
                 break;
             }
         }
-        match ended {
-            Some(Ok(usage)) => self.report.event(Event::Succeeded { attempt: self.report.attempt, usage }),
-            Some(Err(failure)) => self.report.failed(failure),
-            None => {}
+        if let Some(Err(failure)) = ended {
+            self.report.failed(failure);
         }
     }
 }

@@ -7,7 +7,7 @@ use smart_ai_core::wire::Reply;
 use smart_ai_core::{Arm, DispatchError, Mode, Outcome, Request, Snapshot};
 
 use super::family::{
-    Counts, Labels, Reading, Readings, Shown, Spreads, Sums, computing, labels, ratio, register,
+    Counts, Labels, Levels, Reading, Readings, Shown, Spreads, Sums, computing, labels, ratio, register,
 };
 use crate::driver::Call;
 use crate::serve::inventory::Inventory;
@@ -65,6 +65,7 @@ impl Dispatching {
     }
 
     fn register(&self, registry: &mut Registry) {
+        without_history(registry);
         let mut counts = |name, help, family: &Counts| register(registry, name, help, family.clone());
         counts("dispatcher_jobs_total", "Jobs that ended", &self.jobs);
         counts("dispatcher_decisions_total", "Calls begun, by why this arm", &self.decisions);
@@ -150,6 +151,18 @@ impl Dispatching {
     fn name(&self, arm: &Arm) -> String {
         format!("{}@{}", self.inventory.label(arm.model.as_str()), arm.host)
     }
+}
+
+/// Nothing is kept and nothing is lost.
+fn without_history(registry: &mut Registry) {
+    let (up, rows, dropped) = (Levels::default(), Counts::default(), Counts::default());
+    drop(up.get_or_create(&Labels::new()));
+    for counts in [&rows, &dropped] {
+        drop(counts.get_or_create(&Labels::new()));
+    }
+    register(registry, "dispatcher_history_up", "Whether decisions and outcomes are being kept", up);
+    register(registry, "dispatcher_history_rows_total", "Rows kept", rows);
+    register(registry, "dispatcher_history_dropped_total", "Rows lost", dropped);
 }
 
 /// The error's stable word.

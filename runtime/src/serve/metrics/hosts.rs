@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use prometheus_client::registry::Registry;
-use smart_ai_core::{Arm, HostId};
+use smart_ai_core::{Arm, HostId, Usage};
 
 use super::family::{Counts, Labels, Reading, Readings, Shown, labels, register};
 use crate::serve::inventory::{Change, HostView, Inventory, Loaded, Tag, now_s, unix_s};
@@ -35,6 +35,8 @@ struct Memory {
     loaded_by_request: Option<Instant>,
     unloaded: Option<(Instant, &'static str)>,
     asked_to_leave: Option<Instant>,
+    /// A poll found it loaded, and no request has said that it waited for that.
+    unexplained: bool,
 }
 
 impl Hosts {
@@ -59,8 +61,8 @@ impl Hosts {
         hosts
     }
 
-    /// One look was taken in.
-    pub(super) fn looked(&self, host: &HostId, change: &Change) {
+    /// One look was taken in. `busy` says whether a call of a model is under way.
+    pub(super) fn looked(&self, host: &HostId, change: &Change, busy: impl Fn(&str) -> bool) {
         for (endpoint, reason) in &change.failed {
             let labels = labels([("host", host.as_str()), ("endpoint", endpoint), ("reason", reason)]);
             self.errors.get_or_create(&labels).inc();
@@ -78,20 +80,34 @@ impl Hosts {
         }
         for model in after {
             match before.iter().find(|old| old.name == model.name) {
-                None => self.seen_loaded(host, &model.name),
+                None => self.with(host, &model.name, |memory| {
+                    memory.unexplained = memory.loaded_by_request.is_none_or(|at| at.elapsed() > SAME_LOAD);
+                }),
                 Some(old) if old.context_length != model.context_length => {
                     self.count(&self.reloads, host, &model.name, ("cause", CONTEXT));
                 }
                 Some(_) => {}
             }
+            self.explain(host, &model.name, busy(&model.name));
         }
     }
 
-    /// A request waited for a load.
-    pub(super) fn loaded_for_request(&self, arm: &Arm) {
-        self.count(&self.loads, &arm.host, arm.model.as_str(), ("reason", "request"));
-        self.with(&arm.host, arm.model.as_str(), |memory| memory.loaded_by_request = Some(Instant::now()));
-        self.count_reload(&arm.host, arm.model.as_str());
+    /// A request waited for a load. Several may have waited for the same: it ended at one time for all.
+    pub(super) fn loaded_for_request(&self, arm: &Arm, usage: &Usage) {
+        let ms = |ms: f64| Duration::from_secs_f64(ms.clamp(0.0, 1e9) / 1e3);
+        let since = ms(usage.total_ms - usage.load_ms);
+        let ended = Instant::now().checked_sub(since).unwrap_or_else(Instant::now);
+        let mut same = false;
+        self.with(&arm.host, arm.model.as_str(), |memory| {
+            let apart = |other: Instant| ended.max(other).duration_since(ended.min(other));
+            same = memory.loaded_by_request.is_some_and(|other| apart(other) < ms(usage.load_ms / 2.0));
+            memory.loaded_by_request = Some(ended);
+            memory.unexplained = false;
+        });
+        if !same {
+            self.count(&self.loads, &arm.host, arm.model.as_str(), ("reason", "request"));
+            self.count_reload(&arm.host, arm.model.as_str());
+        }
     }
 
     /// A request through here said that the model is no longer needed.
@@ -99,12 +115,14 @@ impl Hosts {
         self.with(host, model, |memory| memory.asked_to_leave = Some(Instant::now()));
     }
 
-    fn seen_loaded(&self, host: &HostId, model: &str) {
-        let mut own = false;
+    /// A load the poll saw: a request that still runs may have waited for it, and says so at its end.
+    fn explain(&self, host: &HostId, model: &str, busy: bool) {
+        let mut foreign = false;
         self.with(host, model, |memory| {
-            own = memory.loaded_by_request.is_some_and(|at| at.elapsed() < SAME_LOAD);
+            foreign = !busy && memory.unexplained;
+            memory.unexplained &= busy;
         });
-        if !own {
+        if foreign {
             self.count(&self.loads, host, model, ("reason", "foreign"));
             self.count_reload(host, model);
         }

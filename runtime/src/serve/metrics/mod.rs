@@ -43,7 +43,7 @@ impl Metrics {
     /// A request of a client ended.
     pub(super) fn request_ended(&self, request: &Measured) {
         if request.status == "success" && request.is_cold() {
-            self.hosts.loaded_for_request(&request.arm);
+            self.hosts.loaded_for_request(&request.arm, &request.usage);
         }
         self.requests.ended(request);
     }
@@ -93,7 +93,8 @@ impl Observer for Metrics {
         for tag in change.after.shown() {
             self.requests.start_at_zero(host.as_str(), &tag.name);
         }
-        self.hosts.looked(host, &change);
+        let busy = |model: &str| self.requests.is_answering(&Arm { host: host.clone(), model: model.into() });
+        self.hosts.looked(host, &change, busy);
     }
 
     fn asked_metrics(&self, reply: &Reply) {

@@ -147,6 +147,11 @@ impl Requests {
         self.in_flight.get_or_create(&self.arm(arm)).inc_by(change);
     }
 
+    /// Whether the host is answering with this model.
+    pub(super) fn is_answering(&self, arm: &Arm) -> bool {
+        self.in_flight.get(&self.arm(arm)).is_some_and(|calls| calls.get() > 0)
+    }
+
     /// A rate can be taken from the first event on.
     pub(super) fn start_at_zero(&self, host: &str, model: &str) {
         let labels = labels([("host", host), ("model", model)]);

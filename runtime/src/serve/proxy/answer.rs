@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use smart_ai_core::wire::Piece;
 use smart_ai_core::{Arm, Usage};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::driver::{Part, Reader, RelayEnd, Ticket};
@@ -90,10 +91,21 @@ pub(super) struct Dispatched {
     pub(super) operation: Operation,
     pub(super) streams: bool,
     pub(super) parts: mpsc::Receiver<Part>,
-    pub(super) ticket: Ticket,
-    pub(super) measure: Measure,
+    /// Until the end is known.
+    pub(super) claim: Option<(Ticket, Measure)>,
     pub(super) told_broken: bool,
-    pub(super) over: bool,
+}
+
+impl Drop for Dispatched {
+    /// A client may leave as soon as it has read the final line: only the dispatcher knows whether that was before the end.
+    fn drop(&mut self) {
+        if let (Some((ticket, mut measure)), Ok(runtime)) = (self.claim.take(), Handle::try_current()) {
+            let streams = self.streams;
+            runtime.spawn(async move {
+                take_end(&mut measure, streams, ticket.left().await);
+            });
+        }
+    }
 }
 
 impl Stream for Dispatched {
@@ -101,9 +113,6 @@ impl Stream for Dispatched {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        if this.over {
-            return Poll::Ready(None);
-        }
         while let Some(part) = ready!(this.parts.poll_recv(context)) {
             match part {
                 Part::Bytes(bytes) => return Poll::Ready(Some(Ok(bytes))),
@@ -111,9 +120,10 @@ impl Stream for Dispatched {
                 Part::Head { .. } => {}
             }
         }
-        let end = ready!(this.ticket.poll_ended(context));
-        this.over = true;
-        let broken = take_end(&mut this.measure, this.streams, end);
+        let Some((ticket, measure)) = &mut this.claim else { return Poll::Ready(None) };
+        let end = ready!(ticket.poll_ended(context));
+        let broken = take_end(measure, this.streams, end);
+        this.claim = None;
         match broken.filter(|_| !this.told_broken && this.streams) {
             Some(words) => Poll::Ready(Some(Ok(this.operation.broken(&words)))),
             None => Poll::Ready(None),
@@ -128,6 +138,15 @@ pub(super) struct Direct {
     pub(super) measure: Measure,
     pub(super) ended: Option<Result<Usage, &'static str>>,
     pub(super) over: bool,
+}
+
+impl Drop for Direct {
+    /// A client may leave as soon as it has read the final line.
+    fn drop(&mut self) {
+        if let Some(Ok(usage)) = self.ended.take() {
+            self.measure.succeeded(usage);
+        }
+    }
 }
 
 impl Stream for Direct {

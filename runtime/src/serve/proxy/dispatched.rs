@@ -91,8 +91,8 @@ impl Proxy {
                 let json = HeaderValue::from_static("application/json; charset=utf-8");
                 headers.insert(CONTENT_TYPE, json);
             }
-            let over = false;
-            let body = Dispatched { operation, streams, parts, ticket, measure, told_broken: false, over };
+            let claim = Some((ticket, measure));
+            let body = Dispatched { operation, streams, parts, claim, told_broken: false };
             return coming(status, headers, body);
         }
         let mut end = ticket.ended().await;

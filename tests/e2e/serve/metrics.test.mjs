@@ -1,0 +1,92 @@
+// docs/metrics.md against what a scrape shows; and a real Prometheus that scrapes it.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { needOrSkip, stopAll, until } from '../bed/index.mjs';
+import { build, startHost, startSidecar } from './sidecar.mjs';
+
+const models = [{ name: 'small:latest', prefill_tok_per_s: 2000, decode_tok_per_s: 500, load_s: 0.1 }];
+
+after(stopAll);
+
+/** The tables of docs/metrics.md: name, type and labels. */
+function documented() {
+	const text = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8');
+	const rows = [...text.matchAll(/^\| `([a-z_0-9]+)` \| (gauge|counter|histogram) \| [^|]*\| ([^|]*)\|/gm)];
+	return new Map(rows.map(([, name, type, labels]) => [name, { type, labels: [...labels.matchAll(/`(\w+)`/g)].map(([, label]) => label).sort() }]));
+}
+
+/** The same as a scrape shows it. */
+function shown({ types, samples }) {
+	const found = new Map();
+	for (const [family, type] of types) {
+		const name = type === 'counter' ? `${family}_total` : family;
+		const own = samples.find((sample) => sample.name === name || sample.name === `${family}_count`);
+		found.set(name, { type, labels: Object.keys(own?.labels ?? {}).sort() });
+	}
+	return found;
+}
+
+const chat = (proxy, body = {}) => fetch(`${proxy}/api/chat`, {
+	method: 'POST',
+	body: JSON.stringify({ model: 'auto', messages: [{ role: 'user', content: 'Hello' }], ...body }),
+}).then((response) => response.text());
+
+test('every metric is documented with its type and labels, and every documented one is shown', async (t) => {
+	const bed = await needOrSkip(t, 'prometheus');
+	if (!bed) return;
+	const program = build();
+	const exporter = await bed.prometheus.startNodeExporter();
+	const node = await bed.prometheus.start({ targets: [{ job: 'node', address: exporter.address, labels: { instance: '127.0.0.1' } }] });
+	const idle = 'rate(node_cpu_seconds_total{mode="idle"}[1m])';
+	await until('two scrapes', async () => (await node.query(idle)).length > 0);
+	const [pc, nas] = [await startHost(program, { models }), await startHost(program, { models })];
+	const sidecar = await startSidecar(program, { pc: pc.url, nas: nas.url, gone: 'http://127.0.0.1:1' }, ['--prometheus', node.url]);
+	await until('the signals', async () => (await sidecar.scrape()).sum('dispatcher_metric_age_seconds') > 0);
+	await chat(sidecar.proxy);
+	await pc.fault({ kind: 'status', status: 500, text: 'broken', paths: ['/api/chat'] });
+	await nas.fault({ kind: 'status', status: 500, text: 'broken', paths: ['/api/chat'], count: 1 });
+	await chat(sidecar.proxy);
+	const seen = await until('a fallback and a loaded model', async () => {
+		const now = await sidecar.scrape();
+		return now.sum('dispatcher_fallbacks_total') > 0 && now.sum('ollama_models_loaded') > 0 && now.sum('dispatcher_jobs_total') > 1 && now;
+	});
+	assert.match(seen.contentType, /^application\/openmetrics-text; version=1\.0\.0/);
+	assert.ok(seen.text.endsWith('# EOF\n'));
+	assert.deepEqual(Object.fromEntries([...shown(seen)].sort()), Object.fromEntries([...documented()].sort()));
+
+	const prometheus = await bed.prometheus.start({ targets: [{ job: 'ollama', url: sidecar.metrics }] });
+	const value = async (expression) => Number((await prometheus.query(expression))[0]?.value[1]);
+	const requests = seen.sum('ollama_requests_total');
+	assert.equal(await until('a scrape', () => value('sum(ollama_requests_total)')), requests);
+	assert.equal(await value('up{job="ollama"}'), 1);
+	assert.equal(await value('sum(ollama_up)'), 2);
+	assert.ok(await value('histogram_quantile(0.5, sum by (le) (ollama_request_duration_seconds_bucket))') > 0);
+});
+
+test('a scrape never waits for a host, and a host that is gone is down', async () => {
+	const program = build();
+	const host = await startHost(program, { models });
+	const sidecar = await startSidecar(program, { pc: host.url });
+	await until('the host', async () => (await sidecar.scrape()).sum('ollama_up') === 1);
+	await host.fault({ kind: 'hang' });
+	const during = await sidecar.scrape();
+	assert.equal(during.sum('ollama_models_available'), 1);
+	await host.heal();
+	await host.stop();
+	await until('the host to be down', async () => (await sidecar.scrape()).sum('ollama_up') === 0);
+	const gone = await sidecar.scrape();
+	assert.equal(gone.sum('ollama_models_available'), 1, 'its last state stays');
+	assert.ok(gone.sum('ollama_scrape_errors_total', { host: 'pc', endpoint: 'tags', reason: 'unreachable' }) > 0);
+});
+
+test('whoever does not ask for OpenMetrics gets the classic text', async () => {
+	const program = build();
+	const host = await startHost(program, { models });
+	const sidecar = await startSidecar(program, { pc: host.url });
+	const response = await fetch(sidecar.metrics, { headers: { accept: 'text/plain' } });
+	assert.match(response.headers.get('content-type'), /^text\/plain; version=0\.0\.4/);
+	const text = await response.text();
+	assert.match(text, /^# TYPE dispatcher_look_ahead_overrules_total counter$/m);
+	assert.doesNotMatch(text, /# EOF|# UNIT/);
+});
