@@ -1,0 +1,106 @@
+// What the sidecar's proxy adds: the same request sent to a simulated host and through the proxy, in turns. `node bench/run.mjs proxy`
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { cargo, target } from './cargo.mjs';
+import { median, quantile, table } from './table.mjs';
+
+export const title = "What the sidecar's proxy adds";
+export const about =
+	'The same streamed request to one simulated host, direct and through `smart-ai serve`, in turns on kept connections. Request: an answer of one word without service time, 1,000 turns; ' +
+	'added is the median of the differences of a turn. Throughput: answers of 400 tokens at 200 tokens a second each, four at a time on each side, in turns; tokens a second from the request to the last byte. ' +
+	'Goals: at most 1 ms a request at the median, at most 3 % of throughput.';
+
+const TURNS = 1000;
+const WARM = 50;
+const ROUNDS = 6;
+const WIDTH = 4;
+const agent = new Agent({ keepAlive: true });
+
+/** Starts a program and reads its line of JSON. */
+async function start(name, args) {
+	const child = spawn(join(target, 'release', name), args, { stdio: ['ignore', 'pipe', 'inherit'] });
+	const [line] = await once(createInterface(child.stdout), 'line');
+	return { ...JSON.parse(line), stop: () => child.kill() };
+}
+
+/** One streamed generate; its final line. */
+function generate(url, model) {
+	const body = JSON.stringify({ model, prompt: 'Say hello', keep_alive: -1 });
+	return new Promise((resolve, reject) => {
+		const outgoing = request(`${url}/api/generate`, { method: 'POST', agent, headers: { 'content-type': 'application/json' } }, async (response) => {
+			let text = '';
+			for await (const chunk of response) text += chunk;
+			if (response.statusCode === 200) resolve(JSON.parse(text.trimEnd().split('\n').at(-1)));
+			else reject(new Error(text));
+		});
+		outgoing.on('error', reject);
+		outgoing.end(body);
+	});
+}
+
+async function timed(work) {
+	const began = performance.now();
+	const result = await work();
+	return { ms: performance.now() - began, result };
+}
+
+/** Tokens a second of several answers at a time. */
+async function throughput(url) {
+	const { ms, result } = await timed(() => Promise.all(Array.from({ length: WIDTH }, () => generate(url, 'steady'))));
+	return (result.reduce((total, { eval_count }) => total + eval_count, 0) / ms) * 1e3;
+}
+
+/** Both sides in turns; who begins changes each turn. */
+async function inTurns(turns, measure, sides) {
+	const seen = sides.map(() => []);
+	for (let turn = 0; turn < turns; turn += 1) {
+		const order = turn % 2 === 0 ? [0, 1] : [1, 0];
+		for (const side of order) seen[side].push(await measure(sides[side]));
+	}
+	return seen;
+}
+
+export async function run() {
+	cargo('build', '--release', '--quiet', '-p', 'smart-ai', '-p', 'smart-ai-sim');
+	const folder = mkdtempSync(join(tmpdir(), 'smart-ai-bench-'));
+	const config = join(folder, 'host.json');
+	const models = [{ name: 'quick', answer: 'Hello' }, { name: 'steady', output_tokens: 400, decode_tok_per_s: 200 }];
+	writeFileSync(config, JSON.stringify({ keep_alive: -1, parallel: WIDTH, models }));
+	const host = await start('fake-ollama', ['--config', config]);
+	const sidecar = await start('smart-ai', ['serve', '--host', `pc=${host.url}`, '--metrics', '127.0.0.1:0', '--proxy', '127.0.0.1:0', '--json', '--config', writeEmpty(folder)]);
+	try {
+		const sides = [host.url, sidecar.proxy];
+		const request_ms = async (url) => (await timed(() => generate(url, 'quick'))).ms;
+		await inTurns(WARM, request_ms, sides);
+		const [direct, proxied] = await inTurns(TURNS, request_ms, sides);
+		const added = proxied.map((ms, turn) => ms - direct[turn]);
+		await inTurns(1, throughput, sides);
+		const [directRate, proxiedRate] = await inTurns(ROUNDS, throughput, sides);
+		const ratios = proxiedRate.map((rate, round) => rate / directRate[round]);
+		const stats = await (await fetch(`${host.control_url}/control/stats`)).json();
+		if (stats.loads !== models.length) throw new Error(`models were loaded ${stats.loads} times: the turns were not alike`);
+		const ms = (value) => value.toFixed(2);
+		const rows = [
+			{ what: 'request, ms (p50)', direct: ms(median(direct)), proxy: ms(median(proxied)), difference: `+${ms(median(added))} ms` },
+			{ what: 'request, ms (p95)', direct: ms(quantile(direct, 0.95)), proxy: ms(quantile(proxied, 0.95)), difference: `+${ms(quantile(added, 0.95))} ms` },
+			{ what: 'tokens a second', direct: ms(median(directRate)), proxy: ms(median(proxiedRate)), difference: `${((median(ratios) - 1) * 100).toFixed(2)} %` },
+		];
+		return table([['', 'what'], ['direct', 'direct'], ['through the proxy', 'proxy'], ['difference (median of turns)', 'difference']], rows);
+	} finally {
+		sidecar.stop();
+		host.stop();
+		rmSync(folder, { recursive: true });
+	}
+}
+
+/** A configuration of its own, whatever lies in the current folder. */
+function writeEmpty(folder) {
+	const file = join(folder, 'smart-ai.toml');
+	writeFileSync(file, '');
+	return file;
+}

@@ -1,0 +1,131 @@
+// OpenAI's and Anthropic's words through the proxy, before a host that speaks them as Ollama does.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, request } from 'node:http';
+import { after, before, test } from 'node:test';
+import { stopAll, until } from '../bed/index.mjs';
+import { build, startSidecar } from './sidecar.mjs';
+
+const received = [];
+let host;
+let sidecar;
+
+const tags = { models: [{ name: 'm:latest', model: 'm:latest', size: 1e9, digest: 'd', modified_at: '2026-01-01T00:00:00Z', details: { family: 'llama', parameter_size: '1B', quantization_level: 'Q4_0' } }] };
+const chunk = (content) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
+const counts = `data: ${JSON.stringify({ choices: [], usage: { prompt_tokens: 11, completion_tokens: 2, total_tokens: 13 } })}\n\n`;
+const answers = {
+	'/api/version': () => ({ version: '0.24.0' }),
+	'/api/tags': () => tags,
+	'/api/ps': () => ({ models: [] }),
+	'/api/show': () => ({ capabilities: ['completion'], details: {}, model_info: {} }),
+	'/v1/chat/completions': (body) => (body.stream
+		? [chunk('Hel'), chunk('lo'), ...(body.stream_options?.include_usage ? [counts] : []), 'data: [DONE]\n\n']
+		: { model: body.model, choices: [{ message: { role: 'assistant', content: 'Hello' } }], usage: { prompt_tokens: 5, completion_tokens: 3 } }),
+	'/v1/messages': () => [
+		'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":7,"output_tokens":0}}}\n\n',
+		'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"type":"text_delta","text":"Hi"}}\n\n',
+		'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":4}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n',
+	],
+};
+
+before(async () => {
+	host = createServer(async (incoming, outgoing) => {
+		let text = '';
+		for await (const part of incoming) text += part;
+		const body = text ? JSON.parse(text) : {};
+		if (incoming.url.startsWith('/v1/')) received.push({ url: incoming.url, body, headers: incoming.headers });
+		const answer = answers[incoming.url]?.(body);
+		if (!answer) return outgoing.writeHead(404).end('{"error":"not found"}');
+		if (!Array.isArray(answer)) return outgoing.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+		outgoing.writeHead(200, { 'content-type': 'text/event-stream' });
+		// Each event is cut in two.
+		for (const event of answer) {
+			outgoing.write(event.slice(0, 9));
+			await new Promise(setImmediate);
+			outgoing.write(event.slice(9));
+		}
+		return outgoing.end();
+	}).listen(0, '127.0.0.1');
+	await once(host, 'listening');
+	sidecar = await startSidecar(build(), { pc: `http://127.0.0.1:${host.address().port}` });
+	await until('the host', async () => (await sidecar.scrape()).sum('ollama_up') === 1);
+});
+
+after(async () => {
+	await stopAll();
+	host.close();
+	host.closeAllConnections();
+});
+
+const post = (path, body, headers = {}) => fetch(`${sidecar.proxy}${path}`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) });
+const messages = [{ role: 'user', content: [{ type: 'text', text: 'Hello' }] }];
+const counted = async (operation) => {
+	const seen = await sidecar.scrape();
+	return { requests: seen.sum('ollama_requests_total', { operation, status: 'success' }), prompt: seen.sum('ollama_prompt_tokens_total'), output: seen.sum('ollama_generated_tokens_total') };
+};
+
+test("a stream in OpenAI's words is dispatched and counted, and the client sees the count only if it asked", async () => {
+	const plain = await post('/v1/chat/completions', { model: 'auto', messages, stream: true }, { authorization: 'Bearer secret', 'user-agent': 'OpenAI/JS 6.0' });
+	assert.equal(await plain.text(), [chunk('Hel'), chunk('lo'), 'data: [DONE]\n\n'].join(''));
+	assert.equal(plain.headers.get('x-smart-ai-model'), 'm:latest');
+	assert.equal(received.at(-1).body.model, 'm:latest');
+	assert.equal(received.at(-1).headers.authorization, undefined, "a client's key is not the host's business");
+	const asking = await post('/v1/chat/completions', { model: 'm', messages, stream: true, stream_options: { include_usage: true } });
+	assert.equal(await asking.text(), [chunk('Hel'), chunk('lo'), counts, 'data: [DONE]\n\n'].join(''));
+	await until('both counts', async () => (await counted('openai_chat')).requests === 2);
+	assert.deepEqual(await counted('openai_chat'), { requests: 2, prompt: 22, output: 4 });
+	assert.equal((await sidecar.scrape()).sum('ollama_requests_total', { client: 'openai' }), 1);
+});
+
+test("a whole answer in OpenAI's words comes as it is", async () => {
+	const before = await counted('openai_chat');
+	const answer = await (await post('/v1/chat/completions', { model: 'm', messages })).json();
+	assert.equal(answer.choices[0].message.content, 'Hello');
+	await until('the count', async () => (await counted('openai_chat')).output === before.output + 3);
+});
+
+test("a stream in Anthropic's words is dispatched and counted", async () => {
+	const before = await counted('anthropic_message');
+	const response = await post('/v1/messages', { model: 'auto:best', max_tokens: 10, stream: true, messages });
+	assert.equal(await response.text(), answers['/v1/messages']().join(''));
+	await until('the count', async () => (await counted('anthropic_message')).requests === 1);
+	const after = await counted('anthropic_message');
+	assert.deepEqual([after.prompt - before.prompt, after.output - before.output], [7, 4]);
+});
+
+test('errors are said in the words of each API', async () => {
+	const openai = await post('/v1/chat/completions', { messages });
+	assert.equal(openai.status, 400);
+	assert.equal((await openai.json()).error.type, 'invalid_request_error');
+	const anthropic = await post('/v1/messages', { messages });
+	assert.equal((await anthropic.json()).type, 'error');
+	const native = await post('/api/chat', { messages });
+	assert.deepEqual(await native.json(), { error: 'model is required' });
+});
+
+test('the lists name the models of all hosts, and auto', async () => {
+	const native = await (await fetch(`${sidecar.proxy}/api/tags`)).json();
+	assert.deepEqual(native.models.map(({ name }) => name), ['m:latest', 'auto', 'auto:fast', 'auto:best']);
+	const openai = await (await fetch(`${sidecar.proxy}/v1/models`)).json();
+	assert.deepEqual(openai.data.map(({ id }) => id), ['m:latest', 'auto', 'auto:fast', 'auto:best']);
+});
+
+test('the dispatcher answers by HTTP as on the command line', async () => {
+	const decision = await (await post('/smart-ai/decide', { prompt: 'Hello' })).json();
+	assert.deepEqual(decision.chosen, { host: 'pc', model: 'm:latest' });
+	const refused = await post('/smart-ai/decide', { prompt: 'Hello', unknown: 1 });
+	assert.equal(refused.status, 400);
+	assert.equal((await refused.json()).error.code, 'invalid_request');
+	assert.deepEqual(await (await fetch(`${sidecar.proxy}/smart-ai/ready`)).json(), { ok: true, up: ['pc'], down: [] });
+});
+
+test('a web page cannot reach the proxy by a name of its own', async () => {
+	const status = await new Promise((resolve, reject) => {
+		const url = new URL(`${sidecar.proxy}/api/tags`);
+		request({ host: url.hostname, port: url.port, path: url.pathname, headers: { host: 'evil.example' } }, (response) => {
+			response.resume();
+			resolve(response.statusCode);
+		}).on('error', reject).end();
+	});
+	assert.equal(status, 403);
+});
