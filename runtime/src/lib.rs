@@ -7,6 +7,7 @@ pub mod cli;
 mod config;
 mod driver;
 mod http;
+mod report;
 mod serve;
 
 pub use config::{ConfigFileError, Sources, load};

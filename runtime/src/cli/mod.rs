@@ -5,6 +5,7 @@ mod batch;
 mod bench;
 mod decide;
 mod models;
+mod report;
 mod serve;
 mod simulate;
 mod verify;
@@ -72,6 +73,8 @@ enum Command {
     },
     /// Measure how fast each model on each host loads, reads and writes; unloads them for it
     Bench(bench::BenchArgs),
+    /// Draw what past jobs show as one HTML page; needs no host
+    Report(report::ReportArgs),
     /// Compare policies on a scenario in virtual time; needs no host
     Simulate(simulate::SimulateArgs),
     /// Serve metrics for Prometheus, and a proxy that measures and dispatches every client's requests
@@ -96,6 +99,9 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     };
     if let Command::Simulate(arguments) = &cli.command {
         return ended(simulate::run(arguments));
+    }
+    if let Command::Report(arguments) = &cli.command {
+        return ended(report::run(arguments));
     }
     let sources = Sources { file: cli.fleet.config, hosts: cli.fleet.host, prometheus: cli.fleet.prometheus };
     let config = match load(&sources) {
@@ -147,6 +153,7 @@ async fn carry_out(command: Command, engine: &Engine, config: &FleetConfig) -> i
         Command::Models { json } => models::run(engine, json).await,
         Command::Bench(arguments) => bench::run(engine, config, arguments).await,
         Command::Verify { json } => verify::run(engine, config, json).await,
+        Command::Report(arguments) => report::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         // It has its own runtime and ends by signal.
         Command::Serve(_) => Ok(DONE),

@@ -15,6 +15,6 @@ pub use job::{Ended, Job};
 pub use measure::{Measures, Report};
 pub use policy::Policy;
 pub use scenario::{
-    Class, Fault, FaultKind, ForeignLoad, Host, Model, Scenario, ScenarioError, SpeedChange, Tokens,
+    Arrivals, Class, Fault, FaultKind, ForeignLoad, Host, Model, Scenario, ScenarioError, SpeedChange, Tokens,
 };
 pub use trace::Row;

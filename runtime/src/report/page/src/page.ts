@@ -1,0 +1,104 @@
+// Puts the page together: what matters first, each chart under one sentence that says what it shows.
+import { calibration, type Chart, choices, fallbacks, groups, latency, memory, success, WENT } from './charts';
+import type { Report } from './report';
+import { count, percent, seconds, when } from './words';
+
+const report = JSON.parse(document.getElementById('data')!.textContent!) as Report;
+const main = document.getElementById('report')!;
+
+function element(tag: string, text = '', className = ''): HTMLElement {
+	const made = document.createElement(tag);
+	made.textContent = text;
+	if (className) made.className = className;
+	return made;
+}
+
+/** Draws anew whenever its place becomes wider or narrower. */
+function drawn(chart: Chart): HTMLElement {
+	const place = element('div', '', 'chart');
+	let last = 0;
+	new ResizeObserver(([entry]) => {
+		const width = Math.round(entry!.contentRect.width);
+		if (width > 0 && width !== last) place.replaceChildren(chart((last = width)));
+	}).observe(place);
+	return place;
+}
+
+const key = (entries: Record<string, string>) => {
+	const made = element('div', '', 'key');
+	for (const [name, colour] of Object.entries(entries)) {
+		const label = element('span');
+		const patch = element('i');
+		patch.style.background = colour;
+		label.append(patch, name);
+		made.append(label);
+	}
+	return made;
+};
+
+function card(title: string, sentence: string, parts: HTMLElement[], wide = false): HTMLElement {
+	const made = element('section', '', wide ? 'wide' : '');
+	made.append(element('h2', title), element('p', sentence), ...parts);
+	return made;
+}
+
+function tiles(): HTMLElement {
+	const { all, calibration: { within_quarter }, fallbacks: { saved }, replay } = report;
+	const made = element('div', '', 'tiles');
+	const tile = (value: string, what: string, mood = '') => {
+		const one = element('div', '', `tile ${mood}`);
+		one.append(element('b', value), element('span', what));
+		made.append(one);
+	};
+	const answered = all.answered / all.jobs;
+	tile(percent(answered), 'of the jobs were answered', answered >= 0.99 ? 'good' : 'bad');
+	tile(seconds(all.p50_s), 'is what half of them took at most');
+	tile(seconds(all.p95_s), 'is what 95 % took at most');
+	tile(percent(within_quarter), 'of the predictions were within a quarter');
+	tile(count(saved, 'job'), 'were saved by a second call');
+	if (replay) tile(versus(replay), 'is what one fixed choice takes', replay ? 'good' : '');
+	return made;
+}
+
+const of = (replay: NonNullable<Report['replay']>, name: string) => replay.policies.find((one) => one.name === name)!;
+
+const versus = (replay: NonNullable<Report['replay']>) => `${(of(replay, 'static').mean_s / of(replay, 'smart').mean_s).toFixed(1)} ×`;
+
+function fallbackCard(): HTMLElement {
+	const { saved, mean_delay_s, causes } = report.fallbacks;
+	if (causes.length === 0) return card('What second calls saved', 'No call failed, so none was needed.', []);
+	const failed = causes.reduce((sum, { jobs }) => sum + jobs, 0);
+	return card('What second calls saved', `The first call of ${count(failed, 'job')} failed; ${saved} were answered by another arm, ${seconds(mean_delay_s)} later on average.`,
+		[drawn(fallbacks(report)), key({ 'answered all the same': 'var(--good)', 'not answered': 'var(--bad)' })]);
+}
+
+function replayCards(): HTMLElement[] {
+	const { replay } = report;
+	if (!replay) return [];
+	const smart = of(replay, 'smart');
+	const fixed = of(replay, 'static');
+	const played = `${count(replay.scenario.requests, 'job')} like these, played in the simulator on hosts and models as measured here`;
+	const kept = 1 - smart.resident_gb_hours / replay.always_gb_hours;
+	return [
+		card('What one fixed choice would have cost', `${fixed.mean_s > smart.mean_s ? `A fixed model and host for each task takes ${versus(replay)} as long` : 'A fixed model and host for each task would have been as good'}: ${played}. Really, they took ${seconds(replay.actual_mean_s)}.`, [drawn(choices(replay))]),
+		card('Memory that is not kept busy for nothing', `${kept > 0 ? `${percent(kept)} less` : 'No less'} than keeping every model loaded on every host; ${count(Math.round(smart.loads), 'load')} against ${Math.round(fixed.loads)} of the fixed choice. Sizes are told by the models' names.`, [drawn(memory(replay))]),
+	];
+}
+
+const header = element('header');
+header.append(element('h1', 'Smart AI: what became of your jobs'),
+	element('p', `${count(report.all.jobs, 'job')}, ${when(report.from_ms)} to ${when(report.to_ms)}, ${report.all.output_tokens.toLocaleString('en')} tokens written`));
+
+const { median_error } = report.calibration;
+const cards = element('div', '', 'cards');
+cards.append(
+	card('Time and success', 'The line: half of the jobs took at most this long. The band reaches up to what 95 % took. Below: jobs, and in red those not answered.',
+		[drawn(latency(report)), drawn(success(report)), key({ 'half took at most': 'var(--main)', answered: 'var(--good)', 'not answered': 'var(--bad)' })], true),
+	card('Who answered', 'Bars: half took at most this long; whiskers: 95 %. Right: jobs.', [drawn(groups(report.arms))]),
+	card('By kind of work', 'The same, by task.', [drawn(groups(report.tasks))]),
+	card('Predicted and actual', `Half of the predictions were off by less than ${percent(median_error)} in the later half. On the dashed line they are right; in the band within a quarter.`,
+		[drawn(calibration(report)), key(WENT)]),
+	fallbackCard(),
+	...replayCards(),
+);
+main.append(header, tiles(), cards, element('footer', 'Made by smart-ai report. The page holds all it shows and asks the network for nothing.'));

@@ -1,0 +1,45 @@
+// The numbers that the program put into the page.
+
+export interface Group {
+	name: string;
+	jobs: number;
+	answered: number;
+	p50_s: number;
+	p95_s: number;
+	first_p50_s: number;
+	output_tokens: number;
+}
+
+export interface Dot {
+	predicted_s: number;
+	actual_s: number;
+	went: 'at once' | 'waited' | 'loaded its model';
+	model: string;
+}
+
+export interface Policy {
+	name: string;
+	mean_s: number;
+	p95_s: number;
+	success: number;
+	loads: number;
+	resident_gb_hours: number;
+	regret: number;
+}
+
+export interface Report {
+	from_ms: number;
+	to_ms: number;
+	all: Group;
+	arms: Group[];
+	tasks: Group[];
+	timeline: (Group & { at_ms: number })[];
+	calibration: { median_error: number; within_quarter: number; dots: Dot[] };
+	fallbacks: { saved: number; mean_delay_s: number; causes: { word: string; jobs: number; saved: number }[] };
+	replay: null | {
+		actual_mean_s: number;
+		policies: Policy[];
+		always_gb_hours: number;
+		scenario: { requests: number; hosts: { id: string }[]; models: { id: string; gb: number }[] };
+	};
+}

@@ -1,0 +1,132 @@
+//! Rows of the history as the report reads them: one JSON object a line, as `smart-ai history --json` prints.
+
+use serde::Deserialize;
+use thiserror::Error;
+
+/// One job with its decision and outcome. What a report does not draw is not read.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Row {
+    /// When it was sent, in milliseconds since 1970.
+    pub(crate) at_ms: u64,
+    /// Whether it was answered.
+    pub(crate) ok: bool,
+    /// The model that answered.
+    pub(crate) model: Option<String>,
+    /// Its host.
+    pub(crate) host: Option<String>,
+    /// Every call, in order.
+    #[serde(default)]
+    pub(crate) attempts: Vec<Attempt>,
+    /// Absent where it never came to one.
+    pub(crate) decision: Option<Decided>,
+    /// Tokens.
+    #[serde(default)]
+    pub(crate) usage: Usage,
+    /// Milliseconds by phase.
+    pub(crate) ms: Phases,
+    /// What was expected at submit, in milliseconds.
+    #[serde(default)]
+    pub(crate) predicted_ms: f64,
+}
+
+/// One call.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Attempt {
+    /// `ok`, `cancelled`, or the failure's word.
+    pub(crate) outcome: String,
+    /// Milliseconds to its end.
+    pub(crate) ms: f64,
+}
+
+/// What is drawn of a decision.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Decided {
+    /// The kind of work.
+    pub(crate) task: String,
+}
+
+/// Tokens by the server's count.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub(crate) struct Usage {
+    /// Of the prompt.
+    pub(crate) prompt_tokens: u32,
+    /// Of the answer.
+    pub(crate) output_tokens: u32,
+}
+
+/// Milliseconds since submit, or by the server's count.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub(crate) struct Phases {
+    /// Until the call that answered.
+    pub(crate) queue: f64,
+    /// Loading the model.
+    pub(crate) load: f64,
+    /// Until the first piece.
+    pub(crate) first_token: f64,
+    /// Until the end.
+    pub(crate) total: f64,
+}
+
+/// A line that is no row.
+#[derive(Debug, Error)]
+#[error("line {line}: {reason}; rows are what `smart-ai history --json` prints")]
+pub(crate) struct RowError {
+    line: usize,
+    reason: serde_json::Error,
+}
+
+/// Rows in order of time.
+///
+/// # Errors
+/// The first line that is no row.
+pub(crate) fn read_rows(text: &str) -> Result<Vec<Row>, RowError> {
+    let mut rows = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(index, line)| {
+            serde_json::from_str(line).map_err(|reason| RowError { line: index + 1, reason })
+        })
+        .collect::<Result<Vec<Row>, _>>()?;
+    rows.sort_by_key(|row| row.at_ms);
+    Ok(rows)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A job that was answered after this many seconds, with a second expected.
+    pub(crate) fn answered(at_s: u64, seconds: f64) -> Row {
+        Row {
+            at_ms: at_s * 1000,
+            ok: true,
+            model: Some("small:1b".to_owned()),
+            host: Some("pc".to_owned()),
+            attempts: vec![Attempt { outcome: "ok".to_owned(), ms: seconds * 1e3 }],
+            decision: Some(Decided { task: "chat".to_owned() }),
+            usage: Usage { prompt_tokens: 100, output_tokens: 50 },
+            ms: Phases { queue: 0.0, load: 0.0, first_token: seconds * 200.0, total: seconds * 1e3 },
+            predicted_ms: 1000.0,
+        }
+    }
+
+    #[test]
+    #[expect(clippy::expect_used, reason = "the test says what must be there")]
+    fn rows_are_read_in_order_of_time_whatever_else_they_hold() {
+        let line = |at: u64| {
+            format!(
+                r#"{{"at_ms":{at},"ok":true,"text":"secret","model":"m","host":"h","attempts":[{{"host":"h","model":"m","outcome":"ok","ms":5}}],"decision":{{"task":"chat","reason":"best"}},"usage":{{"prompt_tokens":1,"output_tokens":2}},"ms":{{"queue":0,"load":0,"first_token":1,"total":5}},"predicted_ms":4}}"#
+            )
+        };
+        let rows = read_rows(&format!("{}\n\n{}\n", line(20), line(10))).expect("they are rows");
+        assert_eq!(rows.iter().map(|row| row.at_ms).collect::<Vec<_>>(), [10, 20]);
+    }
+
+    #[test]
+    #[expect(clippy::expect_used, reason = "the test says what must be there")]
+    fn a_line_that_is_no_row_is_named() {
+        let error = read_rows("\n{\"ok\":1}").expect_err("no row").to_string();
+        assert!(error.starts_with("line 2: "), "{error}");
+    }
+}
