@@ -40,7 +40,7 @@ pub(super) fn fit(rows: &[Row]) -> Option<Scenario> {
     Some(Scenario {
         name: "replay".to_owned(),
         hosts: hosts(&rates, &models),
-        classes: classes(&jobs, &models),
+        classes: classes(&jobs),
         arrivals: arrivals(rows),
         requests: rows.len().min(MOST_REQUESTS),
         noise_sigma: noise(&rates),
@@ -151,39 +151,28 @@ fn memory_gb(arms: &[(&Model, &Rates)]) -> f64 {
     (fits * 1.2).max(0.1)
 }
 
-/// Jobs of one kind of work. A model does for it when it has answered some; the one that answered most comes first.
-fn classes(jobs: &[&Row], models: &[Model]) -> Vec<Class> {
-    let mut by_task: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+/// Jobs of one kind of work that one model answered. Whether another would have done as well, the history does not tell, so
+/// every job keeps its model, and only the host is chosen anew.
+fn classes(jobs: &[&Row]) -> Vec<Class> {
+    let mut by_kind: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
     for row in jobs {
-        by_task
-            .entry(row.decision.as_ref().map_or("general", |decision| &decision.task))
-            .or_default()
-            .push(row);
+        let task = row.decision.as_ref().map_or("general", |decision| &decision.task);
+        if let Some(model) = &row.model {
+            by_kind.entry((task, model)).or_default().push(row);
+        }
     }
-    by_task
+    by_kind
         .into_iter()
-        .filter_map(|(task, rows)| {
-            let mut counts: Vec<(usize, String)> = models
-                .iter()
-                .map(|model| {
-                    (
-                        rows.iter().filter(|row| row.model.as_ref() == Some(&model.id)).count(),
-                        model.id.clone(),
-                    )
-                })
-                .filter(|(count, _)| *count > 0)
-                .collect();
-            counts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+        .map(|((task, model), rows)| {
             let size = |of: fn(&Row) -> u32| tokens(rows.iter().map(|row| f64::from(of(row))).collect());
-            Some(Class {
-                id: task.to_owned(),
+            Class {
+                id: format!("{task} by {model}"),
                 share: rows.len() as f64,
-                models: counts.into_iter().map(|(_, id)| id).collect::<Vec<_>>(),
+                models: vec![model.to_owned()],
                 prompt_tokens: size(|row| row.usage.prompt_tokens),
                 output_tokens: size(|row| row.usage.output_tokens),
                 known: true,
-            })
-            .filter(|class| !class.models.is_empty())
+            }
         })
         .collect()
 }

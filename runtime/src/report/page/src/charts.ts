@@ -6,6 +6,8 @@ import { failure, percent, policy, seconds } from './words';
 export type Chart = (width: number) => Element;
 
 const NARROW = 480;
+/** An axis' name stands under its numbers, never between them. */
+const below = { labelOffset: 40 };
 const base = (width: number) => ({ width, marginLeft: width < NARROW ? 44 : 54, style: { background: 'none', overflow: 'visible' } });
 
 export const WENT: Record<Dot['went'], string> = { 'at once': 'var(--main)', waited: 'var(--second)', 'loaded its model': 'var(--third)' };
@@ -52,8 +54,8 @@ export const groups = (rows: Group[]): Chart => (width) => {
 	const room = wrapped(width, shown.map(({ name }) => name));
 	const widest = Math.max(...shown.map(({ p95_s }) => p95_s), 1e-3);
 	return Plot.plot({
-		...base(width), marginLeft: room, marginRight: 62, height: 54 + 34 * shown.length,
-		x: { label: 'seconds', grid: true, domain: [0, widest], ticks: width < NARROW ? 4 : 6 },
+		...base(width), marginLeft: room, marginRight: 62, marginBottom: 44, height: 64 + 34 * shown.length,
+		x: { label: 'seconds', ...below, grid: true, domain: [0, widest], ticks: width < NARROW ? 4 : 6 },
 		y: { label: null, domain: shown.map(({ name }) => name), tickSize: 0, tickFormat: cut(room - 8) },
 		marks: [
 			Plot.barX(shown, { y: 'name', x: 'p50_s', fill: 'var(--main)', insetTop: 3, insetBottom: 3, rx: 2 }),
@@ -92,8 +94,8 @@ export const fallbacks = ({ fallbacks: { causes } }: Report): Chart => (width) =
 	]);
 	const room = wrapped(width, causes.map(({ word }) => word));
 	return Plot.plot({
-		...base(width), marginLeft: room, marginRight: 40, height: 54 + 32 * causes.length,
-		x: { label: 'jobs', grid: true, ticks: 5 }, y: { label: null, tickSize: 0 }, color: { type: 'identity' },
+		...base(width), marginLeft: room, marginRight: 40, marginBottom: 44, height: 64 + 32 * causes.length,
+		x: { label: 'jobs', grid: true, ticks: 5, ...below }, y: { label: null, tickSize: 0, tickFormat: cut(room - 8) }, color: { type: 'identity' },
 		marks: [Plot.barX(bars, { y: 'cause', x1: 'from', x2: 'to', fill: 'colour', insetTop: 3, insetBottom: 3 }), Plot.ruleX([0], { stroke: 'var(--line)' })],
 	});
 };
@@ -102,8 +104,8 @@ export const fallbacks = ({ fallbacks: { causes } }: Report): Chart => (width) =
 const compared = (rows: { name: string; value: number }[], unit: string, say: (value: number) => string): Chart => (width) => {
 	const room = wrapped(width, rows.map(({ name }) => name));
 	return Plot.plot({
-		...base(width), marginLeft: room, marginRight: 66, height: 54 + 36 * rows.length,
-		x: { label: unit, grid: true, ticks: width < NARROW ? 3 : 5, zero: true }, y: { label: null, domain: rows.map(({ name }) => name), tickSize: 0 }, color: { type: 'identity' },
+		...base(width), marginLeft: room, marginRight: 66, marginBottom: 44, height: 64 + 36 * rows.length,
+		x: { label: unit, ...below, grid: true, ticks: width < NARROW ? 3 : 5, zero: true }, y: { label: null, domain: rows.map(({ name }) => name), tickSize: 0, tickFormat: cut(room - 8) }, color: { type: 'identity' },
 		marks: [
 			Plot.barX(rows, { y: 'name', x: 'value', insetTop: 4, insetBottom: 4, rx: 2, fill: ({ name }) => (name === policy('smart') ? 'var(--main)' : 'var(--soft)'), fillOpacity: ({ name }) => (name === policy('smart') ? 1 : 0.55) }),
 			Plot.text(rows, { y: 'name', x: 'value', dx: 6, textAnchor: 'start', text: ({ value }) => say(value) }),

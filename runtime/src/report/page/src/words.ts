@@ -13,7 +13,7 @@ export const count = (value: number, one: string, many = `${one}s`): string => `
 export const when = (ms: number): string =>
 	new Date(ms).toLocaleString('en', { day: 'numeric', month: 'long', year: 'numeric', hour: '2-digit', minute: '2-digit', hour12: false });
 
-const NAMES: Record<string, string> = { smart: 'Smart AI', static: 'one fixed choice', 'least-connections': 'least connections', clairvoyant: 'if the future were known' };
+const NAMES: Record<string, string> = { smart: 'Smart AI', static: 'a fixed host', 'least-connections': 'least connections', clairvoyant: 'knowing the future' };
 
 /** A way of choosing, in words. */
 export const policy = (name: string): string => NAMES[name] ?? name;
