@@ -46,6 +46,8 @@ const rest = [
 	nodeTest('Metrics and proxy', 'tests/e2e/serve/counters.test.mjs', 'tests/e2e/serve/metrics.test.mjs', 'tests/e2e/serve/dialects.test.mjs'),
 	nodeTest('Test bed', 'tests/e2e/bed/bed.test.mjs'),
 	nodeTest('Simulated against real Ollama', 'tests/e2e/conformance/answers.test.mjs', 'tests/e2e/conformance/behaviour.test.mjs'),
+	npm('Report page: types', 'runtime/src/report/page', 'run', 'check'),
+	nodeTest('Report in Chromium', 'tests/e2e/report/report.test.mjs'),
 	npm('Dashboards: types', 'deploy/grafana', 'run', 'check'),
 	nodeTest('Rules, alerts, dashboards and the Compose stack', 'tests/e2e/deploy/rules.test.mjs', 'tests/e2e/deploy/dashboards.test.mjs', 'tests/e2e/deploy/compose.test.mjs'),
 	nodeTest('Verify a real fleet', 'tests/e2e/verify/verify.test.mjs'),
