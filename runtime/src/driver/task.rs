@@ -1,7 +1,7 @@
 //! The task that owns the dispatcher: messages in, effects carried out.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use smart_ai_core::wire::{Answer, Ask, Fleet, host_state, metrics_query, model_state, signals_state};
@@ -407,7 +407,10 @@ async fn sleep(duration: Option<Duration>) {
     }
 }
 
+/// Milliseconds since 1970 by the clock of the first call; a clock that is set meanwhile moves no deadline.
 fn now() -> Millis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Millis(u64::try_from(since.as_millis()).unwrap_or(0))
+    static BEGAN: OnceLock<(Instant, Duration)> = OnceLock::new();
+    let wall = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (began, at) = BEGAN.get_or_init(|| (Instant::now(), wall()));
+    Millis(u64::try_from((*at + began.elapsed()).as_millis()).unwrap_or(0))
 }
