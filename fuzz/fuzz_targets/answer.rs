@@ -30,7 +30,9 @@ fn ends_once(pieces: &[Piece]) {
 
 /// Whether every line is an object of its own.
 fn is_framed(stream: &[u8]) -> bool {
-    let framed = |line: &[u8]| line.trim_ascii().is_empty() || matches!(serde_json::from_slice(line), Ok(Value::Object(_)));
+    let framed = |line: &[u8]| {
+        line.trim_ascii().is_empty() || matches!(serde_json::from_slice(line), Ok(Value::Object(_)))
+    };
     stream.split(|byte| *byte == b'\n').all(framed)
 }
 

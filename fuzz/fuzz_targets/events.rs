@@ -38,7 +38,14 @@ const FAILURES: [FailureKind; 16] = [
 /// One thing a driver may say. Small numbers name hosts, models, and calls by their place among those under way.
 #[derive(Arbitrary, Debug)]
 enum Word {
-    Submit { task: u8, prompt: u32, most: Option<u32>, deadline: Option<u32>, streaming: bool, pin: Option<u8> },
+    Submit {
+        task: u8,
+        prompt: u32,
+        most: Option<u32>,
+        deadline: Option<u32>,
+        streaming: bool,
+        pin: Option<u8>,
+    },
     Cancel(u8),
     Announce(u16),
     Started(u8),
@@ -46,7 +53,13 @@ enum Word {
     Progress(u8, u32),
     Succeeded(u8, u32, f64, f64, f64),
     Failed(u8, u8, Option<u32>),
-    Up { host: u8, models: u8, resident: u8, bytes: u64, context: u32 },
+    Up {
+        host: u8,
+        models: u8,
+        resident: u8,
+        bytes: u64,
+        context: u32,
+    },
     Down(u8, u8),
     Details(u8, u8, u32),
     Unknown(u8, u8),
@@ -69,7 +82,14 @@ fn of<T: Copy, const N: usize>(list: [T; N], place: u8) -> T {
     list[usize::from(place) % N]
 }
 
-fn request(task: u8, prompt: u32, most: Option<u32>, deadline: Option<u32>, streaming: bool, pin: Option<u8>) -> Request {
+fn request(
+    task: u8,
+    prompt: u32,
+    most: Option<u32>,
+    deadline: Option<u32>,
+    streaming: bool,
+    pin: Option<u8>,
+) -> Request {
     Request {
         max_tokens: most,
         deadline_ms: deadline.map(u64::from),
@@ -89,7 +109,10 @@ impl World {
         match *word {
             Word::Submit { task, prompt, most, deadline, streaming, pin } => {
                 self.jobs += 1;
-                Event::Submit { job: JobId(self.jobs), request: request(task, prompt, most, deadline, streaming, pin) }
+                Event::Submit {
+                    job: JobId(self.jobs),
+                    request: request(task, prompt, most, deadline, streaming, pin),
+                }
             }
             Word::Cancel(job) => Event::Cancel { job: JobId(u64::from(job)) },
             Word::Announce(count) => Event::Announce { shape: "s".into(), count: u32::from(count) },
@@ -98,22 +121,55 @@ impl World {
             Word::Progress(place, tokens) => Event::Progress { attempt: self.call(place), tokens },
             Word::Succeeded(place, tokens, load_ms, prompt_ms, output_ms) => Event::Succeeded {
                 attempt: self.call(place),
-                usage: Usage { prompt_tokens: tokens / 2, output_tokens: tokens, load_ms, prompt_ms, output_ms, ..Usage::default() },
+                usage: Usage {
+                    prompt_tokens: tokens / 2,
+                    output_tokens: tokens,
+                    load_ms,
+                    prompt_ms,
+                    output_ms,
+                    ..Usage::default()
+                },
             },
             Word::Failed(place, kind, retry) => Event::Failed {
                 attempt: self.call(place),
-                failure: Failure { retry_after_ms: retry.map(u64::from), ..Failure::new(of(FAILURES, kind), "as the fuzzer says") },
+                failure: Failure {
+                    retry_after_ms: retry.map(u64::from),
+                    ..Failure::new(of(FAILURES, kind), "as the fuzzer says")
+                },
             },
             Word::Up { host, models, resident, bytes, context } => {
-                let list = |bits: u8| MODELS.into_iter().enumerate().filter(move |(at, _)| bits >> at & 1 == 1).map(|(_, name)| name);
+                let list = |bits: u8| {
+                    MODELS
+                        .into_iter()
+                        .enumerate()
+                        .filter(move |(at, _)| bits >> at & 1 == 1)
+                        .map(|(_, name)| name)
+                };
                 Event::HostState {
                     host: of(HOSTS, host).into(),
                     state: HostState::Up(HostReport {
                         version: None,
-                        models: Some(list(models).map(|name| ModelTag { name: name.into(), digest: name.into(), size_bytes: bytes, ..ModelTag::default() }).collect()),
-                        resident: Some(list(resident).map(|name| ResidentModel {
-                            name: name.into(), digest: name.into(), size_bytes: bytes, context_tokens: Some(context), ..ResidentModel::default()
-                        }).collect()),
+                        models: Some(
+                            list(models)
+                                .map(|name| ModelTag {
+                                    name: name.into(),
+                                    digest: name.into(),
+                                    size_bytes: bytes,
+                                    ..ModelTag::default()
+                                })
+                                .collect(),
+                        ),
+                        resident: Some(
+                            list(resident)
+                                .map(|name| ResidentModel {
+                                    name: name.into(),
+                                    digest: name.into(),
+                                    size_bytes: bytes,
+                                    context_tokens: Some(context),
+                                    ..ResidentModel::default()
+                                })
+                                .collect(),
+                        ),
                     }),
                 }
             }
@@ -125,7 +181,11 @@ impl World {
                 host: of(HOSTS, host).into(),
                 model: of(MODELS, model).into(),
                 state: ModelState::Known(ModelDetails {
-                    capabilities: if model % 3 == 2 { vec![Capability::Embedding] } else { vec![Capability::Completion, Capability::Vision] },
+                    capabilities: if model % 3 == 2 {
+                        vec![Capability::Embedding]
+                    } else {
+                        vec![Capability::Completion, Capability::Vision]
+                    },
                     context_tokens: Some(context),
                     ..ModelDetails::default()
                 }),
@@ -136,10 +196,19 @@ impl World {
                 state: ModelState::Unknown(Failure::new(FailureKind::Unreachable, "gone")),
             },
             Word::Signals(host, signal, value, age_ms) => Event::Signals {
-                state: SignalsState::Up(vec![Sample { instance: of(HOSTS, host).into(), signal: of(SIGNALS, signal), value, age_ms }]),
+                state: SignalsState::Up(vec![Sample {
+                    instance: of(HOSTS, host).into(),
+                    signal: of(SIGNALS, signal),
+                    value,
+                    age_ms,
+                }]),
             },
-            Word::NoSignals => Event::Signals { state: SignalsState::Down(Failure::new(FailureKind::Busy, "503")) },
-            Word::Stray(number) => Event::Failed { attempt: AttemptId(number), failure: Failure::new(FailureKind::CutOff, "") },
+            Word::NoSignals => {
+                Event::Signals { state: SignalsState::Down(Failure::new(FailureKind::Busy, "503")) }
+            }
+            Word::Stray(number) => {
+                Event::Failed { attempt: AttemptId(number), failure: Failure::new(FailureKind::CutOff, "") }
+            }
             Word::Tick | Word::Again => Event::Tick,
         }
     }
@@ -150,7 +219,10 @@ impl World {
             match effect {
                 Effect::Call { job, attempt, .. } => {
                     assert!(!self.ends.contains_key(&job), "a call for a job that has ended: {job:?}");
-                    assert!(self.calls.insert(attempt, job).is_none(), "a call's number used twice: {attempt:?}");
+                    assert!(
+                        self.calls.insert(attempt, job).is_none(),
+                        "a call's number used twice: {attempt:?}"
+                    );
                 }
                 Effect::Abort { attempt } => drop(self.calls.remove(&attempt)),
                 Effect::Resolve { job, outcome } | Effect::Reject { job, outcome, .. } => {
@@ -168,9 +240,17 @@ impl World {
 
 fn story(data: &[u8]) -> arbitrary::Result<()> {
     let mut bytes = Unstructured::new(data);
-    let hosts = HOSTS.into_iter().map(|id| HostConfig { instance: Some(id.into()), ..HostConfig::new(id) }).collect();
-    let limits = Limits { max_cpu_percent: bytes.arbitrary::<bool>()?.then_some(50.0), min_free_memory_percent: None };
-    let config = Config { models: Vec::new(), metrics: bytes.arbitrary()?, max_queue: bytes.int_in_range(0..=20)?, limits, ..Config::new(hosts) };
+    let hosts =
+        HOSTS.into_iter().map(|id| HostConfig { instance: Some(id.into()), ..HostConfig::new(id) }).collect();
+    let limits =
+        Limits { max_cpu_percent: bytes.arbitrary::<bool>()?.then_some(50.0), min_free_memory_percent: None };
+    let config = Config {
+        models: Vec::new(),
+        metrics: bytes.arbitrary()?,
+        max_queue: bytes.int_in_range(0..=20)?,
+        limits,
+        ..Config::new(hosts)
+    };
     let Ok(dispatcher) = Dispatcher::new(config, bytes.arbitrary()?) else { return Ok(()) };
     let mut world = World { dispatcher, now: 0, jobs: 0, calls: BTreeMap::new(), ends: BTreeMap::new() };
     while !bytes.is_empty() {
