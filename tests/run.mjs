@@ -52,6 +52,7 @@ const rest = [
 	nodeTest('Report in Chromium', 'tests/e2e/report/report.test.mjs'),
 	npm('Dashboards: types', 'deploy/grafana', 'run', 'check'),
 	nodeTest('Rules, alerts, dashboards and the Compose stack', 'tests/e2e/deploy/rules.test.mjs', 'tests/e2e/deploy/dashboards.test.mjs', 'tests/e2e/deploy/compose.test.mjs'),
+	nodeTest('Expressions on a real Prometheus', 'tests/e2e/deploy/expressions.test.mjs'),
 	nodeTest('Verify a real fleet', 'tests/e2e/verify/verify.test.mjs'),
 	nodeTest('Both engines of the n8n node', 'tests/e2e/n8n/engines.test.mjs'),
 	nodeTest('n8n node in n8n', 'tests/e2e/n8n/node.test.mjs'),

@@ -1,4 +1,4 @@
-// An exporter of series that this machine cannot have: GPUs, containers, and n8n's. Synthetic values under the real exporters' names,
+// An exporter of series that this machine cannot have: GPUs, containers, n8n's, and those of a history store. Synthetic values under the real exporters' names,
 // so that expressions over them can be seen to return data; nothing is measured by them.
 import { createServer } from 'node:http';
 import { once } from 'node:events';
@@ -15,6 +15,9 @@ const series = (age) => [
   'n8n_active_workflow_count 3',
   'n8n_process_resident_memory_bytes 3e8',
   'n8n_nodejs_eventloop_lag_p99_seconds 0.01',
+  'dispatcher_history_up 1',
+  `dispatcher_history_rows_total ${age}`,
+  'dispatcher_history_dropped_total 0',
   ...histogram('n8n_workflow_execution_duration_seconds', 'status="success",mode="trigger"', 10 + age),
 ];
 
