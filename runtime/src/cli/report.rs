@@ -11,7 +11,7 @@ use crate::report::{page, read_rows, report};
 
 #[derive(Args, Debug)]
 pub(super) struct ReportArgs {
-    /// Rows as `smart-ai history --json` prints them; - reads them from stdin
+    /// Jobs, one JSON object a line, as docs/report.md says; - reads them from stdin
     #[arg(long, value_name = "FILE", default_value = "-")]
     from: PathBuf,
     /// Where to write the page
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &ReportArgs) -> io::Result<u8> {
     };
     if rows.is_empty() {
         return Ok(complain(
-            "no jobs: nothing to report; `smart-ai serve --history FILE` keeps them",
+            "no jobs: nothing to report; docs/report.md says what a row holds",
             FAILED,
         ));
     }

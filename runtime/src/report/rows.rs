@@ -1,4 +1,4 @@
-//! Rows of the history as the report reads them: one JSON object a line, as `smart-ai history --json` prints.
+//! Rows of the history as the report reads them: one JSON object a line, as `docs/report.md` says.
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -69,7 +69,7 @@ pub(crate) struct Phases {
 
 /// A line that is no row.
 #[derive(Debug, Error)]
-#[error("line {line}: {reason}; rows are what `smart-ai history --json` prints")]
+#[error("line {line}: {reason}; docs/report.md says what a row holds")]
 pub(crate) struct RowError {
     line: usize,
     reason: serde_json::Error,

@@ -42,7 +42,7 @@ test('the program in the page is what its source makes', async () => {
   assert.equal(readFileSync(path.join(source, 'page.js'), 'utf8'), readFileSync(made, 'utf8'));
 });
 
-test('without jobs it says how to keep them, and a line that is no row is named', () => {
+test('without jobs it says what is missing, and a line that is no row is named', () => {
   assert.equal(report([]).status, 1);
   assert.match(report([]).stderr, /no jobs/);
   const { status, stderr } = report([{ ok: 'yes' }]);
