@@ -32,10 +32,7 @@ pub(super) fn run(arguments: &ReportArgs) -> io::Result<u8> {
         Err(error) => return Ok(complain(&format!("{}: {error}", arguments.from.display()), MISUSED)),
     };
     if rows.is_empty() {
-        return Ok(complain(
-            "no jobs: nothing to report; docs/report.md says what a row holds",
-            FAILED,
-        ));
+        return Ok(complain("no jobs: nothing to report; docs/report.md says what a row holds", FAILED));
     }
     let html = page(&report(&rows, !arguments.no_replay))?;
     if let Err(error) = fs::write(&arguments.out, html) {
