@@ -72,7 +72,7 @@ export async function run() {
 	const models = [{ name: 'quick', answer: 'Hello' }, { name: 'steady', output_tokens: 400, decode_tok_per_s: 200 }];
 	writeFileSync(config, JSON.stringify({ keep_alive: -1, parallel: WIDTH, models }));
 	const host = await start('fake-ollama', ['--config', config]);
-	const sidecar = await start('smart-ai', ['serve', '--host', `pc=${host.url}`, '--metrics', '127.0.0.1:0', '--proxy', '127.0.0.1:0', '--json', '--config', writeEmpty(folder)]);
+	const sidecar = await start('smart-ai', ['serve', '--metrics', '127.0.0.1:0', '--proxy', '127.0.0.1:0', '--json', '--config', configure(folder, host.url)]);
 	try {
 		const sides = [host.url, sidecar.proxy];
 		const request_ms = async (url) => (await timed(() => generate(url, 'quick'))).ms;
@@ -98,9 +98,9 @@ export async function run() {
 	}
 }
 
-/** A configuration of its own, whatever lies in the current folder. */
-function writeEmpty(folder) {
+/** The fleet: a host that answers as many at a time as it says. */
+function configure(folder, url) {
 	const file = join(folder, 'smart-ai.toml');
-	writeFileSync(file, '');
+	writeFileSync(file, `[[hosts]]\nid = "pc"\nurl = "${url}"\nparallel = ${WIDTH}\n`);
 	return file;
 }
