@@ -407,7 +407,11 @@ message: string,
 /**
  * What to do about it.
  */
-hint: string, };
+hint: string, 
+/**
+ * Milliseconds after which asking again may well succeed, where that can be told.
+ */
+retry_after_ms?: number | null, };
 
 /**
  * The stable words of [`DispatchError`].
@@ -874,6 +878,10 @@ host: HostId,
  * `up`, or how it failed, or `unknown`.
  */
 state: string, 
+/**
+ * Left alone for now, after failures.
+ */
+breaker_open: boolean, 
 /**
  * Ollama's version.
  */
