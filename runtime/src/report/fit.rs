@@ -191,7 +191,7 @@ fn arrivals(rows: &[Row]) -> Arrivals {
         .zip(rows.iter().skip(1))
         .map(|(one, next)| (next.at_ms - one.at_ms) as f64 / 1e3)
         .collect();
-    Arrivals { per_s: 1.0 / mean(&gaps).clamp(1e-3, 1e5), cv: variation(&gaps).clamp(0.05, 10.0) }
+    Arrivals { per_s: 1.0 / mean(&gaps).clamp(1e-3, 1e5), cv: variation(&gaps).clamp(0.05, 10.0), batch: 1 }
 }
 
 /// How much the speed of one arm varies from answer to answer.

@@ -177,3 +177,36 @@ async fn what_cannot_be_written_is_a_failure_that_names_the_path() -> Result {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn requests_of_a_batch_come_at_once() -> Result {
+    let batches = with("/arrivals", json!({ "per_s": 0.01, "cv": 0.1, "batch": 10 }))?;
+    let path = file("batches.json", &batches.to_string())?;
+    let rows = file("batches.jsonl", "")?;
+    run(&simulate(&path, &["--policies", "smart", "--seeds", "0..1", "--trace", &rows])).await?;
+    let mut times = Vec::new();
+    for line in std::fs::read_to_string(&rows)?.lines() {
+        times.push(serde_json::from_str::<Value>(line)?["arrives_s"].as_f64().ok_or("no time")?);
+    }
+    let batches: Vec<&[f64]> = times.chunk_by(|one, next| (one - next).abs() < 1e-9).collect();
+    assert_eq!(batches.iter().map(|batch| batch.len()).collect::<Vec<_>>(), [10, 10, 10]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_policy_told_to_do_without_metrics_decides_as_if_there_were_none() -> Result {
+    let mut busy = with("/requests", json!(60))?;
+    busy["metrics"] = json!(true);
+    busy["foreign_loads"] = json!([{ "from": 0.1, "to": 0.9, "host": "fast", "cpu": 0.9 }]);
+    let mut unmeasured = busy.clone();
+    unmeasured["metrics"] = json!(false);
+    let mean = async |name: &str, scenario: &Value, policy: &str| -> Result<Value> {
+        let path = file(name, &scenario.to_string())?;
+        let ran = run(&simulate(&path, &["--policies", policy, "--seeds", "0..2", "--json"])).await?;
+        Ok(ran.json()?["policies"][0]["mean_s"].clone())
+    };
+    let without = mean("metrics-off.json", &busy, "smart:metrics=off").await?;
+    assert_eq!(without, mean("metrics-none.json", &unmeasured, "smart").await?);
+    assert_ne!(without, mean("metrics-on.json", &busy, "smart").await?);
+    Ok(())
+}

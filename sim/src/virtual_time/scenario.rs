@@ -120,10 +120,17 @@ pub struct Tokens {
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Arrivals {
-    /// Requests a second; infinite bursts are not possible, but a large number comes close.
+    /// Arrivals a second, each of one request unless they come in batches.
     pub per_s: f64,
     /// Coefficient of variation of the time between two.
     pub cv: f64,
+    /// Requests that come at once each time, as from a workflow over many items.
+    #[serde(default = "alone")]
+    pub batch: usize,
+}
+
+fn alone() -> usize {
+    1
 }
 
 /// A change of speed.
@@ -259,6 +266,7 @@ impl Scenario {
         }
         within("arrivals.per_s", self.arrivals.per_s, 1e-6, 1e6)?;
         within("arrivals.cv", self.arrivals.cv, 0.01, 20.0)?;
+        within("arrivals.batch", self.arrivals.batch as f64, 1.0, 1e6)?;
         within("requests", self.requests as f64, 1.0, 10_000_000.0)?;
         within("noise_sigma", self.noise_sigma, 0.0, 3.0)?;
         for (index, change) in self.speed_changes.iter().enumerate() {

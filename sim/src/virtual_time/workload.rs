@@ -17,7 +17,9 @@ pub(crate) fn jobs(scenario: &Scenario, seed: u64) -> Vec<Job> {
     let mut now = 0.0;
     (0..scenario.requests)
         .map(|id| {
-            now += gap(&mut times, scenario.arrivals.per_s, scenario.arrivals.cv);
+            if id.is_multiple_of(scenario.arrivals.batch) {
+                now += gap(&mut times, scenario.arrivals.per_s, scenario.arrivals.cv);
+            }
             let mut left = classes.unit() * total;
             let picked = scenario.classes.iter().position(|class| {
                 left -= class.share;

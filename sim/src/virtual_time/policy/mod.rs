@@ -24,8 +24,8 @@ pub use at_once::{Arm, Rule};
 /// Everything that may decide.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Policy {
-    /// Smart AI, with or without look-ahead.
-    Smart(LookAhead, Tuning),
+    /// Smart AI: with or without look-ahead, its weights, and whether it sees the metrics there are.
+    Smart(LookAhead, Tuning, bool),
     /// The class's first model on the fastest host.
     Static,
     /// Fewest calls under way.
@@ -63,20 +63,22 @@ impl Policy {
         ("clairvoyant", Self::Clairvoyant),
     ];
 
-    /// The policy of that name. Smart AI's own takes other weights behind a colon: `greedy:hold=false+age=0.1`.
+    /// The policy of that name. Smart AI's own takes other weights behind a colon, and `metrics=off`, which leaves it Ollama
+    /// alone: `greedy:hold=false+age=0.1`.
     pub fn named(name: &str) -> Option<Self> {
         let (own, weights) = name.split_once(':').unwrap_or((name, ""));
+        let blind = weights.split('+').any(|weight| weight == BLIND);
         match own {
-            "smart" => Some(Self::Smart(LookAhead::Auto, tuning(weights)?)),
-            "greedy" => Some(Self::Smart(LookAhead::Off, tuning(weights)?)),
+            "smart" => Some(Self::Smart(LookAhead::Auto, tuning(weights)?, !blind)),
+            "greedy" => Some(Self::Smart(LookAhead::Off, tuning(weights)?, !blind)),
             _ => Self::OTHERS.into_iter().find(|(known, _)| *known == name).map(|(_, policy)| policy),
         }
     }
 
     pub(super) fn player(self, truth: &Truth<'_>, seed: u64) -> Box<dyn Player> {
         let rule: Box<dyn Rule> = match self {
-            Self::Smart(look_ahead, tuning) => {
-                return Box::new(smart::Smart::new(truth, seed, look_ahead, tuning));
+            Self::Smart(look_ahead, tuning, metrics) => {
+                return Box::new(smart::Smart::new(truth, seed, look_ahead, tuning, metrics));
             }
             Self::Static => Box::new(static_choice::Static),
             Self::LeastConnections => Box::new(least_connections::LeastConnections),
@@ -93,10 +95,13 @@ impl Policy {
     }
 }
 
+/// Leaves out the metrics of a scenario that has them.
+const BLIND: &str = "metrics=off";
+
 /// Weights as `name=value` with `+` between them.
 fn tuning(weights: &str) -> Option<Tuning> {
     let mut keys = Map::new();
-    for weight in weights.split('+').filter(|weight| !weight.is_empty()) {
+    for weight in weights.split('+').filter(|weight| !weight.is_empty() && *weight != BLIND) {
         let (name, value) = weight.split_once('=')?;
         keys.insert(name.to_owned(), serde_json::from_str(value).ok()?);
     }

@@ -27,7 +27,13 @@ pub(super) struct Smart {
 }
 
 impl Smart {
-    pub(super) fn new(truth: &Truth<'_>, seed: u64, look_ahead: LookAhead, tuning: Tuning) -> Self {
+    pub(super) fn new(
+        truth: &Truth<'_>,
+        seed: u64,
+        look_ahead: LookAhead,
+        tuning: Tuning,
+        metrics: bool,
+    ) -> Self {
         let scenario = truth.scenario;
         let hosts = scenario.hosts.iter().map(|host| HostConfig {
             parallel: host.parallel,
@@ -38,7 +44,7 @@ impl Smart {
         });
         let mut config = Config::new(hosts.collect());
         config.models.clear();
-        config.metrics = scenario.metrics;
+        config.metrics = scenario.metrics && metrics;
         config.max_attempts = 6;
         (config.look_ahead, config.tuning) = (look_ahead, tuning);
         Self {
