@@ -24,18 +24,18 @@ impl Random {
 
     /// Standard normal (Box and Muller).
     pub(crate) fn normal(&mut self) -> f64 {
-        let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.unit()));
-        radius * libm::cos(core::f64::consts::TAU * self.unit())
+        let radius = (-2.0 * libm::log(1.0 - self.unit())).sqrt();
+        radius * cosine(core::f64::consts::TAU * self.unit())
     }
 
     /// Gamma of this shape and mean one (Marsaglia and Tsang, ACM TOMS 26, 2000).
     pub(crate) fn gamma(&mut self, shape: f64) -> f64 {
         if shape < 1.0 {
-            let boost = libm::pow(1.0 - self.unit(), 1.0 / shape);
+            let boost = libm::exp(libm::log(1.0 - self.unit()) / shape);
             return self.gamma(shape + 1.0) * boost * (shape + 1.0) / shape;
         }
         let d = shape - 1.0 / 3.0;
-        let c = 1.0 / libm::sqrt(9.0 * d);
+        let c = 1.0 / (9.0 * d).sqrt();
         // The first draw is taken in more than 95 of 100 cases; a bound keeps the rest finite.
         for _ in 0..32 {
             let x = self.normal();
@@ -47,6 +47,12 @@ impl Random {
         }
         1.0
     }
+}
+
+/// Of an angle in one turn. Said in the bits that libm looks at, so that the compiler leaves out what it does for huge angles.
+fn cosine(angle: f64) -> f64 {
+    const EIGHT: u32 = 0x4020_0000;
+    if (angle.to_bits() >> 32) as u32 & 0x7fff_ffff >= EIGHT { 1.0 } else { libm::cos(angle) }
 }
 
 #[cfg(test)]

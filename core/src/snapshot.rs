@@ -178,11 +178,10 @@ pub(crate) fn restore(fleet: &mut Fleet, snapshot: &Snapshot) -> Result<Lengths,
         host.change = kept.change;
         host.load_speed = kept.load_speed;
         host.estimate();
-        host.remembered = kept
-            .models
-            .iter()
-            .map(|model| (model.model.clone(), (model.prefill, model.decode, model.reliability)))
-            .collect();
+        for model in &kept.models {
+            let learned = (model.prefill, model.decode, model.reliability);
+            host.remembered.insert(model.model.clone(), learned);
+        }
     }
     fleet.share_experience();
     Ok(snapshot.lengths.clone())

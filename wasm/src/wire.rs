@@ -1,7 +1,7 @@
 //! The wire's pure functions, under their JavaScript names.
 
+use smart_ai_core::Json;
 use smart_ai_core::wire::{self, Answer, Ask, FleetConfig};
-use smart_ai_core::{Decision, Json};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -152,8 +152,8 @@ pub fn answer_resolved(
     outcome: &JsValue,
     decision: &JsValue,
 ) -> Result<JsValue, JsValue> {
-    let decision: Option<Decision> = from_js(decision)?;
-    to_js(&Answer::resolved(from_js::<Json>(id)?, text, from_js(embeddings)?, from_js(outcome)?, decision))
+    let answer = Answer::resolved(from_js::<Json>(id)?, text, from_js(embeddings)?, from_js(outcome)?, None);
+    decided(&answer, decision)
 }
 
 /// The answer of a job that ended without one.
@@ -165,8 +165,15 @@ pub fn answer_rejected(
     outcome: &JsValue,
     decision: &JsValue,
 ) -> Result<JsValue, JsValue> {
-    let decision: Option<Decision> = from_js(decision)?;
-    to_js(&Answer::rejected(from_js::<Json>(id)?, text, from_js(error)?, from_js(outcome)?, decision))
+    let answer = Answer::rejected(from_js::<Json>(id)?, text, from_js(error)?, from_js(outcome)?, None);
+    decided(&answer, decision)
+}
+
+/// The answer with its decision, which core made and nobody need read again.
+fn decided(answer: &Answer, decision: &JsValue) -> Result<JsValue, JsValue> {
+    let answer = to_js(answer)?;
+    js_sys::Reflect::set(&answer, &"decision".into(), decision)?;
+    Ok(answer)
 }
 
 /// The answer to an ask that never became a job.

@@ -3,6 +3,7 @@
 //! with a state machine for each, which was half of the WASM. `core/src/read` and `core/src/write` hold what the calls do.
 
 mod attributes;
+mod compact;
 mod enums;
 mod structs;
 mod writing;
@@ -25,6 +26,13 @@ pub fn deserialize(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 pub fn write(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     writing(&input).unwrap_or_else(Error::into_compile_error).into()
+}
+
+/// The text of a JSON file, its path from the crate's folder, without white space between its parts.
+#[proc_macro]
+pub fn compact_json(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let path = parse_macro_input!(input as syn::LitStr);
+    compact::file(&path).unwrap_or_else(Error::into_compile_error).into()
 }
 
 fn writing(input: &DeriveInput) -> Result<TokenStream> {

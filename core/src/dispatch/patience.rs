@@ -65,8 +65,8 @@ impl Dispatcher {
         let Config { load_timeout_ms, first_token_timeout_ms, stall_timeout_ms, .. } = self.config;
         let known = model.decode.weight >= KNOWN;
         let first_ms = 1e3 * (terms.queue_s + terms.prefill_s + terms.interference_s);
-        let first_sigma = libm::sqrt(model.prefill.spread(FIRST_SPREAD, 2.0));
-        let load_sigma = libm::sqrt(host.load_rate.spread(LOAD_SPREAD, 1.0));
+        let first_sigma = (model.prefill.spread(FIRST_SPREAD, 2.0)).sqrt();
+        let load_sigma = (host.load_rate.spread(LOAD_SPREAD, 1.0)).sqrt();
         let least_ms = if known { KNOWN_LEAST_MS } else { LEAST_MS };
         let late_ms = MARGIN * first_ms * libm::exp(Q99 * first_sigma);
         let load_ms = 1e3 * terms.load_s * libm::exp(Q99 * load_sigma);

@@ -76,6 +76,11 @@ impl Json {
         if let Self::Object(object) = self { Some(object) } else { None }
     }
 
+    /// The object itself, if it is one.
+    pub fn into_object(self) -> Option<Object> {
+        if let Self::Object(object) = self { Some(object) } else { None }
+    }
+
     /// The object to change, if it is one.
     pub fn as_object_mut(&mut self) -> Option<&mut Object> {
         if let Self::Object(object) = self { Some(object) } else { None }

@@ -114,7 +114,7 @@ impl Lengths {
         let shape = request.shape.as_ref().and_then(|shape| self.shapes.get(shape)).unwrap_or(&none);
         let mean_ln = shape.estimate_ln(task.estimate_ln(libm::log(prior), POOL_WEIGHT), SHAPE_WEIGHT);
         let spread = shape.spread(task.spread(PRIOR_SPREAD, POOL_WEIGHT), POOL_WEIGHT);
-        Length { mean_ln, sigma: libm::sqrt(spread), cap }
+        Length { mean_ln, sigma: spread.sqrt(), cap }
     }
 
     /// How much longer than others this model answers.

@@ -40,6 +40,9 @@ impl LogMean {
 
     /// The learned value, pulled toward `prior` as if that were `prior_weight` observations.
     pub fn estimate(&self, prior: f64, prior_weight: f64) -> f64 {
+        if self.weight <= 0.0 {
+            return prior;
+        }
         libm::exp(self.estimate_ln(libm::log(prior), prior_weight))
     }
 
@@ -70,7 +73,7 @@ impl LogMean {
 
 /// The share of an old weight that is left after a while.
 pub(crate) fn fading(elapsed_ms: u64, half_life_ms: f64) -> f64 {
-    libm::exp2(-(elapsed_ms as f64) / half_life_ms)
+    libm::exp(-core::f64::consts::LN_2 * elapsed_ms as f64 / half_life_ms)
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ impl Reliability {
         if self.successes == 0.0 && self.failures == 0.0 {
             return 1.0;
         }
-        libm::exp2(-(now.since(self.updated) as f64) / HALF_LIFE_MS)
+        libm::exp(-core::f64::consts::LN_2 * now.since(self.updated) as f64 / HALF_LIFE_MS)
     }
 }
 

@@ -32,12 +32,12 @@ pub(crate) fn push_shortest(text: &mut String, value: f64) {
 
 /// Rounded to a whole number.
 pub(crate) fn rounded(value: f64) -> String {
-    (libm::rint(value) as i64).to_string()
+    (value.round_ties_even() as i64).to_string()
 }
 
 /// Rounded to one decimal.
 pub(crate) fn one_decimal(value: f64) -> String {
-    let tenths = libm::rint(value * 10.0) as i64;
+    let tenths = (value * 10.0).round_ties_even() as i64;
     let sign = if tenths < 0 { "-" } else { "" };
     format!("{sign}{}.{}", tenths.unsigned_abs() / 10, tenths.unsigned_abs() % 10)
 }

@@ -13,7 +13,7 @@ pub(crate) fn deadline_price_s(expected_s: f64, decode_s: f64, length_sigma: f64
         return 0.0;
     }
     let share = decode_s / expected_s.max(1e-6);
-    let sigma = libm::sqrt(share * share * length_sigma * length_sigma + OTHER_SIGMA * OTHER_SIGMA);
+    let sigma = (share * share * length_sigma * length_sigma + OTHER_SIGMA * OTHER_SIGMA).sqrt();
     // The mean of a log-normal is above its median.
     let median_ln = libm::log(expected_s.max(1e-6)) - sigma * sigma / 2.0;
     PRICE * deadline_s * upper_tail((libm::log(deadline_s) - median_ln) / sigma)

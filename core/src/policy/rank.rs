@@ -142,7 +142,7 @@ fn add_risk(view: Ranking<'_>, arms: &mut [Scored<'_>]) {
         let failing = if broken { arm.model.failing.max(BROKEN) } else { arm.model.failing };
         arm.terms.risk_s = view.config.tuning.risk * failing * (DETECT_S + other_s);
         arm.score_s = arm.terms.sum_s();
-        arm.score_ms = libm::rint(arm.score_s * 1e3);
+        arm.score_ms = (arm.score_s * 1e3).round_ties_even();
     }
 }
 
@@ -206,11 +206,11 @@ impl<'a> Ranked<'a> {
         let mut decision = Decision {
             chosen: best.map(|best| Arm { host: best.host.clone(), model: best.model.clone() }),
             reason: String::new(),
-            predicted_ms: best.map_or(0.0, |best| libm::round(best.expected_s * 1e3)),
+            predicted_ms: best.map_or(0.0, |best| (best.expected_s * 1e3).round()),
             task: request.task,
             mode: request.mode,
             prompt_tokens: request.prompt_tokens,
-            output_tokens: libm::ceil(self.output_tokens) as u32,
+            output_tokens: self.output_tokens.ceil() as u32,
             notes: notes(view.metrics, view.fleet, &signals),
             dropped: dropped.collect(),
             candidates,

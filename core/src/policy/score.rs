@@ -131,7 +131,7 @@ pub(crate) fn score<'a>(
         terms.deadline_s = deadline_price_s(expected_s, terms.decode_s, wanted.length.sigma, deadline_s);
     } else {
         let known = model.decode.weight.min(1e6);
-        terms.optimism_s = -tuning.optimism * own_s / libm::sqrt(1.0 + known);
+        terms.optimism_s = -tuning.optimism * own_s / (1.0 + known).sqrt();
     }
     Scored { host, position, model, resident, startable, terms, expected_s, score_s: 0.0, score_ms: 0.0 }
 }

@@ -41,24 +41,26 @@ pub struct Feedback {
 /// `invalid_request` where it names no model or task, or not exactly one judgement; never quotes a text.
 pub fn feedback_event(value: Json) -> Result<Event, DispatchError> {
     let mut fields = Fields::of(value)?;
-    let (model, task) = (fields.name("model")?, fields.task()?);
+    let (model, task) = (fields.name("model"), fields.task());
+    fields.refused()?;
     let (Some(model), Some(task)) = (model, task) else {
         return Err(invalid(
             "model and task are needed",
             "Take both from the answer: model and decision.task.",
         ));
     };
-    let (answer, edited) = (fields.text("answer")?, fields.text("edited")?);
+    let (answer, edited) = (fields.text("answer"), fields.text("edited"));
+    fields.refused()?;
     let distance = match (answer, edited) {
         (Some(answer), Some(edited)) => Some(edit_distance(&answer, &edited)),
         (None, None) => None,
         _ => return Err(invalid("answer and edited go together", "Send both texts, or neither.")),
     };
     let ratings = [
-        fields.thumbs()?.map(Rating::Thumbs),
-        fields.share("score")?.map(Rating::Score),
-        fields.flag("schema_valid")?.map(Rating::SchemaValid),
-        fields.share("edit_distance")?.or(distance).map(Rating::EditDistance),
+        fields.thumbs().map(Rating::Thumbs),
+        fields.share("score").map(Rating::Score),
+        fields.flag("schema_valid").map(Rating::SchemaValid),
+        fields.share("edit_distance").or(distance).map(Rating::EditDistance),
     ];
     fields.finish(KNOWN)?;
     let mut given = ratings.into_iter().flatten();

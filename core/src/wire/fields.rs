@@ -14,19 +14,29 @@ pub(super) fn invalid(message: impl Into<String>, hint: impl Into<String>) -> Di
 }
 
 /// The JSON object a caller sends; reading a field takes it out, so that what is left is unknown. `null` counts as absent.
-pub(super) struct Fields(Object);
+/// Keeps the first refusal: a field that is refused reads as absent.
+pub(super) struct Fields {
+    left: Object,
+    refusal: Option<DispatchError>,
+}
 
 impl Fields {
     pub(super) fn of(value: Json) -> Result<Self, DispatchError> {
         if let Json::Object(map) = value {
-            return Ok(Self(map));
+            return Ok(Self { left: map, refusal: None });
         }
         Err(invalid("an ask must be a JSON object", "Send an object such as {\"prompt\":\"…\"}."))
     }
 
+    /// The first refusal so far.
+    pub(super) fn refused(&mut self) -> Result<(), DispatchError> {
+        self.refusal.take().map_or(Ok(()), Err)
+    }
+
     /// Refuses what is left.
-    pub(super) fn finish(self, known: &str) -> Result<(), DispatchError> {
-        match self.0.keys().next() {
+    pub(super) fn finish(mut self, known: &str) -> Result<(), DispatchError> {
+        self.refused()?;
+        match self.left.keys().next() {
             None => Ok(()),
             Some(key) => {
                 let key: String = key.chars().take(40).collect();
@@ -35,179 +45,168 @@ impl Fields {
         }
     }
 
-    pub(super) fn id(&mut self) -> Result<Json, DispatchError> {
-        let id = self.take("id", "a text or a number", |value| value.is_text() || value.is_number())?;
-        Ok(id.unwrap_or_default())
+    pub(super) fn id(&mut self) -> Json {
+        let id = self.take("id", "a text or a number", &|value| value.is_text() || value.is_number());
+        id.unwrap_or_default()
     }
 
-    pub(super) fn text(&mut self, key: &str) -> Result<Option<String>, DispatchError> {
-        Ok(match self.take(key, "a text", Json::is_text)? {
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        match self.take(key, "a text", &Json::is_text) {
             Some(Json::Text(text)) => Some(text),
             _ => None,
-        })
+        }
     }
 
     /// A text that is not blank.
-    pub(super) fn name(&mut self, key: &str) -> Result<Option<String>, DispatchError> {
+    pub(super) fn name(&mut self, key: &str) -> Option<String> {
         let name = self.text(key)?;
-        match &name {
-            Some(text) if text.trim().is_empty() => Err(wrong(key, "a text that is not empty, or left out")),
-            _ => Ok(name),
-        }
+        self.unless(name.trim().is_empty(), key, "a text that is not empty, or left out")?;
+        Some(name)
     }
 
-    pub(super) fn models(&mut self) -> Result<Option<Vec<ModelName>>, DispatchError> {
+    pub(super) fn models(&mut self) -> Option<Vec<ModelName>> {
         let allowed = "a list of model names, at least one";
-        let Some(list) = self.list("models", allowed)? else { return Ok(None) };
-        let names = list.into_iter().map(|entry| {
-            let Json::Text(name) = entry else { return None };
-            (!name.trim().is_empty()).then(|| ModelName::from(name))
-        });
-        let names = names.collect::<Option<Vec<_>>>().filter(|names| !names.is_empty());
-        names.map(Some).ok_or_else(|| wrong("models", allowed))
+        let names = self.texts("models", allowed)?;
+        let wrong = names.is_empty() || names.iter().any(|name| name.trim().is_empty());
+        self.unless(wrong, "models", allowed)?;
+        Some(names.into_iter().map(ModelName::from).collect())
     }
 
-    pub(super) fn whole(&mut self, key: &str, low: u64, high: u64) -> Result<Option<u64>, DispatchError> {
+    pub(super) fn whole(&mut self, key: &str, low: u64, high: u64) -> Option<u64> {
         let allowed = format!("a whole number from {low} to {high}");
-        let number = |value: &Json| {
-            let number = value.as_f64()?;
-            let fits = number >= low as f64 && number <= high as f64 && number % 1.0 == 0.0;
-            fits.then_some(number as u64)
-        };
-        let value = self.take(key, &allowed, |value| number(value).is_some())?;
-        Ok(value.as_ref().and_then(number))
+        let fits = |number: f64| number >= low as f64 && number <= high as f64 && number % 1.0 == 0.0;
+        let value = self.take(key, &allowed, &|value| value.as_f64().is_some_and(fits))?;
+        Some(value.as_f64()? as u64)
     }
 
     /// A number from 0 to 1.
-    pub(super) fn share(&mut self, key: &str) -> Result<Option<f64>, DispatchError> {
+    pub(super) fn share(&mut self, key: &str) -> Option<f64> {
         let fits = |value: &Json| value.as_f64().is_some_and(|number| (0.0..=1.0).contains(&number));
-        Ok(self.take(key, "a number from 0 to 1", fits)?.as_ref().and_then(Json::as_f64))
+        self.take(key, "a number from 0 to 1", &fits)?.as_f64()
     }
 
-    pub(super) fn flag(&mut self, key: &str) -> Result<Option<bool>, DispatchError> {
-        let value = self.take(key, "true or false", |value| value.as_bool().is_some())?;
-        Ok(value.as_ref().and_then(Json::as_bool))
+    pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
+        self.take(key, "true or false", &|value| value.as_bool().is_some())?.as_bool()
     }
 
-    pub(super) fn thumbs(&mut self) -> Result<Option<bool>, DispatchError> {
-        match self.text("thumbs")?.as_deref() {
-            None => Ok(None),
-            Some("up") => Ok(Some(true)),
-            Some("down") => Ok(Some(false)),
-            Some(_) => Err(wrong("thumbs", "\"up\" or \"down\"")),
-        }
+    pub(super) fn thumbs(&mut self) -> Option<bool> {
+        let word = self.text("thumbs")?;
+        self.unless(word != "up" && word != "down", "thumbs", "\"up\" or \"down\"")?;
+        Some(word == "up")
     }
 
-    pub(super) fn task(&mut self) -> Result<Option<Task>, DispatchError> {
-        let Some(word) = self.text("task")? else { return Ok(None) };
+    pub(super) fn task(&mut self) -> Option<Task> {
+        let word = self.text("task")?;
         if word == "auto" {
-            return Ok(None);
+            return None;
         }
         let known = Task::ALL.into_iter().find(|task| task.as_str() == word);
-        let allowed = || format!("auto, {}", Task::ALL.map(Task::as_str).join(", "));
-        known.map(Some).ok_or_else(|| wrong("task", &format!("one of {}", allowed())))
+        if known.is_none() {
+            self.refuse("task", &format!("one of auto, {}", Task::ALL.map(Task::as_str).join(", ")));
+        }
+        known
     }
 
-    pub(super) fn mode(&mut self) -> Result<Option<Mode>, DispatchError> {
-        match self.text("mode")?.as_deref() {
-            None => Ok(None),
-            Some("fast") => Ok(Some(Mode::Fast)),
-            Some("balanced") => Ok(Some(Mode::Balanced)),
-            Some("best") => Ok(Some(Mode::Best)),
-            Some(_) => Err(wrong("mode", "one of fast, balanced, best")),
+    pub(super) fn mode(&mut self) -> Option<Mode> {
+        match self.text("mode")?.as_str() {
+            "fast" => Some(Mode::Fast),
+            "balanced" => Some(Mode::Balanced),
+            "best" => Some(Mode::Best),
+            _ => {
+                self.refuse("mode", "one of fast, balanced, best");
+                None
+            }
         }
     }
 
-    pub(super) fn messages(&mut self) -> Result<Option<Vec<Object>>, DispatchError> {
+    pub(super) fn messages(&mut self) -> Option<Vec<Object>> {
         let allowed = "a list of {role, content}; role is system, user, assistant or tool, content a text";
-        let Some(list) = self.list("messages", allowed)? else { return Ok(None) };
-        let messages = list.into_iter().map(|entry| {
-            let Json::Object(message) = entry else { return None };
-            is_message(&message).then_some(message)
-        });
-        messages.collect::<Option<_>>().map(Some).ok_or_else(|| wrong("messages", allowed))
+        let is_message = |entry: &Json| entry.as_object().is_some_and(is_message);
+        let list = self.list("messages", allowed, &is_message)?;
+        Some(list.into_iter().filter_map(Json::into_object).collect())
     }
 
-    pub(super) fn schema(&mut self) -> Result<Option<Json>, DispatchError> {
-        self.take("schema", "a JSON schema object or \"json\"", |value| {
-            value.is_object() || value.as_str() == Some("json")
-        })
+    pub(super) fn schema(&mut self) -> Option<Json> {
+        let accepts = |value: &Json| value.is_object() || value.as_str() == Some("json");
+        self.take("schema", "a JSON schema object or \"json\"", &accepts)
     }
 
-    pub(super) fn options(&mut self) -> Result<Option<Object>, DispatchError> {
+    pub(super) fn options(&mut self) -> Option<Object> {
         let allowed = "an object of Ollama's options: numbers, true or false, texts, or lists of texts";
-        let Some(Json::Object(options)) = self.take("options", allowed, Json::is_object)? else {
-            return Ok(None);
-        };
+        let options = self.take("options", allowed, &Json::is_object)?.into_object()?;
         if options.contains_key("num_ctx") {
-            return Err(invalid(
-                "options.num_ctx: the dispatcher sets it, one value per model, so that no ask reloads a model",
-                "Leave it out; the context is chosen to fit the prompt.",
-            ));
+            self.refusal.get_or_insert_with(|| {
+                invalid(
+                    "options.num_ctx: the dispatcher sets it, one value per model, so that no ask reloads a model",
+                    "Leave it out; the context is chosen to fit the prompt.",
+                )
+            });
         }
         let plain = |value: &Json| match value {
             Json::List(list) => list.iter().all(Json::is_text),
             Json::Null | Json::Object(_) => false,
             Json::Bool(_) | Json::Whole(_) | Json::Negative(_) | Json::Float(_) | Json::Text(_) => true,
         };
-        if options.values().all(plain) { Ok(Some(options)) } else { Err(wrong("options", allowed)) }
+        self.unless(!options.values().all(plain), "options", allowed)?;
+        Some(options)
     }
 
-    pub(super) fn images(&mut self) -> Result<Option<Vec<String>>, DispatchError> {
+    pub(super) fn images(&mut self) -> Option<Vec<String>> {
         let allowed = "a list of images in base64";
-        let Some(list) = self.list("images", allowed)? else { return Ok(None) };
-        let images = list.into_iter().map(|entry| {
-            let Json::Text(image) = entry else { return None };
-            (!image.is_empty()).then_some(image)
-        });
-        images.collect::<Option<_>>().map(Some).ok_or_else(|| wrong("images", allowed))
+        let images = self.texts("images", allowed)?;
+        self.unless(images.iter().any(String::is_empty), "images", allowed)?;
+        Some(images)
     }
 
-    pub(super) fn tools(&mut self) -> Result<Option<Vec<Json>>, DispatchError> {
-        let allowed = "a list of tools in Ollama's shape";
-        let tools = self.list("tools", allowed)?;
-        match tools {
-            Some(list) if !list.iter().all(Json::is_object) => Err(wrong("tools", allowed)),
-            _ => Ok(tools),
-        }
+    pub(super) fn tools(&mut self) -> Option<Vec<Json>> {
+        self.list("tools", "a list of tools in Ollama's shape", &Json::is_object)
     }
 
-    pub(super) fn think(&mut self) -> Result<Option<Json>, DispatchError> {
+    pub(super) fn think(&mut self) -> Option<Json> {
         let level = |value: &Json| {
             value.as_bool().is_some()
                 || value.as_str().is_some_and(|word| ["low", "medium", "high", "max"].contains(&word))
         };
-        self.take("think", "true, false, \"low\", \"medium\", \"high\" or \"max\"", level)
+        self.take("think", "true, false, \"low\", \"medium\", \"high\" or \"max\"", &level)
     }
 
-    pub(super) fn keep_alive(&mut self) -> Result<Option<Json>, DispatchError> {
+    pub(super) fn keep_alive(&mut self) -> Option<Json> {
         let duration = |value: &Json| value.is_number() || value.as_str().is_some_and(is_duration);
-        self.take("keep_alive", "a number of seconds or a duration such as \"5m\"", duration)
+        self.take("keep_alive", "a number of seconds or a duration such as \"5m\"", &duration)
     }
 
-    fn list(&mut self, key: &str, allowed: &str) -> Result<Option<Vec<Json>>, DispatchError> {
-        Ok(match self.take(key, allowed, Json::is_list)? {
+    fn texts(&mut self, key: &str, allowed: &str) -> Option<Vec<String>> {
+        let list = self.list(key, allowed, &Json::is_text)?;
+        Some(list.iter().filter_map(Json::as_str).map(str::to_owned).collect())
+    }
+
+    fn list(&mut self, key: &str, allowed: &str, accepts: &dyn Fn(&Json) -> bool) -> Option<Vec<Json>> {
+        let all = |value: &Json| value.as_list().is_some_and(|list| list.iter().all(accepts));
+        match self.take(key, allowed, &all) {
             Some(Json::List(list)) => Some(list),
             _ => None,
-        })
-    }
-
-    fn take(
-        &mut self,
-        key: &str,
-        allowed: &str,
-        accepts: impl Fn(&Json) -> bool,
-    ) -> Result<Option<Json>, DispatchError> {
-        match self.0.remove(key) {
-            None | Some(Json::Null) => Ok(None),
-            Some(value) if accepts(&value) => Ok(Some(value)),
-            Some(_) => Err(wrong(key, allowed)),
         }
     }
-}
 
-fn wrong(key: &str, allowed: &str) -> DispatchError {
-    invalid(format!("{key}: must be {allowed}"), format!("Correct {key}, or leave it out."))
+    #[inline(never)]
+    fn take(&mut self, key: &str, allowed: &str, accepts: &dyn Fn(&Json) -> bool) -> Option<Json> {
+        let value = self.left.remove(key).filter(|value| !value.is_null())?;
+        self.unless(!accepts(&value), key, allowed)?;
+        Some(value)
+    }
+
+    fn unless(&mut self, wrong: bool, key: &str, allowed: &str) -> Option<()> {
+        if wrong {
+            self.refuse(key, allowed);
+        }
+        (!wrong).then_some(())
+    }
+
+    #[cold]
+    fn refuse(&mut self, key: &str, allowed: &str) {
+        let text = format!("{key}: must be {allowed}");
+        self.refusal.get_or_insert_with(|| invalid(text, format!("Correct {key}, or leave it out.")));
+    }
 }
 
 fn is_message(message: &Object) -> bool {

@@ -37,6 +37,7 @@ pub struct PresetSignal {
 
 /// Every preset; where two measure one signal of one instance, the first counts.
 pub fn presets() -> Vec<Preset> {
-    let data: Json = Json::parse(include_str!("presets.json")).unwrap_or_default();
+    let data: Json =
+        Json::parse(smart_ai_core_derive::compact_json!("src/wire/presets.json")).unwrap_or_default();
     Vec::read(data).unwrap_or_default()
 }

@@ -221,7 +221,7 @@ impl Build<'_> {
         let length = view.lengths.belief(request);
         let prompt = f64::from(request.prompt_tokens);
         let (prompt_tokens, prompt_sigma) = kind.map_or((prompt, 0.0), |kind| {
-            (kind.prompt.estimate(prompt.max(1.0), 0.5), libm::sqrt(kind.prompt.spread(0.25, 1.0)))
+            (kind.prompt.estimate(prompt.max(1.0), 0.5), (kind.prompt.spread(0.25, 1.0)).sqrt())
         });
         let nothing = Exclusions::default();
         let filter =

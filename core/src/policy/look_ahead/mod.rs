@@ -141,5 +141,5 @@ fn mean_and_error(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count.max(1.0);
     let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-    (mean, libm::sqrt(squares / (count - 1.0).max(1.0) / count.max(1.0)))
+    (mean, (squares / (count - 1.0).max(1.0) / count.max(1.0)).sqrt())
 }
