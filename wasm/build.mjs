@@ -11,10 +11,10 @@ import { build } from 'esbuild';
 
 const WASM_BINDGEN = '0.2.130';
 const WASM_PACK = '0.15.1';
-// The goal is 250 KB; this is what stands, and it must not grow.
-const WASM_MAX_BYTES = 320 * 1024;
+// 250 KB.
+const WASM_MAX_BYTES = 250 * 1024;
 // Rust keeps the first bytes of the memory free, and a new memory is zero.
-const OPTIMIZE = ['--low-memory-unused', '--zero-filled-memory', '-Oz', '--converge', '--reorder-functions', '--merge-similar-functions'];
+const OPTIMIZE = ['--low-memory-unused', '--zero-filled-memory', '--flatten', '--rereloop', '-Oz', '-Oz', '--converge', '--merge-similar-functions', '--reorder-functions'];
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
@@ -29,6 +29,8 @@ const env = {
 };
 // The standard library is built along, small and with panics that only stop: 30 KB less than the one that rustup brings.
 const STANDARD_LIBRARY = ['-Zbuild-std=std,panic_abort', '-Zbuild-std-features=optimize_for_size'];
+// Small code calls every little function; taking in those a little larger costs little size and saves an eighth of a step's time.
+const INLINING = '-Cllvm-args=-inline-threshold=12';
 const PANICS = ['-Zunstable-options', '-Cpanic=immediate-abort', '-Zlocation-detail=none', '-Zfmt-debug=none'];
 
 /** Names for the folders of this machine, so that no panic's place carries them: shorter, and the same from everywhere. */
@@ -36,7 +38,7 @@ function flags() {
 	const sysroot = output('rustc', ['--print', 'sysroot']).trim();
 	const cargo = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
 	const folders = { [root]: '.', [cargo]: 'cargo', [sysroot]: 'rust' };
-	return [...PANICS, ...Object.entries(folders).map(([folder, name]) => `--remap-path-prefix=${folder}=${name}`)];
+	return [INLINING, ...PANICS, ...Object.entries(folders).map(([folder, name]) => `--remap-path-prefix=${folder}=${name}`)];
 }
 
 function run(command, args, options = {}) {
@@ -71,6 +73,9 @@ function installTools() {
 	}
 }
 
+/** What was optimized, which takes a while: both targets have one core. */
+const optimized = [];
+
 function pack(target) {
 	const out = join('pkg', target);
 	rmSync(join(here, out), { recursive: true, force: true });
@@ -79,11 +84,18 @@ function pack(target) {
 	const encoded = { ...env, CARGO_ENCODED_RUSTFLAGS: flags().join('\x1f'), RUSTC_BOOTSTRAP: '1' };
 	run('wasm-pack', [...args, '--mode', 'no-install', '--no-typescript', '--no-pack', '--no-opt', '--', ...STANDARD_LIBRARY], { env: encoded });
 	const file = join(here, out, 'core_bg.wasm');
+	const built = readFileSync(file);
+	const same = optimized.find((other) => other.built.equals(built));
+	if (same) {
+		writeFileSync(file, same.bytes);
+		return same.bytes;
+	}
 	// npm's wasm-opt: older ones that systems ship miscompile reference types.
 	const optimizer = join(dirname(require.resolve('binaryen/package.json')), 'bin', 'wasm-opt');
 	run(process.execPath, [optimizer, ...OPTIMIZE, '--strip-debug', '--strip-producers', file, '-o', file]);
 	const bytes = readFileSync(file);
-	return { bytes: bytes.length, compressed: gzipSync(bytes, { level: 9 }).length };
+	optimized.push({ built, bytes });
+	return bytes;
 }
 
 async function bundle(entry, format) {
@@ -112,7 +124,7 @@ function types() {
 }
 
 installTools();
-const sizes = [pack('nodejs'), pack('bundler')];
+const cores = [pack('nodejs'), pack('bundler')];
 types();
 const dist = join(here, 'dist');
 rmSync(dist, { recursive: true, force: true });
@@ -124,7 +136,8 @@ for (const entry of ['index', 'inline']) for (const format of ['esm', 'cjs']) aw
 run(process.execPath, [require.resolve('typescript/bin/tsc')]);
 cpSync(join(here, 'js', 'generated'), join(dist, 'types', 'generated'), { recursive: true });
 if (!existsSync(join(dist, 'types', 'index.d.ts'))) throw new Error('no types were written');
-for (const { bytes, compressed } of sizes) {
-	console.log(`core_bg.wasm has ${bytes} bytes, ${compressed} compressed`);
+for (const core of cores) {
+	const bytes = core.length;
+	console.log(`core_bg.wasm has ${bytes} bytes, ${gzipSync(core, { level: 9 }).length} compressed`);
 	if (bytes > WASM_MAX_BYTES) throw new Error(`at most ${WASM_MAX_BYTES} bytes are allowed`);
 }
