@@ -42,6 +42,12 @@ pub enum FailureKind {
     CutOff,
     /// What came is not Ollama's protocol (HTML, other JSON, garbage).
     BadProtocol,
+    /// The answer is not the JSON it was asked to be.
+    InvalidAnswer,
+    /// The answer holds no text.
+    EmptyAnswer,
+    /// The model refuses to answer.
+    RefusedAnswer,
 }
 
 /// What a fallback must avoid after a failure.
@@ -55,6 +61,8 @@ pub(crate) enum Avoid {
     Larger,
     /// Arms with no more context than this one.
     SmallerContext,
+    /// Models that answer no better.
+    NotBetter,
     /// Nothing would help.
     Everything,
 }
@@ -105,6 +113,9 @@ impl FailureKind {
             Self::BadRequest => "bad_request",
             Self::CutOff => "cut_off",
             Self::BadProtocol => "bad_protocol",
+            Self::InvalidAnswer => "invalid_answer",
+            Self::EmptyAnswer => "empty_answer",
+            Self::RefusedAnswer => "refused_answer",
         }
     }
 
@@ -124,6 +135,9 @@ impl FailureKind {
             Self::ModelMissing => class(Avoid::Arm, Blame::Model, false),
             Self::NotCapable => class(Avoid::Arm, Blame::Nobody, false),
             Self::ContextTooSmall => class(Avoid::SmallerContext, Blame::Nobody, false),
+            Self::InvalidAnswer | Self::EmptyAnswer | Self::RefusedAnswer => {
+                class(Avoid::NotBetter, Blame::Nobody, false)
+            }
             Self::BadRequest => class(Avoid::Everything, Blame::Nobody, false),
         }
     }
@@ -202,6 +216,8 @@ pub enum DispatchErrorCode {
     DeadlineExceeded,
     /// Every arm that was tried failed.
     AllFailed,
+    /// No model that may serve gave an answer that is one; the last one's text is kept.
+    InvalidAnswer,
     /// The answer broke off after text had been handed out.
     CutOff,
     /// The caller cancelled.

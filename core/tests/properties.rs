@@ -12,13 +12,15 @@ use smart_ai_core::{
 const HOSTS: [&str; 2] = ["pc", "nas"];
 const MODELS: [&str; 2] = ["phi3:mini", "llama3.2:3b"];
 const TASKS: [Task; 4] = [Task::General, Task::Code, Task::Classify, Task::Summarize];
-const FAILURES: [FailureKind; 6] = [
+const FAILURES: [FailureKind; 8] = [
     FailureKind::Unreachable,
     FailureKind::Busy,
     FailureKind::Stalled,
     FailureKind::OutOfMemory,
     FailureKind::ServerError,
     FailureKind::CutOff,
+    FailureKind::InvalidAnswer,
+    FailureKind::RefusedAnswer,
 ];
 
 /// One thing a driver may say; a call is named by its place among those under way.

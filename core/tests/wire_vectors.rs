@@ -63,6 +63,10 @@ fn run(function: &str, input: Vec<Value>) -> Failing<Value> {
             let options: CallOptions = input.read()?;
             outcome(Ask::from_value(ask).map(|ask| ask.body(&model, &options)))
         }
+        "askVerdict" => {
+            let (ask, text, reason) = (input.value(), input.text()?, input.text()?);
+            outcome(Ask::from_value(ask).map(|ask| ask.verdict(&text, &reason)))
+        }
         "feedbackEvent" => outcome(wire::feedback_event(input.value().into())),
         "AnswerReader" => ok(pieces(&input.value())?),
         "readEmbeddings" => outcome(wire::read_embeddings(&input.text()?)),

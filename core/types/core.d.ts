@@ -416,7 +416,7 @@ retry_after_ms?: number | null, };
 /**
  * The stable words of [`DispatchError`].
  */
-export type DispatchErrorCode = "invalid_request" | "unknown_model" | "unknown_host" | "no_host" | "no_model" | "context_too_small" | "over_limit" | "overloaded" | "unauthorized" | "request_refused" | "deadline_exceeded" | "all_failed" | "cut_off" | "cancelled";
+export type DispatchErrorCode = "invalid_request" | "unknown_model" | "unknown_host" | "no_host" | "no_model" | "context_too_small" | "over_limit" | "overloaded" | "unauthorized" | "request_refused" | "deadline_exceeded" | "all_failed" | "invalid_answer" | "cut_off" | "cancelled";
 
 /**
  * Why an arm was dropped. Words are stable.
@@ -644,7 +644,7 @@ retry_after_ms?: number | null, };
 /**
  * Why an attempt failed. The class decides what the fallback avoids.
  */
-export type FailureKind = "unreachable" | "connect_timeout" | "load_timeout" | "first_token_timeout" | "stalled" | "busy" | "rate_limited" | "unauthorized" | "model_missing" | "out_of_memory" | "context_too_small" | "not_capable" | "server_error" | "bad_request" | "cut_off" | "bad_protocol";
+export type FailureKind = "unreachable" | "connect_timeout" | "load_timeout" | "first_token_timeout" | "stalled" | "busy" | "rate_limited" | "unauthorized" | "model_missing" | "out_of_memory" | "context_too_small" | "not_capable" | "server_error" | "bad_request" | "cut_off" | "bad_protocol" | "invalid_answer" | "empty_answer" | "refused_answer";
 
 /**
  * A judgement of one answer. Exactly one of `thumbs`, `score`, `schema_valid`, `edit_distance` and `edited` is given.
@@ -1665,3 +1665,16 @@ output_ms: number,
  * Milliseconds in all (`total_duration`).
  */
 total_ms: number, };
+
+/**
+ * What became of a whole answer.
+ */
+export type Verdict = { 
+/**
+ * The answer; where JSON was asked for, without the fence around it.
+ */
+text: string, 
+/**
+ * Why it is none.
+ */
+failure: Failure | null, };

@@ -10,6 +10,7 @@ const functions = {
 	askEndpoint: [true],
 	askBody: [true, false, true],
 	feedbackEvent: [true],
+	askVerdict: [true, false, false],
 	readEmbeddings: [false],
 	readVersion: [false],
 	readTags: [false],

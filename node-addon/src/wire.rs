@@ -42,6 +42,12 @@ pub fn ask_endpoint(ask: String) -> Result<String, Code> {
     Ok(ask_of(&ask)?.endpoint().to_owned())
 }
 
+/// Whether a whole answer without tool calls is one, and its text.
+#[napi(js_name = "askVerdict", catch_unwind)]
+pub fn ask_verdict(ask: String, text: String, reason: String) -> Result<String, Code> {
+    to_json(&ask_of(&ask)?.verdict(&text, &reason))
+}
+
 /// The event of a judgement of an answer. Throws `invalid_request`.
 #[napi(js_name = "feedbackEvent", catch_unwind)]
 pub fn feedback_event(feedback: String) -> Result<String, Code> {

@@ -140,3 +140,20 @@ async fn a_caller_that_leaves_frees_the_slot_within_200_ms() -> Result {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn an_answer_that_is_none_is_asked_of_a_better_model() -> Result {
+    let model = |name: &str, answer: &str, size_gb| ModelConfig {
+        answer: Some(answer.into()),
+        size_gb,
+        ..ModelConfig::named(name)
+    };
+    let models =
+        vec![model("small", "I'm sorry, but I can't assist with that.", 1.0), model("large", "Four.", 6.0)];
+    let host = FakeOllama::start(Config { models, ..Config::default() }).await?;
+    let engine = engine(&[host.url()], None)?;
+    let answer = ask(&engine, json!({"prompt": "Two and two?", "mode": "fast"})).await?;
+    let outcomes: Vec<&str> = answer.attempts.iter().map(|attempt| attempt.outcome.as_str()).collect();
+    assert_eq!((answer.ok, answer.text.as_str(), outcomes), (true, "Four.", vec!["refused_answer", "ok"]));
+    Ok(())
+}

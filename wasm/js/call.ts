@@ -19,6 +19,7 @@ export class Call {
 	ended = false;
 	readonly #connection = new AbortController();
 	readonly #attempt: number;
+	#judged: Ask | undefined;
 	#pieces = 0;
 	#toldAt = 0;
 
@@ -37,7 +38,9 @@ export class Call {
 		this.#connection.abort();
 	}
 
-	async run(ask: Ask, endpoint: Endpoint, connectTimeoutMs: number): Promise<void> {
+	/** `judged`: the whole answer is looked at before it counts. */
+	async run(ask: Ask, endpoint: Endpoint, connectTimeoutMs: number, judged: boolean): Promise<void> {
+		if (judged) this.#judged = ask;
 		const path = this.core.askEndpoint(ask);
 		const body = this.core.askBody(ask, this.effect.model, this.effect.options);
 		const stream = path !== '/api/embed';
@@ -92,10 +95,17 @@ export class Call {
 				this.gathered.text += piece.text;
 				this.#progress();
 				return this.onText(piece.text);
-			case 'thinking':
 			case 'tool_calls':
+				this.#judged = undefined;
+				return this.#progress();
+			case 'thinking':
 				return this.#progress();
 			case 'done':
+				if (this.#judged !== undefined) {
+					const { text, failure } = this.core.askVerdict(this.#judged, this.gathered.text, piece.reason);
+					this.gathered.text = text;
+					if (failure !== null) return this.#event({ type: 'failed', attempt: this.#attempt, failure });
+				}
 				return this.#event({ type: 'succeeded', attempt: this.#attempt, usage: piece.usage });
 			case 'failed':
 				return this.#event({ type: 'failed', attempt: this.#attempt, failure: piece.failure });

@@ -25,6 +25,7 @@ import type {
 	SignalsState,
 	Snapshot,
 	Step,
+	Verdict,
 } from './generated/core.js';
 
 /** What a reader made of a body. */
@@ -64,6 +65,7 @@ export interface Core {
 	askRequest(ask: Ask): Request;
 	askBody(ask: Ask, model: string, options: CallOptions): string;
 	askEndpoint(ask: Ask): string;
+	askVerdict(ask: Ask, text: string, reason: string): Verdict;
 	feedbackEvent(feedback: Feedback): Event;
 	readEmbeddings(body: string): Read<Embeddings>;
 	readVersion(body: string): Read<string>;

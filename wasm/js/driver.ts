@@ -199,7 +199,7 @@ export class Driver implements SmartAi {
 		};
 		const call = new Call(this.core, this.hands, (event) => this.#post(event), onText, effect);
 		this.#calls.set(attempt, call);
-		const ended = call.run(job.ask, endpoint, this.#fleet.config.connect_timeout_ms ?? 0);
+		const ended = call.run(job.ask, endpoint, this.#fleet.config.connect_timeout_ms ?? 0, job.options.onText === undefined);
 		ended
 			.catch((error) => this.#break(error))
 			.finally(() => {

@@ -41,6 +41,12 @@ pub fn ask_endpoint(ask: &JsValue) -> Result<String, JsValue> {
     Ok(ask_of(ask)?.endpoint().to_owned())
 }
 
+/// Whether a whole answer without tool calls is one, and its text.
+#[wasm_bindgen(js_name = askVerdict)]
+pub fn ask_verdict(ask: &JsValue, text: &str, reason: &str) -> Result<JsValue, JsValue> {
+    to_js(&ask_of(ask)?.verdict(text, reason))
+}
+
 /// The event of a judgement of an answer. Throws `invalid_request`.
 #[wasm_bindgen(js_name = feedbackEvent)]
 pub fn feedback_event(feedback: &JsValue) -> Result<JsValue, JsValue> {

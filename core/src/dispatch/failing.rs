@@ -4,6 +4,7 @@ use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::{Attempt, Phase};
 use crate::dispatch::job::JobState;
 use crate::effect::{AttemptReport, Effect};
+use crate::event::{Rating, Usage};
 use crate::failure::{Avoid, Blame, DispatchError, DispatchErrorCode, Failure, FailureKind};
 use crate::names::AttemptId;
 
@@ -69,6 +70,10 @@ impl Dispatcher {
             return;
         }
         let (host, model) = (attempt.host.clone(), attempt.model.clone());
+        if failure.kind.class().avoid == Avoid::NotBetter {
+            self.seek_better(attempt, id, failure);
+            return;
+        }
         match failure.kind.class().avoid {
             Avoid::Host => job.tried.tried.push((host, None, failure.kind)),
             Avoid::Arm | Avoid::Larger => job.tried.tried.push((host, Some(model), failure.kind)),
@@ -77,6 +82,7 @@ impl Dispatcher {
                 let had = attempt.context_tokens.max(job.request.prompt_tokens);
                 job.request.prompt_tokens = had.saturating_add(1);
             }
+            Avoid::NotBetter => {}
             Avoid::Everything => {
                 let message = format!("{} refused the request: {}", attempt.host, failure.detail);
                 let hint = "change the request; every host would refuse it";
@@ -92,6 +98,36 @@ impl Dispatcher {
         let Some(job) = self.jobs.get_mut(&attempt.job) else { return };
         job.state = JobState::Waiting(None);
         self.spend_retry(attempt.job);
+    }
+
+    /// An answer that is none is a lesson; the next one comes from a better model. Where there is none, a refusal stands as it
+    /// is, and anything else ends the job with what came.
+    fn seek_better(&mut self, attempt: &Attempt, id: AttemptId, failure: Failure) {
+        let Some(job) = self.jobs.get(&attempt.job) else { return };
+        let task = job.request.task;
+        let model =
+            self.fleet.hosts.get(attempt.host_position).and_then(|host| host.models.get(&attempt.model));
+        let quality = model.map_or(0.0, |model| model.quality(task));
+        self.feedback(&attempt.model, task, Rating::SchemaValid(false));
+        let Some(job) = self.jobs.get_mut(&attempt.job) else { return };
+        job.tried.above = Some(job.tried.above.unwrap_or(0.0).max(quality));
+        job.tried.tried.push((attempt.host.clone(), Some(attempt.model.clone()), failure.kind));
+        let Some(job) = self.jobs.get(&attempt.job) else { return };
+        let waited_ms = self.now.since(job.submitted);
+        let calls = job.attempts.len() as u32;
+        let better = calls < self.config.max_attempts
+            && !self.view(&self.backlogs()).rank(&job.request, &job.tried, waited_ms).arms.is_empty();
+        if !better && failure.kind == FailureKind::RefusedAnswer {
+            self.resolve(attempt.job, id, attempt, Usage::default());
+        } else if !better {
+            let message = format!("{} on {}: {}", attempt.model, attempt.host, failure.detail);
+            let hint = "no better model is left; install one, or ask for less at once";
+            let error = DispatchError::new(DispatchErrorCode::InvalidAnswer, message, hint);
+            self.reject_with(attempt.job, error, Some((id, attempt)));
+        } else if let Some(job) = self.jobs.get_mut(&attempt.job) {
+            job.last_failure = Some(failure);
+            job.state = JobState::Waiting(None);
+        }
     }
 
     pub(super) fn report(&mut self, attempt: &Attempt, outcome: &str, detail: String) {

@@ -14,6 +14,8 @@ use crate::request::{Capability, Mode, Request, Task};
 pub(crate) struct Exclusions {
     /// A host (all of it, where no model is named) and how it failed.
     pub(crate) tried: Vec<(HostId, Option<ModelName>, FailureKind)>,
+    /// Answers of models no better than this were none.
+    pub(crate) above: Option<f64>,
 }
 
 /// Whether an arm may serve; else the word for why not. [`detail`] says it with its numbers, where somebody reads it.
@@ -119,6 +121,9 @@ impl Filter<'_> {
         if self.tried_arm(host, model).is_some() {
             return Err(DropCode::AlreadyTried);
         }
+        if self.tried.above.is_some_and(|above| model.quality(request.task) <= above) {
+            return Err(DropCode::BelowFloor);
+        }
         if model.blocked_by(self.now, self.context_tokens).is_some() {
             return Err(DropCode::FailedLately);
         }
@@ -200,7 +205,11 @@ impl Filter<'_> {
             }
             DropCode::BelowFloor => {
                 let quality = model.map_or(0.0, |model| model.quality(self.request.task));
-                format!("quality {}, floor {}", hundredths(quality), hundredths(self.floor()))
+                format!(
+                    "quality {}, floor {}",
+                    hundredths(quality),
+                    hundredths(self.tried.above.unwrap_or(0.0).max(self.floor()))
+                )
             }
             DropCode::ContextTooSmall => {
                 let trained = model.and_then(Model::trained_context).unwrap_or(0);

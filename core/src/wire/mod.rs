@@ -17,6 +17,7 @@ mod reply;
 mod server_url;
 mod show;
 mod status;
+mod verdict;
 
 pub use crate::classify::{Classification, classify};
 pub use answer::{Answer, AnswerUsage};
@@ -32,3 +33,4 @@ pub use preset::{Preset, PresetSignal, presets};
 pub use reply::{Reply, host_state, model_state, signals_state};
 pub use show::read_show;
 pub use status::failure_of_status;
+pub use verdict::Verdict;

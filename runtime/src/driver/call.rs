@@ -36,7 +36,14 @@ impl Reporter {
 }
 
 /// Ends with exactly one of `Succeeded` and `Failed`, unless its task is aborted before.
-pub(super) async fn call(server: Server, path: &'static str, body: String, report: Reporter) {
+///
+/// `judged` is the ask whose whole answer is looked at before it counts.
+pub(super) async fn call(
+    server: Server,
+    (path, body): (&'static str, String),
+    judged: Option<Box<Ask>>,
+    report: Reporter,
+) {
     let attempt = report.attempt;
     let response = match server.post(path, body).send().await {
         Ok(response) if response.status() == reqwest::StatusCode::OK => response,
@@ -44,7 +51,7 @@ pub(super) async fn call(server: Server, path: &'static str, body: String, repor
         Err(error) => return report.failed(connection_failure(&error)),
     };
     report.event(Event::Started { attempt });
-    if path == "/api/embed" { embed(response, report).await } else { stream(response, report).await }
+    if path == "/api/embed" { embed(response, report).await } else { stream(response, judged, report).await }
 }
 
 /// The body of an ask for one arm.
@@ -52,10 +59,12 @@ pub(super) fn body(ask: &Ask, model: &str, options: &CallOptions) -> (&'static s
     (ask.endpoint(), ask.body(model, options).to_string())
 }
 
-async fn stream(mut response: reqwest::Response, report: Reporter) {
+async fn stream(mut response: reqwest::Response, judged: Option<Box<Ask>>, report: Reporter) {
     let attempt = report.attempt;
     let mut reader = AnswerReader::new();
     let mut progress = Progress::new();
+    let mut whole = String::new();
+    let mut calls_tools = false;
     loop {
         // An error here is an end before the final line: the reader says what that means.
         let chunk = response.chunk().await.unwrap_or(None);
@@ -67,11 +76,33 @@ async fn stream(mut response: reqwest::Response, report: Reporter) {
             match piece {
                 Piece::Text { text } => {
                     progress.piece(&report);
-                    report.send(Message::Text { attempt, text });
+                    if judged.is_some() {
+                        whole.push_str(&text);
+                    } else {
+                        report.send(Message::Text { attempt, text });
+                    }
                 }
-                Piece::Thinking { .. } | Piece::ToolCalls { .. } => progress.piece(&report),
-                Piece::Done { usage, .. } => return report.event(Event::Succeeded { attempt, usage }),
-                Piece::Failed { failure } => return report.failed(failure),
+                Piece::Thinking { .. } => progress.piece(&report),
+                Piece::ToolCalls { .. } => {
+                    calls_tools = true;
+                    progress.piece(&report);
+                }
+                Piece::Done { usage, reason } => {
+                    let verdict = judged.filter(|_| !calls_tools).map(|ask| ask.verdict(&whole, &reason));
+                    let (text, fault) =
+                        verdict.map_or((whole, None), |verdict| (verdict.text, verdict.failure));
+                    if !text.is_empty() {
+                        report.send(Message::Text { attempt, text });
+                    }
+                    return match fault {
+                        Some(failure) => report.failed(failure),
+                        None => report.event(Event::Succeeded { attempt, usage }),
+                    };
+                }
+                Piece::Failed { failure } => {
+                    report.send(Message::Text { attempt, text: whole });
+                    return report.failed(failure);
+                }
             }
         }
         if chunk.is_none() {

@@ -309,8 +309,9 @@ impl Task {
                 let report = Reporter { attempt, messages: self.messages.clone() };
                 let task = match &waiting.caller {
                     Caller::Ask { ask, .. } => {
-                        let (path, body) = body(ask, arm.model.as_str(), &options);
-                        tokio::spawn(call(server.clone(), path, body, report))
+                        let judged = (!waiting.request.streaming).then(|| ask.clone());
+                        let content = body(ask, arm.model.as_str(), &options);
+                        tokio::spawn(call(server.clone(), content, judged, report))
                     }
                     Caller::Relay { relay: request, .. } => {
                         let call = relay(server.clone(), arm.clone(), Arc::clone(request), options, report);

@@ -1,0 +1,67 @@
+//! Whether an answer is one: what can be told from its text alone.
+
+use serde::Serialize;
+
+use super::ask::Ask;
+use crate::failure::{Failure, FailureKind};
+use crate::json::Json;
+use crate::read::Deserialize;
+use crate::write::Write;
+
+/// A refusal is short; a long text that begins like one goes on to answer.
+const REFUSAL_MOST: usize = 300;
+/// How refusals begin, in lower case.
+const REFUSALS: [&str; 7] = [
+    "i'm sorry, but i can't",
+    "i'm sorry, but i cannot",
+    "i'm sorry, i can't",
+    "sorry, but i can't",
+    "i can't assist with",
+    "i cannot assist with",
+    "as an ai language model, i cannot",
+];
+
+/// What became of a whole answer.
+#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct Verdict {
+    /// The answer; where JSON was asked for, without the fence around it.
+    pub text: String,
+    /// Why it is none.
+    pub failure: Option<Failure>,
+}
+
+impl Ask {
+    /// Judges a whole answer without tool calls. `reason` is the final line's `done_reason`.
+    pub fn verdict(&self, text: &str, reason: &str) -> Verdict {
+        let plain = if self.schema.is_some() { without_fence(text) } else { text };
+        let failure = self.fault(plain, reason).map(|(kind, detail)| Failure::new(kind, detail));
+        Verdict { text: plain.to_owned(), failure }
+    }
+
+    fn fault(&self, text: &str, reason: &str) -> Option<(FailureKind, &'static str)> {
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            // A stop word may well come first.
+            let stops = self.options.as_ref().is_some_and(|options| options.contains_key("stop"));
+            return (!stops).then_some((FailureKind::EmptyAnswer, "the model sent no text"));
+        }
+        if self.schema.is_some() {
+            let detail = match Json::parse(trimmed) {
+                Ok(_) => return None,
+                Err(_) if reason == "length" => "the answer is cut: it is not whole JSON",
+                Err(_) => "the answer is not JSON",
+            };
+            return Some((FailureKind::InvalidAnswer, detail));
+        }
+        let start = trimmed.get(..40).unwrap_or(trimmed).to_ascii_lowercase().replace('\u{2019}', "'");
+        let refused = trimmed.len() <= REFUSAL_MOST && REFUSALS.iter().any(|words| start.starts_with(words));
+        refused.then_some((FailureKind::RefusedAnswer, "the model refuses to answer"))
+    }
+}
+
+/// What stands between the fences that chat models like to put around JSON.
+fn without_fence(text: &str) -> &str {
+    let inner = text.trim().strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));
+    inner.map_or(text, |inner| inner.strip_prefix("json").unwrap_or(inner).trim())
+}
