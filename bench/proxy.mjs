@@ -90,7 +90,9 @@ export async function run() {
 			{ what: 'request, ms (p95)', direct: ms(quantile(direct, 0.95)), proxy: ms(quantile(proxied, 0.95)), difference: `+${ms(quantile(added, 0.95))} ms` },
 			{ what: 'tokens a second', direct: ms(median(directRate)), proxy: ms(median(proxiedRate)), difference: `${((median(ratios) - 1) * 100).toFixed(2)} %` },
 		];
-		return table([['', 'what'], ['direct', 'direct'], ['through the proxy', 'proxy'], ['difference (median of turns)', 'difference']], rows);
+		const lto = process.env.CARGO_PROFILE_RELEASE_LTO === 'off' ? 'without' : 'with';
+		const tables = table([['', 'what'], ['direct', 'direct'], ['through the proxy', 'proxy'], ['difference (median of turns)', 'difference']], rows);
+		return `${tables}\n\nRelease builds of host and sidecar, ${lto} link-time optimization.`;
 	} finally {
 		sidecar.stop();
 		host.stop();

@@ -168,6 +168,11 @@ impl HostView {
         Some(())
     }
 
+    /// How long the last look took.
+    pub(super) fn took(&self, endpoint: &str) -> Duration {
+        Duration::from_secs_f64(self.took_s.get(endpoint).copied().unwrap_or(0.0))
+    }
+
     /// Models that get series of their own.
     pub(super) fn shown(&self) -> impl Iterator<Item = &Tag> {
         self.models.iter().take(MODELS_MAX)

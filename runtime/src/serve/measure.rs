@@ -28,6 +28,8 @@ pub(super) struct Measured {
     pub(super) usage: Usage,
     /// Context the client asked for.
     pub(super) num_ctx: Option<u64>,
+    /// Whether the model is to leave memory after it.
+    pub(super) unloads: bool,
 }
 
 impl Measured {
@@ -64,6 +66,7 @@ impl Measure {
             queue_s: 0.0,
             usage: Usage::default(),
             num_ctx: None,
+            unloads: false,
         };
         Self { metrics, arrived: Instant::now(), ended: false, so_far }
     }

@@ -42,10 +42,10 @@ export async function startHost(program, config) {
 	};
 }
 
-/** A sidecar before these hosts, `{ name: url }`; its metrics are read by `scrape`. */
-export async function startSidecar(program, hosts, flags = []) {
+/** A sidecar before these hosts, `{ name: url }`; its metrics are read by `scrape`. It looks at each every `poll_s` seconds. */
+export async function startSidecar(program, hosts, flags = [], poll_s = 0.2) {
 	const named = Object.entries(hosts).flatMap(([name, url]) => ['--host', `${name}=${url}`]);
-	const args = ['serve', ...named, '--metrics', '127.0.0.1:0', '--proxy', '127.0.0.1:0', '--poll', '0.2', '--json', ...flags];
+	const args = ['serve', ...named, '--metrics', '127.0.0.1:0', '--proxy', '127.0.0.1:0', '--poll', String(poll_s), '--json', ...flags];
 	const server = await launch({ name: 'smart-ai serve', command: program('smart-ai'), args, cwd: scratchFolder('sidecar'), ready: /"proxy"/ });
 	const { metrics, proxy, pid } = readyLine(server);
 	return { metrics, proxy, pid, scrape: () => scrape(metrics), log: server.log, stop: server.stop, ended: server.ended };

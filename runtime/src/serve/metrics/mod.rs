@@ -4,6 +4,7 @@ mod dispatcher;
 mod family;
 mod hosts;
 mod requests;
+mod residency;
 mod text;
 
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub(super) use text::exposition;
 pub(super) struct Metrics {
     registry: Registry,
     inventory: Arc<Inventory>,
-    hosts: hosts::Hosts,
+    residency: residency::Residency,
     requests: requests::Requests,
     dispatching: dispatcher::Dispatching,
 }
@@ -33,24 +34,23 @@ pub(super) struct Metrics {
 impl Metrics {
     pub(super) fn new(inventory: Arc<Inventory>) -> Self {
         let mut registry = Registry::default();
-        let hosts = hosts::Hosts::new(Arc::clone(&inventory), &mut registry);
+        registry.register_collector(Box::new(Shown(hosts::Hosts(Arc::clone(&inventory)))));
+        let residency = residency::Residency::new(Arc::clone(&inventory), &mut registry);
         let requests = requests::Requests::new(Arc::clone(&inventory), &mut registry);
         let dispatching = dispatcher::Dispatching::new(Arc::clone(&inventory), &mut registry);
         registry.register_collector(Box::new(Shown(Program { started_s: now_s() })));
-        Self { registry, inventory, hosts, requests, dispatching }
+        Self { registry, inventory, residency, requests, dispatching }
     }
 
     /// A request of a client ended.
     pub(super) fn request_ended(&self, request: &Measured) {
         if request.status == "success" && request.is_cold() {
-            self.hosts.loaded_for_request(&request.arm, &request.usage);
+            self.residency.loaded_for_request(&request.arm, &request.usage);
+        }
+        if request.status == "success" && request.unloads {
+            self.residency.asked_to_leave(&request.arm);
         }
         self.requests.ended(request);
-    }
-
-    /// A client said that a model is no longer needed.
-    pub(super) fn asked_to_leave(&self, host: &HostId, model: &str) {
-        self.hosts.asked_to_leave(host, model);
     }
 
     /// What the dispatcher believes now.
@@ -94,7 +94,7 @@ impl Observer for Metrics {
             self.requests.start_at_zero(host.as_str(), &tag.name);
         }
         let busy = |model: &str| self.requests.is_answering(&Arm { host: host.clone(), model: model.into() });
-        self.hosts.looked(host, &change, busy);
+        self.residency.looked(host, &change, busy);
     }
 
     fn asked_metrics(&self, reply: &Reply) {

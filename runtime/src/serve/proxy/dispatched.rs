@@ -48,6 +48,7 @@ impl Proxy {
             measure.so_far.arm.model = tag.as_str().into();
         }
         measure.so_far.num_ctx = inference.num_ctx();
+        measure.so_far.unloads = inference.unloads();
         let pinned = text(HOST_HEADER).map(HostId::from);
         let undecided = matches!(inference.choice, Choice::Auto(_));
         if !undecided && (inference.choice == Choice::Unknown || inference.is_empty()) {
@@ -137,9 +138,6 @@ impl Proxy {
                 .refusal(StatusCode::SERVICE_UNAVAILABLE, "no host answers; see `smart-ai verify`");
         };
         measure.so_far.arm.host = host.clone();
-        if inference.is_empty() && inference.unloads() {
-            self.metrics.asked_to_leave(&host, &inference.model);
-        }
         let sent = server.post_bytes(operation.path(), inference.body_as_sent()).headers(concerning(headers));
         let mut response = match sent.send().await {
             Ok(response) => response,
