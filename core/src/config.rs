@@ -93,6 +93,11 @@ pub struct HostConfig {
     #[serde(default = "default_max_loaded")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub max_loaded: u32,
+    /// Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`, five minutes). Calls ask for this and more, so that the model
+    /// worth least makes way first; 0 leaves it to the host.
+    #[serde(default = "default_keep_alive")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
+    pub keep_alive_s: u32,
     /// Memory for models in gigabytes (10^9 bytes), where no metric tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_gb: Option<f64>,
@@ -104,7 +109,7 @@ pub struct HostConfig {
 impl HostConfig {
     /// A host with Ollama's defaults.
     pub fn new(id: impl Into<HostId>) -> Self {
-        Self { id: id.into(), parallel: 1, max_loaded: 3, memory_gb: None, instance: None }
+        Self { id: id.into(), parallel: 1, max_loaded: 3, keep_alive_s: 300, memory_gb: None, instance: None }
     }
 }
 
@@ -280,6 +285,7 @@ impl HostConfig {
         }
         within(field("parallel"), f64::from(self.parallel), 1.0, 1024.0)?;
         within(field("max_loaded"), f64::from(self.max_loaded), 1.0, 1024.0)?;
+        within(field("keep_alive_s"), f64::from(self.keep_alive_s), 0.0, 31_536_000.0)?;
         self.memory_gb.map_or(Ok(()), |memory| within(field("memory_gb"), memory, 0.01, 100_000.0))
     }
 }
@@ -319,6 +325,10 @@ fn default_parallel() -> u32 {
 
 fn default_max_loaded() -> u32 {
     3
+}
+
+fn default_keep_alive() -> u32 {
+    300
 }
 
 fn default_scrape_interval() -> f64 {

@@ -62,6 +62,10 @@ pub struct CallOptions {
     pub num_ctx: Option<u32>,
     /// `num_predict`: the caller's cap.
     pub num_predict: Option<u32>,
+    /// `keep_alive` in seconds: the less a model is worth in memory, the sooner it makes way for another. Absent: the
+    /// server's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_alive_s: Option<u32>,
 }
 
 /// Something to look at.

@@ -188,6 +188,9 @@ pub struct ResidentModel {
     /// Tokens of context it was loaded with, where the version tells (0.10 and later).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context_tokens: Option<u32>,
+    /// The host keeps it for ever (a negative `keep_alive`).
+    #[serde(default)]
+    pub pinned: bool,
 }
 
 /// `/api/show` of one model.

@@ -45,6 +45,8 @@ pub struct Tuning {
     pub hold: bool,
     /// Whether a job that waits counts for those after it.
     pub reserve: bool,
+    /// Whether each call says how long its model is worth keeping.
+    pub keep_alive: bool,
     /// Seconds of work that a second of waiting makes up for in the order of the queue.
     pub age: f64,
 }
@@ -63,6 +65,7 @@ impl Default for Tuning {
             optimism: 0.0,
             hold: true,
             reserve: true,
+            keep_alive: true,
             age: 0.3,
         }
     }

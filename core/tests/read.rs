@@ -11,7 +11,7 @@ fn refusal<T: Read>(value: serde_json::Value) -> String {
 #[test]
 fn an_unknown_key_is_named_with_its_place_and_the_known_ones() {
     let text = refusal::<Config>(json!({"hosts": [{"id": "a"}, {"id": "b", "paralel": 2}]}));
-    let known = "expected one of `id`, `parallel`, `max_loaded`, `memory_gb`";
+    let known = "expected one of `id`, `parallel`, `max_loaded`, `keep_alive_s`";
     assert!(text.starts_with(&format!("hosts[1].paralel: unknown field `paralel`, {known}")), "{text}");
     let text = refusal::<Config>(json!({"hosts": [], "limits": {"cpu": 1}}));
     assert_eq!(

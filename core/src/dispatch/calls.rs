@@ -9,7 +9,7 @@ use crate::effect::{CallOptions, Effect};
 use crate::event::Usage;
 use crate::fleet::Residency;
 use crate::names::{AttemptId, JobId, Millis, ModelName};
-use crate::policy::{Running, learn_load, learn_rates, tokens_of_context};
+use crate::policy::{Running, keep_alive_s, learn_load, learn_rates, tokens_of_context};
 
 /// A load shorter than this was none.
 const TELLING_LOAD_MS: f64 = 50.0;
@@ -42,8 +42,13 @@ impl Dispatcher {
         if let Some(model) = host.models.get_mut(&model) {
             model.demand.observe(self.now);
         }
+        let told = host.models.get(&model).filter(|_| self.config.tuning.keep_alive);
+        let keep_alive_s = told.and_then(|model| keep_alive_s(host, model, self.now));
+        if let Some(model) = host.models.get_mut(&model) {
+            model.keep_alive_s = keep_alive_s;
+        }
         let (host, cold) = (host.config.id.clone(), running.loading);
-        let options = CallOptions { num_ctx, num_predict };
+        let options = CallOptions { num_ctx, num_predict, keep_alive_s };
         self.effects.push_back(Effect::Call {
             job: id,
             attempt,

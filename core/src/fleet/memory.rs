@@ -20,9 +20,14 @@ impl Host {
         (!self.uses_gpu()).then_some(bound)
     }
 
-    /// Bytes a load takes: weights × 1.05 + slots × context × KV bytes a token.
+    /// Bytes a load takes: what was seen when it was loaded last, else weights × 1.05; + slots × context beyond × KV bytes a
+    /// token.
     pub(crate) fn needed_bytes(&self, model: &Model, context_tokens: u32) -> f64 {
         let kv = model.details.as_ref().and_then(|details| details.kv_bytes_per_token).unwrap_or(0.0);
-        model.bytes() * WEIGHTS_OVERHEAD + f64::from(self.config.parallel) * f64::from(context_tokens) * kv
+        let (bytes, counted) = match model.seen_bytes {
+            Some((bytes, context)) => (bytes as f64, context.unwrap_or(0)),
+            None => (model.bytes() * WEIGHTS_OVERHEAD, 0),
+        };
+        bytes + f64::from(self.config.parallel) * f64::from(context_tokens.saturating_sub(counted)) * kv
     }
 }

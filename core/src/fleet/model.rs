@@ -49,6 +49,12 @@ pub(crate) struct Model {
     pub(crate) quality: ByTask,
     /// How much longer than others it answers.
     pub(crate) length_factor: f64,
+    /// Bytes it took when it was last seen in memory, and with what context.
+    pub(crate) seen_bytes: Option<(u64, Option<u32>)>,
+    /// What the last call said of how long it stays.
+    pub(crate) keep_alive_s: Option<u32>,
+    /// The host keeps it for ever.
+    pub(crate) pinned: bool,
     /// When it was last seen in memory.
     pub(crate) last_resident: Option<Millis>,
     /// Not called before this time with this much context or more, and why.
@@ -73,6 +79,9 @@ impl Model {
             failing: Reliability::default().failure_probability(Millis(0)),
             quality: ByTask::default(),
             length_factor: 1.0,
+            seen_bytes: None,
+            keep_alive_s: None,
+            pinned: false,
             last_resident: None,
             blocked: None,
             breaker: Breaker::default(),
@@ -101,14 +110,22 @@ impl Model {
         let same = |seen: &&ResidentModel| {
             seen.name == self.tag.name || (!self.tag.digest.is_empty() && seen.digest == self.tag.digest)
         };
-        self.residency = resident.iter().find(same).map_or(Residency::Cold, |seen| Residency::Resident {
+        let seen = resident.iter().find(same);
+        self.pinned = seen.is_some_and(|seen| seen.pinned);
+        self.residency = seen.map_or(Residency::Cold, |seen| Residency::Resident {
             context_tokens: seen.context_tokens,
             bytes: seen.size_bytes,
             on_gpu: seen.vram_bytes.saturating_mul(2) > seen.size_bytes,
         });
-        if self.residency != Residency::Cold {
+        if let Residency::Resident { bytes, context_tokens, .. } = self.residency {
             self.last_resident = Some(now);
+            self.seen_bytes = Some((bytes, context_tokens)).filter(|(bytes, _)| *bytes > 0);
         }
+    }
+
+    /// Seconds it stays idle; `default_s` where no call said so.
+    pub(crate) fn kept_s(&self, default_s: u32) -> u32 {
+        if self.pinned { u32::MAX } else { self.keep_alive_s.unwrap_or(default_s) }
     }
 
     /// Parameters, stated or guessed from the file's size.

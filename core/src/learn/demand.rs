@@ -41,9 +41,14 @@ impl Demand {
         self.left(now) / window_s.max(1.0)
     }
 
+    /// Requests a second over the last minutes.
+    pub fn per_s(&self, now: Millis) -> f64 {
+        self.left(now) / MEMORY_S
+    }
+
     /// Probability that one comes within `seconds`, if they come at random.
     pub fn soon(&self, now: Millis, seconds: f64) -> f64 {
-        1.0 - libm::exp(-self.left(now) / MEMORY_S * seconds)
+        1.0 - libm::exp(-self.per_s(now) * seconds)
     }
 }
 

@@ -67,7 +67,8 @@ struct Resident<'a> {
 }
 
 impl Eviction {
-    /// Whom Ollama would evict for `needed_bytes`: idle runners first, then those that will be idle soonest.
+    /// Whom Ollama would evict for `needed_bytes`: idle runners first, the shortest keep-alive before others, then those
+    /// that will be idle soonest.
     pub(crate) fn of(
         host: &Host,
         backlog: &Backlog,
@@ -89,8 +90,10 @@ impl Eviction {
                 Some(Resident { model, bytes, left_s })
             })
             .collect();
+        let kept = |resident: &Resident<'_>| resident.model.kept_s(host.config.keep_alive_s);
         sort_by(&mut residents, |left, right| {
-            left.left_s.total_cmp(&right.left_s).then_with(|| left.model.name.cmp(&right.model.name))
+            let sooner = left.left_s.total_cmp(&right.left_s).then(kept(left).cmp(&kept(right)));
+            sooner.then_with(|| left.model.name.cmp(&right.model.name))
         });
         let mut used: f64 = residents.iter().map(|resident| resident.bytes).sum();
         let mut count = residents.len();

@@ -3,6 +3,7 @@
 mod backlog;
 mod deadline;
 mod feasibility;
+mod keep_alive;
 mod load;
 mod look_ahead;
 mod notes;
@@ -15,6 +16,7 @@ mod work;
 
 pub(crate) use backlog::{Backlog, Running};
 pub(crate) use feasibility::Exclusions;
+pub(crate) use keep_alive::keep_alive_s;
 pub(crate) use load::{Eviction, learn_load, load_rates};
 pub(crate) use look_ahead::{CallView, Outlook, Plan, plan};
 pub(crate) use notes::Metrics;

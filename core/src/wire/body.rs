@@ -24,7 +24,8 @@ impl Ask {
                 body.insert("tools", tools.clone());
             }
         }
-        insert(&mut body, "keep_alive", self.keep_alive.as_ref());
+        let chosen = options.keep_alive_s.map(Json::from);
+        insert(&mut body, "keep_alive", self.keep_alive.as_ref().or(chosen.as_ref()));
         let options = self.merged(options);
         if !options.is_empty() {
             body.insert("options", options);

@@ -90,6 +90,9 @@ pub struct FleetHost {
     /// Models it keeps in memory at most (`OLLAMA_MAX_LOADED_MODELS`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_loaded: Option<u32>,
+    /// Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`); see [`HostConfig::keep_alive_s`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_alive_s: Option<u32>,
     /// Memory for models in gigabytes (10^9 bytes), where no metric tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_gb: Option<f64>,
@@ -217,6 +220,7 @@ impl FleetHost {
         HostConfig {
             parallel: self.parallel.unwrap_or(default.parallel),
             max_loaded: self.max_loaded.unwrap_or(default.max_loaded),
+            keep_alive_s: self.keep_alive_s.unwrap_or(default.keep_alive_s),
             memory_gb: self.memory_gb,
             instance: self.instance.clone().or_else(|| Some(url.hostname.clone())),
             id: default.id,

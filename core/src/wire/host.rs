@@ -8,6 +8,9 @@ use crate::failure::Failure;
 use crate::number::parse;
 use crate::request::Capability;
 
+/// Ollama writes "for ever" as a moment some three centuries away.
+const NEVER: &str = "2200";
+
 /// Reads the body of `/api/version`.
 ///
 /// # Errors
@@ -66,8 +69,10 @@ fn resident(entry: &Json) -> Option<ResidentModel> {
         size_bytes: json::whole(map.get("size")).unwrap_or(0),
         vram_bytes: json::whole(map.get("size_vram")).unwrap_or(0),
         context_tokens: json::small(map.get("context_length")).filter(|tokens| *tokens > 0),
+        pinned: json::text(map, "expires_at").is_some_and(|expires_at| expires_at >= NEVER),
     })
 }
+
 
 fn name(map: &Object) -> Option<String> {
     json::text(map, "name").or_else(|| json::text(map, "model")).map(str::to_owned)

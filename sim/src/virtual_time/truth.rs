@@ -291,7 +291,7 @@ impl<'a> Truth<'a> {
     }
 
     /// Calls an arm for a job; gives the call's number. A refusal comes as an occurrence.
-    pub fn call(&mut self, job: usize, host: usize, model: usize) -> usize {
+    pub fn call(&mut self, job: usize, host: usize, model: usize, keep_alive_s: Option<f64>) -> usize {
         let (id, now) = (self.calls.len(), self.now());
         self.calls.push(Call {
             job,
@@ -312,7 +312,10 @@ impl<'a> Truth<'a> {
         });
         match refusal {
             Some(kind) => self.fail(id, kind),
-            None => self.dynamics.submit(host, model, self.work(id as u64, job, model)),
+            None => {
+                let work = Work { keep_alive_s, ..self.work(id as u64, job, model) };
+                self.dynamics.submit(host, model, work);
+            }
         }
         id
     }
@@ -320,12 +323,13 @@ impl<'a> Truth<'a> {
     /// The true work of a job on a model.
     pub fn work(&self, id: u64, job: usize, model: usize) -> Work {
         let (Some(job), Some(model)) = (self.jobs.get(job), self.scenario.models.get(model)) else {
-            return Work { job: id, prefill_s: 0.0, decode_s: 0.0 };
+            return Work { job: id, prefill_s: 0.0, decode_s: 0.0, keep_alive_s: None };
         };
         Work {
             job: id,
             prefill_s: job.noise * job.prompt_tokens / model.prefill_tok_per_s,
             decode_s: job.noise * job.output_tokens / model.decode_tok_per_s,
+            keep_alive_s: None,
         }
     }
 

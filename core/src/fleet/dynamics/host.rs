@@ -22,6 +22,8 @@ struct Runner {
     state: RunnerState,
     /// In the order they came; the first `parallel` are in slots.
     jobs: Vec<Job>,
+    /// Seconds it stays idle, as the last call said.
+    keep_alive_s: f64,
     /// When it leaves, while idle.
     expires: f64,
 }
@@ -33,7 +35,8 @@ impl Clone for Runner {
 
     fn clone_from(&mut self, source: &Self) {
         self.jobs.clone_from(&source.jobs);
-        (self.traits, self.state, self.expires) = (source.traits, source.state, source.expires);
+        (self.traits, self.state) = (source.traits, source.state);
+        (self.keep_alive_s, self.expires) = (source.keep_alive_s, source.expires);
     }
 }
 
@@ -75,10 +78,12 @@ impl Runner {
 
 impl Host {
     pub(super) fn new(traits: HostTraits, arms: &[ArmTraits]) -> Self {
+        let default_s = traits.keep_alive_s;
         let cold = |traits: &ArmTraits| Runner {
             traits: *traits,
             state: RunnerState::Cold,
             jobs: Vec::new(),
+            keep_alive_s: default_s,
             expires: f64::INFINITY,
         };
         Self {
@@ -201,7 +206,7 @@ impl Host {
                 !done
             });
             if runner.jobs.is_empty() {
-                runner.expires = at + self.traits.keep_alive_s;
+                runner.expires = at + runner.keep_alive_s;
             }
         }
         if let Some((model, left, load_s)) = self.loading
@@ -233,6 +238,7 @@ impl Host {
         // Nothing takes no time at all, so that each job has a first token and an end.
         let (prefill_s, decode_s) = (seconds(work.prefill_s).max(1e-6), seconds(work.decode_s));
         runner.jobs.push(Job { id: work.job, prefill_s, decode_s });
+        runner.keep_alive_s = work.keep_alive_s.unwrap_or(runner.keep_alive_s);
         if runner.state == RunnerState::Cold {
             runner.state = RunnerState::Waiting;
             self.pending.push(model);
@@ -248,7 +254,7 @@ impl Host {
             if runner.jobs.len() == before || !runner.jobs.is_empty() {
                 continue;
             }
-            runner.expires = now + self.traits.keep_alive_s;
+            runner.expires = now + runner.keep_alive_s;
             if runner.state == RunnerState::Waiting {
                 runner.state = RunnerState::Cold;
                 self.pending.retain(|waiting| *waiting != model);
@@ -258,13 +264,18 @@ impl Host {
     }
 
     pub(super) fn place(&mut self, now: f64, model: usize) {
-        let keep_alive_s = self.traits.keep_alive_s;
         let Some(runner) = self.runners.get_mut(model) else { return };
         // A load that has begun counts already.
         if runner.state != RunnerState::Loading {
             self.used_bytes += runner.traits.bytes;
         }
         runner.state = RunnerState::Loaded;
+        runner.expires = now + runner.keep_alive_s;
+    }
+
+    pub(super) fn keep(&mut self, now: f64, model: usize, keep_alive_s: f64) {
+        let Some(runner) = self.runners.get_mut(model) else { return };
+        runner.keep_alive_s = keep_alive_s;
         runner.expires = now + keep_alive_s;
     }
 
@@ -299,7 +310,7 @@ impl Host {
 
     fn evict(&mut self, at: f64, model: usize, position: usize, happened: &mut Vec<Happening>) {
         let Some(runner) = self.runners.get_mut(model) else { return };
-        runner.state = RunnerState::Cold;
+        (runner.state, runner.keep_alive_s) = (RunnerState::Cold, self.traits.keep_alive_s);
         self.used_bytes = (self.used_bytes - runner.traits.bytes).max(0.0);
         happened.push(Happening::Evicted { at, host: position, model });
     }
@@ -321,12 +332,21 @@ impl Host {
         {
             let Some(traits) = self.arm(model).copied() else { return };
             while !self.fits(traits.bytes, self.used_bytes, self.loaded()) {
-                let Some(victim) = self.runners.iter().position(Runner::is_idle) else { return };
+                let Some(victim) = self.victim() else { return };
                 self.evict(at, victim, position, happened);
             }
             self.pending.remove(0);
             self.begin_load(model, traits.load_s.max(0.0));
         }
+    }
+
+    /// The idle runner that is to make way first.
+    fn victim(&self) -> Option<usize> {
+        let idle = self.runners.iter().enumerate().filter(|(_, runner)| runner.is_idle());
+        let shortest = |(_, left): &(usize, &Runner), (_, right): &(usize, &Runner)| {
+            left.keep_alive_s.total_cmp(&right.keep_alive_s)
+        };
+        idle.min_by(shortest).map(|(model, _)| model)
     }
 
     pub(super) fn can_load_now(&self, model: usize) -> bool {

@@ -3,7 +3,7 @@
 //! * A runner works at its host's speed ÷ busy runners there; jobs in its slots share it, jobs beyond them wait in order.
 //! * Each host loads one model at a time. A load waits until the model fits: idle runners are evicted, busy ones finish first.
 //! * Beside others a model may take 80 % of what is free, alone all of it; larger than its host, it works five times slower.
-//! * A runner that is idle for its keep-alive leaves.
+//! * A runner that is idle for its keep-alive leaves; who is to make way is the idle one with the shortest.
 //!
 //! Hosts and models are positions, times are seconds, work is seconds on a host of speed 1 that does nothing else.
 //! The dispatcher plays what it believes; a simulator plays what it declares true.
@@ -23,7 +23,7 @@ pub struct HostTraits {
     pub parallel: u32,
     /// Models in memory at most.
     pub max_loaded: u32,
-    /// Seconds an idle runner stays.
+    /// Seconds an idle runner stays, where no call says otherwise.
     pub keep_alive_s: f64,
 }
 
@@ -45,6 +45,8 @@ pub struct Work {
     pub prefill_s: f64,
     /// Seconds of writing, at speed 1.
     pub decode_s: f64,
+    /// Seconds its runner is to stay idle from now on, where the caller says; else what it was told last.
+    pub keep_alive_s: Option<f64>,
 }
 
 /// Something that came to pass.
@@ -176,6 +178,11 @@ impl Dynamics {
     /// Says that a model is in memory now.
     pub fn place(&mut self, host: usize, model: usize) {
         self.change(host, |host, _, _, now| host.place(now, model));
+    }
+
+    /// Says how long a model stays idle from now on.
+    pub fn keep(&mut self, host: usize, model: usize, keep_alive_s: f64) {
+        self.change(host, |host, _, _, now| host.keep(now, model, keep_alive_s));
     }
 
     /// Says that a model will be in memory after these seconds of loading.

@@ -10,7 +10,7 @@ fn arm(gb: f64, load_s: f64) -> ArmTraits {
 }
 
 fn work(job: u64, prefill_s: f64, decode_s: f64) -> Work {
-    Work { job, prefill_s, decode_s }
+    Work { job, prefill_s, decode_s, keep_alive_s: None }
 }
 
 fn one(traits: HostTraits, arms: &[ArmTraits]) -> Dynamics {

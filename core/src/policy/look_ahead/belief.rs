@@ -7,6 +7,7 @@ use crate::names::ModelName;
 use crate::order::sort_by;
 use crate::policy::backlog::Running;
 use crate::policy::feasibility::{Exclusions, Filter};
+use crate::policy::keep_alive::keep_alive_s;
 use crate::policy::load::load_s;
 use crate::policy::look_ahead::Outlook;
 use crate::policy::rank::Ranking;
@@ -19,8 +20,6 @@ const HOSTS: usize = 8;
 const KINDS: usize = 8;
 /// Waiting jobs that are played.
 const WAITING: usize = 12;
-/// Seconds an idle runner stays, where nobody says otherwise.
-const KEEP_ALIVE_S: f64 = 300.0;
 
 /// A call under way, and the host it is on.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +36,7 @@ pub(super) struct KindArm {
     /// At the expected prompt.
     pub(super) prefill_s: f64,
     pub(super) decode_s_per_token: f64,
+    pub(super) keep_alive_s: Option<f64>,
     /// Expected seconds of both.
     pub(super) own_s: f64,
 }
@@ -108,7 +108,9 @@ impl Belief {
         let mut calls = Vec::new();
         for (position, host) in hosts.iter().filter_map(played).enumerate() {
             for model in host.models.values().filter(|model| model.residency != Residency::Cold) {
-                fleet.place(position, model_of(&model.name)?);
+                let place = model_of(&model.name)?;
+                fleet.place(position, place);
+                fleet.keep(position, place, f64::from(model.kept_s(host.config.keep_alive_s)));
             }
         }
         for call in outlook.calls {
@@ -190,7 +192,7 @@ fn host_traits(view: Ranking<'_>, host: &Host, names: &[&ModelName]) -> (HostTra
         memory_bytes: bound.unwrap_or(f64::INFINITY),
         parallel: host.config.parallel,
         max_loaded: host.config.max_loaded,
-        keep_alive_s: KEEP_ALIVE_S,
+        keep_alive_s: f64::from(host.config.keep_alive_s),
     };
     let arm =
         |name: &&ModelName| host.models.get(*name).map_or(ABSENT, |model| arm_traits(view, host, model));
@@ -241,7 +243,16 @@ impl Build<'_> {
                 let prefill_s = prompt_tokens / model.rates.prefill;
                 let decode_s_per_token = model.length_factor / model.rates.decode;
                 let own_s = prefill_s + tokens / model.rates.decode;
-                arms.push(KindArm { host: position, model: place, prefill_s, decode_s_per_token, own_s });
+                let told = view.config.tuning.keep_alive.then(|| keep_alive_s(host, model, view.now));
+                let kept = told.flatten().map(f64::from);
+                arms.push(KindArm {
+                    host: position,
+                    model: place,
+                    prefill_s,
+                    decode_s_per_token,
+                    keep_alive_s: kept,
+                    own_s,
+                });
             }
         }
         PlayedKind { arms, length, prompt_sigma, rate: 0.0, announced: 0 }

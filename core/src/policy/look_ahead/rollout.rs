@@ -47,7 +47,7 @@ impl Rollout {
         self.start.clone_from(&belief.fleet);
         for ((job, call), rest) in (0_u64..).zip(&belief.calls).zip(&future.rest_tokens) {
             let (prefill_s, decode_s) = (call.prefill_s, rest * call.decode_s_per_token);
-            self.start.submit(call.host, call.model, Work { job, prefill_s, decode_s });
+            self.start.submit(call.host, call.model, Work { job, prefill_s, decode_s, keep_alive_s: None });
         }
     }
 
@@ -113,6 +113,7 @@ impl Rollout {
             job: FIRST_JOB + job as u64,
             prefill_s: arm.prefill_s * played.prompt_factor,
             decode_s: played.output_tokens * arm.decode_s_per_token,
+            keep_alive_s: arm.keep_alive_s,
         };
         self.fleet.submit(host, model, work);
     }

@@ -59,7 +59,7 @@ impl AtOnce {
         let arms: Vec<Arm> = accepted(truth, job).filter(|(host, _)| warm(host)).collect();
         match self.rule.choose(truth, job, &arms) {
             Some((host, model)) => {
-                let call = truth.call(job, host, model);
+                let call = truth.call(job, host, model, None);
                 self.note(now + PATIENCE_S, call, Item::Impatience(call));
             }
             None => self.note(now + PAUSE_S, job, Item::Retry(job)),

@@ -93,11 +93,11 @@ impl Smart {
 
     fn carry_out(&mut self, truth: &mut Truth<'_>, effect: Effect, events: &mut Vec<Event>) {
         match effect {
-            Effect::Call { job, attempt, host, model, .. } => {
+            Effect::Call { job, attempt, host, model, options } => {
                 let scenario = truth.scenario;
                 let arm = (scenario.host(host.as_str()), scenario.model(model.as_str()));
                 let (Some(host), Some(model)) = arm else { return };
-                let id = truth.call(job.0 as usize, host, model);
+                let id = truth.call(job.0 as usize, host, model, options.keep_alive_s.map(f64::from));
                 self.calls.insert(attempt, id);
                 self.attempts.insert(id, attempt);
             }
@@ -213,6 +213,7 @@ fn report(truth: &Truth<'_>, host: usize) -> HostReport {
         size_bytes: (model.gb * 1e9) as u64,
         vram_bytes: 0,
         context_tokens: Some(131_072),
+        pinned: false,
     });
     HostReport {
         version: Some("simulated".to_owned()),
