@@ -45,8 +45,8 @@ pub struct Tuning {
     pub hold: bool,
     /// Whether a job that waits counts for those after it.
     pub reserve: bool,
-    /// Whether each call says how long its model is worth keeping.
-    pub keep_alive: bool,
+    /// Weight of what a model is worth in how long a call keeps it in memory; zero leaves that to the host.
+    pub keep_alive: f64,
     /// Seconds of work that a second of waiting makes up for in the order of the queue.
     pub age: f64,
 }
@@ -65,7 +65,7 @@ impl Default for Tuning {
             optimism: 0.0,
             hold: true,
             reserve: true,
-            keep_alive: true,
+            keep_alive: 1.0,
             age: 0.3,
         }
     }
@@ -82,6 +82,7 @@ impl Tuning {
             ("tuning.reload", self.reload),
             ("tuning.risk", self.risk),
             ("tuning.optimism", self.optimism),
+            ("tuning.keep_alive", self.keep_alive),
             ("tuning.age", self.age),
         ];
         weights.into_iter().try_for_each(|(field, value)| within(field, value, 0.0, 10.0))

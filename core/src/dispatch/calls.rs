@@ -42,8 +42,9 @@ impl Dispatcher {
         if let Some(model) = host.models.get_mut(&model) {
             model.demand.observe(self.now);
         }
-        let told = host.models.get(&model).filter(|_| self.config.tuning.keep_alive);
-        let keep_alive_s = told.and_then(|model| keep_alive_s(host, model, self.now));
+        let weight = self.config.tuning.keep_alive;
+        let keep_alive_s =
+            host.models.get(&model).and_then(|model| keep_alive_s(host, model, self.now, weight));
         if let Some(model) = host.models.get_mut(&model) {
             model.keep_alive_s = keep_alive_s;
         }

@@ -10,14 +10,14 @@ const DOUBLING_S: f64 = 30.0;
 /// Value, in seconds of loading an hour and gigabyte, from which on it counts.
 const LEAST_VALUE: f64 = 0.1;
 
-/// Seconds to keep a model after its last call: the host's own + 30 × log₂(1 + value ÷ 0.1), where value = calls an hour ×
-/// seconds of load ÷ gigabytes (Greedy-Dual-Size-Frequency). `None` where that is the host's business alone: it was told to
-/// keep nothing, or to keep this model for ever.
-pub(crate) fn keep_alive_s(host: &Host, model: &Model, now: Millis) -> Option<u32> {
-    if host.config.keep_alive_s == 0 || model.pinned {
+/// Seconds to keep a model after its last call: the host's own + weight × 30 × log₂(1 + value ÷ 0.1), where value = calls an
+/// hour × seconds of load ÷ gigabytes (Greedy-Dual-Size-Frequency). `None` where that is the host's business alone: it keeps
+/// nothing, or this model for ever.
+pub(crate) fn keep_alive_s(host: &Host, model: &Model, now: Millis, weight: f64) -> Option<u32> {
+    if weight <= 0.0 || host.config.keep_alive_s == 0 || model.pinned {
         return None;
     }
     let calls_per_hour = model.demand.per_s(now) * 3_600.0;
     let value = calls_per_hour * load_s(host, model, now) / (host.needed_bytes(model, 0) / 1e9).max(0.01);
-    Some(host.config.keep_alive_s + (DOUBLING_S * libm::log2(1.0 + value / LEAST_VALUE)) as u32)
+    Some(host.config.keep_alive_s + (weight * DOUBLING_S * libm::log2(1.0 + value / LEAST_VALUE)) as u32)
 }

@@ -73,7 +73,6 @@ fn resident(entry: &Json) -> Option<ResidentModel> {
     })
 }
 
-
 fn name(map: &Object) -> Option<String> {
     json::text(map, "name").or_else(|| json::text(map, "model")).map(str::to_owned)
 }

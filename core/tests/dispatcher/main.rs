@@ -4,6 +4,7 @@ mod calling;
 mod cascading;
 mod choosing;
 mod failing;
+mod keeping;
 mod starting;
 mod waiting;
 mod world;

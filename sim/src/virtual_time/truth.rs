@@ -310,12 +310,11 @@ impl<'a> Truth<'a> {
             condition if condition.has(FaultKind::Oom) && cold => Some(FailureKind::OutOfMemory),
             _ => None,
         });
-        match refusal {
-            Some(kind) => self.fail(id, kind),
-            None => {
-                let work = Work { keep_alive_s, ..self.work(id as u64, job, model) };
-                self.dynamics.submit(host, model, work);
-            }
+        if let Some(kind) = refusal {
+            self.fail(id, kind);
+        } else {
+            let work = Work { keep_alive_s, ..self.work(id as u64, job, model) };
+            self.dynamics.submit(host, model, work);
         }
         id
     }

@@ -243,8 +243,7 @@ impl Build<'_> {
                 let prefill_s = prompt_tokens / model.rates.prefill;
                 let decode_s_per_token = model.length_factor / model.rates.decode;
                 let own_s = prefill_s + tokens / model.rates.decode;
-                let told = view.config.tuning.keep_alive.then(|| keep_alive_s(host, model, view.now));
-                let kept = told.flatten().map(f64::from);
+                let kept = keep_alive_s(host, model, view.now, view.config.tuning.keep_alive).map(f64::from);
                 arms.push(KindArm {
                     host: position,
                     model: place,

@@ -1,8 +1,9 @@
 //! Looking ahead: where a choice is contested, sampled futures are played through on the fleet as it is believed to be.
 //!
 //! Each future draws what is unknown: the answers still to come, the next requests, their kinds and sizes. Every choice plays
-//! the same futures; the score's choice stands unless another one ends the jobs of all callers sooner beyond doubt: by more
-//! than two standard errors of the paired difference. The effort is counted in futures and arrivals, never in time.
+//! the same futures; a choice whose arm is busy is to wait for it. The score's choice stands unless another one ends the jobs
+//! of all callers sooner by more than a standard error of the paired difference. The effort is counted in futures and
+//! arrivals, never in time.
 
 mod belief;
 mod future;
@@ -28,7 +29,9 @@ const FUTURES: usize = 32;
 /// Futures after which a choice may be clear.
 const LEAST_FUTURES: usize = 6;
 /// Standard errors by which another choice must be better.
-const GATE: f64 = 2.0;
+const GATE: f64 = 1.0;
+/// Standard errors beyond which more futures would hardly change what is thought of a choice.
+const CLEAR: f64 = 2.0;
 /// A choice is contested where the second-best score is within this factor and these seconds of the best.
 const CONTEST: (f64, f64) = (2.0, 1.0);
 /// Rates learned from fewer calls than this are not played with.
@@ -106,12 +109,11 @@ fn contested(view: Ranking<'_>, ranked: &Ranked<'_>) -> Option<Vec<usize>> {
     let best = ranked.best_position()?;
     let best_s = ranked.arms.get(best)?.score_s;
     let limit_s = best_s * CONTEST.0 + CONTEST.1;
-    // An arm that is not free now can be chosen again when it is; only the score's own choice may wait.
     let mut rivals: Vec<(f64, usize)> = ranked
         .arms
         .iter()
         .enumerate()
-        .filter(|(place, arm)| *place != best && arm.startable && arm.score_s <= limit_s)
+        .filter(|(place, arm)| *place != best && arm.score_s <= limit_s)
         .map(|(place, arm)| (arm.score_s, place))
         .collect();
     if rivals.is_empty() {
@@ -134,7 +136,7 @@ fn is_trusted(view: Ranking<'_>, arm: &Scored<'_>) -> bool {
 /// Whether more futures would hardly change what is thought of a choice.
 fn is_clear(gains: &[f64]) -> bool {
     let (mean, error) = mean_and_error(gains);
-    mean + GATE * error < 0.0 || mean > 1.5 * GATE * error
+    mean + CLEAR * error < 0.0 || mean > 1.5 * CLEAR * error
 }
 
 fn mean_and_error(values: &[f64]) -> (f64, f64) {

@@ -19,6 +19,8 @@ pub(super) struct Rollout {
     fleet: Dynamics,
     pending: Vec<(usize, f64)>,
     arms: Vec<ArmState>,
+    /// The arm that the first job takes, at once or when it is free.
+    pinned: (usize, usize),
 }
 
 /// What the rule sees of one arm.
@@ -39,6 +41,7 @@ impl Rollout {
             fleet: belief.fleet.clone(),
             pending: Vec::new(),
             arms: Vec::new(),
+            pinned: (0, 0),
         }
     }
 
@@ -63,6 +66,7 @@ impl Rollout {
             self.pending.push((arrived, 0.0));
             arrived += 1;
         }
+        self.pinned = (host, model);
         if startable {
             self.pending.remove(0);
             self.send(belief, future, 0, host, model);
@@ -133,7 +137,8 @@ impl Rollout {
         }
         pending.retain(|(job, _)| {
             let Some(kind) = future.jobs.get(*job).and_then(|job| kind_of(belief, job)) else { return false };
-            let Some((best, startable)) = self.best(belief, kind) else { return false };
+            let pinned = (*job == 0).then_some(self.pinned);
+            let Some((best, startable)) = self.best(belief, kind, pinned) else { return false };
             let place = best.host * belief.models + best.model;
             if startable {
                 self.send(belief, future, *job, best.host, best.model);
@@ -169,9 +174,14 @@ impl Rollout {
     }
 
     /// The arm with the least expected completion and harm, and whether a call would begin there at once.
-    fn best<'a>(&self, belief: &Belief, kind: &'a PlayedKind) -> Option<(&'a KindArm, bool)> {
+    fn best<'a>(
+        &self,
+        belief: &Belief,
+        kind: &'a PlayedKind,
+        pinned: Option<(usize, usize)>,
+    ) -> Option<(&'a KindArm, bool)> {
         let mut best: Option<(f64, &KindArm, bool)> = None;
-        for arm in &kind.arms {
+        for arm in kind.arms.iter().filter(|arm| pinned.is_none_or(|place| place == (arm.host, arm.model))) {
             let (cost_s, startable) = self.cost_s(belief, arm);
             if best.is_none_or(|(least, _, _)| cost_s < least) {
                 best = Some((cost_s, arm, startable));
