@@ -211,7 +211,7 @@ mod tests {
 
     fn sent(inference: &Inference) -> Value {
         let arm = Arm { host: "pc".into(), model: "m:latest".into() };
-        let options = CallOptions { num_ctx: Some(8192), num_predict: None };
+        let options = CallOptions { num_ctx: Some(8192), num_predict: None, keep_alive_s: None };
         serde_json::from_slice(&inference.body_for(&arm, &options)).unwrap_or_default()
     }
 
