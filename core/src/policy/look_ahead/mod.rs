@@ -123,6 +123,10 @@ fn contested(view: Ranking<'_>, ranked: &Ranked<'_>) -> Option<Vec<usize>> {
     rivals.truncate(ARMS - 1);
     let places: Vec<usize> =
         std::iter::once(best).chain(rivals.into_iter().map(|(_, place)| place)).collect();
+    // Whom to wait for may be decided when one of them is free.
+    if !places.iter().filter_map(|place| ranked.arms.get(*place)).any(|arm| arm.startable) {
+        return None;
+    }
     let trusted = |place: &usize| ranked.arms.get(*place).is_some_and(|arm| is_trusted(view, arm));
     places.iter().all(trusted).then_some(places)
 }
