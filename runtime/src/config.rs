@@ -7,6 +7,8 @@ use smart_ai_core::{ConfigError, Read};
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
 
+use crate::store::{HistoryConfig, Refused};
+
 /// Read where no file is named.
 const DEFAULT_FILE: &str = "smart-ai.toml";
 /// Where Ollama listens by default.
@@ -21,6 +23,17 @@ pub struct Sources {
     pub hosts: Vec<String>,
     /// URL of the metrics server, instead of the file's.
     pub prometheus: Option<String>,
+    /// Where the history is kept, instead of the file's.
+    pub history: Option<String>,
+}
+
+/// Everything that is configured.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The fleet.
+    pub fleet: FleetConfig,
+    /// The history; `None` where nobody asked for one.
+    pub history: Option<HistoryConfig>,
 }
 
 /// Why there is no usable configuration.
@@ -42,6 +55,14 @@ pub enum ConfigFileError {
         /// Line, key and what is right.
         message: String,
     },
+    /// A flag is not right.
+    #[error("--{name}: {message}")]
+    Flag {
+        /// Which.
+        name: &'static str,
+        /// What is right.
+        message: String,
+    },
     /// A value is out of its range.
     #[error(transparent)]
     Refused(#[from] ConfigError),
@@ -51,10 +72,15 @@ pub enum ConfigFileError {
 ///
 /// # Errors
 /// A file that is named but missing, or that is no configuration.
-pub fn load(sources: &Sources) -> Result<FleetConfig, ConfigFileError> {
+pub fn load(sources: &Sources) -> Result<Settings, ConfigFileError> {
     let default = Path::new(DEFAULT_FILE);
     let file = sources.file.as_deref().or_else(|| default.exists().then_some(default));
-    let mut config = file.map(read).transpose()?.unwrap_or_default();
+    let Settings { fleet: mut config, mut history } = file.map(read).transpose()?.unwrap_or_default();
+    if let Some(url) = &sources.history {
+        let kept = HistoryConfig { url: url.clone(), ..history.unwrap_or_default() };
+        kept.place().map_err(|message| ConfigFileError::Flag { name: "history", message })?;
+        history = Some(kept);
+    }
     let hosts_flagged = !sources.hosts.is_empty();
     if hosts_flagged {
         config.hosts = sources.hosts.iter().map(|url| host(url)).collect();
@@ -73,7 +99,7 @@ pub fn load(sources: &Sources) -> Result<FleetConfig, ConfigFileError> {
             None => ConfigFileError::Refused(refusal),
         }
     })?;
-    Ok(config)
+    Ok(Settings { fleet: config, history })
 }
 
 /// `name=URL` names the host; a bare URL is its own name.
@@ -86,21 +112,28 @@ fn host(text: &str) -> FleetHost {
     }
 }
 
-fn read(path: &Path) -> Result<FleetConfig, ConfigFileError> {
+fn read(path: &Path) -> Result<Settings, ConfigFileError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| ConfigFileError::Unreadable { path: path.to_owned(), source })?;
     parse(&text).map_err(|message| ConfigFileError::Invalid { path: path.to_owned(), message })
 }
 
 /// A refusal names the line and the key. It quotes no line of the file, which may hold a password.
-fn parse(text: &str) -> Result<FleetConfig, String> {
+fn parse(text: &str) -> Result<Settings, String> {
     let line = |offset| text.get(..offset).map_or(0, |before: &str| before.matches('\n').count()) + 1;
     let mut table: serde_json::Map<String, serde_json::Value> = toml::from_str(text).map_err(|error| {
         format!("line {}: {}", line(error.span().map_or(0, |span| span.start)), error.message())
     })?;
+    let history = table.remove("history").map(HistoryConfig::read).transpose().map_err(
+        |Refused { key, message }| {
+            let path = if key.is_empty() { "history".to_owned() } else { format!("history.{key}") };
+            format!("line {}, {path}: {message}", line(offset(text, &path)))
+        },
+    )?;
     // Flags may name the hosts.
     table.entry("hosts").or_insert_with(|| serde_json::json!([]));
     FleetConfig::read(serde_json::Value::Object(table).into())
+        .map(|fleet| Settings { fleet, history })
         .map_err(|refusal| format!("line {}, {refusal}", line(offset(text, refusal.path()))))
 }
 
@@ -130,8 +163,8 @@ mod tests {
     fn the_commented_example_is_a_configuration() -> Result<(), ConfigFileError> {
         let file = Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../smart-ai.example.toml")));
         let config = load(&Sources { file, ..Sources::default() })?;
-        assert_eq!(config.hosts.len(), 2);
-        assert!(config.prometheus.is_some());
+        assert_eq!(config.fleet.hosts.len(), 2);
+        assert!(config.fleet.prometheus.is_some());
         Ok(())
     }
 
@@ -145,6 +178,8 @@ mod tests {
         );
         let text = refusal("[[hosts]]\nurl = \"http://a:1\"\n[[hosts]]\nid = \"b\"\n");
         assert_eq!(text, "line 3, hosts[1].url: missing field `url`");
+        let text = refusal("[[hosts]]\nurl = \"http://a:1\"\n[history]\nkeep_dayz = 3\n");
+        assert!(text.starts_with("line 4, history.keep_dayz: unknown field `keep_dayz`"), "{text}");
         let text = refusal("[[hosts]]\nurl =\n");
         assert!(text.contains("line 2"), "{text}");
     }
@@ -158,7 +193,7 @@ mod tests {
             "[prometheus]\nurl = \"http://ann:hunter2@a:1\"\n",
             "[[hosts]]\nurl = \"http://a:1\"\nparallel = \"hunter2\"\n",
         ] {
-            let split = |config: FleetConfig| config.split().map_err(|error| error.to_string());
+            let split = |config: Settings| config.fleet.split().map_err(|error| error.to_string());
             let refusal =
                 parse(text).and_then(split).map_or_else(|refusal| refusal, |_| "accepted".to_owned());
             assert!(!refusal.contains("hunter2") && refusal != "accepted", "{refusal}");
@@ -169,8 +204,12 @@ mod tests {
     fn flags_win_over_the_file_and_may_name_hosts() -> Result<(), ConfigFileError> {
         let hosts = vec!["pc=http://127.0.0.1:1".into(), "http://127.0.0.1:2".into()];
         let config = load(&Sources { hosts, ..Sources::default() })?;
-        let ids: Vec<Option<&str>> =
-            config.hosts.iter().map(|host| host.id.as_ref().map(smart_ai_core::HostId::as_str)).collect();
+        let ids: Vec<Option<&str>> = config
+            .fleet
+            .hosts
+            .iter()
+            .map(|host| host.id.as_ref().map(smart_ai_core::HostId::as_str))
+            .collect();
         assert_eq!(ids, [Some("pc"), None]);
         Ok(())
     }

@@ -9,9 +9,11 @@ mod driver;
 mod http;
 mod report;
 mod serve;
+mod store;
 
-pub use config::{ConfigFileError, Sources, load};
+pub use config::{ConfigFileError, Settings, Sources, load};
 pub use driver::{AskOptions, Engine};
 pub use serve::{ServeError, ServeOptions, Serving, serve};
 pub use smart_ai_core::wire::{Answer, Ask, FleetConfig};
 pub use smart_ai_core::{ConfigError, Decision, DispatchError, DispatchErrorCode, Snapshot};
+pub use store::{HistoryConfig, HistoryError};

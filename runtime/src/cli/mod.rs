@@ -4,7 +4,9 @@ mod ask;
 mod batch;
 mod bench;
 mod decide;
+mod history;
 mod models;
+mod rate;
 mod report;
 mod serve;
 mod simulate;
@@ -18,8 +20,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use smart_ai_core::wire::FleetConfig;
 
-use crate::config::{Sources, load};
+use crate::config::{Settings, Sources, load};
 use crate::driver::Engine;
+use crate::store::{History, HistoryError};
 
 const DONE: u8 = 0;
 const FAILED: u8 = 1;
@@ -57,6 +60,9 @@ struct FleetArgs {
     /// Configuration file [default: smart-ai.toml here, if there is one]
     #[arg(long, value_name = "FILE", env = "SMART_AI_CONFIG", global = true)]
     config: Option<PathBuf>,
+    /// Where decisions and outcomes are kept: a file, postgres://…, default (a file in your data folder) or off
+    #[arg(long, value_name = "WHERE", env = "SMART_AI_HISTORY", global = true)]
+    history: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,6 +77,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show past jobs, newest first, from the history; needs no host
+    History(history::HistoryArgs),
+    /// Say how good the answer to a job of the history was; later choices heed it
+    Rate(rate::RateArgs),
     /// Measure how fast each model on each host loads, reads and writes; unloads them for it
     Bench(bench::BenchArgs),
     /// Draw what past jobs show as one HTML page; needs no host
@@ -100,24 +110,34 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     if let Command::Simulate(arguments) = &cli.command {
         return ended(simulate::run(arguments));
     }
-    if let Command::Report(arguments) = &cli.command {
-        return ended(report::run(arguments));
-    }
-    let sources = Sources { file: cli.fleet.config, hosts: cli.fleet.host, prometheus: cli.fleet.prometheus };
-    let config = match load(&sources) {
-        Ok(config) => config,
+    let sources = Sources {
+        file: cli.fleet.config,
+        hosts: cli.fleet.host,
+        prometheus: cli.fleet.prometheus,
+        history: cli.fleet.history,
+    };
+    let settings = match load(&sources) {
+        Ok(settings) => settings,
         Err(error) => return complain(&error.to_string(), MISUSED),
     };
     if let Command::Serve(arguments) = &cli.command {
-        return ended(serve::run(&config, arguments));
+        return ended(serve::run(settings, arguments));
     }
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
             let code = runtime.block_on(async {
-                tokio::select! {
-                    code = execute(cli.command, &config) => code,
+                let history = match kept(&cli.command, &settings).await {
+                    Ok(history) => history,
+                    Err(error) => return complain(&error.to_string(), MISUSED),
+                };
+                let code = tokio::select! {
+                    code = execute(cli.command, &settings, history.as_ref()) => code,
                     interrupted = tokio::signal::ctrl_c() => if interrupted.is_ok() { INTERRUPTED } else { FAILED },
+                };
+                if let Some(history) = history {
+                    history.close().await;
                 }
+                code
             });
             // Closes every connection, but does not wait for a read of stdin that may never end.
             runtime.shutdown_background();
@@ -127,8 +147,28 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     }
 }
 
-async fn execute(command: Command, config: &FleetConfig) -> u8 {
-    let engine = match Engine::start(config) {
+/// Only what asks models is kept.
+async fn kept(command: &Command, settings: &Settings) -> Result<Option<History>, HistoryError> {
+    let config = settings.history.as_ref().filter(|_| matches!(command, Command::Ask(_)));
+    match config {
+        Some(config) => History::open(config).await,
+        None => Ok(None),
+    }
+}
+
+async fn execute(command: Command, settings: &Settings, history: Option<&History>) -> u8 {
+    let kept = || settings.history.clone().unwrap_or_default();
+    if let Command::History(arguments) = &command {
+        return ended(history::run(&kept(), arguments).await);
+    }
+    if let Command::Rate(arguments) = &command {
+        return ended(rate::run(&kept(), arguments).await);
+    }
+    if let Command::Report(arguments) = &command {
+        return ended(report::run(&kept(), arguments).await);
+    }
+    let config = &settings.fleet;
+    let engine = match History::engine(history, config, Vec::new()) {
         Ok(engine) => engine,
         Err(error) => return complain(&error.to_string(), MISUSED),
     };
@@ -153,10 +193,12 @@ async fn carry_out(command: Command, engine: &Engine, config: &FleetConfig) -> i
         Command::Models { json } => models::run(engine, json).await,
         Command::Bench(arguments) => bench::run(engine, config, arguments).await,
         Command::Verify { json } => verify::run(engine, config, json).await,
-        Command::Report(arguments) => report::run(&arguments),
-        Command::Simulate(arguments) => simulate::run(&arguments),
-        // It has its own runtime and ends by signal.
-        Command::Serve(_) => Ok(DONE),
+        // They need no engine, or have a runtime of their own: they have run.
+        Command::History(_)
+        | Command::Rate(_)
+        | Command::Report(_)
+        | Command::Simulate(_)
+        | Command::Serve(_) => Ok(DONE),
     }
 }
 

@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::history::Which;
 use super::{DONE, FAILED, MISUSED, complain};
-use crate::report::{page, read_rows, report};
+use crate::report::{Row, page, read_rows, report};
+use crate::store::{HistoryConfig, Reader};
 
 #[derive(Args, Debug)]
 pub(super) struct ReportArgs {
-    /// Jobs, one JSON object a line, as docs/report.md says; - reads them from stdin
-    #[arg(long, value_name = "FILE", default_value = "-")]
-    from: PathBuf,
+    /// Jobs, one JSON object a line, as `history --json` prints them; - reads stdin [default: the history]
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    #[command(flatten)]
+    which: Which,
     /// Where to write the page
     #[arg(long, short, value_name = "FILE", default_value = "smart-ai-report.html")]
     out: PathBuf,
@@ -22,14 +26,10 @@ pub(super) struct ReportArgs {
     no_replay: bool,
 }
 
-pub(super) fn run(arguments: &ReportArgs) -> io::Result<u8> {
-    let text = match read(&arguments.from) {
-        Ok(text) => text,
-        Err(error) => return Ok(complain(&format!("{}: {error}", arguments.from.display()), MISUSED)),
-    };
-    let rows = match read_rows(&text) {
+pub(super) async fn run(history: &HistoryConfig, arguments: &ReportArgs) -> io::Result<u8> {
+    let rows = match rows(history, arguments).await {
         Ok(rows) => rows,
-        Err(error) => return Ok(complain(&format!("{}: {error}", arguments.from.display()), MISUSED)),
+        Err(error) => return Ok(complain(&error, MISUSED)),
     };
     if rows.is_empty() {
         return Ok(complain("no jobs: nothing to report; docs/report.md says what a row holds", FAILED));
@@ -42,6 +42,16 @@ pub(super) fn run(arguments: &ReportArgs) -> io::Result<u8> {
         writeln!(io::stderr(), "{} jobs drawn in {}", rows.len(), arguments.out.display())?;
     }
     Ok(DONE)
+}
+
+async fn rows(history: &HistoryConfig, arguments: &ReportArgs) -> Result<Vec<Row>, String> {
+    let Some(from) = &arguments.from else {
+        let filter = arguments.which.filter(u32::MAX)?;
+        let reader = Reader::open(history).await.map_err(|error| error.to_string())?;
+        return reader.all(&filter).await.map_err(|error| error.to_string());
+    };
+    let text = read(from).map_err(|error| format!("{}: {error}", from.display()))?;
+    read_rows(&text).map_err(|error| format!("{}: {error}", from.display()))
 }
 
 fn read(from: &Path) -> io::Result<String> {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use smart_ai_core::wire::FleetConfig;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{DONE, FAILED, MISUSED, complain, print_json};
+use crate::config::Settings;
 use crate::serve::{ServeError, ServeOptions, serve};
 
 #[derive(Args, Debug)]
@@ -39,14 +39,14 @@ fn seconds(text: &str) -> Result<f64, String> {
     if (0.1..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("must be 0.1 to 86400".to_owned()) }
 }
 
-pub(super) fn run(config: &FleetConfig, arguments: &ServeArgs) -> io::Result<u8> {
+pub(super) fn run(settings: Settings, arguments: &ServeArgs) -> io::Result<u8> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let code = runtime.block_on(until_signal(config, arguments));
+    let code = runtime.block_on(until_signal(settings, arguments));
     runtime.shutdown_background();
     code
 }
 
-async fn until_signal(config: &FleetConfig, arguments: &ServeArgs) -> io::Result<u8> {
+async fn until_signal(settings: Settings, arguments: &ServeArgs) -> io::Result<u8> {
     // Before anything listens: whoever reads where may end us at once.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -56,8 +56,9 @@ async fn until_signal(config: &FleetConfig, arguments: &ServeArgs) -> io::Result
         allow_remote: arguments.allow_remote,
         poll: Duration::from_secs_f64(arguments.poll),
         drain: Duration::from_secs_f64(arguments.drain),
+        history: settings.history,
     };
-    let serving = match serve(config, &options).await {
+    let serving = match serve(&settings.fleet, &options).await {
         Ok(serving) => serving,
         Err(error @ ServeError::Address { .. }) => return Ok(complain(&error.to_string(), FAILED)),
         Err(error) => return Ok(complain(&error.to_string(), MISUSED)),

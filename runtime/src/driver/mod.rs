@@ -17,7 +17,7 @@ use smart_ai_core::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use observer::{Call, Looks, Observer, Observers};
+pub(crate) use observer::{Call, Looks, Observer, Observers, Texts};
 pub(crate) use relay::{Part, Read, Reader, Relay, RelayEnd};
 use task::{Message, Task};
 
@@ -41,13 +41,17 @@ impl Engine {
     /// # Errors
     /// The first key of the configuration that is not right.
     pub fn start(config: &FleetConfig) -> Result<Self, ConfigError> {
-        Self::observed(config, Observers::default())
+        Self::observed(config, Observers::default(), None)
     }
 
-    /// The same, watched.
-    pub(crate) fn observed(config: &FleetConfig, observers: Observers) -> Result<Self, ConfigError> {
+    /// The same, watched, and with what an earlier one learned.
+    pub(crate) fn observed(
+        config: &FleetConfig,
+        observers: Observers,
+        learned: Option<&Snapshot>,
+    ) -> Result<Self, ConfigError> {
         let (messages, inbox) = mpsc::unbounded_channel();
-        let task = Task::new(&config.split()?, messages.downgrade(), inbox, observers)?;
+        let task = Task::new(&config.split()?, messages.downgrade(), inbox, observers, learned)?;
         tokio::spawn(task.run());
         Ok(Self { messages, last_job: Arc::default() })
     }

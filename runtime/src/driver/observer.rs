@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smart_ai_core::wire::Reply;
-use smart_ai_core::{Arm, Decision, DispatchError, FailureKind, HostId, Outcome, Request};
+use smart_ai_core::wire::{Ask, Reply};
+use smart_ai_core::{Arm, Decision, DispatchError, FailureKind, HostId, Outcome, Request, Snapshot};
 
 use crate::http::TimedReply;
 
@@ -19,6 +19,13 @@ pub(crate) struct Call<'a> {
     pub(crate) failed: Option<&'a (Arm, FailureKind)>,
     /// How long the dispatcher computed over the event that led to it.
     pub(crate) computing: Duration,
+}
+
+/// What was asked and answered, where the driver itself read it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Texts<'a> {
+    pub(crate) ask: Option<&'a Ask>,
+    pub(crate) answer: Option<&'a str>,
 }
 
 /// One look at one endpoint of a host, each with its name.
@@ -41,8 +48,13 @@ pub(crate) trait Observer: Debug + Send + Sync {
         _outcome: &Outcome,
         _error: Option<&DispatchError>,
         _decision: Option<&Decision>,
+        _texts: Texts<'_>,
     ) {
     }
+    /// What has been learned until now; told now and then.
+    fn learned(&self, _snapshot: &Snapshot) {}
+    /// The driver's task is over, and this is all it learned.
+    fn stopped(&self, _snapshot: &Snapshot) {}
     /// A host was looked at.
     fn looked(&self, _host: &HostId, _looks: Looks<'_>) {}
     /// The metrics server was asked.
@@ -80,8 +92,22 @@ impl Observers {
         outcome: &Outcome,
         error: Option<&DispatchError>,
         decision: Option<&Decision>,
+        texts: Texts<'_>,
     ) {
-        self.each(|observer| observer.ended(request, outcome, error, decision));
+        self.each(|observer| observer.ended(request, outcome, error, decision, texts));
+    }
+
+    /// Whether nobody watches.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn learned(&self, snapshot: &Snapshot) {
+        self.each(|observer| observer.learned(snapshot));
+    }
+
+    pub(super) fn stopped(&self, snapshot: &Snapshot) {
+        self.each(|observer| observer.stopped(snapshot));
     }
 
     pub(super) fn looked(&self, host: &HostId, looks: Looks<'_>) {

@@ -14,12 +14,14 @@ use tokio::task::AbortHandle;
 
 use super::call::{Reporter, body, call};
 use super::closed;
-use super::observer::{Call, Observers};
+use super::observer::{Call, Observers, Texts};
 use super::relay::{Relay, RelayEnd, relay};
 use crate::http::{Refusal, Server, look, timed_look};
 
 /// A dry run waits this long for hosts nobody has looked at yet.
 const SETTLE_MS: u64 = 3_000;
+/// Between two tellings of what has been learned.
+const LEARNED_EVERY: Duration = Duration::from_secs(10);
 
 /// What reaches the task.
 #[derive(Debug)]
@@ -109,6 +111,8 @@ pub(super) struct Task {
     questions: Vec<Question>,
     settle_by: Millis,
     observers: Observers,
+    /// When what has been learned was last told.
+    told: Instant,
     /// Who waits for the last job to end; nobody while asks are taken.
     drained: Vec<oneshot::Sender<()>>,
 }
@@ -119,6 +123,7 @@ impl Task {
         messages: mpsc::WeakUnboundedSender<Message>,
         inbox: mpsc::UnboundedReceiver<Message>,
         observers: Observers,
+        learned: Option<&Snapshot>,
     ) -> Result<Self, ConfigError> {
         let connect_ms = fleet.config.connect_timeout_ms;
         let mut hosts = BTreeMap::new();
@@ -128,7 +133,10 @@ impl Task {
         let prometheus =
             fleet.prometheus.as_ref().map(|endpoint| Server::new(endpoint, connect_ms)).transpose()?;
         Ok(Self {
-            dispatcher: Dispatcher::new(fleet.config.clone(), 0)?,
+            dispatcher: match learned {
+                None => Dispatcher::new(fleet.config.clone(), 0)?,
+                Some(snapshot) => Dispatcher::restore(fleet.config.clone(), 0, snapshot)?,
+            },
             hosts,
             prometheus,
             messages,
@@ -138,6 +146,7 @@ impl Task {
             questions: Vec::new(),
             settle_by: now().plus(SETTLE_MS),
             observers,
+            told: Instant::now(),
             drained: Vec::new(),
         })
     }
@@ -160,6 +169,9 @@ impl Task {
         }
         for call in self.calls.values() {
             call.task.abort();
+        }
+        if !self.observers.is_empty() {
+            self.observers.stopped(&self.dispatcher.snapshot());
         }
     }
 
@@ -340,7 +352,17 @@ impl Task {
             self.observers.left_queue(&request);
         }
         let decision = self.dispatcher.decision(id).cloned();
-        self.observers.ended(&request, &outcome, error.as_ref(), decision.as_ref());
+        let answer =
+            outcome.attempt.and_then(|attempt| self.calls.get(&attempt)).map(|call| call.text.as_str());
+        let texts = match &caller {
+            Caller::Ask { ask, .. } => Texts { ask: Some(&**ask), answer },
+            Caller::Relay { .. } => Texts::default(),
+        };
+        self.observers.ended(&request, &outcome, error.as_ref(), decision.as_ref(), texts);
+        if !self.observers.is_empty() && self.told.elapsed() >= LEARNED_EVERY {
+            self.told = Instant::now();
+            self.observers.learned(&self.dispatcher.snapshot());
+        }
         let call = outcome.attempt.and_then(|attempt| self.calls.get_mut(&attempt));
         match caller {
             Caller::Ask { ask, reply, .. } => {

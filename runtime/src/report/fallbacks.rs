@@ -46,13 +46,13 @@ pub(super) fn fallbacks(rows: &[Row]) -> Fallbacks {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rows::Attempt;
     use super::super::rows::tests::answered;
     use super::*;
+    use crate::store::Attempt;
 
     #[test]
     fn a_job_is_saved_when_a_later_call_answers_it() {
-        let call = |outcome: &str| Attempt { outcome: outcome.to_owned(), ms: 500.0 };
+        let call = |outcome: &str| Attempt { outcome: outcome.to_owned(), ms: 500.0, ..Attempt::default() };
         let saved = Row { attempts: vec![call("busy"), call("ok")], ..answered(1, 2.0) };
         let lost = Row { ok: false, attempts: vec![call("busy"), call("busy")], ..answered(2, 2.0) };
         let seen = fallbacks(&[saved, lost, answered(3, 1.0)]);

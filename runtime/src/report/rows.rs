@@ -1,71 +1,8 @@
 //! Rows of the history as the report reads them: one JSON object a line, as `docs/report.md` says.
 
-use serde::Deserialize;
 use thiserror::Error;
 
-/// One job with its decision and outcome. What a report does not draw is not read.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Row {
-    /// When it was sent, in milliseconds since 1970.
-    pub(crate) at_ms: u64,
-    /// Whether it was answered.
-    pub(crate) ok: bool,
-    /// The model that answered.
-    pub(crate) model: Option<String>,
-    /// Its host.
-    pub(crate) host: Option<String>,
-    /// Every call, in order.
-    #[serde(default)]
-    pub(crate) attempts: Vec<Attempt>,
-    /// Absent where it never came to one.
-    pub(crate) decision: Option<Decided>,
-    /// Tokens.
-    #[serde(default)]
-    pub(crate) usage: Usage,
-    /// Milliseconds by phase.
-    pub(crate) ms: Phases,
-    /// What was expected at submit, in milliseconds.
-    #[serde(default)]
-    pub(crate) predicted_ms: f64,
-}
-
-/// One call.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Attempt {
-    /// `ok`, `cancelled`, or the failure's word.
-    pub(crate) outcome: String,
-    /// Milliseconds to its end.
-    pub(crate) ms: f64,
-}
-
-/// What is drawn of a decision.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Decided {
-    /// The kind of work.
-    pub(crate) task: String,
-}
-
-/// Tokens by the server's count.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-pub(crate) struct Usage {
-    /// Of the prompt.
-    pub(crate) prompt_tokens: u32,
-    /// Of the answer.
-    pub(crate) output_tokens: u32,
-}
-
-/// Milliseconds since submit, or by the server's count.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-pub(crate) struct Phases {
-    /// Until the call that answered.
-    pub(crate) queue: f64,
-    /// Loading the model.
-    pub(crate) load: f64,
-    /// Until the first piece.
-    pub(crate) first_token: f64,
-    /// Until the end.
-    pub(crate) total: f64,
-}
+pub(crate) use crate::store::Row;
 
 /// A line that is no row.
 #[derive(Debug, Error)]
@@ -88,13 +25,14 @@ pub(crate) fn read_rows(text: &str) -> Result<Vec<Row>, RowError> {
             serde_json::from_str(line).map_err(|reason| RowError { line: index + 1, reason })
         })
         .collect::<Result<Vec<Row>, _>>()?;
-    rows.sort_by_key(|row| row.at_ms);
+    rows.sort_by(|one, other| (one.at_ms, &one.job).cmp(&(other.at_ms, &other.job)));
     Ok(rows)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::store::{Attempt, Decided, Phases, Usage};
 
     /// A job that was answered after this many seconds, with a second expected.
     pub(crate) fn answered(at_s: u64, seconds: f64) -> Row {
@@ -103,11 +41,12 @@ pub(crate) mod tests {
             ok: true,
             model: Some("small:1b".to_owned()),
             host: Some("pc".to_owned()),
-            attempts: vec![Attempt { outcome: "ok".to_owned(), ms: seconds * 1e3 }],
-            decision: Some(Decided { task: "chat".to_owned() }),
+            attempts: vec![Attempt { outcome: "ok".to_owned(), ms: seconds * 1e3, ..Attempt::default() }],
+            decision: Some(Decided { task: "chat".to_owned(), ..Decided::default() }),
             usage: Usage { prompt_tokens: 100, output_tokens: 50 },
             ms: Phases { queue: 0.0, load: 0.0, first_token: seconds * 200.0, total: seconds * 1e3 },
             predicted_ms: 1000.0,
+            ..Row::default()
         }
     }
 

@@ -26,8 +26,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::driver::{Engine, Observers};
+use crate::driver::Engine;
 use crate::http::Server;
+use crate::store::{History, HistoryConfig, HistoryError};
 use inventory::Inventory;
 use metrics::{Metrics, exposition};
 use proxy::Proxy;
@@ -48,6 +49,8 @@ pub struct ServeOptions {
     pub poll: Duration,
     /// Requests under way get this long to end when it stops.
     pub drain: Duration,
+    /// Where decisions and outcomes are kept; `None`: nowhere.
+    pub history: Option<HistoryConfig>,
 }
 
 /// Why it cannot serve.
@@ -56,6 +59,9 @@ pub enum ServeError {
     /// The configuration is not right.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The history's place is not right.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// Others could reach it, and nobody said they may.
     #[error(
         "--{flag} {address}: other machines could reach it, and there is no password; listen on 127.0.0.1, or say --allow-remote"
@@ -87,6 +93,7 @@ pub struct Serving {
     pub proxy: SocketAddr,
     drain: Duration,
     engine: Engine,
+    history: Option<History>,
     stopping: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -98,7 +105,11 @@ pub struct Serving {
 pub async fn serve(config: &FleetConfig, options: &ServeOptions) -> Result<Serving, ServeError> {
     let metrics_listener = listen("metrics", options.metrics, options.allow_remote).await?;
     let proxy_listener = listen("proxy", options.proxy, options.allow_remote).await?;
-    let proxy = Arc::new(proxy(config)?);
+    let history = match &options.history {
+        Some(history) => History::open(history).await?,
+        None => None,
+    };
+    let proxy = Arc::new(proxy(config, history.as_ref())?);
     let addresses = (address(&metrics_listener, options.metrics), address(&proxy_listener, options.proxy));
     let (stopping, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -112,9 +123,12 @@ pub async fn serve(config: &FleetConfig, options: &ServeOptions) -> Result<Servi
     tasks.spawn(run(metrics_listener, pages, stopped.clone()));
     let guarded = addresses.1.ip().is_loopback();
     tasks.spawn(run(proxy_listener, proxy::routes(Arc::clone(&proxy), guarded), stopped));
+    if let Some(history) = &history {
+        tasks.spawn(history.follow_ratings(proxy.engine.clone(), stopping.subscribe()));
+    }
     let (metrics, proxy_address) = addresses;
     let engine = proxy.engine.clone();
-    Ok(Serving { metrics, proxy: proxy_address, drain: options.drain, engine, stopping, tasks })
+    Ok(Serving { metrics, proxy: proxy_address, drain: options.drain, engine, history, stopping, tasks })
 }
 
 impl Serving {
@@ -124,20 +138,24 @@ impl Serving {
         let all = async { while self.tasks.join_next().await.is_some() {} };
         let drained = tokio::time::timeout(self.drain, all).await.is_ok();
         self.engine.close();
+        if let Some(history) = self.history {
+            history.close().await;
+        }
         drained
     }
 }
 
-fn proxy(config: &FleetConfig) -> Result<Proxy, ServeError> {
+fn proxy(config: &FleetConfig, history: Option<&History>) -> Result<Proxy, ServeError> {
     let fleet = config.split()?;
     let mut hosts = BTreeMap::new();
     for endpoint in &fleet.hosts {
         hosts.insert(endpoint.id.clone(), Server::new(endpoint, fleet.config.connect_timeout_ms)?);
     }
     let inventory = Arc::new(Inventory::new(hosts.keys().cloned()));
-    let metrics = Arc::new(Metrics::new(Arc::clone(&inventory)));
-    let observers = Observers::new(vec![Arc::clone(&metrics) as Arc<dyn crate::driver::Observer>]);
-    let engine = Engine::observed(config, observers)?;
+    let health = history.map(|history| history.health().clone()).unwrap_or_default();
+    let metrics = Arc::new(Metrics::new(Arc::clone(&inventory), &health));
+    let watching = vec![Arc::clone(&metrics) as Arc<dyn crate::driver::Observer>];
+    let engine = History::engine(history, config, watching)?;
     let first = fleet.hosts.first().map_or_else(|| "".into(), |endpoint| endpoint.id.clone());
     Ok(Proxy { engine, hosts, first, inventory, metrics })
 }

@@ -6,6 +6,7 @@ mod batch;
 mod bench;
 mod endings;
 mod fleet;
+mod history;
 mod program;
 mod simulate;
 mod usage;

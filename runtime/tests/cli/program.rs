@@ -36,7 +36,7 @@ impl Ran {
 /// The program in an empty folder, without settings from outside; killed when the test ends.
 pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_smart-ai"));
-    for name in ["SMART_AI_HOSTS", "SMART_AI_PROMETHEUS", "SMART_AI_CONFIG"] {
+    for name in ["SMART_AI_HOSTS", "SMART_AI_PROMETHEUS", "SMART_AI_CONFIG", "SMART_AI_HISTORY"] {
         command.env_remove(name);
     }
     command.args(arguments).current_dir(env!("CARGO_TARGET_TMPDIR")).kill_on_drop(true);

@@ -7,10 +7,11 @@ use smart_ai_core::wire::Reply;
 use smart_ai_core::{Arm, DispatchError, Mode, Outcome, Request, Snapshot};
 
 use super::family::{
-    Counts, Labels, Levels, Reading, Readings, Shown, Spreads, Sums, computing, labels, ratio, register,
+    Counts, Labels, Reading, Readings, Shown, Spreads, Sums, computing, labels, ratio, register,
 };
 use crate::driver::Call;
 use crate::serve::inventory::Inventory;
+use crate::store::Health;
 
 /// What is counted about the dispatcher.
 #[derive(Debug)]
@@ -65,7 +66,6 @@ impl Dispatching {
     }
 
     fn register(&self, registry: &mut Registry) {
-        without_history(registry);
         let mut counts = |name, help, family: &Counts| register(registry, name, help, family.clone());
         counts("dispatcher_jobs_total", "Jobs that ended", &self.jobs);
         counts("dispatcher_decisions_total", "Calls begun, by why this arm", &self.decisions);
@@ -153,16 +153,15 @@ impl Dispatching {
     }
 }
 
-/// Nothing is kept and nothing is lost.
-fn without_history(registry: &mut Registry) {
-    let (up, rows, dropped) = (Levels::default(), Counts::default(), Counts::default());
-    drop(up.get_or_create(&Labels::new()));
-    for counts in [&rows, &dropped] {
-        drop(counts.get_or_create(&Labels::new()));
-    }
-    register(registry, "dispatcher_history_up", "Whether decisions and outcomes are being kept", up);
-    register(registry, "dispatcher_history_rows_total", "Rows kept", rows);
-    register(registry, "dispatcher_history_dropped_total", "Rows lost", dropped);
+/// How the history fares; without one nothing is kept and nothing is lost.
+pub(super) fn register_history(registry: &mut Registry, health: &Health) {
+    let up = "Whether decisions and outcomes are being kept";
+    register(registry, "dispatcher_history_up", up, health.up.clone());
+    register(registry, "dispatcher_history_rows_total", "Rows kept", health.rows.clone());
+    register(registry, "dispatcher_history_dropped_total", "Rows lost", health.dropped.clone());
+    register(registry, "dispatcher_history_queue_rows", "Rows that wait to be written", health.queue.clone());
+    let last = "When rows were last written, since 1970; 0 before";
+    register(registry, "dispatcher_history_last_write_timestamp_seconds", last, health.last_write.clone());
 }
 
 /// The error's stable word.

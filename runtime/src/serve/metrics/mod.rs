@@ -15,7 +15,8 @@ use smart_ai_core::{Arm, Decision, DispatchError, HostId, Outcome, Request, Snap
 
 use super::inventory::{Inventory, now_s};
 use super::measure::Measured;
-use crate::driver::{Call, Looks, Observer};
+use crate::driver::{Call, Looks, Observer, Texts};
+use crate::store::Health;
 use family::{Labels, Reading, Readings, Shown, labels};
 
 pub(super) use dispatcher::word;
@@ -32,12 +33,13 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new(inventory: Arc<Inventory>) -> Self {
+    pub(super) fn new(inventory: Arc<Inventory>, history: &Health) -> Self {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Shown(hosts::Hosts(Arc::clone(&inventory)))));
         let residency = residency::Residency::new(Arc::clone(&inventory), &mut registry);
         let requests = requests::Requests::new(Arc::clone(&inventory), &mut registry);
         let dispatching = dispatcher::Dispatching::new(Arc::clone(&inventory), &mut registry);
+        dispatcher::register_history(&mut registry, history);
         registry.register_collector(Box::new(Shown(Program { started_s: now_s() })));
         Self { registry, inventory, residency, requests, dispatching }
     }
@@ -84,6 +86,7 @@ impl Observer for Metrics {
         outcome: &Outcome,
         error: Option<&DispatchError>,
         _decision: Option<&Decision>,
+        _texts: Texts<'_>,
     ) {
         self.dispatching.job_ended(request, outcome, error);
     }

@@ -1,0 +1,187 @@
+//! The tables: opening, writing, deleting. One set of statements for `SQLite` and `PostgreSQL`.
+
+use std::time::Duration;
+
+use sqlx::any::AnyPoolOptions;
+use sqlx::{Any, Executor as _, Pool, Transaction};
+
+use super::config::Place;
+use super::row::Row;
+
+/// A server answers within this, or counts as away.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Jobs deleted at a time, so that writing is not held up.
+const DELETED_AT_ONCE: i64 = 1_000;
+
+/// For whom it is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Makes the file and its tables where there are none.
+    Write,
+    /// Makes nothing.
+    Read,
+}
+
+/// An open history.
+#[derive(Clone, Debug)]
+pub(super) struct Database {
+    pub(super) pool: Pool<Any>,
+}
+
+impl Database {
+    pub(super) async fn open(place: &Place, purpose: Purpose) -> Result<Self, sqlx::Error> {
+        sqlx::any::install_default_drivers();
+        let writes = purpose == Purpose::Write;
+        if let (Place::File(path), true) = (place, writes) {
+            private(path)?;
+        }
+        let set_up = writes && matches!(place, Place::File(_));
+        let options = AnyPoolOptions::new()
+            .max_connections(if writes { 1 } else { 2 })
+            .acquire_timeout(PATIENCE)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if set_up {
+                        // A crash of the program loses nothing that was committed, and readers never wait.
+                        connection.execute("PRAGMA journal_mode = WAL").await?;
+                        connection.execute("PRAGMA synchronous = NORMAL").await?;
+                    }
+                    Ok(())
+                })
+            });
+        let opening = async {
+            let pool = options.connect(&place.url(writes)).await?;
+            if writes {
+                sqlx::migrate!("./migrations").run(&pool).await?;
+            }
+            Ok(Self { pool })
+        };
+        timed(PATIENCE * 2, opening).await
+    }
+
+    /// All of these rows, or none. A row that is there already stays as it is.
+    pub(super) async fn write(&self, rows: &[Row]) -> Result<(), sqlx::Error> {
+        timed(PATIENCE * 4, async {
+            let mut transaction = self.pool.begin().await?;
+            for row in rows {
+                insert(&mut transaction, row).await?;
+            }
+            transaction.commit().await
+        })
+        .await
+    }
+
+    /// Deletes jobs sent before `oldest_ms`, and the oldest beyond `keep_rows`.
+    pub(super) async fn forget(&self, oldest_ms: i64, keep_rows: u32) -> Result<u64, sqlx::Error> {
+        let beyond: Option<i64> =
+            sqlx::query_scalar("SELECT at_ms FROM jobs ORDER BY at_ms DESC, job DESC LIMIT 1 OFFSET $1")
+                .bind(i64::from(keep_rows))
+                .fetch_optional(&self.pool)
+                .await?;
+        let before = beyond.map_or(oldest_ms, |at_ms| oldest_ms.max(at_ms.saturating_add(1)));
+        let mut deleted = 0;
+        loop {
+            let gone = sqlx::query(
+                "DELETE FROM jobs WHERE job IN (SELECT job FROM jobs WHERE at_ms < $1 ORDER BY at_ms LIMIT $2)",
+            )
+            .bind(before)
+            .bind(DELETED_AT_ONCE)
+            .execute(&self.pool)
+            .await?
+            .rows_affected();
+            deleted += gone;
+            if gone == 0 {
+                return Ok(deleted);
+            }
+        }
+    }
+}
+
+/// Ends in an error where the store does not answer in time.
+pub(super) async fn timed<T>(
+    within: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(within, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
+async fn insert(transaction: &mut Transaction<'static, Any>, row: &Row) -> Result<(), sqlx::Error> {
+    let decision = row.decision.as_ref();
+    let fault = row.error.as_ref();
+    let inserted = sqlx::query(
+        "INSERT INTO jobs (job, at_ms, task, mode, shape, outcome, message, hint, model, host, prompt_tokens,
+         output_tokens, queue_ms, load_ms, first_token_ms, total_ms, predicted_ms, prompt, answer)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+         ON CONFLICT (job) DO NOTHING",
+    )
+    .bind(&row.job)
+    .bind(integer(row.at_ms))
+    .bind(decision.map_or("", |decision| decision.task.as_str()))
+    .bind(&row.mode)
+    .bind(row.shape.as_deref().map(clean))
+    .bind(fault.map_or("ok", |fault| fault.code.as_str()))
+    .bind(fault.map(|fault| clean(&fault.message)))
+    .bind(fault.map(|fault| clean(&fault.hint)))
+    .bind(row.model.as_deref())
+    .bind(row.host.as_deref())
+    .bind(i64::from(row.usage.prompt_tokens))
+    .bind(i64::from(row.usage.output_tokens))
+    .bind(row.ms.queue)
+    .bind(row.ms.load)
+    .bind(row.ms.first_token)
+    .bind(row.ms.total)
+    .bind(row.predicted_ms)
+    .bind(row.prompt.as_deref().map(clean))
+    .bind(row.text.as_deref().map(clean))
+    .execute(&mut **transaction)
+    .await?;
+    if inserted.rows_affected() == 0 {
+        return Ok(());
+    }
+    if let Some(detail) = decision.and_then(|decision| serde_json::to_string(decision).ok()) {
+        sqlx::query("INSERT INTO decisions (job, detail) VALUES ($1, $2)")
+            .bind(&row.job)
+            .bind(clean(&detail))
+            .execute(&mut **transaction)
+            .await?;
+    }
+    for (number, attempt) in (1_i64..).zip(&row.attempts) {
+        sqlx::query(
+            "INSERT INTO attempts (job, number, host, model, outcome, detail, ms) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(&row.job)
+        .bind(number)
+        .bind(&attempt.host)
+        .bind(&attempt.model)
+        .bind(&attempt.outcome)
+        .bind(clean(&attempt.detail))
+        .bind(attempt.ms)
+        .execute(&mut **transaction)
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// `PostgreSQL` holds no NUL in a text.
+fn clean(text: &str) -> String {
+    text.replace('\0', "")
+}
+
+/// The folder, and the file where there is none, for nobody but the user.
+fn private(path: &std::path::Path) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new();
+    file.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    file.open(path).map(drop)
+}

@@ -1,0 +1,239 @@
+//! Reading: a page of jobs, newest first.
+
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+
+use super::config::{HistoryConfig, Place};
+use super::database::{Database, Purpose};
+use super::row::{Attempt, Decided, Fault, Phases, Row, Usage};
+use super::{HistoryError, Rated, learned};
+
+/// The order of the columns that `row` reads.
+const COLUMNS: &str = "j.job, j.at_ms, j.task, j.mode, j.shape, j.outcome, j.message, j.hint, j.model, j.host, \
+    j.prompt_tokens, j.output_tokens, j.queue_ms, j.load_ms, j.first_token_ms, j.total_ms, j.predicted_ms, \
+    j.prompt, j.answer";
+
+/// Which jobs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filter {
+    /// Sent then or later, in milliseconds since 1970.
+    pub(crate) since_ms: Option<i64>,
+    /// Sent before.
+    pub(crate) until_ms: Option<i64>,
+    pub(crate) model: Option<String>,
+    pub(crate) host: Option<String>,
+    pub(crate) task: Option<String>,
+    /// `ok`, `failed`, or an error's word.
+    pub(crate) outcome: Option<String>,
+    pub(crate) job: Option<String>,
+    /// Only jobs older than this one.
+    pub(crate) before: Option<String>,
+    pub(crate) limit: u32,
+}
+
+/// A value of a condition.
+enum Bound {
+    Text(String),
+    Number(i64),
+}
+
+/// A history opened to look at, or to rate.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    place: Place,
+    database: Database,
+}
+
+impl Reader {
+    /// # Errors
+    /// There is none, or it cannot be opened.
+    pub(crate) async fn open(config: &HistoryConfig) -> Result<Self, HistoryError> {
+        let place = config.place().map_err(HistoryError::Place)?;
+        let place = place.ok_or_else(|| HistoryError::Place("is off".to_owned()))?;
+        if matches!(&place, Place::File(path) if !path.exists()) {
+            return Err(HistoryError::Missing { place: place.shown() });
+        }
+        match Database::open(&place, Purpose::Read).await {
+            Ok(database) => Ok(Self { place, database }),
+            Err(source) => Err(HistoryError::Store { place: place.shown(), source }),
+        }
+    }
+
+    /// Jobs that match, newest first, with decision and attempts.
+    ///
+    /// # Errors
+    /// The store refuses.
+    pub(crate) async fn page(&self, filter: &Filter) -> Result<Vec<Row>, HistoryError> {
+        self.said(page(&self.database, filter, true).await)
+    }
+
+    /// All that match in order of time, without the terms of decisions.
+    ///
+    /// # Errors
+    /// The store refuses.
+    pub(crate) async fn all(&self, filter: &Filter) -> Result<Vec<Row>, HistoryError> {
+        let mut rows = self.said(page(&self.database, filter, false).await)?;
+        rows.reverse();
+        Ok(rows)
+    }
+
+    /// Keeps a rating; `None` where no model answered such a job.
+    ///
+    /// # Errors
+    /// The store refuses.
+    pub(crate) async fn rate(&self, job: &str, score: f64) -> Result<Option<Rated>, HistoryError> {
+        self.said(learned::rate(&self.database, job, score).await)
+    }
+
+    fn said<T>(&self, done: Result<T, sqlx::Error>) -> Result<T, HistoryError> {
+        done.map_err(|source| HistoryError::Store { place: self.place.shown(), source })
+    }
+}
+
+async fn page(database: &Database, filter: &Filter, whole: bool) -> Result<Vec<Row>, sqlx::Error> {
+    let (conditions, bounds) = conditions(filter);
+    let limit = bounds.len() + 1;
+    let jobs =
+        format!("SELECT {COLUMNS} FROM jobs j {conditions} ORDER BY j.at_ms DESC, j.job DESC LIMIT ${limit}");
+    let mut query = sqlx::query(&jobs);
+    for bound in bounds {
+        query = match bound {
+            Bound::Text(text) => query.bind(text),
+            Bound::Number(number) => query.bind(number),
+        };
+    }
+    let found = query.bind(i64::from(filter.limit)).fetch_all(&database.pool).await?;
+    let mut rows = Vec::with_capacity(found.len());
+    for found in &found {
+        let mut row = row(found)?;
+        if whole {
+            complete(database, &mut row).await?;
+        }
+        rows.push(row);
+    }
+    if !whole {
+        attempts(database, &mut rows).await?;
+    }
+    Ok(rows)
+}
+
+fn conditions(filter: &Filter) -> (String, Vec<Bound>) {
+    let mut conditions = Vec::new();
+    let mut bounds = Vec::new();
+    let mut add = |condition: &str, bound: Bound| {
+        bounds.push(bound);
+        conditions.push(condition.replace('?', &format!("${}", bounds.len())));
+    };
+    for (condition, number) in [("j.at_ms >= ?", filter.since_ms), ("j.at_ms < ?", filter.until_ms)] {
+        if let Some(number) = number {
+            add(condition, Bound::Number(number));
+        }
+    }
+    let outcome = if filter.outcome.as_deref() == Some("failed") {
+        ("j.outcome <> ?", Some("ok".to_owned()))
+    } else {
+        ("j.outcome = ?", filter.outcome.clone())
+    };
+    for (condition, text) in [
+        ("j.model = ?", filter.model.clone()),
+        ("j.host = ?", filter.host.clone()),
+        ("j.task = ?", filter.task.clone()),
+        outcome,
+        ("j.job = ?", filter.job.clone()),
+        ("(j.at_ms, j.job) < (SELECT at_ms, job FROM jobs WHERE job = ?)", filter.before.clone()),
+    ] {
+        if let Some(text) = text {
+            add(condition, Bound::Text(text));
+        }
+    }
+    let conditions =
+        if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
+    (conditions, bounds)
+}
+
+/// Adds the decision and the attempts.
+async fn complete(database: &Database, row: &mut Row) -> Result<(), sqlx::Error> {
+    let detail: Option<String> = sqlx::query_scalar("SELECT detail FROM decisions WHERE job = $1")
+        .bind(&row.job)
+        .fetch_optional(&database.pool)
+        .await?;
+    let detail = detail.and_then(|detail| serde_json::from_str(&detail).ok());
+    if let Some(decision) = detail.and_then(Decided::of) {
+        row.decision = Some(decision);
+    }
+    let attempts = sqlx::query(
+        "SELECT job, host, model, outcome, detail, ms FROM attempts WHERE job = $1 ORDER BY number",
+    )
+    .bind(&row.job)
+    .fetch_all(&database.pool)
+    .await?;
+    row.attempts = attempts.iter().map(attempt).collect::<Result<_, _>>()?;
+    Ok(())
+}
+
+/// Adds every attempt of these rows, by one walk over all attempts.
+async fn attempts(database: &Database, rows: &mut [Row]) -> Result<(), sqlx::Error> {
+    let mut places: std::collections::HashMap<String, usize> =
+        std::collections::HashMap::with_capacity(rows.len());
+    for (place, row) in rows.iter().enumerate() {
+        places.insert(row.job.clone(), place);
+    }
+    let all = sqlx::query("SELECT job, host, model, outcome, detail, ms FROM attempts ORDER BY job, number")
+        .fetch_all(&database.pool)
+        .await?;
+    for found in &all {
+        let job: String = found.try_get(0)?;
+        if let Some(row) = places.get(&job).and_then(|place| rows.get_mut(*place)) {
+            row.attempts.push(attempt(found)?);
+        }
+    }
+    Ok(())
+}
+
+fn attempt(found: &AnyRow) -> Result<Attempt, sqlx::Error> {
+    Ok(Attempt {
+        host: found.try_get(1)?,
+        model: found.try_get(2)?,
+        outcome: found.try_get(3)?,
+        detail: found.try_get(4)?,
+        ms: found.try_get(5)?,
+    })
+}
+
+fn row(found: &AnyRow) -> Result<Row, sqlx::Error> {
+    let count = |place: usize| found.try_get::<i64, _>(place);
+    let outcome: String = found.try_get(5)?;
+    let ok = outcome == "ok";
+    let message: Option<String> = found.try_get(6)?;
+    let hint: Option<String> = found.try_get(7)?;
+    let error = (!ok).then(|| Fault {
+        code: outcome,
+        message: message.unwrap_or_default(),
+        hint: hint.unwrap_or_default(),
+    });
+    Ok(Row {
+        job: found.try_get(0)?,
+        at_ms: u64::try_from(count(1)?).unwrap_or(0),
+        ok,
+        error,
+        decision: Some(Decided { task: found.try_get(2)?, ..Decided::default() }),
+        mode: found.try_get(3)?,
+        shape: found.try_get(4)?,
+        model: found.try_get(8)?,
+        host: found.try_get(9)?,
+        attempts: Vec::new(),
+        usage: Usage {
+            prompt_tokens: u32::try_from(count(10)?).unwrap_or(u32::MAX),
+            output_tokens: u32::try_from(count(11)?).unwrap_or(u32::MAX),
+        },
+        ms: Phases {
+            queue: found.try_get(12)?,
+            load: found.try_get(13)?,
+            first_token: found.try_get(14)?,
+            total: found.try_get(15)?,
+        },
+        predicted_ms: found.try_get(16)?,
+        prompt: found.try_get(17)?,
+        text: found.try_get(18)?,
+    })
+}

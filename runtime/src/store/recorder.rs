@@ -1,0 +1,108 @@
+//! Watches the driver and passes on what is worth keeping. Never waits: what finds no room is dropped and counted.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use smart_ai_core::wire::Ask;
+use smart_ai_core::{Decision, DispatchError, Outcome, Request, Snapshot};
+use tokio::sync::{mpsc, watch};
+
+use super::row::Ended;
+use crate::driver::{Observer, Texts};
+
+/// How the history fares; clones show the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Health {
+    /// 1 while rows are being kept.
+    pub(crate) up: Gauge,
+    /// Rows kept.
+    pub(crate) rows: Counter,
+    /// Rows lost.
+    pub(crate) dropped: Counter,
+    /// Rows that wait to be written.
+    pub(crate) queue: Gauge,
+    /// When rows were last written, in seconds since 1970.
+    pub(crate) last_write: Gauge,
+}
+
+/// What the driver's task and the writer share.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    /// Jobs of one run of the program share it.
+    run: String,
+    jobs: AtomicU64,
+    prompts: bool,
+    rows: mpsc::Sender<Ended>,
+    learned: Mutex<Option<Box<Snapshot>>>,
+    stopped: watch::Sender<bool>,
+    health: Health,
+}
+
+impl Recorder {
+    pub(super) fn new(prompts: bool, rows: mpsc::Sender<Ended>, health: Health) -> Self {
+        let run = format!("{:x}-{:x}", now_ms(), std::process::id());
+        let (jobs, learned, stopped) = (AtomicU64::default(), Mutex::default(), watch::Sender::default());
+        Self { run, jobs, prompts, rows, learned, stopped, health }
+    }
+
+    /// What was learned since it was last taken.
+    pub(super) fn take_learned(&self) -> Option<Box<Snapshot>> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Turns true when nothing more will come.
+    pub(super) fn stopped(&self) -> watch::Receiver<bool> {
+        self.stopped.subscribe()
+    }
+}
+
+impl Observer for Recorder {
+    fn ended(
+        &self,
+        request: &Request,
+        outcome: &Outcome,
+        error: Option<&DispatchError>,
+        decision: Option<&Decision>,
+        texts: Texts<'_>,
+    ) {
+        let number = self.jobs.fetch_add(1, Ordering::Relaxed) + 1;
+        let row = Ended {
+            job: format!("{}-{number}", self.run),
+            at_ms: now_ms().saturating_sub(outcome.ms.total.max(0.0) as u64),
+            request: request.clone(),
+            outcome: outcome.clone(),
+            error: error.cloned(),
+            decision: decision.cloned(),
+            prompt: texts.ask.filter(|_| self.prompts).and_then(prompt),
+            text: texts.answer.filter(|_| self.prompts).map(str::to_owned),
+        };
+        match self.rows.try_send(row) {
+            Ok(()) => drop(self.health.queue.inc()),
+            Err(_) => drop(self.health.dropped.inc()),
+        }
+    }
+
+    fn learned(&self, snapshot: &Snapshot) {
+        *self.learned.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(snapshot.clone()));
+    }
+
+    fn stopped(&self, snapshot: &Snapshot) {
+        self.learned(snapshot);
+        self.stopped.send_replace(true);
+    }
+}
+
+/// What was asked: the prompt, or the conversation as JSON.
+fn prompt(ask: &Ask) -> Option<String> {
+    let conversation = || ask.messages.as_ref().and_then(|messages| serde_json::to_string(messages).ok());
+    ask.prompt.clone().or_else(conversation)
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(0)
+}
