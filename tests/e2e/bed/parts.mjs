@@ -4,6 +4,7 @@ import * as compose from './compose.mjs';
 import * as models from './models.mjs';
 import * as n8n from './n8n.mjs';
 import * as ollama from './ollama.mjs';
+import * as postgres from './postgres.mjs';
 import * as prometheus from './prometheus.mjs';
 
-export const parts = Object.freeze({ ollama, models, prometheus, n8n, chromium, compose });
+export const parts = Object.freeze({ ollama, models, prometheus, postgres, n8n, chromium, compose });

@@ -1,0 +1,32 @@
+// A store under test: an SQLite file or a PostgreSQL server, with the same things to do to each.
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { needOrSkip, run, scratchFolder } from '../bed/index.mjs';
+
+export const stores = {
+	SQLite: async () => ({ url: path.join(scratchFolder('history'), 'history.db'), remove: async () => {} }),
+	PostgreSQL: async (t) => {
+		const parts = await needOrSkip(t, 'postgres');
+		return parts && parts.postgres.start();
+	},
+};
+
+/** Rows of the history, newest first. */
+export async function rows(program, url, ...flags) {
+	const { stdout } = await run(program('smart-ai'), ['--history', url, 'history', '--json', ...flags, ...(flags.includes('--limit') ? [] : ['--limit', '100000'])]);
+	return stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+}
+
+/** One request through the proxy; its status. */
+export async function ask(sidecar, prompt = 'hello') {
+	const body = JSON.stringify({ model: 'auto', prompt, stream: false });
+	const response = await fetch(`${sidecar.proxy}/api/generate`, { method: 'POST', body });
+	await response.arrayBuffer();
+	return response.status;
+}
+
+/** Runs a script of Python with its SQLite, which no part of the program is; null where there is none. */
+export function python(script, ...args) {
+	const { status, stdout } = spawnSync('python3', ['-c', script, ...args], { encoding: 'utf8' });
+	return status === 0 ? stdout.trim() : null;
+}

@@ -1,0 +1,54 @@
+// One suite for both stores: what serve writes, `history` shows, `rate` judges, and the next start goes on from.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { run, until } from '../bed/index.mjs';
+import { build, startHost, startSidecar } from '../serve/sidecar.mjs';
+import { ask, rows, stores } from './store.mjs';
+
+const MODEL = { models: [{ name: 'm' }] };
+
+for (const [name, open] of Object.entries(stores)) {
+	test(`${name}: rows, pages, ratings and what was learned`, async (t) => {
+		const store = await open(t);
+		if (!store) return;
+		t.after(store.remove);
+		const program = build();
+		const host = await startHost(program, MODEL);
+		t.after(host.stop);
+		const flags = ['--history', store.url];
+		const sidecar = await startSidecar(program, { pc: host.url }, flags);
+		t.after(sidecar.stop);
+		for (let job = 0; job < 12; job += 1) assert.equal(await ask(sidecar), 200);
+		await until('12 rows', async () => (await sidecar.scrape()).sum('dispatcher_history_rows_total') === 12);
+		const shown = await sidecar.scrape();
+		assert.equal(shown.sum('dispatcher_history_up'), 1);
+		assert.equal(shown.sum('dispatcher_history_dropped_total'), 0);
+		assert.equal(shown.sum('dispatcher_history_queue_rows'), 0);
+
+		const all = await rows(program, store.url);
+		assert.equal(all.length, 12);
+		assert.ok(all.every((row) => row.ok && row.host === 'pc' && row.decision.candidates[0].terms.decode_s >= 0 && row.prompt === undefined));
+		const pages = [await rows(program, store.url, '--limit', '5')];
+		while (pages.at(-1).length > 0) pages.push(await rows(program, store.url, '--limit', '5', '--before', pages.at(-1).at(-1).job));
+		assert.deepEqual(pages.flat(), all);
+		assert.equal((await rows(program, store.url, '--outcome', 'failed')).length, 0);
+		assert.equal((await rows(program, store.url, '--model', all[0].model, '--since', '1h')).length, 12);
+
+		// A running sidecar heeds it: its next decision names a higher price of that model's quality.
+		await run(program('smart-ai'), [...flags, 'rate', all[0].job, 'down']);
+		const price = (row) => row.decision.candidates[0].terms.quality_s;
+		await until('the rating to be heeded', async () => {
+			await ask(sidecar);
+			return price((await rows(program, store.url, '--limit', '1'))[0]) > price(all[0]);
+		});
+		await sidecar.stop();
+
+		const again = await startSidecar(program, { pc: host.url }, flags);
+		t.after(again.stop);
+		assert.equal(await ask(again), 200);
+		await until('a row', async () => (await again.scrape()).sum('dispatcher_history_rows_total') === 1);
+		const [first] = await rows(program, store.url, '--limit', '1');
+		assert.ok(price(first) > price(all[0]), 'the rating outlives the program');
+		assert.ok(first.predicted_ms < all.at(-1).predicted_ms, `what was learned was lost: ${first.predicted_ms} ms expected, at the very first ${all.at(-1).predicted_ms} ms`);
+	});
+}
