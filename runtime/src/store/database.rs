@@ -12,6 +12,8 @@ use super::row::Row;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Jobs deleted at a time, so that writing is not held up.
 const DELETED_AT_ONCE: i64 = 1_000;
+/// Then rows that wait are written first.
+const DELETIONS_AT_ONCE: usize = 5;
 
 /// For whom it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,18 +41,16 @@ impl Database {
         let options = AnyPoolOptions::new()
             .max_connections(if writes { 1 } else { 2 })
             .acquire_timeout(PATIENCE)
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    if set_up {
-                        // A crash of the program loses nothing that was committed, and readers never wait.
-                        connection.execute("PRAGMA journal_mode = WAL").await?;
-                        connection.execute("PRAGMA synchronous = NORMAL").await?;
-                    }
-                    Ok(())
-                })
-            });
+            // One connection keeps what is set up below.
+            .idle_timeout(None)
+            .max_lifetime(None);
         let opening = async {
             let pool = options.connect(&place.url(writes)).await?;
+            if set_up {
+                // A crash of the program loses nothing that was committed, and readers never wait.
+                pool.execute("PRAGMA journal_mode = WAL").await?;
+                pool.execute("PRAGMA synchronous = NORMAL").await?;
+            }
             if writes {
                 sqlx::migrate!("./migrations").run(&pool).await?;
             }
@@ -71,16 +71,15 @@ impl Database {
         .await
     }
 
-    /// Deletes jobs sent before `oldest_ms`, and the oldest beyond `keep_rows`.
-    pub(super) async fn forget(&self, oldest_ms: i64, keep_rows: u32) -> Result<u64, sqlx::Error> {
+    /// Deletes jobs sent before `oldest_ms`, and the oldest beyond `keep_rows`; `true` where some are left to delete.
+    pub(super) async fn forget(&self, oldest_ms: i64, keep_rows: u32) -> Result<bool, sqlx::Error> {
         let beyond: Option<i64> =
             sqlx::query_scalar("SELECT at_ms FROM jobs ORDER BY at_ms DESC, job DESC LIMIT 1 OFFSET $1")
                 .bind(i64::from(keep_rows))
                 .fetch_optional(&self.pool)
                 .await?;
         let before = beyond.map_or(oldest_ms, |at_ms| oldest_ms.max(at_ms.saturating_add(1)));
-        let mut deleted = 0;
-        loop {
+        for _ in 0..DELETIONS_AT_ONCE {
             let gone = sqlx::query(
                 "DELETE FROM jobs WHERE job IN (SELECT job FROM jobs WHERE at_ms < $1 ORDER BY at_ms LIMIT $2)",
             )
@@ -89,11 +88,11 @@ impl Database {
             .execute(&self.pool)
             .await?
             .rows_affected();
-            deleted += gone;
             if gone == 0 {
-                return Ok(deleted);
+                return Ok(false);
             }
         }
+        Ok(true)
     }
 }
 

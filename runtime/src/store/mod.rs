@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 use crate::driver::{Engine, Observer, Observers};
 pub use config::HistoryConfig;
 pub(crate) use config::{Place, Refused};
-use database::{Database, Purpose};
+use database::{Database, Purpose, timed};
 use learned::Learned;
 pub(crate) use learned::Rated;
 pub(crate) use query::{Filter, Reader};
@@ -34,6 +34,8 @@ pub(crate) use row::Row;
 pub(crate) use row::{Attempt, Decided, Phases, Usage};
 use writer::Writer;
 
+/// Jobs wait this long at most for what was learned.
+const FIRST_OPENING: Duration = Duration::from_secs(2);
 /// What waits to be written gets this long when the program ends.
 const LAST_WRITE: Duration = Duration::from_secs(5);
 /// Between two looks for ratings given elsewhere.
@@ -81,10 +83,12 @@ impl History {
     pub(crate) async fn open(config: &HistoryConfig) -> Result<Option<Self>, HistoryError> {
         let Some(place) = config.place().map_err(HistoryError::Place)? else { return Ok(None) };
         let health = Health::default();
-        let opened = match Database::open(&place, Purpose::Write).await {
-            Ok(database) => learned::restore(&database).await.map(|learned| (database, learned)),
-            Err(error) => Err(error),
+        let opening = async {
+            let database = Database::open(&place, Purpose::Write).await?;
+            let learned = learned::restore(&database).await?;
+            Ok((database, learned))
         };
+        let opened = timed(FIRST_OPENING, opening).await;
         let (database, learned) = match opened {
             Ok((database, learned)) => {
                 health.up.set(1);

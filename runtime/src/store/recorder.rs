@@ -106,3 +106,25 @@ pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smart_ai_core::Task;
+
+    #[test]
+    fn what_finds_no_room_is_dropped_and_counted() {
+        let (sender, mut rows) = mpsc::channel(1);
+        let health = Health::default();
+        let recorder = Recorder::new(false, sender, health.clone());
+        let (request, outcome) = (Request::new(Task::Chat, 10), Outcome::default());
+        for _ in 0..3 {
+            recorder.ended(&request, &outcome, None, None, Texts { ask: None, answer: Some("a secret") });
+        }
+        assert_eq!((health.queue.get(), health.dropped.get()), (1, 2));
+        assert!(
+            rows.try_recv().is_ok_and(|row| row.text.is_none()),
+            "an answer is kept, though nobody asked for it"
+        );
+    }
+}

@@ -45,6 +45,9 @@ impl Writer {
         let mut batch = Vec::new();
         let mut forget_at = Instant::now();
         while !self.is_stopped() || !self.rows.is_empty() {
+            if Instant::now() >= forget_at && !self.is_stopped() && !self.forget().await {
+                forget_at = Instant::now() + FORGET_EVERY;
+            }
             self.gather(&mut batch).await;
             if !batch.is_empty() {
                 let rows: Vec<Row> = batch.drain(..).map(Row::from).collect();
@@ -52,10 +55,6 @@ impl Writer {
             }
             if !self.is_stopped() {
                 self.keep_learned().await;
-                if Instant::now() >= forget_at {
-                    self.forget().await;
-                    forget_at = Instant::now() + FORGET_EVERY;
-                }
             }
         }
         self.keep_learned().await;
@@ -157,11 +156,16 @@ impl Writer {
         }
     }
 
-    async fn forget(&mut self) {
-        let Some(database) = &self.database else { return };
+    /// Whether some are left to delete.
+    async fn forget(&mut self) -> bool {
+        let Some(database) = &self.database else { return false };
         let oldest = now_ms().saturating_sub(u64::from(self.keep_days) * DAY_MS);
-        if let Err(error) = database.forget(integer(oldest), self.keep_rows).await {
-            self.fails(&error);
+        match database.forget(integer(oldest), self.keep_rows).await {
+            Ok(more) => more,
+            Err(error) => {
+                self.fails(&error);
+                false
+            }
         }
     }
 }

@@ -148,6 +148,32 @@ async fn a_store_that_cannot_be_written_fails_no_job() -> Result {
 }
 
 #[tokio::test]
+async fn what_is_too_old_or_too_much_is_forgotten() -> Result {
+    let (host, at) = (host().await?, place("forgotten")?);
+    let config = format!("{at}.toml");
+    let url = host.url();
+    std::fs::write(
+        &config,
+        format!("[[hosts]]\nurl = \"{url}\"\n[history]\nurl = \"{at}\"\nkeep_rows = 3\nkeep_days = 2\n"),
+    )?;
+    let asks = "{\"prompt\":\"hello\"}\n".repeat(7);
+    run_with(asks.as_bytes(), &["--config", &config, "ask", "--jsonl", "-"]).await?;
+    assert_eq!(run(&["--config", &config, "ask", "hello"]).await?.code, Some(0));
+    assert_eq!(shown(&["--config", &config]).await?.len(), 4, "three of seven, and one more");
+    sqlx::any::install_default_drivers();
+    let pool = sqlx::any::AnyPoolOptions::new().connect(&format!("sqlite://{at}")).await?;
+    sqlx::query("UPDATE jobs SET at_ms = at_ms - 3 * 86400000").execute(&pool).await?;
+    assert_eq!(run(&["--config", &config, "ask", "hello"]).await?.code, Some(0));
+    assert_eq!(shown(&["--config", &config]).await?.len(), 1, "older than two days");
+    for table in ["decisions", "attempts"] {
+        let left: i64 = sqlx::query_scalar(&format!("SELECT count(*) FROM {table}")).fetch_one(&pool).await?;
+        assert_eq!(left, 1, "{table}");
+    }
+    pool.close().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_was_learned_by_another_version_is_left_aside() -> Result {
     let (host, at) = (host().await?, place("version")?);
     let ask = ["--host", host.url(), "--history", &at, "ask", "hello"];
