@@ -1,5 +1,7 @@
 //! Reading: a page of jobs, newest first.
 
+use std::collections::HashMap;
+
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
@@ -8,6 +10,8 @@ use super::database::{Database, Purpose};
 use super::row::{Attempt, Decided, Fault, Phases, Row, Usage};
 use super::{HistoryError, Rated, learned};
 
+/// Jobs completed by one question.
+const AT_ONCE: usize = 500;
 /// The order of the columns that `row` reads.
 const COLUMNS: &str = "j.job, j.at_ms, j.task, j.mode, j.shape, j.outcome, j.message, j.hint, j.model, j.host, \
     j.prompt_tokens, j.output_tokens, j.queue_ms, j.load_ms, j.first_token_ms, j.total_ms, j.predicted_ms, \
@@ -103,16 +107,9 @@ async fn page(database: &Database, filter: &Filter, whole: bool) -> Result<Vec<R
         };
     }
     let found = query.bind(i64::from(filter.limit)).fetch_all(&database.pool).await?;
-    let mut rows = Vec::with_capacity(found.len());
-    for found in &found {
-        let mut row = row(found)?;
-        if whole {
-            complete(database, &mut row).await?;
-        }
-        rows.push(row);
-    }
-    if !whole {
-        attempts(database, &mut rows).await?;
+    let mut rows = found.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+    for some in rows.chunks_mut(AT_ONCE) {
+        complete(database, some, whole).await?;
     }
     Ok(rows)
 }
@@ -151,43 +148,44 @@ fn conditions(filter: &Filter) -> (String, Vec<Bound>) {
     (conditions, bounds)
 }
 
-/// Adds the decision and the attempts.
-async fn complete(database: &Database, row: &mut Row) -> Result<(), sqlx::Error> {
-    let detail: Option<String> = sqlx::query_scalar("SELECT detail FROM decisions WHERE job = $1")
-        .bind(&row.job)
-        .fetch_optional(&database.pool)
-        .await?;
-    let detail = detail.and_then(|detail| serde_json::from_str(&detail).ok());
-    if let Some(decision) = detail.and_then(Decided::of) {
-        row.decision = Some(decision);
+/// Adds the attempts, and the decisions' terms where they are wanted.
+async fn complete(database: &Database, rows: &mut [Row], whole: bool) -> Result<(), sqlx::Error> {
+    let places: HashMap<String, usize> =
+        rows.iter().enumerate().map(|(place, row)| (row.job.clone(), place)).collect();
+    let jobs: Vec<String> = rows.iter().map(|row| row.job.clone()).collect();
+    let list: Vec<String> = (1..=jobs.len()).map(|number| format!("${number}")).collect();
+    let list = list.join(", ");
+    let attempts = format!(
+        "SELECT job, host, model, outcome, detail, ms FROM attempts WHERE job IN ({list}) ORDER BY job, number"
+    );
+    for found in of_jobs(database, &attempts, &jobs).await? {
+        let place = places.get(&found.try_get::<String, _>(0)?);
+        if let Some(row) = place.and_then(|place| rows.get_mut(*place)) {
+            row.attempts.push(attempt(&found)?);
+        }
     }
-    let attempts = sqlx::query(
-        "SELECT job, host, model, outcome, detail, ms FROM attempts WHERE job = $1 ORDER BY number",
-    )
-    .bind(&row.job)
-    .fetch_all(&database.pool)
-    .await?;
-    row.attempts = attempts.iter().map(attempt).collect::<Result<_, _>>()?;
-    Ok(())
-}
-
-/// Adds every attempt of these rows, by one walk over all attempts.
-async fn attempts(database: &Database, rows: &mut [Row]) -> Result<(), sqlx::Error> {
-    let mut places: std::collections::HashMap<String, usize> =
-        std::collections::HashMap::with_capacity(rows.len());
-    for (place, row) in rows.iter().enumerate() {
-        places.insert(row.job.clone(), place);
+    if !whole {
+        return Ok(());
     }
-    let all = sqlx::query("SELECT job, host, model, outcome, detail, ms FROM attempts ORDER BY job, number")
-        .fetch_all(&database.pool)
-        .await?;
-    for found in &all {
-        let job: String = found.try_get(0)?;
-        if let Some(row) = places.get(&job).and_then(|place| rows.get_mut(*place)) {
-            row.attempts.push(attempt(found)?);
+    let decisions = format!("SELECT job, detail FROM decisions WHERE job IN ({list})");
+    for found in of_jobs(database, &decisions, &jobs).await? {
+        let place = places.get(&found.try_get::<String, _>(0)?);
+        let detail = serde_json::from_str(&found.try_get::<String, _>(1)?).unwrap_or_default();
+        if let (Some(row), Some(decision)) =
+            (place.and_then(|place| rows.get_mut(*place)), Decided::of(detail))
+        {
+            row.decision = Some(decision);
         }
     }
     Ok(())
+}
+
+async fn of_jobs(database: &Database, question: &str, jobs: &[String]) -> Result<Vec<AnyRow>, sqlx::Error> {
+    let mut query = sqlx::query(question);
+    for job in jobs {
+        query = query.bind(job);
+    }
+    query.fetch_all(&database.pool).await
 }
 
 fn attempt(found: &AnyRow) -> Result<Attempt, sqlx::Error> {

@@ -49,6 +49,7 @@ for (const [name, open] of Object.entries(stores)) {
 		await until('a row', async () => (await again.scrape()).sum('dispatcher_history_rows_total') === 1);
 		const [first] = await rows(program, store.url, '--limit', '1');
 		assert.ok(price(first) > price(all[0]), 'the rating outlives the program');
-		assert.ok(first.predicted_ms < all.at(-1).predicted_ms, `what was learned was lost: ${first.predicted_ms} ms expected, at the very first ${all.at(-1).predicted_ms} ms`);
+		const length = (row) => row.decision.output_tokens;
+		assert.ok(length(first) < length(all.at(-1)), `what was learned was lost: ${length(first)} tokens expected, at the very first ${length(all.at(-1))}`);
 	});
 }
