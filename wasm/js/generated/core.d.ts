@@ -197,7 +197,12 @@ num_ctx: number | null,
 /**
  * `num_predict`: the caller's cap.
  */
-num_predict: number | null, };
+num_predict: number | null, 
+/**
+ * `keep_alive` in seconds: the less a model is worth in memory, the sooner it makes way for another. Absent: the
+ * server's own.
+ */
+keep_alive_s?: number | null, };
 
 /**
  * An arm with its score.
@@ -794,6 +799,10 @@ parallel?: number,
  */
 max_loaded?: number, 
 /**
+ * Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`); see [`HostConfig::keep_alive_s`].
+ */
+keep_alive_s?: number, 
+/**
  * Memory for models in gigabytes (10^9 bytes), where no metric tells.
  */
 memory_gb?: number, 
@@ -835,6 +844,11 @@ parallel?: number,
  * Models it keeps in memory at most (`OLLAMA_MAX_LOADED_MODELS`).
  */
 max_loaded?: number, 
+/**
+ * Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`, five minutes). Calls ask for this and more, so that the model
+ * worth least makes way first; 0 leaves it to the host.
+ */
+keep_alive_s?: number, 
 /**
  * Memory for models in gigabytes (10^9 bytes), where no metric tells.
  */
@@ -1400,7 +1414,11 @@ vram_bytes: number,
 /**
  * Tokens of context it was loaded with, where the version tells (0.10 and later).
  */
-context_tokens?: number, };
+context_tokens?: number, 
+/**
+ * The host keeps it for ever (a negative `keep_alive`).
+ */
+pinned: boolean, };
 
 /**
  * One measured fact about one host.
@@ -1632,6 +1650,10 @@ hold: boolean,
  * Whether a job that waits counts for those after it.
  */
 reserve: boolean, 
+/**
+ * Weight of what a model is worth in how long a call keeps it in memory; zero leaves that to the host.
+ */
+keep_alive: number, 
 /**
  * Seconds of work that a second of waiting makes up for in the order of the queue.
  */
