@@ -19,12 +19,12 @@ function run(command, args) {
 	execFileSync(command, args, { cwd: here, env: { ...process.env, CARGO_TARGET_DIR: target }, stdio: 'inherit' });
 }
 
-/** What both packages promise is written once, in the WASM package's sources. */
+/** What both packages have in common is written once, in the WASM package's sources. */
 function contract() {
 	const contract = join(here, 'js', 'contract');
 	rmSync(contract, { recursive: true, force: true });
 	mkdirSync(join(contract, 'generated'), { recursive: true });
-	for (const file of ['core.ts', 'smart-ai.ts']) cpSync(join(root, 'wasm', 'js', file), join(contract, file));
+	for (const file of ['core.ts', 'smart-ai.ts', 'stream.ts']) cpSync(join(root, 'wasm', 'js', file), join(contract, file));
 	cpSync(join(root, 'core', 'types', 'core.d.ts'), join(contract, 'generated', 'core.d.ts'));
 }
 

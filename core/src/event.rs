@@ -298,3 +298,15 @@ pub struct Usage {
     /// Milliseconds in all (`total_duration`).
     pub total_ms: f64,
 }
+
+/// Of two calls together.
+impl core::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.prompt_tokens = self.prompt_tokens.saturating_add(other.prompt_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+        self.load_ms += other.load_ms;
+        self.prompt_ms += other.prompt_ms;
+        self.output_ms += other.output_ms;
+        self.total_ms += other.total_ms;
+    }
+}

@@ -21,6 +21,14 @@ text: string,
  */
 embeddings?: Array<Array<number>>, 
 /**
+ * Tools the model wants called, as Ollama sends them.
+ */
+tool_calls?: Array<Record<string, unknown>>, 
+/**
+ * What the model thought before it answered, where the server tells.
+ */
+thinking?: string, 
+/**
  * Why there is no answer.
  */
 error: DispatchError | null, 

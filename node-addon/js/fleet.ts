@@ -1,5 +1,6 @@
 import type { Answer, Ask, Decision, DispatchError, Feedback, FleetConfig, HostSnapshot, Snapshot } from './contract/generated/core.js';
-import type { AskOptions, SmartAi } from './contract/smart-ai.js';
+import type { AnswerStream, AskOptions, SmartAi } from './contract/smart-ai.js';
+import { streamed } from './contract/stream.js';
 import { type Native, type NativeEngine, SmartAiError, called } from './native.js';
 
 /** The native runtime behind the interface that every engine has. */
@@ -29,6 +30,10 @@ export class NativeFleet implements SmartAi {
 		} finally {
 			signal?.removeEventListener('abort', end);
 		}
+	}
+
+	stream(ask: Ask, options?: AskOptions): AnswerStream {
+		return streamed((heard) => this.ask(ask, heard), options);
 	}
 
 	async decide(ask: Ask): Promise<Decision> {

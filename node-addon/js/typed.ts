@@ -11,6 +11,7 @@ const functions = {
 	askBody: [true, false, true],
 	feedbackEvent: [true],
 	askVerdict: [true, false, false],
+	repairPrompt: [false],
 	readEmbeddings: [false],
 	readVersion: [false],
 	readTags: [false],
@@ -28,7 +29,7 @@ const functions = {
 	answerRefused: [true, true],
 } satisfies Partial<Record<keyof Core, boolean[]>>;
 
-const texts = new Set(['askEndpoint', 'askBody', 'metricsQuery']);
+const texts = new Set(['askEndpoint', 'askBody', 'metricsQuery', 'repairPrompt']);
 
 /** The addon with the names, shapes and types of {@link Core}. */
 export function typed(native: Native): Core {

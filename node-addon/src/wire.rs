@@ -48,6 +48,12 @@ pub fn ask_verdict(ask: String, text: String, reason: String) -> Result<String, 
     to_json(&ask_of(&ask)?.verdict(&text, &reason))
 }
 
+/// What a model is told after an answer that does not fit its schema.
+#[napi(js_name = "repairPrompt", catch_unwind)]
+pub fn repair_prompt(misfit: String) -> String {
+    wire::repair_prompt(&misfit)
+}
+
 /// The event of a judgement of an answer. Throws `invalid_request`.
 #[napi(js_name = "feedbackEvent", catch_unwind)]
 pub fn feedback_event(feedback: String) -> Result<String, Code> {

@@ -31,6 +31,27 @@ test('text comes piece by piece, in order and before the answer', async () => {
 	assert.deepEqual([pieces.join(''), pieces.length], [answer.text, 2]);
 });
 
+test('a loop takes the pieces; leaving it cancels the ask', async () => {
+	let closed;
+	const closing = new Promise((done) => (closed = done));
+	const { ai } = await fleet([{}]);
+	const pieces = [];
+	for await (const text of ai.stream({ prompt: 'Say hello.' })) pieces.push(text);
+	assert.deepEqual(pieces, ['Hello', ' there']);
+	const chat = (_, response) => {
+		response.on('close', closed);
+		response.write(line({ message: { content: 'Once' }, done: false }));
+	};
+	const { ai: other } = await fleet([{ chat }]);
+	const stream = other.stream({ prompt: 'Tell a story.' });
+	for await (const text of stream) {
+		assert.equal(text, 'Once');
+		break;
+	}
+	await closing;
+	assert.equal((await stream.answer).error.code, 'cancelled');
+});
+
 test('a host that fails is replaced', async () => {
 	const busy = { chat: (_, response) => response.writeHead(503).end('{"error":"server busy"}') };
 	const { ai } = await fleet([busy, busy, {}]);

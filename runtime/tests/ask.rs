@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use smart_ai::{Answer, Ask, AskOptions, DispatchErrorCode, Engine, FleetConfig};
-use smart_ai_sim::{Config, FakeOllama, Fault, FaultKind, ModelConfig};
+use smart_ai_sim::{Capability, Config, FakeOllama, Fault, FaultKind, ModelConfig};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
@@ -46,10 +46,59 @@ async fn a_prompt_is_answered_and_explained() -> Result {
     Ok(())
 }
 
+/// Where the answer is not what the schema asks for, the fake one that repeats what it is told says it anyway.
+async fn schema(prompt: &str, schema: Value, model: ModelConfig) -> Result<(Answer, u64)> {
+    let host = FakeOllama::start(Config { models: vec![model], ..Config::default() }).await?;
+    let engine = engine(&[host.url()], None)?;
+    let answer = ask(&engine, json!({"prompt": prompt, "schema": schema})).await?;
+    Ok((answer, host.stats().completed))
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_fit_its_schema_is_put_right_by_the_same_model() -> Result {
+    let wanted = json!({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]});
+    let echo = ModelConfig { echo: true, ..ModelConfig::named("m") };
+    let (answer, calls) = schema(r#"{"m": 1}"#, wanted, echo).await?;
+    let value: Value = serde_json::from_str(&answer.text)?;
+    assert!(
+        answer.ok && value["n"].is_i64() && answer.attempts.len() == 1 && calls == 2,
+        "{answer:?} {calls}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_model_that_cannot_fit_the_schema_is_told_so_once() -> Result {
+    let wanted = json!({"type": "object", "properties": {"n": {"type": "integer", "maximum": 5}}});
+    let stubborn = ModelConfig { answer: Some(r#"{"n": 77}"#.into()), ..ModelConfig::named("m") };
+    let (answer, calls) = schema("How many?", wanted, stubborn).await?;
+    let detail = &answer.attempts.first().ok_or("an attempt")?.detail;
+    assert!(!answer.ok && detail.contains("/n: ") && !detail.contains("77"), "{answer:?}");
+    assert_eq!(calls, 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn tools_to_call_and_thoughts_come_with_the_answer() -> Result {
+    let capabilities = vec![Capability::Completion, Capability::Tools, Capability::Thinking];
+    let able = ModelConfig { capabilities, ..ModelConfig::named("able") };
+    let models = vec![ModelConfig::named("plain"), able];
+    let host = FakeOllama::start(Config { models, ..Config::default() }).await?;
+    let engine = engine(&[host.url()], None)?;
+    let parameters = json!({"type": "object", "properties": {"city": {"type": "string"}}});
+    let tool = json!({"type": "function", "function": {"name": "weather", "parameters": parameters}});
+    let answer = ask(&engine, json!({"prompt": "Rain in Ulm?", "tools": [tool], "think": true})).await?;
+    let calls: Value = serde_json::from_str(&answer.tool_calls.as_ref().ok_or("no calls")?.to_string())?;
+    assert_eq!(calls[0]["function"]["name"], "weather", "{answer:?}");
+    assert!(answer.ok && answer.thinking.is_some_and(|text| !text.is_empty()), "{:?}", answer.attempts);
+    assert_eq!(answer.model, Some("able:latest".into()));
+    Ok(())
+}
+
 #[tokio::test]
 async fn vectors_come_from_a_model_that_makes_them() -> Result {
     let vectors = ModelConfig {
-        capabilities: vec![smart_ai_sim::Capability::Embedding],
+        capabilities: vec![Capability::Embedding],
         ..ModelConfig::named("vectors")
     };
     let models = vec![ModelConfig::named("m"), vectors];

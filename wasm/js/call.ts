@@ -1,6 +1,7 @@
 import type { Core } from './core.js';
 import { lost, requestOf, textOf } from './exchange.js';
-import type { Ask, Effect, Endpoint, Event, Piece } from './generated/core.js';
+import type { Ask, Effect, Endpoint, Event, Failure, Piece, Usage } from './generated/core.js';
+import { misfit } from './schema.js';
 import type { Hands, HttpResponse } from './transport.js';
 
 /** Milliseconds between two `progress` events of a call. */
@@ -9,17 +10,38 @@ const PROGRESS_MS = 250;
 /** What a call has brought so far. */
 export interface Gathered {
 	text: string;
+	thinking: string;
+	toolCalls: Record<string, unknown>[];
 	embeddings: number[][] | null;
+}
+
+interface Done {
+	usage: Usage;
+	reason: string;
+}
+
+interface Failed {
+	failure: Failure;
+}
+
+/** How an answer ended. */
+type Ended = Done | Failed;
+
+export const nothing = (): Gathered => ({ text: '', thinking: '', toolCalls: [], embeddings: null });
+
+/** The counters of two calls. */
+function together(first: Usage, second: Usage): Usage {
+	const names = Object.keys(second) as (keyof Usage)[];
+	return Object.fromEntries(names.map((name) => [name, first[name] + second[name]])) as unknown as Usage;
 }
 
 /** One call of one arm: sends the job's text, tells what comes. Says nothing more once aborted. */
 export class Call {
-	readonly gathered: Gathered = { text: '', embeddings: null };
+	readonly gathered = nothing();
 	readonly job: number;
 	ended = false;
 	readonly #connection = new AbortController();
 	readonly #attempt: number;
-	#judged: Ask | undefined;
 	#pieces = 0;
 	#toldAt = 0;
 
@@ -40,76 +62,105 @@ export class Call {
 
 	/** `judged`: the whole answer is looked at before it counts. */
 	async run(ask: Ask, endpoint: Endpoint, connectTimeoutMs: number, judged: boolean): Promise<void> {
-		if (judged) this.#judged = ask;
+		const post = (sent: Ask) => this.#post(sent, endpoint, connectTimeoutMs);
+		const response = await post(ask);
+		if ('failure' in response) return this.#end(response);
+		this.#event({ type: 'started', attempt: this.#attempt });
+		if (this.core.askEndpoint(ask) === '/api/embed') return await this.#embeddings(response);
+		this.#end(judged ? await this.#judge(ask, response, post) : await this.#stream(response));
+	}
+
+	async #post(ask: Ask, endpoint: Endpoint, connectTimeoutMs: number): Promise<HttpResponse | Failed> {
 		const path = this.core.askEndpoint(ask);
 		const body = this.core.askBody(ask, this.effect.model, this.effect.options);
-		const stream = path !== '/api/embed';
 		const content = { type: 'application/json', body };
+		const stream = path !== '/api/embed';
 		const signal = this.#connection.signal;
-		let response: HttpResponse;
 		try {
-			response = await this.hands.transport.request(
-				requestOf(endpoint, path, content, { signal, stream, connectTimeoutMs }),
-			);
-			if (response.status !== 200) return await this.#refused(response);
+			const sent = requestOf(endpoint, path, content, { signal, stream, connectTimeoutMs });
+			const response = await this.hands.transport.request(sent);
+			if (response.status === 200) return response;
+			const text = await textOf(response.body);
+			return { failure: this.core.failureOfStatus(response.status, text, response.headers['retry-after']) };
 		} catch (error) {
 			const { code, message } = lost(error);
-			const failure = this.core.failureOfConnection(code ?? undefined, message);
-			return this.#event({ type: 'failed', attempt: this.#attempt, failure });
+			return { failure: this.core.failureOfConnection(code ?? undefined, message) };
 		}
-		this.#event({ type: 'started', attempt: this.#attempt });
-		await (stream ? this.#stream(response) : this.#embeddings(response));
 	}
 
-	async #refused(response: HttpResponse): Promise<void> {
-		const body = await textOf(response.body);
-		const failure = this.core.failureOfStatus(response.status, body, response.headers['retry-after']);
-		this.#event({ type: 'failed', attempt: this.#attempt, failure });
+	/** Takes a whole answer that is one; of one that does not fit its schema the same model is told so, once. */
+	async #judge(ask: Ask, response: HttpResponse, post: (ask: Ask) => Promise<HttpResponse | Failed>): Promise<Ended> {
+		const first = await this.#whole(ask, response);
+		if (first.misfit === null) return first.end;
+		const wrong = { role: 'assistant' as const, content: this.gathered.text };
+		const told = { role: 'user' as const, content: this.core.repairPrompt(first.misfit) };
+		const again = await post({ ...ask, messages: [...(ask.messages ?? []), wrong, told] });
+		if ('failure' in again) return again;
+		this.gathered.text = '';
+		const second = await this.#whole(ask, again);
+		const end = second.misfit === null ? second.end : { failure: { kind: 'invalid_answer', detail: second.misfit } as Failure };
+		return 'failure' in end ? end : { ...end, usage: together(first.end.usage, end.usage) };
 	}
 
-	async #stream(response: HttpResponse): Promise<void> {
+	async #whole(ask: Ask, response: HttpResponse): Promise<{ end: Ended; misfit: null } | { end: Done; misfit: string }> {
+		const end = await this.#stream(response);
+		if ('failure' in end || this.gathered.toolCalls.length > 0) return { end, misfit: null };
+		const { text, failure } = this.core.askVerdict(ask, this.gathered.text, end.reason);
+		this.gathered.text = text;
+		if (failure !== null) return { end: { failure }, misfit: null };
+		return { end, misfit: misfit(ask.schema, text) };
+	}
+
+	/** Tells what comes, until the end. */
+	async #stream(response: HttpResponse): Promise<Ended> {
 		const reader = new this.core.AnswerReader();
+		let end: Ended | null = null;
 		try {
 			for await (const chunk of response.body) {
-				for (const piece of reader.push(chunk)) this.#take(piece);
+				for (const piece of reader.push(chunk)) end = this.#take(piece) ?? end;
 			}
 		} catch {
 			// The stream broke: what is missing, the reader says next.
 		}
 		const last = reader.finish();
-		if (last !== null) this.#take(last);
+		if (last !== null) end = this.#take(last) ?? end;
+		return end ?? { failure: { kind: 'cut_off', detail: 'the answer ended before its final line' } as Failure };
 	}
 
 	async #embeddings(response: HttpResponse): Promise<void> {
 		const body = await textOf(response.body).catch(() => '');
 		const read = this.core.readEmbeddings(body);
-		if ('Err' in read) return this.#event({ type: 'failed', attempt: this.#attempt, failure: read.Err });
+		if ('Err' in read) return this.#end({ failure: read.Err });
 		this.gathered.embeddings = read.Ok.embeddings;
-		this.#event({ type: 'succeeded', attempt: this.#attempt, usage: read.Ok.usage });
+		this.#end({ usage: read.Ok.usage, reason: '' });
 	}
 
-	#take(piece: Piece): void {
-		if (this.#connection.signal.aborted) return;
+	#take(piece: Piece): Ended | null {
+		if (this.#connection.signal.aborted) return null;
 		switch (piece.type) {
 			case 'text':
 				this.gathered.text += piece.text;
 				this.#progress();
-				return this.onText(piece.text);
+				this.onText(piece.text);
+				return null;
 			case 'tool_calls':
-				this.#judged = undefined;
-				return this.#progress();
+				this.gathered.toolCalls.push(...piece.calls);
+				this.#progress();
+				return null;
 			case 'thinking':
-				return this.#progress();
+				this.gathered.thinking += piece.text;
+				this.#progress();
+				return null;
 			case 'done':
-				if (this.#judged !== undefined) {
-					const { text, failure } = this.core.askVerdict(this.#judged, this.gathered.text, piece.reason);
-					this.gathered.text = text;
-					if (failure !== null) return this.#event({ type: 'failed', attempt: this.#attempt, failure });
-				}
-				return this.#event({ type: 'succeeded', attempt: this.#attempt, usage: piece.usage });
+				return { usage: piece.usage, reason: piece.reason };
 			case 'failed':
-				return this.#event({ type: 'failed', attempt: this.#attempt, failure: piece.failure });
+				return { failure: piece.failure };
 		}
+	}
+
+	#end(end: Ended): void {
+		if ('failure' in end) this.#event({ type: 'failed', attempt: this.#attempt, failure: end.failure });
+		else this.#event({ type: 'succeeded', attempt: this.#attempt, usage: end.usage });
 	}
 
 	#progress(): void {

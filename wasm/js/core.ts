@@ -66,6 +66,7 @@ export interface Core {
 	askBody(ask: Ask, model: string, options: CallOptions): string;
 	askEndpoint(ask: Ask): string;
 	askVerdict(ask: Ask, text: string, reason: string): Verdict;
+	repairPrompt(misfit: string): string;
 	feedbackEvent(feedback: Feedback): Event;
 	readEmbeddings(body: string): Read<Embeddings>;
 	readVersion(body: string): Read<string>;

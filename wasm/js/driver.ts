@@ -1,10 +1,11 @@
 import { Alarm } from './alarm.js';
-import { Call, type Gathered } from './call.js';
+import { Call, type Gathered, nothing } from './call.js';
 import type { Core, Dispatcher } from './core.js';
 import { look, requestOf } from './exchange.js';
 import type { Answer, Ask, Decision, Effect, Endpoint, Event, Feedback, Fleet, FleetConfig, HostSnapshot, Reply, Snapshot, Source, Step } from './generated/core.js';
 import { Misuse, refusalOf } from './misuse.js';
-import type { AskOptions, SmartAi } from './smart-ai.js';
+import type { AnswerStream, AskOptions, SmartAi } from './smart-ai.js';
+import { streamed } from './stream.js';
 import type { Hands } from './transport.js';
 
 interface Job {
@@ -68,6 +69,10 @@ export class Driver implements SmartAi {
 		options.signal?.addEventListener('abort', cancel);
 		if (options.signal?.aborted) cancel();
 		return await answer.finally(() => options.signal?.removeEventListener('abort', cancel));
+	}
+
+	stream(ask: Ask, options?: AskOptions): AnswerStream {
+		return streamed((heard) => this.ask(ask, heard), options);
 	}
 
 	async decide(ask: Ask): Promise<Decision> {
@@ -165,13 +170,17 @@ export class Driver implements SmartAi {
 				return this.#calls.get(effect.attempt)?.abort();
 			case 'resolve':
 				return this.#end(effect.job, (job, decision) => {
-					const { text, embeddings } = this.#gathered(effect.outcome.attempt);
-					return this.core.answerResolved(job.ask.id ?? null, text, embeddings, effect.outcome, decision);
+					const gathered = this.#gathered(effect.outcome.attempt);
+					const { text, embeddings } = gathered;
+					const answer = this.core.answerResolved(job.ask.id ?? null, text, embeddings, effect.outcome, decision);
+					return { ...answer, ...beside(gathered) };
 				});
 			case 'reject':
 				return this.#end(effect.job, (job, decision) => {
-					const { text } = this.#gathered(effect.outcome.attempt);
-					return this.core.answerRejected(job.ask.id ?? null, text, effect.error, effect.outcome, decision);
+					const gathered = this.#gathered(effect.outcome.attempt);
+					const { text } = gathered;
+					const answer = this.core.answerRejected(job.ask.id ?? null, text, effect.error, effect.outcome, decision);
+					return { ...answer, ...beside(gathered) };
 				});
 			case 'refresh': {
 				const done = this.#look(effect.source).then((event) => {
@@ -220,7 +229,7 @@ export class Driver implements SmartAi {
 	}
 
 	#gathered(attempt: number | null): Gathered {
-		return (attempt === null ? undefined : this.#calls.get(attempt)?.gathered) ?? { text: '', embeddings: null };
+		return (attempt === null ? undefined : this.#calls.get(attempt)?.gathered) ?? nothing();
 	}
 
 	async #look(source: Source): Promise<Event> {
@@ -251,4 +260,12 @@ export class Driver implements SmartAi {
 		const signal = this.#closing.signal;
 		return await look(this.hands, requestOf(endpoint, path, content, { signal, stream: false, connectTimeoutMs }), signal);
 	}
+}
+
+/** What an answer carries beside its text, where it came. */
+function beside({ thinking, toolCalls }: Gathered): Pick<Answer, 'thinking' | 'tool_calls'> {
+	return {
+		...(thinking !== '' && { thinking }),
+		...(toolCalls.length > 0 && { tool_calls: toolCalls }),
+	};
 }

@@ -8,11 +8,19 @@ export interface AskOptions {
 	onText?: (text: string) => void;
 }
 
+/** An answer piece by piece: `for await (const text of stream)`. Leaving the loop cancels the ask. */
+export interface AnswerStream extends AsyncIterable<string> {
+	/** The whole answer, once it has ended; of a job that failed, with `ok: false`. */
+	readonly answer: Promise<Answer>;
+}
+
 /** A fleet at work. */
 export interface SmartAi {
 	readonly engine: 'native' | 'wasm';
 	/** Answers. A job that fails is an answer with `ok: false`; it throws on misuse only. */
 	ask(ask: Ask, options?: AskOptions): Promise<Answer>;
+	/** The same, handed out as it comes. A call that breaks after its first piece is not repeated elsewhere. */
+	stream(ask: Ask, options?: AskOptions): AnswerStream;
 	/** What would be chosen now, and why. Nothing is called. Throws `invalid_request`. */
 	decide(ask: Ask): Promise<Decision>;
 	/**

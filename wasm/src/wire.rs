@@ -47,6 +47,12 @@ pub fn ask_verdict(ask: &JsValue, text: &str, reason: &str) -> Result<JsValue, J
     to_js(&ask_of(ask)?.verdict(text, reason))
 }
 
+/// What a model is told after an answer that does not fit its schema.
+#[wasm_bindgen(js_name = repairPrompt)]
+pub fn repair_prompt(misfit: &str) -> String {
+    wire::repair_prompt(misfit)
+}
+
 /// The event of a judgement of an answer. Throws `invalid_request`.
 #[wasm_bindgen(js_name = feedbackEvent)]
 pub fn feedback_event(feedback: &JsValue) -> Result<JsValue, JsValue> {

@@ -56,6 +56,44 @@ test('text that was handed out is not repeated from another host', async () => {
 	assert.deepEqual([answer.ok, answer.error.code, answer.text, pieces.join('')], [false, 'cut_off', 'Hel', 'Hel']);
 });
 
+test('a loop takes the pieces, and the whole answer is there after it', async () => {
+	const { ai } = await fleet([{}]);
+	const stream = ai.stream({ prompt: 'Say hello.' });
+	const pieces = [];
+	for await (const text of stream) pieces.push(text);
+	assert.deepEqual(pieces, ['Hello', ' there']);
+	assert.deepEqual([(await stream.answer).ok, (await stream.answer).text], [true, 'Hello there']);
+});
+
+test('leaving the loop cancels the ask and closes its connection', async () => {
+	const closed = signal();
+	const endless = {
+		chat: (request, response) => {
+			response.on('close', closed.ring);
+			response.write(line({ message: { content: 'Once' }, done: false }));
+		},
+	};
+	const { ai } = await fleet([endless]);
+	const stream = ai.stream({ prompt: 'Tell a story.' });
+	for await (const text of stream) {
+		assert.equal(text, 'Once');
+		break;
+	}
+	await closed.rung;
+	assert.equal((await stream.answer).error.code, 'cancelled');
+});
+
+test('a loop over a wrong dispatcher throws, over a failed job ends', async () => {
+	const { ai } = await fleet([{ status: { '/api/chat': 500 } }]);
+	const stream = ai.stream({ prompt: 'Say hello.' });
+	for await (const text of stream) assert.fail(text);
+	assert.equal((await stream.answer).ok, false);
+	ai.close();
+	await assert.rejects(async () => {
+		for await (const text of ai.stream({ prompt: 'Say hello.' })) assert.fail(text);
+	}, { code: 'closed' });
+});
+
 test('cancelling closes the connection of an answer under way', async () => {
 	const closed = signal();
 	const chat = (_, response) => {
@@ -87,6 +125,49 @@ test('cancelling while the model loads answers at once, and closes the connectio
 	loaded();
 	await closed.rung;
 	assert.deepEqual(pieces, []);
+});
+
+const SCHEMA = { type: 'object', properties: { age: { type: 'integer', maximum: 130 } }, required: ['age'] };
+
+/** A host whose answers are these texts, one after the other, the last one again and again. */
+function says(...texts) {
+	let at = 0;
+	return { chat: (_, response) => lines(response, [texts[Math.min(at++, texts.length - 1)]]) };
+}
+
+test('an answer that does not fit its schema is put right by the same model', async () => {
+	const { ai, servers } = await fleet([says('{"age": 4242}', '{"age": 42}')]);
+	const answer = await ai.ask({ prompt: 'How old?', schema: SCHEMA });
+	assert.deepEqual([answer.ok, answer.text, answer.attempts.length, answer.usage.output_tokens], [true, '{"age": 42}', 1, 2]);
+	const [first, second] = servers[0].requests.filter(({ path }) => path === '/api/chat').map(({ body }) => body.messages);
+	assert.deepEqual(second.slice(0, 2), [...first, { role: 'assistant', content: '{"age": 4242}' }]);
+	assert.match(second[2].content, /\/age: .*maximum/);
+});
+
+test('a model that cannot fit the schema is told so once, and the job ends with the reason', async () => {
+	const { ai, servers } = await fleet([says('{"age": "secret"}')]);
+	const answer = await ai.ask({ prompt: 'How old?', schema: SCHEMA });
+	assert.deepEqual([answer.ok, answer.attempts[0].outcome], [false, 'invalid_answer']);
+	assert.match(answer.attempts[0].detail, /\/age: /);
+	assert.doesNotMatch(JSON.stringify(answer.error) + answer.attempts[0].detail, /secret/);
+	assert.equal(servers[0].requests.filter(({ path }) => path === '/api/chat').length, 2);
+});
+
+test('tools to call and thoughts come with the answer', async () => {
+	const call = { function: { name: 'weather', arguments: { city: 'Ulm' } } };
+	const thinks = {
+		chat: (_, response) => {
+			response.write(line({ message: { role: 'assistant', content: '', thinking: 'Where' }, done: false }));
+			response.write(line({ message: { role: 'assistant', content: '', thinking: ' is it?', tool_calls: [call] }, done: false }));
+			response.end(line({ message: { role: 'assistant', content: '' }, done: true, done_reason: 'stop', eval_count: 3 }));
+		},
+	};
+	const { ai } = await fleet([thinks]);
+	const tools = [{ type: 'function', function: { name: 'weather', parameters: { type: 'object' } } }];
+	const capable = await ai.ask({ prompt: 'Rain in Ulm?', tools, think: true });
+	assert.equal(capable.ok, false, 'a model without tools must not be asked');
+	const answer = await ai.ask({ prompt: 'Rain in Ulm?' });
+	assert.deepEqual([answer.ok, answer.text, answer.thinking, answer.tool_calls], [true, '', 'Where is it?', [call]]);
 });
 
 test('an embedding comes back as vectors', async () => {

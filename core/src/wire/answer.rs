@@ -26,6 +26,14 @@ pub struct Answer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub embeddings: Option<Vec<Vec<f64>>>,
+    /// Tools the model wants called, as Ollama sends them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(type = "Array<Record<string, unknown>>", optional))]
+    pub tool_calls: Option<Json>,
+    /// What the model thought before it answered, where the server tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub thinking: Option<String>,
     /// Why there is no answer.
     pub error: Option<DispatchError>,
     /// The model that answered.
@@ -100,6 +108,8 @@ impl Answer {
             ok: false,
             text,
             embeddings: None,
+            tool_calls: None,
+            thinking: None,
             error,
             model: outcome.model,
             host: outcome.host,

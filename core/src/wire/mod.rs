@@ -33,4 +33,4 @@ pub use preset::{Preset, PresetSignal, presets};
 pub use reply::{Reply, host_state, model_state, signals_state};
 pub use show::read_show;
 pub use status::failure_of_status;
-pub use verdict::Verdict;
+pub use verdict::{Verdict, repair_prompt};

@@ -60,6 +60,11 @@ impl Ask {
     }
 }
 
+/// What a model is told after an answer that does not fit its schema.
+pub fn repair_prompt(misfit: &str) -> String {
+    ["That does not fit the schema: ", misfit, ". Answer again, with JSON that does."].concat()
+}
+
 /// What stands between the fences that chat models like to put around JSON.
 fn without_fence(text: &str) -> &str {
     let inner = text.trim().strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use smart_ai_core::wire::{AnswerReader, Ask, Piece, read_embeddings};
-use smart_ai_core::{AttemptId, CallOptions, Event, Failure, FailureKind, wire};
+use smart_ai_core::wire::{AnswerReader, Ask, Piece, Verdict, read_embeddings, repair_prompt};
+use smart_ai_core::{Arm, AttemptId, CallOptions, Event, Failure, FailureKind, Object, Usage, wire};
 use tokio::sync::mpsc;
 
+use super::schema::misfit;
 use super::task::Message;
 use crate::http::{Server, connection_failure, refused};
 
@@ -33,25 +34,53 @@ impl Reporter {
     pub(super) fn failed(&self, failure: Failure) {
         self.event(Event::Failed { attempt: self.attempt, failure });
     }
+
+    fn end(&self, end: Result<Usage, Failure>) {
+        let attempt = self.attempt;
+        self.event(match end {
+            Ok(usage) => Event::Succeeded { attempt, usage },
+            Err(failure) => Event::Failed { attempt, failure },
+        });
+    }
+}
+
+/// An ask whose whole answer is looked at before it counts, and what it takes to ask again.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) ask: Box<Ask>,
+    pub(super) arm: Arm,
+    pub(super) options: CallOptions,
 }
 
 /// Ends with exactly one of `Succeeded` and `Failed`, unless its task is aborted before.
-///
-/// `judged` is the ask whose whole answer is looked at before it counts.
 pub(super) async fn call(
     server: Server,
     (path, body): (&'static str, String),
-    judged: Option<Box<Ask>>,
+    judged: Option<Judged>,
     report: Reporter,
 ) {
     let attempt = report.attempt;
-    let response = match server.post(path, body).send().await {
-        Ok(response) if response.status() == reqwest::StatusCode::OK => response,
-        Ok(response) => return report.failed(refused(response).await),
-        Err(error) => return report.failed(connection_failure(&error)),
+    let response = match post(&server, path, body).await {
+        Ok(response) => response,
+        Err(failure) => return report.failed(failure),
     };
     report.event(Event::Started { attempt });
-    if path == "/api/embed" { embed(response, report).await } else { stream(response, judged, report).await }
+    if path == "/api/embed" {
+        embed(response, report).await;
+    } else if let Some(judged) = judged {
+        judge(&server, response, &judged, &report).await;
+    } else {
+        let end = stream(response, None, &mut Progress::new(), &report).await;
+        report.end(end.map(|(usage, _)| usage));
+    }
+}
+
+async fn post(server: &Server, path: &'static str, body: String) -> Result<reqwest::Response, Failure> {
+    match server.post(path, body).send().await {
+        Ok(response) if response.status() == reqwest::StatusCode::OK => Ok(response),
+        Ok(response) => Err(refused(response).await),
+        Err(error) => Err(connection_failure(&error)),
+    }
 }
 
 /// The body of an ask for one arm.
@@ -59,12 +88,74 @@ pub(super) fn body(ask: &Ask, model: &str, options: &CallOptions) -> (&'static s
     (ask.endpoint(), ask.body(model, options).to_string())
 }
 
-async fn stream(mut response: reqwest::Response, judged: Option<Box<Ask>>, report: Reporter) {
+/// Takes a whole answer that is one; of one that does not fit its schema the same model is told so, once.
+async fn judge(server: &Server, response: reqwest::Response, judged: &Judged, report: &Reporter) {
+    let attempt = report.attempt;
+    let (mut response, mut progress, mut spent) = (response, Progress::new(), Usage::default());
+    let mut repaired = false;
+    let (text, end) = loop {
+        let mut held = Held::default();
+        let (usage, reason) = match stream(response, Some(&mut held), &mut progress, report).await {
+            Ok(end) => end,
+            Err(failure) => break (held.text, Err(failure)),
+        };
+        spent += usage;
+        if held.calls_tools {
+            break (held.text, Ok(spent));
+        }
+        let Verdict { text, failure } = judged.ask.verdict(&held.text, &reason);
+        let misfit =
+            judged.ask.schema.as_ref().filter(|_| failure.is_none()).and_then(|schema| misfit(schema, &text));
+        let Some(detail) = misfit else {
+            break (text, failure.map_or(Ok(spent), Err));
+        };
+        if repaired {
+            break (text, Err(Failure::new(FailureKind::InvalidAnswer, detail)));
+        }
+        repaired = true;
+        let ask = told(&judged.ask, &text, &detail);
+        let (path, body) = body(&ask, judged.arm.model.as_str(), &judged.options);
+        response = match post(server, path, body).await {
+            Ok(response) => response,
+            Err(failure) => break (text, Err(failure)),
+        };
+    };
+    if !text.is_empty() {
+        report.send(Message::Text { attempt, text });
+    }
+    report.end(end);
+}
+
+/// The ask again, after an answer that does not fit and what is wrong with it.
+fn told(ask: &Ask, text: &str, misfit: &str) -> Ask {
+    let message = |role: &str, content: &str| {
+        let mut message = Object::new();
+        message.insert("role", role);
+        message.insert("content", content);
+        message
+    };
+    let mut ask = ask.clone();
+    let messages = ask.messages.get_or_insert_default();
+    messages.extend([message("assistant", text), message("user", &repair_prompt(misfit))]);
+    ask
+}
+
+/// Text that is looked at before the caller has it.
+#[derive(Debug, Default)]
+struct Held {
+    text: String,
+    calls_tools: bool,
+}
+
+/// Tells what comes, until the end: the server's counters and its reason to stop.
+async fn stream(
+    mut response: reqwest::Response,
+    mut held: Option<&mut Held>,
+    progress: &mut Progress,
+    report: &Reporter,
+) -> Result<(Usage, String), Failure> {
     let attempt = report.attempt;
     let mut reader = AnswerReader::new();
-    let mut progress = Progress::new();
-    let mut whole = String::new();
-    let mut calls_tools = false;
     loop {
         // An error here is an end before the final line: the reader says what that means.
         let chunk = response.chunk().await.unwrap_or(None);
@@ -75,38 +166,30 @@ async fn stream(mut response: reqwest::Response, judged: Option<Box<Ask>>, repor
         for piece in pieces {
             match piece {
                 Piece::Text { text } => {
-                    progress.piece(&report);
-                    if judged.is_some() {
-                        whole.push_str(&text);
-                    } else {
-                        report.send(Message::Text { attempt, text });
+                    progress.piece(report);
+                    match &mut held {
+                        Some(held) => held.text.push_str(&text),
+                        None => report.send(Message::Text { attempt, text }),
                     }
                 }
-                Piece::Thinking { .. } => progress.piece(&report),
-                Piece::ToolCalls { .. } => {
-                    calls_tools = true;
-                    progress.piece(&report);
+                Piece::Thinking { text } => {
+                    progress.piece(report);
+                    report.send(Message::Thinking { attempt, text });
                 }
-                Piece::Done { usage, reason } => {
-                    let verdict = judged.filter(|_| !calls_tools).map(|ask| ask.verdict(&whole, &reason));
-                    let (text, fault) =
-                        verdict.map_or((whole, None), |verdict| (verdict.text, verdict.failure));
-                    if !text.is_empty() {
-                        report.send(Message::Text { attempt, text });
+                Piece::ToolCalls { calls } => {
+                    progress.piece(report);
+                    if let Some(held) = &mut held {
+                        held.calls_tools = true;
                     }
-                    return match fault {
-                        Some(failure) => report.failed(failure),
-                        None => report.event(Event::Succeeded { attempt, usage }),
-                    };
+                    report.send(Message::ToolCalls { attempt, calls });
                 }
-                Piece::Failed { failure } => {
-                    report.send(Message::Text { attempt, text: whole });
-                    return report.failed(failure);
-                }
+                Piece::Done { usage, reason } => return Ok((usage, reason)),
+                Piece::Failed { failure } => return Err(failure),
             }
         }
         if chunk.is_none() {
-            return;
+            let detail = "the answer ended before its final line";
+            return Err(Failure::new(FailureKind::CutOff, detail));
         }
     }
 }

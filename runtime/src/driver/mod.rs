@@ -3,6 +3,7 @@
 mod call;
 mod observer;
 mod relay;
+mod schema;
 mod task;
 
 use std::future::Future;

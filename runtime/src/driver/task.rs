@@ -7,12 +7,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use smart_ai_core::wire::{Answer, Ask, Fleet, host_state, metrics_query, model_state, signals_state};
 use smart_ai_core::{
     Arm, AttemptId, ConfigError, Decision, DispatchError, Dispatcher, Effect, Event, FailureKind, HostId,
-    JobId, Millis, Outcome, Request, Snapshot, Source,
+    JobId, Json, Millis, Outcome, Request, Snapshot, Source,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
-use super::call::{Reporter, body, call};
+use super::call::{Judged, Reporter, body, call};
 use super::closed;
 use super::observer::{Call, Observers, Texts};
 use super::relay::{Relay, RelayEnd, relay};
@@ -60,6 +60,14 @@ pub(super) enum Message {
         attempt: AttemptId,
         text: String,
     },
+    Thinking {
+        attempt: AttemptId,
+        text: String,
+    },
+    ToolCalls {
+        attempt: AttemptId,
+        calls: Json,
+    },
     Embeddings {
         attempt: AttemptId,
         embeddings: Vec<Vec<f64>>,
@@ -89,9 +97,16 @@ enum Caller {
 struct Underway {
     job: JobId,
     arm: Arm,
-    text: String,
-    embeddings: Option<Vec<Vec<f64>>>,
+    brought: Brought,
     task: AbortHandle,
+}
+
+#[derive(Default)]
+struct Brought {
+    text: String,
+    thinking: String,
+    tool_calls: Vec<Json>,
+    embeddings: Option<Vec<Vec<f64>>>,
 }
 
 /// A question that waits for the fleet to be known.
@@ -208,10 +223,15 @@ impl Task {
             }
             Message::Event(event) => self.handle(event),
             Message::Text { attempt, text } => self.take_text(attempt, text),
+            Message::Thinking { attempt, text } => {
+                self.brought(attempt, |brought| brought.thinking.push_str(&text));
+            }
+            Message::ToolCalls { attempt, calls } => {
+                let calls = calls.as_list().map(<[Json]>::to_vec).unwrap_or_default();
+                self.brought(attempt, |brought| brought.tool_calls.extend(calls));
+            }
             Message::Embeddings { attempt, embeddings } => {
-                if let Some(call) = self.calls.get_mut(&attempt) {
-                    call.embeddings = Some(embeddings);
-                }
+                self.brought(attempt, |brought| brought.embeddings = Some(embeddings));
             }
             Message::Drain(reply) => self.drained.push(reply),
             Message::Close => {}
@@ -233,9 +253,15 @@ impl Task {
         }
     }
 
+    fn brought(&mut self, attempt: AttemptId, add: impl FnOnce(&mut Brought)) {
+        if let Some(call) = self.calls.get_mut(&attempt) {
+            add(&mut call.brought);
+        }
+    }
+
     fn take_text(&mut self, attempt: AttemptId, text: String) {
         let Some(call) = self.calls.get_mut(&attempt) else { return };
-        call.text.push_str(&text);
+        call.brought.text.push_str(&text);
         if let Some(Caller::Ask { pieces: Some(pieces), .. }) =
             self.jobs.get(&call.job).map(|job| &job.caller)
         {
@@ -321,7 +347,11 @@ impl Task {
                 let report = Reporter { attempt, messages: self.messages.clone() };
                 let task = match &waiting.caller {
                     Caller::Ask { ask, .. } => {
-                        let judged = (!waiting.request.streaming).then(|| ask.clone());
+                        let judged = (!waiting.request.streaming).then(|| Judged {
+                            ask: ask.clone(),
+                            arm: arm.clone(),
+                            options: options.clone(),
+                        });
                         let content = body(ask, arm.model.as_str(), &options);
                         tokio::spawn(call(server.clone(), content, judged, report))
                     }
@@ -331,8 +361,7 @@ impl Task {
                     }
                 };
                 let task = task.abort_handle();
-                self.calls
-                    .insert(attempt, Underway { job, arm, text: String::new(), embeddings: None, task });
+                self.calls.insert(attempt, Underway { job, arm, brought: Brought::default(), task });
             }
             Effect::Abort { attempt } => {
                 self.call_ended(attempt, "cancelled", None);
@@ -366,13 +395,14 @@ impl Task {
         let call = outcome.attempt.and_then(|attempt| self.calls.get_mut(&attempt));
         match caller {
             Caller::Ask { ask, reply, .. } => {
-                let (text, embeddings) = call
-                    .map(|call| (std::mem::take(&mut call.text), call.embeddings.take()))
-                    .unwrap_or_default();
-                let answer = match error {
+                let brought = call.map(|call| std::mem::take(&mut call.brought)).unwrap_or_default();
+                let Brought { text, thinking, tool_calls, embeddings } = brought;
+                let mut answer = match error {
                     None => Answer::resolved(ask.id, text, embeddings, outcome, decision),
                     Some(error) => Answer::rejected(ask.id, text, error, outcome, decision),
                 };
+                answer.thinking = Some(thinking).filter(|text| !text.is_empty());
+                answer.tool_calls = (!tool_calls.is_empty()).then(|| Json::from(tool_calls));
                 // A caller that is gone needs no answer.
                 drop(reply.send(answer));
             }
