@@ -97,10 +97,7 @@ async fn tools_to_call_and_thoughts_come_with_the_answer() -> Result {
 
 #[tokio::test]
 async fn vectors_come_from_a_model_that_makes_them() -> Result {
-    let vectors = ModelConfig {
-        capabilities: vec![Capability::Embedding],
-        ..ModelConfig::named("vectors")
-    };
+    let vectors = ModelConfig { capabilities: vec![Capability::Embedding], ..ModelConfig::named("vectors") };
     let models = vec![ModelConfig::named("m"), vectors];
     let host = FakeOllama::start(Config { models, ..Config::default() }).await?;
     let engine = engine(&[host.url()], None)?;

@@ -381,8 +381,10 @@ impl Task {
             self.observers.left_queue(&request);
         }
         let decision = self.dispatcher.decision(id).cloned();
-        let answer =
-            outcome.attempt.and_then(|attempt| self.calls.get(&attempt)).map(|call| call.text.as_str());
+        let answer = outcome
+            .attempt
+            .and_then(|attempt| self.calls.get(&attempt))
+            .map(|call| call.brought.text.as_str());
         let texts = match &caller {
             Caller::Ask { ask, .. } => Texts { ask: Some(&**ask), answer },
             Caller::Relay { .. } => Texts::default(),
