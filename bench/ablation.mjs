@@ -14,6 +14,7 @@ const WITHOUT = {
 	'holding jobs back': 'hold=false',
 	'reserving': 'reserve=false',
 	'ageing': 'age=0',
+	'keeping by worth': 'keep_alive=0',
 };
 
 export const title = 'What each idea is worth';
