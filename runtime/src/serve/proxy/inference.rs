@@ -130,6 +130,9 @@ impl Inference {
         if let Some(tokens) = options.num_ctx.filter(|_| native && self.num_ctx().is_none()) {
             body.set_within("options", "num_ctx", tokens.into());
         }
+        if let Some(seconds) = options.keep_alive_s.filter(|_| native && body.get("keep_alive").is_none()) {
+            body.set("keep_alive", &seconds.into());
+        }
         body.bytes()
     }
 
@@ -211,7 +214,7 @@ mod tests {
 
     fn sent(inference: &Inference) -> Value {
         let arm = Arm { host: "pc".into(), model: "m:latest".into() };
-        let options = CallOptions { num_ctx: Some(8192), num_predict: None, keep_alive_s: None };
+        let options = CallOptions { num_ctx: Some(8192), num_predict: None, keep_alive_s: Some(330) };
         serde_json::from_slice(&inference.body_for(&arm, &options)).unwrap_or_default()
     }
 
@@ -229,9 +232,9 @@ mod tests {
         assert_eq!(chat.choice, Choice::Auto(Mode::Fast));
         assert_eq!(
             sent(&chat),
-            json!({"model": "m:latest", "messages": [], "stream": true, "options": {"num_ctx": 8192}})
+            json!({"model": "m:latest", "messages": [], "stream": true, "options": {"num_ctx": 8192}, "keep_alive": 330})
         );
-        let own = json!({"model": "m", "prompt": "Hi", "options": {"num_ctx": 512}});
+        let own = json!({"model": "m", "prompt": "Hi", "options": {"num_ctx": 512}, "keep_alive": "1h"});
         assert_eq!(sent(&read(Operation::Generate, &own)?), own);
         Ok(())
     }
@@ -241,7 +244,8 @@ mod tests {
         let body = json!({"model": "m", "stream": true, "messages": []});
         let chat = read(Operation::OpenAiChat, &body)?;
         assert_eq!(sent(&chat).get("stream_options"), Some(&json!({"include_usage": true})));
-        assert!(sent(&chat).get("options").is_none(), "OpenAI's words know no num_ctx");
+        let known = ["options", "keep_alive"].map(|key| sent(&chat).get(key).cloned());
+        assert_eq!(known, [None, None], "OpenAI's words know neither");
         Ok(())
     }
 
