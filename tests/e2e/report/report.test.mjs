@@ -32,7 +32,7 @@ function rows(count) {
 
 function report(jobs, ...flags) {
   const out = path.join(scratchFolder('report'), 'report.html');
-  const { status, stderr } = spawnSync(path.join(target, 'debug', 'smart-ai'), ['report', '--out', out, ...flags], { input: jobs.map((row) => JSON.stringify(row)).join('\n'), encoding: 'utf8' });
+  const { status, stderr } = spawnSync(path.join(target, 'debug', 'smart-ai'), ['report', '--from', '-', '--out', out, ...flags], { input: jobs.map((row) => JSON.stringify(row)).join('\n'), encoding: 'utf8' });
   return { status, stderr, out };
 }
 
