@@ -1,9 +1,4 @@
-import type {
-	IAuthenticateGeneric,
-	ICredentialTestRequest,
-	ICredentialType,
-	INodeProperties,
-} from 'n8n-workflow';
+import type { ICredentialType, INodeProperties } from 'n8n-workflow';
 
 export class SmartAiFleetApi implements ICredentialType {
 	name = 'smartAiFleetApi';
@@ -20,7 +15,7 @@ export class SmartAiFleetApi implements ICredentialType {
 			name: 'hosts',
 			type: 'fixedCollection',
 			placeholder: 'Add Host',
-			description: 'The Ollama servers that may answer. The connection test asks the first one.',
+			description: 'The Ollama servers that may answer. The connection test asks each.',
 			default: { host: [{ name: 'local', url: 'http://localhost:11434', apiKey: '' }] },
 			typeOptions: { multipleValues: true },
 			options: [
@@ -97,23 +92,4 @@ export class SmartAiFleetApi implements ICredentialType {
 			description: 'A host with less than this gets no request. 0 means no limit. Needs Prometheus.',
 		},
 	];
-
-	authenticate: IAuthenticateGeneric = {
-		type: 'generic',
-		properties: {
-			headers: {
-				Authorization:
-					'={{ $credentials.hosts?.host?.[0]?.apiKey ? "Bearer " + $credentials.hosts.host[0].apiKey : "" }}',
-			},
-		},
-	};
-
-	test: ICredentialTestRequest = {
-		request: {
-			baseURL: '={{ $credentials.hosts?.host?.[0]?.url }}',
-			url: '/api/tags',
-			method: 'GET',
-			timeout: 10000,
-		},
-	};
 }

@@ -8,6 +8,7 @@ import { NodeConnectionTypes, NodeOperationError } from 'n8n-workflow';
 
 import type { AskRequest, Engine } from '../../engine/contract';
 import { eachIndex } from './concurrency';
+import { fleetTest } from './fleetTest';
 import { leaseEngine } from './lease';
 import { modelSearch } from './modelSearch';
 import { answerOutput, failureOf, failureOutput, type OutputChoice } from './output';
@@ -30,13 +31,18 @@ export class SmartAi implements INodeType {
 		outputs: [NodeConnectionTypes.Main],
 		usableAsTool: true,
 		credentials: [
-			{ name: 'smartAiFleetApi', displayName: 'Ollama Hosts', required: true },
+			{
+				name: 'smartAiFleetApi',
+				displayName: 'Ollama Hosts',
+				required: true,
+				testedBy: 'fleetTest',
+			},
 			{ name: 'smartAiPrometheusApi', displayName: 'Metrics (Optional)', required: false },
 		],
 		properties: parameters,
 	};
 
-	methods = { listSearch: { modelSearch } };
+	methods = { listSearch: { modelSearch }, credentialTest: { fleetTest } };
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
 		const items = this.getInputData();

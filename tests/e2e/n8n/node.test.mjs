@@ -151,12 +151,18 @@ inN8n('stopping an execution closes the call to the host', async (t, session) =>
 
 inN8n('credentials are tested on the servers they name', async (t, session) => {
   const saved = { smartAiFleetApi: fleets.good, smartAiPrometheusApi: fleets.talking };
-  const test = async (type, data) => (await session.testCredential({ ...saved[type], data })).status;
+  const tested = (type, data) => session.testCredential({ ...saved[type], data });
+  const test = async (type, data) => (await tested(type, data)).status;
   const host = (url, apiKey = '') => ({ hosts: { host: [{ name: 'pc', url, apiKey }] } });
   assert.equal(await test('smartAiFleetApi', host(servers.good.url, 'secret')), 'OK');
   assert.equal(servers.good.requests.at(-1).headers.authorization, 'Bearer secret');
   assert.equal(await test('smartAiFleetApi', host(servers.locked.url, 'wrong')), 'Error');
   assert.equal(await test('smartAiFleetApi', fleets.down.data), 'Error');
+  const half = await tested('smartAiFleetApi', fleets.half.data);
+  assert.equal(half.status, 'Error');
+  assert.match(half.message, /^1 of 2 hosts answer; \w+: .*ECONNREFUSED/);
+  assert.match((await tested('smartAiFleetApi', host(servers.html.url))).message, /^0 of 1 hosts answer; pc: this is not Ollama/);
+  assert.match((await tested('smartAiFleetApi', { hosts: {} })).message, /Add a host/);
 
   const metrics = (data) => test('smartAiPrometheusApi', { url: `http://127.0.0.1:${prometheus.address().port}`, ...data });
   assert.equal(await metrics({ authentication: 'basic', username: 'ada', password: 'right' }), 'OK');

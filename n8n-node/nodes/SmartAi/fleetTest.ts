@@ -1,0 +1,23 @@
+import type {
+	ICredentialsDecrypted,
+	ICredentialTestFunctions,
+	INodeCredentialTestResult,
+} from 'n8n-workflow';
+
+import type { FleetCredential } from '../../engine/configuration';
+import { lookAtHosts, problemsOf } from './hostModels';
+
+/** Asks every host of the credential: one that is down would otherwise be found by a workflow at night. */
+export async function fleetTest(
+	this: ICredentialTestFunctions,
+	credential: ICredentialsDecrypted,
+): Promise<INodeCredentialTestResult> {
+	// The only request helper that n8n gives to a credential's test.
+	const { request } = this.helpers;
+	const looks = await lookAtHosts((credential.data ?? {}) as FleetCredential, request);
+	if (looks.length === 0) return { status: 'Error', message: 'Add a host with a URL.' };
+	const problems = problemsOf(looks);
+	if (problems === '') return { status: 'OK', message: `${looks.length} of ${looks.length} hosts answer` };
+	const answering = looks.filter(({ models }) => models).length;
+	return { status: 'Error', message: `${answering} of ${looks.length} hosts answer; ${problems}` };
+}
