@@ -125,6 +125,10 @@ pub struct Request {
     pub shape: Option<Shape>,
     /// Estimated tokens of prompt and system text together.
     pub prompt_tokens: u32,
+    /// Fingerprints of ever longer beginnings of its text: what a runner has read before need not be read again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Vec<u32>>", optional))]
+    pub prefix: Vec<u32>,
     /// The caller's cap on the answer's tokens, if any (`num_predict`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
@@ -159,6 +163,7 @@ impl Request {
             mode: Mode::Balanced,
             shape: None,
             prompt_tokens,
+            prefix: Vec::new(),
             max_tokens: None,
             needs: Vec::new(),
             deadline_ms: None,

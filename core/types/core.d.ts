@@ -1371,6 +1371,10 @@ shape?: Shape | null,
  */
 prompt_tokens: number, 
 /**
+ * Fingerprints of ever longer beginnings of its text: what a runner has read before need not be read again.
+ */
+prefix?: Array<number>, 
+/**
  * The caller's cap on the answer's tokens, if any (`num_predict`).
  */
 max_tokens?: number | null, 

@@ -25,6 +25,8 @@ pub(super) struct Attempt {
     /// When a second call beside it may be worth it.
     pub(super) hedge_at: Option<Millis>,
     pub(super) running: Running,
+    /// The share of its prompt that the runner had read before.
+    pub(super) known_share: f64,
     /// It found its model not loaded, so that its load time teaches.
     pub(super) cold: bool,
     /// Nobody else was loading on the host when it began.

@@ -9,7 +9,7 @@ use crate::effect::{CallOptions, Effect};
 use crate::event::Usage;
 use crate::fleet::Residency;
 use crate::names::{AttemptId, JobId, Millis, ModelName};
-use crate::policy::{Running, keep_alive_s, learn_load, learn_rates, tokens_of_context};
+use crate::policy::{Measured, Running, keep_alive_s, learn_load, learn_rates, tokens_of_context};
 
 /// A load shorter than this was none.
 const TELLING_LOAD_MS: f64 = 50.0;
@@ -39,8 +39,13 @@ impl Dispatcher {
         let attempt = running.attempt;
         self.last_attempt = attempt;
         let host = self.fleet.hosts.get_mut(position)?;
+        let mut known_share = 0.0;
         if let Some(model) = host.models.get_mut(&model) {
             model.demand.observe(self.now);
+            if running.loading {
+                model.prompts.clear();
+            }
+            known_share = model.prompts.share(&self.jobs.get(&id)?.request.prefix);
         }
         let weight = self.config.tuning.keep_alive;
         let keep_alive_s =
@@ -72,6 +77,7 @@ impl Dispatcher {
                 patience,
                 hedge_at,
                 running,
+                known_share,
                 cold,
                 alone,
             },
@@ -219,6 +225,7 @@ impl Dispatcher {
     pub(super) fn call_succeeded(&mut self, id: AttemptId, usage: Usage) {
         let Some(attempt) = self.attempts.remove(&id) else { return };
         self.learn(&attempt, &usage);
+        self.remember_prompt(&attempt);
         self.fleet.share_experience();
         if attempt.detached {
             return;
@@ -239,6 +246,16 @@ impl Dispatcher {
         self.resolve(attempt.job, id, &attempt, usage);
     }
 
+    /// Its runner keeps the prompt, in the place of another.
+    fn remember_prompt(&mut self, attempt: &Attempt) {
+        let Some(job) = self.jobs.get(&attempt.job) else { return };
+        let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
+        let slots = host.config.parallel;
+        if let Some(model) = host.models.get_mut(&attempt.model) {
+            model.prompts.remember(&job.request.prefix, slots);
+        }
+    }
+
     fn learn(&mut self, attempt: &Attempt, usage: &Usage) {
         let now = self.now;
         let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
@@ -248,7 +265,8 @@ impl Dispatcher {
             learn_load(now, host, &attempt.model, usage.load_ms / 1e3);
         }
         let shares = attempt.shares(host.shared_s, now);
-        learn_rates(now, host, &attempt.model, usage, shares, self.config.tuning.change);
+        let measured = Measured { usage, shares, known_share: attempt.known_share };
+        learn_rates(now, host, &attempt.model, measured, self.config.tuning.change);
         let Some(model) = host.models.get_mut(&attempt.model) else { return };
         model.reliability.observe(now, true);
         model.failing = model.reliability.failure_probability(now);

@@ -5,11 +5,13 @@ pub mod dynamics;
 mod host;
 mod memory;
 mod model;
+mod prompt_cache;
 mod signals;
 
 pub(crate) use breaker::Breaker;
 pub(crate) use host::{Contact, Host, RETURN_MS, Typical};
 pub(crate) use model::{Model, Residency};
+pub(crate) use prompt_cache::{PromptCache, fingerprints};
 pub(crate) use signals::{SignalReading, Signals};
 
 use crate::config::Config;

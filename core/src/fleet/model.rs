@@ -2,11 +2,11 @@
 
 use crate::event::{ModelDetails, ModelTag, ResidentModel};
 use crate::failure::FailureKind;
-use crate::fleet::Breaker;
+use crate::fleet::{Breaker, PromptCache};
 use crate::learn::{Demand, LogMean, Reliability};
 use crate::names::{Millis, ModelName};
 use crate::policy::{ByTask, Rates};
-use crate::request::{Capability, Task};
+use crate::request::{Capability, Request, Task};
 
 /// Bytes a parameter takes in the usual 4-bit quantizations, where no count is stated.
 const BYTES_PER_PARAMETER: f64 = 0.6;
@@ -47,6 +47,8 @@ pub(crate) struct Model {
     pub(crate) failing: f64,
     /// How good its answers are believed to be, 0 to 1.
     pub(crate) quality: ByTask,
+    /// What its runner has read.
+    pub(crate) prompts: PromptCache,
     /// How much longer than others it answers.
     pub(crate) length_factor: f64,
     /// Bytes it took when it was last seen in memory, and with what context.
@@ -78,6 +80,7 @@ impl Model {
             rates: Rates::default(),
             failing: Reliability::default().failure_probability(Millis(0)),
             quality: ByTask::default(),
+            prompts: PromptCache::default(),
             length_factor: 1.0,
             seen_bytes: None,
             keep_alive_s: None,
@@ -117,9 +120,21 @@ impl Model {
             bytes: seen.size_bytes,
             on_gpu: seen.vram_bytes.saturating_mul(2) > seen.size_bytes,
         });
+        if self.residency == Residency::Cold {
+            self.prompts.clear();
+        }
         if let Residency::Resident { bytes, context_tokens, .. } = self.residency {
             self.last_resident = Some(now);
             self.seen_bytes = Some((bytes, context_tokens)).filter(|(bytes, _)| *bytes > 0);
+        }
+    }
+
+    /// The share of a request's prompt that its runner need not read, 0 to 1.
+    pub(crate) fn kept_share(&self, request: &Request) -> f64 {
+        if self.residency == Residency::Cold {
+            0.0
+        } else {
+            self.prompts.kept(self.prompts.share(&request.prefix))
         }
     }
 

@@ -24,4 +24,4 @@ pub(crate) use quality::{ByTask, Priors, qualities};
 pub(crate) use rank::{Ranked, Ranking};
 pub(crate) use refusal::refusal;
 pub(crate) use score::Scored;
-pub(crate) use work::{Rates, Shares, learn_rates, tokens_of_context};
+pub(crate) use work::{Measured, Rates, Shares, learn_rates, tokens_of_context};

@@ -5,6 +5,8 @@ use crate::event::SignalName;
 use crate::failure::Failure;
 use crate::fleet::{Contact, Fleet};
 use crate::names::HostId;
+use crate::number::rounded;
+use crate::policy::score::Scored;
 
 /// Without these a host's load is a guess.
 const NEEDED: [SignalName; 2] = [SignalName::CpuBusyRatio, SignalName::MemoryAvailableBytes];
@@ -21,8 +23,17 @@ pub(crate) enum Metrics<'a> {
     Up,
 }
 
-pub(crate) fn notes(metrics: Metrics<'_>, fleet: &Fleet, signals: &[SignalAge]) -> Vec<String> {
+pub(crate) fn notes(
+    metrics: Metrics<'_>,
+    fleet: &Fleet,
+    signals: &[SignalAge],
+    best: Option<&Scored<'_>>,
+) -> Vec<String> {
     let mut notes = Vec::new();
+    if let Some(best) = best.filter(|best| best.kept >= 0.01) {
+        let (host, percent) = (&best.host.config.id, rounded(best.kept * 100.0));
+        notes.push(format!("{host} has read {percent} % of the prompt before"));
+    }
     let stale: Vec<String> = signals
         .iter()
         .filter(|signal| signal.stale)

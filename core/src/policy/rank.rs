@@ -25,6 +25,10 @@ const NO_OTHER_ARM_S: f64 = 30.0;
 const BROKEN: f64 = 0.5;
 /// A model that does not fit its host's memory works this many times slower.
 const MISFIT_SLOWDOWN: f64 = 5.0;
+/// An arm that has read so much of a prompt is the conversation's own: it is left only for one better by so much.
+const CONVERSATION: f64 = 0.4;
+const STAY_S: f64 = 0.2;
+const STAY_SHARE: f64 = 0.05;
 
 /// What the score is computed from.
 #[derive(Clone, Copy)]
@@ -142,7 +146,8 @@ fn add_risk(view: Ranking<'_>, arms: &mut [Scored<'_>]) {
         let failing = if broken { arm.model.failing.max(BROKEN) } else { arm.model.failing };
         arm.terms.risk_s = view.config.tuning.risk * failing * (DETECT_S + other_s);
         arm.score_s = arm.terms.sum_s();
-        arm.score_ms = (arm.score_s * 1e3).round_ties_even();
+        let staying_s = if arm.kept < CONVERSATION { 0.0 } else { STAY_S.max(STAY_SHARE * arm.score_s) };
+        arm.score_ms = ((arm.score_s - staying_s) * 1e3).round_ties_even();
     }
 }
 
@@ -211,7 +216,7 @@ impl<'a> Ranked<'a> {
             mode: request.mode,
             prompt_tokens: request.prompt_tokens,
             output_tokens: self.output_tokens.ceil() as u32,
-            notes: notes(view.metrics, view.fleet, &signals),
+            notes: notes(view.metrics, view.fleet, &signals, self.best()),
             dropped: dropped.collect(),
             candidates,
             signals,

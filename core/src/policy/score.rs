@@ -50,12 +50,14 @@ pub(crate) struct Scored<'a> {
     pub(crate) model: &'a Model,
     /// Loaded with enough context.
     pub(crate) resident: bool,
+    /// The share of the prompt that it has read before.
+    pub(crate) kept: f64,
     /// A call made now would begin at once: a slot is free, and the loader where it is needed.
     pub(crate) startable: bool,
     pub(crate) terms: Terms,
     pub(crate) expected_s: f64,
     pub(crate) score_s: f64,
-    /// The same in whole milliseconds, which is what arms are compared by.
+    /// The same in whole milliseconds, less what staying with a conversation's arm is worth: what arms are compared by.
     pub(crate) score_ms: f64,
 }
 
@@ -87,8 +89,10 @@ pub(crate) fn score<'a>(
     let output_tokens = (wanted.output_tokens * model.length_factor).min(wanted.length.cap);
     let resident = is_resident(model, wanted.request, output_tokens);
     let runner = backlog.runner(&model.name);
+    let kept = if resident { model.kept_share(wanted.request) } else { 0.0 };
+    let unread_tokens = f64::from(wanted.request.prompt_tokens) * (1.0 - kept);
     let mut terms = Terms {
-        prefill_s: slowdown * f64::from(wanted.request.prompt_tokens) / model.rates.prefill,
+        prefill_s: slowdown * unread_tokens / model.rates.prefill,
         decode_s: slowdown * output_tokens / model.rates.decode,
         ..Terms::default()
     };
@@ -133,7 +137,18 @@ pub(crate) fn score<'a>(
         let known = model.decode.weight.min(1e6);
         terms.optimism_s = -tuning.optimism * own_s / (1.0 + known).sqrt();
     }
-    Scored { host, position, model, resident, startable, terms, expected_s, score_s: 0.0, score_ms: 0.0 }
+    Scored {
+        host,
+        position,
+        model,
+        resident,
+        kept,
+        startable,
+        terms,
+        expected_s,
+        score_s: 0.0,
+        score_ms: 0.0,
+    }
 }
 
 fn is_resident(model: &Model, request: &Request, output_tokens: f64) -> bool {

@@ -15,8 +15,10 @@ const GPU_FACTOR: f64 = 10.0;
 const HOST_WEIGHT: f64 = 0.5;
 /// The host's history counts as if the prior were this many observations.
 const PRIOR_WEIGHT: f64 = 0.5;
-/// Prompts shorter than this, and most cached ones, tell nothing about prefill speed.
+/// Prompts shorter than this tell nothing about prefill speed …
 const TELLING_PROMPT_TOKENS: u32 = 32;
+/// … and those known by more than this share tell how much a runner keeps.
+const TELLING_SHARE: f64 = 0.25;
 /// No rate is believed beyond this many tokens a second.
 const FASTEST_TOKENS_PER_S: f64 = 1e6;
 
@@ -58,6 +60,15 @@ fn prior_rates(model: &Model) -> Rates {
     }
 }
 
+/// What a call that has ended tells of its arm's speed.
+#[derive(Clone, Copy)]
+pub(crate) struct Measured<'a> {
+    pub(crate) usage: &'a Usage,
+    pub(crate) shares: Shares,
+    /// The share of the prompt that the runner had read before.
+    pub(crate) known_share: f64,
+}
+
 /// The share of its host a call had while it read and while it wrote, 0 to 1: others were at work beside it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Shares {
@@ -70,10 +81,10 @@ pub(crate) fn learn_rates(
     now: Millis,
     host: &mut Host,
     model_name: &ModelName,
-    usage: &Usage,
-    shares: Shares,
+    measured: Measured<'_>,
     detect_change: bool,
 ) {
+    let Measured { usage, shares, known_share } = measured;
     let Some(model) = host.models.get_mut(model_name) else { return };
     let (prior, expected) = (prior_rates(model), model.rates);
     if usage.output_tokens > 1 && usage.output_ms > 0.0 {
@@ -88,9 +99,14 @@ pub(crate) fn learn_rates(
         }
     }
     let Some(model) = host.models.get_mut(model_name) else { return };
-    if usage.prompt_tokens >= TELLING_PROMPT_TOKENS && usage.prompt_ms > 0.0 {
-        let rate =
-            f64::from(usage.prompt_tokens) / (usage.prompt_ms / 1e3) / shares.prefill.between(0.02, 1.0);
+    let prompt_tokens = f64::from(usage.prompt_tokens);
+    let reading_s = usage.prompt_ms / 1e3 * shares.prefill.between(0.02, 1.0);
+    // Ollama counts what its runner had kept as if it had been read now.
+    if known_share > TELLING_SHARE {
+        let kept_tokens = prompt_tokens - reading_s * expected.prefill;
+        model.prompts.observe((kept_tokens / (known_share * prompt_tokens).max(1.0)).between(0.0, 1.0));
+    } else if usage.prompt_tokens >= TELLING_PROMPT_TOKENS && reading_s > 0.0 {
+        let rate = prompt_tokens * (1.0 - model.prompts.kept(known_share)) / reading_s;
         model.prefill.observe(now, rate);
         host.prefill_speed.observe(now, rate / prior.prefill);
     }
@@ -123,7 +139,9 @@ mod tests {
     use crate::config::HostConfig;
     use crate::event::ModelTag;
 
-    const ALONE: Shares = Shares { prefill: 1.0, decode: 1.0 };
+    fn alone(usage: &Usage) -> Measured<'_> {
+        Measured { usage, shares: Shares { prefill: 1.0, decode: 1.0 }, known_share: 0.0 }
+    }
 
     fn host() -> Host {
         let mut host = Host::new(HostConfig::new("pc"));
@@ -148,7 +166,7 @@ mod tests {
         let mut host = host();
         let before = decode(&host, "large");
         for _ in 0..10 {
-            learn_rates(Millis(1), &mut host, &"small".into(), &usage(500.0), ALONE, true);
+            learn_rates(Millis(1), &mut host, &"small".into(), alone(&usage(500.0)), true);
         }
         let small = decode(&host, "small");
         let large = decode(&host, "large");
@@ -158,23 +176,44 @@ mod tests {
 
     #[test]
     fn a_call_that_shared_its_host_tells_the_speed_it_would_have_alone() {
-        let (mut alone, mut shared) = (host(), host());
+        let (mut by_itself, mut shared) = (host(), host());
         for _ in 0..10 {
-            learn_rates(Millis(1), &mut alone, &"small".into(), &usage(500.0), ALONE, true);
+            learn_rates(Millis(1), &mut by_itself, &"small".into(), alone(&usage(500.0)), true);
             let half = Shares { prefill: 0.5, decode: 0.5 };
-            learn_rates(Millis(1), &mut shared, &"small".into(), &usage(1_000.0), half, true);
+            let usage = usage(1_000.0);
+            let measured = Measured { shares: half, ..alone(&usage) };
+            learn_rates(Millis(1), &mut shared, &"small".into(), measured, true);
         }
-        assert!((decode(&alone, "small") - decode(&shared, "small")).abs() < 1e-9);
+        assert!((decode(&by_itself, "small") - decode(&shared, "small")).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_was_kept_teaches_what_is_kept_and_not_how_fast_it_is_read() {
+        let mut host = host();
+        let rate = |host: &Host| host.models.get(&"small".into()).map_or(0.0, |model| model.rates.prefill);
+        let kept =
+            |host: &Host| host.models.get(&"small".into()).map_or(0.0, |model| model.prompts.kept(1.0));
+        for _ in 0..20 {
+            learn_rates(Millis(1), &mut host, &"small".into(), alone(&usage(500.0)), true);
+        }
+        let (before, believed) = (rate(&host), kept(&host));
+        let all_read = usage(500.0);
+        for _ in 0..20 {
+            let measured = Measured { known_share: 0.9, ..alone(&all_read) };
+            learn_rates(Millis(1), &mut host, &"small".into(), measured, true);
+        }
+        assert!((rate(&host) / before - 1.0).abs() < 1e-9);
+        assert!(kept(&host) < 0.1 && believed > 0.8, "{} {believed}", kept(&host));
     }
 
     #[test]
     fn a_host_that_slows_down_is_believed_slow_after_a_few_calls() {
         let mut host = host();
         for _ in 0..30 {
-            learn_rates(Millis(1), &mut host, &"small".into(), &usage(500.0), ALONE, true);
+            learn_rates(Millis(1), &mut host, &"small".into(), alone(&usage(500.0)), true);
         }
         for _ in 0..3 {
-            learn_rates(Millis(2), &mut host, &"small".into(), &usage(1_500.0), ALONE, true);
+            learn_rates(Millis(2), &mut host, &"small".into(), alone(&usage(1_500.0)), true);
         }
         assert!(decode(&host, "small") < 95.0, "{}", decode(&host, "small"));
         assert!(decode(&host, "large") < 45.0, "{}", decode(&host, "large"));

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use super::fields::{Fields, invalid};
 use crate::classify::{Cues, task_of, text_tokens};
 use crate::failure::DispatchError;
+use crate::fleet::fingerprints;
 use crate::names::{HostId, ModelName, Shape};
 use crate::request::{Capability, Mode, Request, Task};
 use crate::write::Write;
@@ -148,10 +149,12 @@ impl Ask {
     pub fn request(&self) -> Result<Request, DispatchError> {
         self.check_content()?;
         let (task, prompt_tokens) = (self.task(), self.prompt_tokens());
+        let mut request = Request::new(task, prompt_tokens);
         if task == Task::Embed {
             self.check_embed()?;
+        } else {
+            request.prefix = fingerprints(self.texts());
         }
-        let mut request = Request::new(task, prompt_tokens);
         request.mode = self.mode.unwrap_or_default();
         request.shape.clone_from(&self.shape);
         request.max_tokens = self.max_tokens.or_else(|| self.num_predict());

@@ -3,6 +3,7 @@
 mod calling;
 mod cascading;
 mod choosing;
+mod conversing;
 mod failing;
 mod keeping;
 mod starting;

@@ -217,6 +217,12 @@ impl Scheduler {
         }
     }
 
+    /// The job's slot reads this prompt. The share of it that its runner holds from an earlier one, 0 to 1.
+    pub fn read(&mut self, job: JobId, prompt: &str) -> f64 {
+        let runner = self.holds.get(&job).and_then(|key| self.runners.get_mut(key));
+        runner.map_or(0.0, |runner| runner.read(prompt))
+    }
+
     /// The job ended or its client left, at whatever stage it was.
     pub fn leave(&mut self, now: Nanos, job: JobId) {
         self.advance(now);

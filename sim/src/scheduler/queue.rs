@@ -106,6 +106,7 @@ impl Scheduler {
             users: BTreeSet::from([job]),
             active: BTreeSet::new(),
             waiting: VecDeque::new(),
+            prompts: Vec::new(),
         };
         self.runners.insert(demand.key.clone(), runner);
         self.holds.insert(job, demand.key);

@@ -25,6 +25,8 @@ pub struct Runner {
     pub(super) users: BTreeSet<JobId>,
     pub(super) active: BTreeSet<JobId>,
     pub(super) waiting: VecDeque<JobId>,
+    /// What each slot read last, the latest one last.
+    pub(super) prompts: Vec<String>,
 }
 
 impl Runner {
@@ -70,9 +72,34 @@ impl Runner {
         Some(job)
     }
 
+    /// Puts a prompt into the slot whose own goes on like it, else into a free one or the one unused longest. The share of
+    /// the prompt that is there already and need not be read, 0 to 1.
+    pub(super) fn read(&mut self, prompt: &str) -> f64 {
+        let shares = self.prompts.iter().map(|read| shared(prompt, read));
+        let (place, share) = shares
+            .enumerate()
+            .max_by(|(_, one), (_, other)| one.total_cmp(other))
+            .filter(|(_, share)| *share > SAME)
+            .unwrap_or((0, 0.0));
+        if share > 0.0 || self.prompts.len() >= self.slots.max(1) as usize {
+            self.prompts.remove(place);
+        }
+        self.prompts.push(prompt.to_owned());
+        share
+    }
+
     pub(super) fn drop_user(&mut self, job: JobId) {
         self.users.remove(&job);
         self.active.remove(&job);
         self.waiting.retain(|waiting| *waiting != job);
     }
+}
+
+/// A prompt takes the slot of one that it shares more than this with.
+const SAME: f64 = 0.1;
+
+/// The share of a prompt that another begins with too.
+fn shared(prompt: &str, other: &str) -> f64 {
+    let same = prompt.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+    same as f64 / prompt.len().max(1) as f64
 }

@@ -59,7 +59,13 @@ async fn respond(host: Arc<Host>, body: &[u8]) -> Result<Response, ApiError> {
         return Err(ApiError::bad_request("the input length exceeds the context length"));
     }
     let prompt_tokens = inputs.iter().map(|input| (count_tokens(input) + 2).min(context)).sum();
-    let script = Script { tokens: Vec::new(), done_reason: "length", prompt_tokens, uncounted: 0 };
+    let script = Script {
+        tokens: Vec::new(),
+        done_reason: "length",
+        prompt: String::new(),
+        prompt_tokens,
+        uncounted: 0,
+    };
     let mut generation = Generation::start(ticket, script, PATH).await;
     let broken = match generation.next().await {
         Step::Broken(fault) => Some(fault),

@@ -20,6 +20,7 @@ pub(crate) enum Token {
 pub(crate) struct Script {
     pub(crate) tokens: Vec<Token>,
     pub(crate) done_reason: &'static str,
+    pub(crate) prompt: String,
     pub(crate) prompt_tokens: u64,
     /// Tokens that the counters leave out: thinking before a structured answer is a call of its own.
     pub(crate) uncounted: u64,
@@ -86,13 +87,16 @@ impl Generation {
         if hangs {
             wait_while_hung(&ticket).await;
         }
+        let job = ticket.job;
+        let kept = ticket.host.with(|state, _| state.scheduler.read(job, &script.prompt));
         let breaks = breaks.map(|fault| {
             let half = script.tokens.len() / 2;
             (fault.after_tokens.map_or(half, |after| (after as usize).min(script.tokens.len())), fault)
         });
         Self {
             sent: 0,
-            prefill: model.prefill_ns * script.prompt_tokens as f64,
+            // The last token is always read: the first one of the answer comes from it.
+            prefill: model.prefill_ns * (script.prompt_tokens as f64 * (1.0 - kept)).max(1.0),
             per_token: model.decode_ns,
             extra: slow.and_then(|slow| slow.delay_s).map_or(0, crate::config::seconds),
             slot_at: ticket.host.now(),

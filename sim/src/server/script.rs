@@ -61,9 +61,18 @@ pub(crate) fn write(
     Ok(Script {
         tokens: script,
         done_reason: if stopped { "stop" } else { "length" },
+        prompt: prompt(request),
         prompt_tokens,
         uncounted,
     })
+}
+
+/// The text that the model reads, about as its template puts it.
+fn prompt(request: &CompletionRequest) -> String {
+    let messages = request.messages.iter().flatten();
+    let turns = messages.flat_map(|message| [message.role.as_deref(), message.content.as_deref()]);
+    let texts = [request.system.as_deref(), request.prompt.as_deref()];
+    texts.into_iter().chain(turns).flatten().flat_map(|text| [text, "\n"]).collect()
 }
 
 /// Whether a format constrains the answer.

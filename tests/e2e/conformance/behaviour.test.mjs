@@ -41,6 +41,16 @@ onBoth('a client that leaves during the load aborts it', async (url) => {
   assert.deepEqual(await resident(url), [vectorModel]);
 });
 
+onBoth('a prompt that begins as the last one did is read from where it differs, and counted whole', async (url) => {
+  const facts = Array.from({ length: 80 }, (_, fact) => `Fact ${fact}: ${fact * 37} comes before ${fact * 53}.`).join(' ');
+  const ask = (messages) => chat(url, { messages, options: { num_predict: 2, seed: 1, temperature: 0 }, stream: false });
+  const first = [{ role: 'user', content: `${facts} Which one is the largest?` }];
+  const whole = await ask(first);
+  const rest = await ask([...first, whole.message, { role: 'user', content: 'And why?' }]);
+  assert.ok(rest.prompt_eval_count > whole.prompt_eval_count, `${rest.prompt_eval_count} after ${whole.prompt_eval_count}`);
+  assert.ok(rest.prompt_eval_duration < whole.prompt_eval_duration / 2, `${rest.prompt_eval_duration} against ${whole.prompt_eval_duration}`);
+});
+
 onBoth('an unload waits for the request in progress', async (url) => {
   const response = await post(url, '/api/chat', { model: chatModel, messages: question, options: { num_predict: 60, seed: 1 } });
   const reader = response.body.getReader();

@@ -240,7 +240,9 @@ impl Build<'_> {
                     continue;
                 }
                 let tokens = length.mean() * model.length_factor;
-                let prefill_s = prompt_tokens / model.rates.prefill;
+                // The next ones of a kind may begin as this one did, or not.
+                let kept = if kind.is_none() { model.kept_share(request) } else { 0.0 };
+                let prefill_s = prompt_tokens * (1.0 - kept) / model.rates.prefill;
                 let decode_s_per_token = model.length_factor / model.rates.decode;
                 let own_s = prefill_s + tokens / model.rates.decode;
                 let kept = keep_alive_s(host, model, view.now, view.config.tuning.keep_alive).map(f64::from);
