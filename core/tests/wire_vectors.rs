@@ -58,6 +58,7 @@ fn run(function: &str, input: Vec<Value>) -> Failing<Value> {
         "classify" => ok(wire::classify(&input.text()?)),
         "askRequest" => outcome(Ask::from_value(input.value()).and_then(|ask| ask.request())),
         "askEndpoint" => outcome(Ask::from_value(input.value()).map(|ask| ask.endpoint())),
+        "askParts" => outcome(Ask::from_value(input.value()).map(|ask| ask.parts())),
         "askBody" => {
             let (ask, model): (_, String) = (input.value(), input.text()?);
             let options: CallOptions = input.read()?;

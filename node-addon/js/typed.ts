@@ -8,6 +8,7 @@ const functions = {
 	classify: [false],
 	askRequest: [true],
 	askEndpoint: [true],
+	askParts: [true],
 	askBody: [true, false, true],
 	feedbackEvent: [true],
 	askVerdict: [true, false, false],

@@ -42,6 +42,12 @@ pub fn ask_endpoint(ask: String) -> Result<String, Code> {
     Ok(ask_of(&ask)?.endpoint().to_owned())
 }
 
+/// How many of its messages each part of an ask holds, in order.
+#[napi(js_name = "askParts", catch_unwind)]
+pub fn ask_parts(ask: String) -> Result<String, Code> {
+    to_json(&ask_of(&ask)?.parts())
+}
+
 /// Whether a whole answer without tool calls is one, and its text.
 #[napi(js_name = "askVerdict", catch_unwind)]
 pub fn ask_verdict(ask: String, text: String, reason: String) -> Result<String, Code> {

@@ -65,6 +65,8 @@ export interface Core {
 	askRequest(ask: Ask): Request;
 	askBody(ask: Ask, model: string, options: CallOptions): string;
 	askEndpoint(ask: Ask): string;
+	/** How many of its messages each part of an ask holds, in order. */
+	askParts(ask: Ask): number[];
 	askVerdict(ask: Ask, text: string, reason: string): Verdict;
 	repairPrompt(misfit: string): string;
 	feedbackEvent(feedback: Feedback): Event;

@@ -4,6 +4,7 @@ import type { Core, Dispatcher } from './core.js';
 import { look, requestOf } from './exchange.js';
 import type { Answer, Ask, Decision, Effect, Endpoint, Event, Feedback, Fleet, FleetConfig, HostSnapshot, Reply, Snapshot, Source, Step } from './generated/core.js';
 import { Misuse, refusalOf } from './misuse.js';
+import { askParts } from './parts.js';
 import type { AnswerStream, AskOptions, SmartAi } from './smart-ai.js';
 import { streamed } from './stream.js';
 import type { Hands } from './transport.js';
@@ -30,7 +31,8 @@ export class Driver implements SmartAi {
 	readonly #events: Event[] = [];
 	#handling = false;
 	#draining = false;
-	/** Who waits for the last job to end. */
+	#asks = 0;
+	/** Who waits for the last ask to end. */
 	readonly #drained: (() => void)[] = [];
 	#lastJob = 0;
 
@@ -54,6 +56,24 @@ export class Driver implements SmartAi {
 		this.#mustBeOpen();
 		if (this.#draining) throw new Misuse('closed', 'this dispatcher is closing; create another');
 		if (typeof ask !== 'object' || ask === null) throw new Misuse('invalid_argument', 'ask takes an object with a prompt');
+		let parts;
+		try {
+			parts = this.core.askParts(ask);
+		} catch (error) {
+			return this.core.answerRefused(ask.id ?? null, refusalOf(error));
+		}
+		this.#asks += 1;
+		try {
+			if (parts.length === 1) return await this.#askWhole(ask, options);
+			return await askParts(ask, parts, (part, own) => this.#askWhole(part, own), options.signal, () => this.hands.now());
+		} finally {
+			this.#asks -= 1;
+			if (this.#asks === 0) for (const ended of this.#drained.splice(0)) ended();
+		}
+	}
+
+	async #askWhole(ask: Ask, options: AskOptions): Promise<Answer> {
+		this.#mustBeOpen();
 		let request;
 		try {
 			request = { ...this.core.askRequest(ask), streaming: options.onText !== undefined };
@@ -97,7 +117,7 @@ export class Driver implements SmartAi {
 
 	async drain(): Promise<void> {
 		this.#draining = true;
-		while (this.#jobs.size > 0) await new Promise<void>((ended) => this.#drained.push(ended));
+		while (this.#asks > 0) await new Promise<void>((ended) => this.#drained.push(ended));
 		this.close();
 	}
 
@@ -143,11 +163,6 @@ export class Driver implements SmartAi {
 		this.#stop();
 		for (const job of this.#jobs.values()) job.fail(error);
 		this.#jobs.clear();
-		this.#tellDrained();
-	}
-
-	#tellDrained(): void {
-		if (this.#jobs.size === 0) for (const ended of this.#drained.splice(0)) ended();
 	}
 
 	#stop(): void {
@@ -225,7 +240,6 @@ export class Driver implements SmartAi {
 		for (const [attempt, call] of this.#calls) {
 			if (call.job === id && call.ended) this.#calls.delete(attempt);
 		}
-		this.#tellDrained();
 	}
 
 	#gathered(attempt: number | null): Gathered {

@@ -41,6 +41,12 @@ pub fn ask_endpoint(ask: &JsValue) -> Result<String, JsValue> {
     Ok(ask_of(ask)?.endpoint().to_owned())
 }
 
+/// How many of its messages each part of an ask holds, in order.
+#[wasm_bindgen(js_name = askParts)]
+pub fn ask_parts(ask: &JsValue) -> Result<JsValue, JsValue> {
+    to_js(&ask_of(ask)?.parts())
+}
+
 /// Whether a whole answer without tool calls is one, and its text.
 #[wasm_bindgen(js_name = askVerdict)]
 pub fn ask_verdict(ask: &JsValue, text: &str, reason: &str) -> Result<JsValue, JsValue> {

@@ -278,7 +278,7 @@ impl<'de> Deserialize<'de> for Ask {
     }
 }
 
-fn content(message: &Object) -> Option<&str> {
+pub(super) fn content(message: &Object) -> Option<&str> {
     message.get("content")?.as_str()
 }
 

@@ -12,6 +12,7 @@ mod fleet_config;
 mod host;
 mod json;
 mod metrics;
+mod parts;
 mod preset;
 mod reply;
 mod server_url;

@@ -2,6 +2,7 @@
 
 mod call;
 mod observer;
+mod parts;
 mod relay;
 mod schema;
 mod task;
@@ -59,6 +60,15 @@ impl Engine {
 
     /// Answers one ask. A failing job is an answer with an error; dropping the future cancels the job.
     pub async fn ask(&self, ask: Ask, options: AskOptions) -> Answer {
+        let parts = ask.parts();
+        if parts.len() > 1 {
+            return self.ask_parts(ask, &parts).await;
+        }
+        self.ask_whole(ask, options, None).await
+    }
+
+    /// `part_of`: the ask of many parts that this is one of.
+    async fn ask_whole(&self, ask: Ask, options: AskOptions, part_of: Option<JobId>) -> Answer {
         let id = ask.id.clone();
         let mut request = match ask.request() {
             Ok(request) => request,
@@ -67,7 +77,7 @@ impl Engine {
         request.streaming = options.pieces.is_some();
         let job = self.next_job();
         let (reply, answer) = oneshot::channel();
-        self.send(Message::Ask { job, ask: Box::new(ask), request, pieces: options.pieces, reply });
+        self.send(Message::Ask { job, part_of, ask: Box::new(ask), request, pieces: options.pieces, reply });
         let mut caller = Caller { engine: self, job, waits: true };
         let answer = answer.await;
         caller.waits = false;

@@ -1,6 +1,6 @@
 //! The task that owns the dispatcher: messages in, effects carried out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -28,11 +28,15 @@ const LEARNED_EVERY: Duration = Duration::from_secs(10);
 pub(super) enum Message {
     Ask {
         job: JobId,
+        part_of: Option<JobId>,
         ask: Box<Ask>,
         request: Request,
         pieces: Option<mpsc::UnboundedSender<String>>,
         reply: oneshot::Sender<Answer>,
     },
+    /// An ask of many parts begins: each part counts as under way until it ends.
+    PartsBegin(JobId),
+    PartsEnd(JobId),
     Relay {
         job: JobId,
         relay: Arc<Relay>,
@@ -122,6 +126,8 @@ pub(super) struct Task {
     messages: mpsc::WeakUnboundedSender<Message>,
     inbox: mpsc::UnboundedReceiver<Message>,
     jobs: BTreeMap<JobId, Waiting>,
+    /// Asks of many parts under way.
+    parted: BTreeSet<JobId>,
     calls: BTreeMap<AttemptId, Underway>,
     questions: Vec<Question>,
     settle_by: Millis,
@@ -157,6 +163,7 @@ impl Task {
             messages,
             inbox,
             jobs: BTreeMap::new(),
+            parted: BTreeSet::new(),
             calls: BTreeMap::new(),
             questions: Vec::new(),
             settle_by: now().plus(SETTLE_MS),
@@ -178,7 +185,7 @@ impl Task {
                 () = sleep(wake) => self.handle(Event::Tick),
             }
             self.answer_questions();
-            if !self.drained.is_empty() && self.jobs.is_empty() {
+            if !self.drained.is_empty() && self.jobs.is_empty() && self.parted.is_empty() {
                 break;
             }
         }
@@ -198,12 +205,20 @@ impl Task {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Ask { ask, reply, .. } if !self.drained.is_empty() => {
+            Message::Ask { ask, part_of, reply, .. }
+                if !self.drained.is_empty() && part_of.is_none_or(|id| !self.parted.contains(&id)) =>
+            {
                 drop(reply.send(Answer::refused(ask.id, closed())));
             }
             // Its client hears that the engine is closed.
             Message::Relay { .. } if !self.drained.is_empty() => {}
-            Message::Ask { job, ask, request, pieces, reply } => {
+            Message::PartsBegin(id) => {
+                if self.drained.is_empty() {
+                    self.parted.insert(id);
+                }
+            }
+            Message::PartsEnd(id) => drop(self.parted.remove(&id)),
+            Message::Ask { job, ask, request, pieces, reply, .. } => {
                 self.submit(job, request, Caller::Ask { ask, pieces, reply });
             }
             Message::Relay { job, relay, request, reply } => {
