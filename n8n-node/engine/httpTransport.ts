@@ -9,6 +9,9 @@ export interface HttpRequest {
 	headers: Record<string, string>;
 	body?: string;
 	signal: AbortSignal;
+	/** Whether the body is wanted as it comes: a call of a model. */
+	stream: boolean;
+	connectTimeoutMs: number;
 }
 
 export interface HttpResponse {
@@ -21,11 +24,43 @@ export interface HttpResponse {
 const EXCHANGE_MS = 24 * 60 * 60 * 1000;
 
 /** Moves the dispatcher's bytes through n8n's own HTTP client, so that its proxy and SSRF rules hold. */
-export function httpTransport(httpRequest: N8nHttpRequest): {
+export function httpTransport(
+	httpRequest: N8nHttpRequest,
+	now: () => number = () => performance.now(),
+): {
 	request(request: HttpRequest): Promise<HttpResponse>;
 } {
+	/** When each server last answered anything. */
+	const heardAt = new Map<string, number>();
+
+	/**
+	 * n8n's client has no time-out for the connection alone, and one for the whole would cut a load short. So a server that has
+	 * been silent for longer than a connection may take is asked for its version before it is called.
+	 */
+	async function reach({ url, headers, signal, connectTimeoutMs }: HttpRequest): Promise<void> {
+		const server = serverOf(url);
+		const heard = heardAt.get(server);
+		if (heard !== undefined && now() - heard < connectTimeoutMs) return;
+		try {
+			await httpRequest({
+				method: 'GET',
+				url: `${server}/api/version`,
+				headers,
+				encoding: 'text',
+				returnFullResponse: true,
+				ignoreHttpStatusErrors: true,
+				timeout: connectTimeoutMs,
+				abortSignal: signal,
+			});
+		} catch (error) {
+			throw unreached(error, connectTimeoutMs);
+		}
+	}
+
 	return {
-		async request({ method, url, headers, body, signal }) {
+		async request(request) {
+			const { method, url, headers, body, signal } = request;
+			if (request.stream) await reach(request);
 			const response = (await httpRequest({
 				method,
 				url,
@@ -37,6 +72,7 @@ export function httpTransport(httpRequest: N8nHttpRequest): {
 				timeout: EXCHANGE_MS,
 				abortSignal: signal,
 			})) as IN8nHttpFullResponse;
+			heardAt.set(serverOf(url), now());
 			return {
 				status: response.statusCode,
 				headers: flatHeaders(response.headers),
@@ -44,6 +80,18 @@ export function httpTransport(httpRequest: N8nHttpRequest): {
 			};
 		},
 	};
+}
+
+/** Why no connection came about; n8n's client calls a time-out by a name of its own. */
+function unreached(error: unknown, connectTimeoutMs: number): unknown {
+	if ((error as { code?: unknown }).code !== 'ECONNABORTED') return error;
+	const late = new Error(`no connection within ${connectTimeoutMs} ms`);
+	return Object.assign(late, { code: 'ETIMEDOUT' });
+}
+
+/** What stands before the path of Ollama's API. */
+function serverOf(url: string): string {
+	return url.slice(0, url.lastIndexOf('/api/'));
 }
 
 function flatHeaders(headers: Record<string, unknown>): Record<string, string> {

@@ -26,10 +26,15 @@ export async function needOrSkip(t, ...names) {
     for (const name of names) found[name] = await need(name);
     return found;
   } catch (error) {
-    if (!(error instanceof MissingPart) || everyPartRequired) throw error;
-    t.skip(error.message);
+    skip(t, error);
     return null;
   }
+}
+
+/** Skips the test for want of a part, unless REQUIRE_REAL=1, under which it fails; any other error is thrown on. */
+export function skip(t, error) {
+  if (!(error instanceof MissingPart) || everyPartRequired) throw error;
+  t.skip(error.message);
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {

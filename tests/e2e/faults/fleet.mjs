@@ -1,5 +1,7 @@
 // Two simulated hosts with one model each; equal in everything, so that `a` is asked first.
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { once } from 'node:events';
 import { startHost } from './host.mjs';
 
@@ -30,6 +32,20 @@ export async function startMetrics(reply) {
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${server.address().port}`,
+    stop: () => new Promise((done) => (server.close(done), server.closeAllConnections())),
+  };
+}
+
+/** A server with one of the certificates in `tls/`, which no client accepts; `asked()` tells how many requests got through. */
+export async function startSecure(certificate) {
+  const pem = readFileSync(new URL(`tls/${certificate}.pem`, import.meta.url));
+  let requests = 0;
+  const server = createSecureServer({ key: pem, cert: pem }, (_, response) => response.end(`${(requests += 1)}`));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `https://127.0.0.1:${server.address().port}`,
+    asked: () => requests,
     stop: () => new Promise((done) => (server.close(done), server.closeAllConnections())),
   };
 }

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { needOrSkip, scratchFolder, stopAll, until } from '../bed/index.mjs';
+import { MissingPart, needOrSkip, scratchFolder, skip, stopAll, until } from '../bed/index.mjs';
 import { onPath } from '../bed/process.mjs';
 import { drivers } from './drivers.mjs';
 import { attemptsOf } from './trial.mjs';
@@ -144,7 +144,7 @@ for (const [name, create] of Object.entries(drivers)) {
 
     test('memory runs out at load: the other host loads it', async (t) => {
       if (!bed) return t.skip('needs a real Ollama');
-      if (!onPath('prlimit')) return t.skip('needs prlimit');
+      if (!onPath('prlimit')) return skip(t, new MissingPart('prlimit', 'install util-linux'));
       const ai = await ready(create, tags.random1b);
       // The runner inherits the server's limit, and the model needs twice as much.
       execFileSync('prlimit', ['--pid', String(a.pid), '--data=400000000']);
@@ -166,7 +166,7 @@ test('the disk is full: answers need none', { skip: linux }, async (t) => {
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=160m', 'tmpfs', small], { stdio: 'ignore' });
   } catch {
-    return t.skip('needs the right to mount a small file system');
+    return skip(t, new MissingPart('a small file system', 'mounting one takes root'));
   }
   let server;
   try {

@@ -12,6 +12,7 @@ const GB = 1e9;
  * `before`: faults that the first look meets; `fault`: faults that come after it, so that the call meets them; `metrics`: what the metrics server says;
  * `healed`: asked, in vain at first, until the faults that were there before are over and that has been seen;
  * `attempts`: host and outcome of each call in order, `?` where the host is left open;
+ * `certificate`: host `a` is a server with this certificate; `why`: what the decision says of it;
  * `error`: the code of a job that cannot succeed.
  */
 export const rows = [
@@ -64,6 +65,8 @@ export const rows = [
 
   { name: 'name that does not resolve', url: { a: 'http://smart-ai.invalid:11434' }, attempts: ['b ok'] },
   { name: 'TLS where none is spoken', url: { a: (host) => host.replace('http:', 'https:') }, attempts: ['b ok'] },
+  { name: 'TLS: a certificate that has expired', certificate: 'expired', attempts: ['b ok'], why: /expired/i },
+  { name: 'TLS: a certificate of an unknown authority', certificate: 'unknown', attempts: ['b ok'], why: /self-signed|UnknownIssuer/ },
   { name: '401 for every path', before: { a: { kind: 'status', status: 401, paths: ['/api/version', '/api/tags', '/api/ps', '/api/chat'] } }, attempts: ['b ok'] },
   { name: '401 for the call', fault: { a: { kind: 'status', status: 401 } }, attempts: ['a unauthorized', 'b ok'] },
   { name: '403 for the call', fault: { a: { kind: 'status', status: 403 } }, attempts: ['a unauthorized', 'b ok'] },

@@ -1,5 +1,5 @@
 // One row of the matrix on one driver: a fresh dispatcher on a fleet in health, the fault, one job.
-import { MODEL, startMetrics } from './fleet.mjs';
+import { MODEL, startMetrics, startSecure } from './fleet.mjs';
 
 /** Short phases, so that a hang costs no half minute. */
 const PATIENCE = { first_token_timeout_ms: 400, stall_timeout_ms: 400, connect_timeout_ms: 1_000 };
@@ -10,12 +10,16 @@ export async function trial(create, fleet, row) {
   if (row.cold) await Promise.all([fleet.a, fleet.b].map((host) => host.unload(MODEL)));
   await fault(fleet, row.before);
   const metrics = row.metrics && (await startMetrics(row.metrics));
-  const ai = create({ ...PATIENCE, ...row.config, ...prometheus(row, metrics), hosts: ['a', 'b'].map((id) => host(fleet, row, id)) });
+  const secure = row.certificate && (await startSecure(row.certificate));
+  const urls = { a: secure?.url, ...row.url };
+  const hosts = ['a', 'b'].map((id) => host(fleet, urls, id));
+  const ai = await create({ ...PATIENCE, ...row.config, ...prometheus(row, metrics), hosts });
   const texts = [];
   const options = row.streaming ? { onText: (text) => texts.push(text) } : {};
   const ask = () => ai.ask({ prompt: 'Say hello.' }, options);
   try {
-    if (row.fault || row.healed) await ai.snapshot();
+    // A dry run waits for the hosts to be looked at.
+    if (row.fault || row.healed) await ai.decide({ prompt: 'Say hello.' });
     await fault(fleet, row.fault);
     if (row.healed) {
       if ((await ask()).ok) throw new Error('answered in spite of the fault');
@@ -28,13 +32,15 @@ export async function trial(create, fleet, row) {
   } finally {
     ai.close();
     await metrics?.stop();
+    await secure?.stop();
+    if (secure?.asked()) throw new Error('a request went to a server whose certificate is not right');
   }
 }
 
 const fault = (fleet, faults = {}) => Promise.all(Object.entries(faults).map(([id, fault]) => fleet[id].fault(fault)));
 
-function host(fleet, row, id) {
-  const url = row.url?.[id] ?? fleet[id].url;
+function host(fleet, urls, id) {
+  const url = urls[id] ?? fleet[id].url;
   return { id, instance: `${id}:1`, url: typeof url === 'function' ? url(fleet[id].url) : url };
 }
 
