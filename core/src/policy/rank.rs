@@ -199,6 +199,7 @@ impl<'a> Ranked<'a> {
         let plan = self.plan.filter(|plan| plan.gain_s > 0.0).zip(by_score).map(|(plan, instead_of)| {
             PlanReport { instead_of, futures: plan.futures, better_in: plan.better_in, gain_s: plan.gain_s }
         });
+        let loading = order_of.first().is_some_and(|best| is_loading(view, best));
         let candidates: Vec<Candidate> = order_of.into_iter().map(candidate).collect();
         let dropped = self.dropped.iter().map(|(host, model, code)| Dropped {
             host: host.config.id.clone(),
@@ -222,9 +223,15 @@ impl<'a> Ranked<'a> {
             signals,
             plan,
         };
-        decision.reason = explain(&decision);
+        decision.reason = explain(&decision, loading);
         decision
     }
+}
+
+/// A call under way waits for its load.
+fn is_loading(view: Ranking<'_>, arm: &Scored<'_>) -> bool {
+    let runner = view.backlogs.get(arm.position).and_then(|backlog| backlog.runner(&arm.model.name));
+    runner.is_some_and(|runner| runner.calls > 0 && runner.load_left_s > 0.0)
 }
 
 fn arm_of(arm: &Scored<'_>) -> Arm {

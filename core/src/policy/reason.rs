@@ -4,12 +4,16 @@ use crate::decision::{Candidate, Decision, PlanReport};
 use crate::number::{one_decimal, rounded};
 use crate::order::sort_by;
 
-/// Who won, against whom, and the two terms that decided it.
-pub(crate) fn explain(decision: &Decision) -> String {
+/// Who won, against whom, and the two terms that decided it; `loading` if the winner's model is on its way into memory.
+pub(crate) fn explain(decision: &Decision, loading: bool) -> String {
     let Some(best) = decision.candidates.first() else {
         return "no arm can serve this request".to_owned();
     };
-    let state = if best.resident { "loaded" } else { "cold" };
+    let state = match (loading, best.resident) {
+        (true, _) => "loading",
+        (false, true) => "loaded",
+        (false, false) => "cold",
+    };
     let text = format!("{} on {} ({state}), {} expected", best.model, best.host, seconds(best.expected_s));
     match decision.candidates.get(1) {
         None => text + "; no other arm can serve this request",

@@ -87,3 +87,13 @@ fn a_long_prompt_asks_for_one_context_and_keeps_it() {
     }
     assert_eq!(contexts, [None, Some(8_192), Some(8_192)]);
 }
+
+#[test]
+fn a_model_on_its_way_into_memory_is_said_to_be_loading() {
+    let mut fleet = Fleet::of(&["a"]);
+    fleet.up("a", &[("m", 2.0)], &[]);
+    let reason = |fleet: &Fleet| fleet.dispatcher.decide(Millis(fleet.now), &ask()).reason;
+    assert!(reason(&fleet).starts_with("m on a (cold)"), "{}", reason(&fleet));
+    fleet.submit(1, ask());
+    assert!(reason(&fleet).starts_with("m on a (loading)"), "{}", reason(&fleet));
+}

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::Args;
 use serde_json::Value;
 use smart_ai_core::wire::Ask;
-use smart_ai_core::{Candidate, Decision};
+use smart_ai_core::{Candidate, Decision, Dropped, ModelName, SignalAge};
 
 use super::ask::Wish;
 use super::{DONE, FAILED, MISUSED, complain, print_json, prompt_of};
@@ -63,35 +63,48 @@ fn write_note(out: &mut impl Write, decision: &Decision, every_term: bool) -> io
         for candidate in &decision.candidates {
             write_terms(out, candidate)?;
         }
-        for signal in &decision.signals {
-            let state = if signal.stale { "stale" } else { "fresh" };
-            let age_s = signal.age_ms as f64 / 1e3;
-            writeln!(
-                out,
-                "  signal {} of {}: {:.3}, {age_s:.0} s old, {state}",
-                signal.signal.as_str(),
-                signal.host,
-                signal.value
-            )?;
-        }
+        write_signals(out, &decision.signals)?;
     }
-    for dropped in &decision.dropped {
-        match &dropped.model {
-            Some(model) => writeln!(out, "  dropped {model} on {}: {}", dropped.host, dropped.detail)?,
-            None => writeln!(out, "  dropped host {}: {}", dropped.host, dropped.detail)?,
+    write_dropped(out, &decision.dropped)
+}
+
+fn write_terms(out: &mut impl Write, candidate: &Candidate) -> io::Result<()> {
+    let parts = candidate.terms.named().into_iter().filter(|(_, seconds)| seconds.abs() >= 0.005);
+    let parts: Vec<String> = parts.map(|(name, seconds)| format!("{name} {seconds:.2}")).collect();
+    let sum = if parts.is_empty() { String::new() } else { format!(" = {}", parts.join(" + ")) };
+    writeln!(out, "  {} on {}: score {:.2} s{sum}", candidate.model, candidate.host, candidate.score_s)
+}
+
+/// One line a host.
+fn write_signals(out: &mut impl Write, signals: &[SignalAge]) -> io::Result<()> {
+    for of_host in signals.chunk_by(|left, right| left.host == right.host) {
+        let said = of_host.iter().map(|signal| {
+            let age_s = signal.age_ms / 1_000;
+            let stale = if signal.stale { ", stale: not used" } else { "" };
+            format!("{} {:.3} ({age_s} s old{stale})", signal.signal.as_str(), signal.value)
+        });
+        let said: Vec<String> = said.collect();
+        if let Some(first) = of_host.first() {
+            writeln!(out, "  signals of {}: {}", first.host, said.join(", "))?;
         }
     }
     Ok(())
 }
 
-fn write_terms(out: &mut impl Write, candidate: &Candidate) -> io::Result<()> {
-    write!(out, "  {} on {}: score {:.2} s =", candidate.model, candidate.host, candidate.score_s)?;
-    let mut first = true;
-    for (name, seconds) in candidate.terms.named() {
-        if seconds.abs() >= 0.005 {
-            write!(out, "{} {name} {seconds:.2}", if first { "" } else { " +" })?;
-            first = false;
+/// Arms of a host that were left out for the same cause share a line.
+fn write_dropped(out: &mut impl Write, dropped: &[Dropped]) -> io::Result<()> {
+    for alike in dropped.chunk_by(|left, right| left.host == right.host && left.detail == right.detail) {
+        let models: Vec<&str> =
+            alike.iter().filter_map(|one| one.model.as_ref()).map(ModelName::as_str).collect();
+        match alike.first() {
+            Some(Dropped { host, detail, .. }) if models.is_empty() => {
+                writeln!(out, "  dropped host {host}: {detail}")?;
+            }
+            Some(Dropped { host, detail, .. }) => {
+                writeln!(out, "  dropped {} on {host}: {detail}", models.join(", "))?;
+            }
+            None => {}
         }
     }
-    writeln!(out)
+    Ok(())
 }

@@ -7,6 +7,12 @@ mod bench;
 mod endings;
 mod fleet;
 mod history;
+#[path = "../metrics/server.rs"]
+#[expect(dead_code, reason = "only its answers are needed here")]
+mod metrics_server;
+mod notes;
 mod program;
 mod simulate;
 mod usage;
+
+use program::Result;
