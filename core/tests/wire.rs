@@ -127,3 +127,26 @@ fn the_query_asks_for_every_signal_and_its_age_once() {
     assert_eq!(distinct.len(), labels.len(), "a branch without a label of its own is silently lost");
     assert_eq!(query.matches('(').count(), query.matches(')').count());
 }
+
+#[test]
+fn what_rules_recorded_is_read_as_the_query_is() -> Result<(), Box<dyn Error>> {
+    let series = |part: &str, value: &str| {
+        format!(
+            r#"{{"metric":{{"instance":"pc:9100","smart_ai":"node_exporter_linux/memory_total_bytes/{part}"}},"value":[1,"{value}"]}}"#
+        )
+    };
+    let body = format!(
+        r#"{{"status":"success","data":{{"resultType":"vector","result":[{},{}]}}}}"#,
+        series("value", "8e9"),
+        series("age", "7.5")
+    );
+    let samples = wire::read_metrics(200, &body).map_err(|failure| failure.detail)?;
+    assert_eq!(
+        samples.iter().map(|sample| (sample.value, sample.age_ms)).collect::<Vec<_>>(),
+        [(8e9, 7_500)]
+    );
+    for part in ["value", "age"] {
+        assert!(wire::recorded_query().contains(&format!("smart_ai:signals{{smart_ai=~\".+/{part}\"}}")));
+    }
+    Ok(())
+}

@@ -12,6 +12,14 @@ use crate::number::{Between as _, parse};
 /// Tells the branches of the query apart: `preset/signal/value` or `preset/signal/age`.
 const LABEL: &str = "smart_ai";
 
+/// The series that the rules of `deploy/prometheus/signals.rules.yml` record, in the same form. An age counts from when it was recorded.
+const RECORDED: &str = "smart_ai:signals{smart_ai=~\".+/value\"} or (smart_ai:signals{smart_ai=~\".+/age\"} + (time() - timestamp(smart_ai:signals{smart_ai=~\".+/age\"})))";
+
+/// What to ask instead of [`metrics_query`] where the rules are loaded; its answer holds nothing where they are not.
+pub fn recorded_query() -> &'static str {
+    RECORDED
+}
+
 /// The `query` form field of one POST to `/api/v1/query`.
 pub fn metrics_query() -> String {
     let mut branches: Vec<String> = Vec::new();
@@ -34,7 +42,7 @@ fn branch(expr: &str, name: &str, part: &str) -> String {
     format!("label_replace({expr}, \"{LABEL}\", \"{name}/{part}\", \"\", \"\")")
 }
 
-/// Reads Prometheus's answer to [`metrics_query`].
+/// Reads Prometheus's answer to [`metrics_query`] or [`recorded_query`].
 ///
 /// A value that is not a finite number in its signal's range is dropped, and so is one without an age: its exporter is gone.
 ///

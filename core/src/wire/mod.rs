@@ -29,7 +29,7 @@ pub use embeddings::{Embeddings, read_embeddings};
 pub use feedback::{Feedback, feedback_event};
 pub use fleet_config::{Endpoint, Fleet, FleetConfig, FleetHost, PrometheusServer};
 pub use host::{read_ps, read_tags, read_version};
-pub use metrics::{metrics_query, read_metrics};
+pub use metrics::{metrics_query, read_metrics, recorded_query};
 pub use preset::{Preset, PresetSignal, presets};
 pub use reply::{Reply, host_state, model_state, signals_state};
 pub use show::read_show;

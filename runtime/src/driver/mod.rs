@@ -5,6 +5,7 @@ mod observer;
 mod parts;
 mod relay;
 mod schema;
+mod signals;
 mod task;
 
 use std::future::Future;
@@ -21,6 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use observer::{Call, Looks, Observer, Observers, Texts};
 pub(crate) use relay::{Part, Read, Reader, Relay, RelayEnd};
+pub(crate) use signals::MetricsServer;
 use task::{Message, Task};
 
 /// A dispatcher at work. Clones share it; it stops when `close` is called or the last clone is gone.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use smart_ai_core::wire::{Answer, Ask, Fleet, host_state, metrics_query, model_state, signals_state};
+use smart_ai_core::wire::{Answer, Ask, Fleet, host_state, model_state};
 use smart_ai_core::{
     Arm, AttemptId, ConfigError, Decision, DispatchError, Dispatcher, Effect, Event, FailureKind, HostId,
     JobId, Json, Millis, Outcome, Request, Snapshot, Source,
@@ -16,6 +16,7 @@ use super::call::{Judged, Reporter, body, call};
 use super::closed;
 use super::observer::{Call, Observers, Texts};
 use super::relay::{Relay, RelayEnd, relay};
+use super::signals::{MetricsServer, Signals};
 use crate::http::{Refusal, Server, look, timed_look};
 
 /// A dry run waits this long for hosts nobody has looked at yet.
@@ -122,7 +123,7 @@ enum Question {
 pub(super) struct Task {
     dispatcher: Dispatcher,
     hosts: BTreeMap<HostId, Server>,
-    prometheus: Option<Server>,
+    prometheus: Option<MetricsServer>,
     messages: mpsc::WeakUnboundedSender<Message>,
     inbox: mpsc::UnboundedReceiver<Message>,
     jobs: BTreeMap<JobId, Waiting>,
@@ -153,6 +154,7 @@ impl Task {
         }
         let prometheus =
             fleet.prometheus.as_ref().map(|endpoint| Server::new(endpoint, connect_ms)).transpose()?;
+        let prometheus = prometheus.map(MetricsServer::new);
         Ok(Self {
             dispatcher: match learned {
                 None => Dispatcher::new(fleet.config.clone(), 0)?,
@@ -461,9 +463,9 @@ impl Task {
                 let Some(server) = self.prometheus.clone() else { return };
                 let observers = self.observers.clone();
                 tokio::spawn(async move {
-                    let reply = look(server.post_form("/api/v1/query", &[("query", &metrics_query())])).await;
+                    let Signals { reply, state, .. } = server.signals().await;
                     observers.asked_metrics(&reply);
-                    send(Event::Signals { state: signals_state(&reply) });
+                    send(Event::Signals { state });
                 });
             }
         }

@@ -9,6 +9,7 @@ import { needOrSkip, stopAll, until } from '../bed/index.mjs';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const target = process.env.CARGO_TARGET_DIR ?? path.join(cacheRoot, 'target');
+const RULES = path.join(ROOT, 'deploy', 'prometheus', 'signals.rules.yml');
 const program = path.join(target, 'debug', 'smart-ai');
 const env = { ...process.env, CARGO_TARGET_DIR: target };
 const asText = { cwd: ROOT, env, encoding: 'utf8' };
@@ -47,6 +48,17 @@ test('verify is green when all is there, and names each piece that goes, its cos
     assert.match(onTerminal(...flags), /\u001b\[32mAll there\./);
     assert.match(onTerminal('--host', 'http://127.0.0.1:9'), /\u001b\[31mFAIL/);
   }
+
+  assert.match(whole.check('prometheus').detail, /computes the signals anew/);
+
+  const recording = await bed.prometheus.start({ targets: [{ job: 'node', address: exporter.address }], rules: [RULES] });
+  await until('rules record', async () => (await recording.query('smart_ai:signals{smart_ai=~".+cpu_busy_ratio/value"}')).length > 0);
+  const recorded = verify('--host', `pc=${host.url}`, '--prometheus', recording.url);
+  assert.match(recorded.check('prometheus').detail, /one selector$/);
+  assert.deepEqual(recorded.checks.filter(({ ok }) => !ok), []);
+  const memory = (report) => /^\d+\.\d GB/.exec(report.check('host pc memory_total_bytes').detail)[0];
+  assert.equal(memory(recorded), memory(whole));
+  await recording.stop();
 
   const elsewhere = verify('--host', `pc=${host.url.replace('127.0.0.1', 'localhost')}`, '--prometheus', metrics.url);
   assert.equal(elsewhere.code, 0);

@@ -5,6 +5,8 @@ use smart_ai_core::{HostConfig, HostSnapshot, SignalAge, SignalName, Snapshot};
 
 use super::Check;
 use super::exporters::Exporters;
+use crate::driver::MetricsServer;
+use crate::http::Server;
 
 /// What is needed of every host, and what a decision lacks without it.
 const NEEDED: [(SignalName, &str); 3] = [
@@ -29,7 +31,16 @@ pub(super) async fn checks(fleet: &Fleet, snapshot: &Snapshot) -> Vec<Check> {
         return vec![Check::lacking("prometheus", detail, fix)];
     }
     let exporters = Exporters::find(prometheus).await;
-    let mut checks = vec![Check::passed("prometheus", format!("answers at {}", prometheus.url))];
+    let recorded = match Server::new(prometheus, fleet.config.connect_timeout_ms) {
+        Ok(server) => MetricsServer::new(server).signals().await.recorded,
+        Err(_) => false,
+    };
+    let asked = if recorded {
+        "its rules record the signals: asked by one selector"
+    } else {
+        "it computes the signals anew for each look; load deploy/prometheus/signals.rules.yml there and it records them"
+    };
+    let mut checks = vec![Check::passed("prometheus", format!("answers at {}; {asked}", prometheus.url))];
     for (host, seen) in fleet.config.hosts.iter().zip(&snapshot.hosts) {
         checks.push(exporter_check(host, &exporters));
         checks.extend(signal_checks(host, seen, &exporters));
