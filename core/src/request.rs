@@ -132,6 +132,9 @@ pub struct Request {
     /// The caller's cap on the answer's tokens, if any (`num_predict`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
+    /// Tokens of answer that the text itself asks for ("in three sentences"), where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stated_tokens: Option<u32>,
     /// Capabilities beyond the task's own (tools, vision, thinking).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<Vec<Capability>>", optional))]
@@ -165,6 +168,7 @@ impl Request {
             prompt_tokens,
             prefix: Vec::new(),
             max_tokens: None,
+            stated_tokens: None,
             needs: Vec::new(),
             deadline_ms: None,
             streaming: false,

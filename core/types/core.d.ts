@@ -1379,6 +1379,10 @@ prefix?: Array<number>,
  */
 max_tokens?: number | null, 
 /**
+ * Tokens of answer that the text itself asks for ("in three sentences"), where it says so.
+ */
+stated_tokens?: number | null, 
+/**
  * Capabilities beyond the task's own (tools, vision, thinking).
  */
 needs?: Array<Capability>, 

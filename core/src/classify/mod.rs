@@ -1,6 +1,7 @@
 //! What a text asks for and how long it is, from the text alone.
 
 mod cues;
+mod length;
 mod letters;
 mod task;
 mod tokens;
@@ -11,6 +12,7 @@ use crate::read::Deserialize;
 use crate::request::Task;
 use crate::write::Write;
 
+pub(crate) use length::stated_tokens;
 pub(crate) use task::{Cues, task_of};
 pub(crate) use tokens::text_tokens;
 

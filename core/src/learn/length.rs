@@ -1,4 +1,5 @@
-//! How long answers get: a shape's own history first, then the task's, then a prior; a model's own way on top.
+//! How long answers get: a shape's own history first, then what the text asks for or the task's history, then a prior; a
+//! model's own way on top.
 
 use litemap::LiteMap;
 use serde::Serialize;
@@ -16,6 +17,8 @@ const POOL_WEIGHT: f64 = 3.0;
 const SHAPE_WEIGHT: f64 = 1.0;
 /// Variance of the logarithm of answer lengths before any history (σ = 0.8).
 const PRIOR_SPREAD: f64 = 0.64;
+/// The same where the text says how long the answer shall be (σ = 0.5).
+const STATED_SPREAD: f64 = 0.25;
 /// Shapes remembered; beyond it the one unused longest goes.
 const SHAPES_KEPT: usize = 2_000;
 /// Models remembered, likewise.
@@ -92,7 +95,10 @@ impl Lengths {
             self.models.entry(model.clone()).or_default().observe(now, tokens / expected.max(1.0));
         }
         let plain = tokens / factor;
-        self.tasks.entry(request.task).or_default().observe(now, plain);
+        // What was asked for tells of no other request.
+        if request.stated_tokens.is_none() {
+            self.tasks.entry(request.task).or_default().observe(now, plain);
+        }
         let Some(shape) = &request.shape else { return };
         if self.shapes.len() >= SHAPES_KEPT && !self.shapes.contains_key(shape) {
             let oldest =
@@ -112,8 +118,12 @@ impl Lengths {
         let none = LogMean::default();
         let task = self.tasks.get(&request.task).unwrap_or(&none);
         let shape = request.shape.as_ref().and_then(|shape| self.shapes.get(shape)).unwrap_or(&none);
-        let mean_ln = shape.estimate_ln(task.estimate_ln(libm::log(prior), POOL_WEIGHT), SHAPE_WEIGHT);
-        let spread = shape.spread(task.spread(PRIOR_SPREAD, POOL_WEIGHT), POOL_WEIGHT);
+        let (wider_ln, wider_spread) = match request.stated_tokens {
+            Some(tokens) => (libm::log(f64::from(tokens.max(1))), STATED_SPREAD),
+            None => (task.estimate_ln(libm::log(prior), POOL_WEIGHT), task.spread(PRIOR_SPREAD, POOL_WEIGHT)),
+        };
+        let mean_ln = shape.estimate_ln(wider_ln, SHAPE_WEIGHT);
+        let spread = shape.spread(wider_spread, POOL_WEIGHT);
         Length { mean_ln, sigma: spread.sqrt(), cap }
     }
 
@@ -161,6 +171,25 @@ mod tests {
         assert!(long_tokens > 400.0 && short_tokens < 6.0, "{long_tokens} {short_tokens}");
         short.max_tokens = Some(1);
         assert!(lengths.expected_tokens(&short) <= 1.0);
+    }
+
+    #[test]
+    fn what_the_text_asks_for_holds_until_its_shape_is_known() {
+        let mut lengths = Lengths::default();
+        let told = Request {
+            shape: Some("s".into()),
+            stated_tokens: Some(25),
+            ..Request::new(Task::Summarize, 100)
+        };
+        let untold = Request { stated_tokens: None, ..told.clone() };
+        assert!(lengths.expected_tokens(&told) < 35.0 && lengths.expected_tokens(&untold) > 120.0);
+        for at in 0..20 {
+            lengths.observe(Millis(at), &told, &"m".into(), 200);
+        }
+        let answer = lengths.expected_tokens(&told) * lengths.factor(&"m".into());
+        assert!(answer > 150.0, "{answer}");
+        let other = Request { shape: None, ..untold };
+        assert!(lengths.tasks.is_empty() && lengths.expected_tokens(&other) > 120.0);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::json::{Json, Object};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::fields::{Fields, invalid};
-use crate::classify::{Cues, task_of, text_tokens};
+use crate::classify::{Cues, stated_tokens, task_of, text_tokens};
 use crate::failure::DispatchError;
 use crate::fleet::fingerprints;
 use crate::names::{HostId, ModelName, Shape};
@@ -154,6 +154,7 @@ impl Ask {
             self.check_embed()?;
         } else {
             request.prefix = fingerprints(self.texts());
+            request.stated_tokens = stated_tokens(&self.instructions());
         }
         request.mode = self.mode.unwrap_or_default();
         request.shape.clone_from(&self.shape);
@@ -234,15 +235,20 @@ impl Ask {
         if self.image_count() > 0 {
             return Task::Vision;
         }
+        let turns = self.messages.iter().flatten().filter(|message| role(message) == "assistant").count();
+        let cues = Cues { schema: self.schema.is_some(), choice: self.is_choice(), conversation: turns > 0 };
+        task_of(&self.instructions(), cues)
+    }
+
+    /// Where it says what to do: the system text and the last that the user says.
+    fn instructions(&self) -> String {
         let messages = self.messages.iter().flatten();
-        let turns = messages.clone().filter(|message| role(message) == "assistant").count();
         let last = messages.clone().rev().find(|message| is_user(message)).and_then(content);
         let first = messages.clone().find(|message| role(message) == "system").and_then(content);
         let mut text = self.system.as_deref().or(first).unwrap_or_default().to_owned();
         text.push('\n');
         text.push_str(self.prompt.as_deref().or(last).unwrap_or_default());
-        let cues = Cues { schema: self.schema.is_some(), choice: self.is_choice(), conversation: turns > 0 };
-        task_of(&text, cues)
+        text
     }
 
     /// The schema lets the model choose one of a few words.
