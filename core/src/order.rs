@@ -17,22 +17,24 @@ pub(crate) fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) 
     }
 }
 
-/// Moves the item at `at` below every greater one under it.
-fn sift_down<T>(heap: &mut [T], mut at: usize, compare: &impl Fn(&T, &T) -> Ordering) {
+/// Moves the item at `root` below every greater one under it: its way down goes by the greater child, and it mostly ends near
+/// the bottom, so the place is looked for from there. That takes half the comparisons of asking at every step.
+fn sift_down<T>(heap: &mut [T], root: usize, compare: &impl Fn(&T, &T) -> Ordering) {
     let is_less = |heap: &[T], left: usize, right: usize| match (heap.get(left), heap.get(right)) {
         (Some(left), Some(right)) => compare(left, right).is_lt(),
         _ => false,
     };
-    loop {
-        let mut child = 2 * at + 1;
-        if is_less(heap, child, child + 1) {
-            child += 1;
-        }
-        if !is_less(heap, at, child) {
-            return;
-        }
-        heap.swap(at, child);
-        at = child;
+    let mut place = root;
+    while 2 * place + 1 < heap.len() {
+        let child = 2 * place + 1;
+        place = child + usize::from(is_less(heap, child, child + 1));
+    }
+    while is_less(heap, place, root) {
+        place = (place - 1) / 2;
+    }
+    while place > root {
+        heap.swap(place, root);
+        place = (place - 1) / 2;
     }
 }
 

@@ -231,9 +231,7 @@ impl Dispatcher {
             return;
         }
         if let Some(job) = self.jobs.get(&attempt.job) {
-            let mut request = job.request.clone();
-            request.max_tokens = None;
-            self.lengths.observe(self.now, &request, &attempt.model, usage.output_tokens);
+            self.lengths.observe(self.now, &job.request, &attempt.model, usage.output_tokens);
             let factor = self.lengths.factor(&attempt.model);
             for host in &mut self.fleet.hosts {
                 if let Some(model) = host.models.get_mut(&attempt.model) {

@@ -56,8 +56,10 @@ impl Dispatcher {
             return;
         }
         let mut backlogs = self.backlogs();
-        let mut order: Vec<(f64, JobId)> =
-            waiting.into_iter().map(|id| (self.order_key(id, &backlogs), id)).collect();
+        // Where one waits alone there is nothing to order.
+        let alone = waiting.len() == 1;
+        let key = |id| if alone { 0.0 } else { self.order_key(id, &backlogs) };
+        let mut order: Vec<(f64, JobId)> = waiting.into_iter().map(|id| (key(id), id)).collect();
         sort_by(&mut order, |left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
         for (rank, (_, id)) in order.into_iter().enumerate() {
             let later = self.now.plus(HELD_LOOK_MS);
@@ -83,7 +85,7 @@ impl Dispatcher {
     }
 
     /// Seconds of load and work at its best arm, less a share of the seconds it has waited.
-    fn order_key(&mut self, id: JobId, backlogs: &[Backlog]) -> f64 {
+    fn order_key(&self, id: JobId, backlogs: &[Backlog]) -> f64 {
         let age_s = |job: &Job| self.now.since(job.submitted) as f64 / 1e3 * self.config.tuning.age;
         let Some(job) = self.jobs.get(&id) else { return 0.0 };
         let cost_s = if let Some(wish) = &job.wish {

@@ -152,9 +152,9 @@ impl Host {
 
     /// Works out anew what follows from what was learned: the rates of every model.
     pub(crate) fn estimate(&mut self) {
-        let rates: Vec<Rates> = self.models.values().map(|model| Rates::of(self, model)).collect();
-        for (model, rates) in self.models.iter_mut().map(|(_, model)| model).zip(rates) {
-            model.rates = rates;
+        let speed = Rates::speed(self);
+        for (_, model) in self.models.iter_mut() {
+            model.rates = Rates::of(speed, model);
         }
         self.load_bytes_per_s = load_rates(&self.load_rate, &self.reload_rate, self.typical.load);
     }

@@ -161,8 +161,7 @@ impl Model {
 
     /// How good its answers to this kind of work are believed to be, 0 to 1.
     pub(crate) fn quality(&self, task: Task) -> f64 {
-        let all = Task::ALL.into_iter().zip(self.quality);
-        all.into_iter().find(|(known, _)| *known == task).map_or(0.0, |(_, quality)| quality)
+        self.quality.get(task as usize).copied().unwrap_or(0.0)
     }
 
     /// Whether it has the capability; `None` while nobody knows.

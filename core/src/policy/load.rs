@@ -77,10 +77,8 @@ impl Eviction {
         bound: Option<f64>,
         now: Millis,
     ) -> Self {
-        let mut residents: Vec<Resident<'_>> = host
-            .models
-            .values()
-            .filter_map(|model| {
+        let residents = || {
+            host.models.values().filter_map(|model| {
                 let runner = backlog.runner(&model.name);
                 let bytes = match model.residency {
                     Residency::Resident { bytes, .. } => bytes as f64,
@@ -89,7 +87,19 @@ impl Eviction {
                 let left_s = runner.map_or(0.0, |runner| runner.left_s + runner.load_left_s);
                 Some(Resident { model, bytes, left_s })
             })
-            .collect();
+        };
+        let most = host.config.max_loaded as usize;
+        let fits = |used: f64, count: usize| {
+            let room = bound.is_none_or(|bound| count == 0 || needed_bytes <= (bound - used) * USABLE_SHARE);
+            room && count < most
+        };
+        let is_newcomer = |resident: &Resident<'_>| resident.model.name == newcomer.name;
+        // Mostly there is room for all, and nobody need be put in order.
+        let used = residents().map(|resident| resident.bytes).sum();
+        if fits(used, residents().count()) && !residents().any(|resident| is_newcomer(&resident)) {
+            return Self::default();
+        }
+        let mut residents: Vec<Resident<'_>> = residents().collect();
         let kept = |resident: &Resident<'_>| resident.model.kept_s(host.config.keep_alive_s);
         sort_by(&mut residents, |left, right| {
             let sooner = left.left_s.total_cmp(&right.left_s).then(kept(left).cmp(&kept(right)));
@@ -100,9 +110,8 @@ impl Eviction {
         let mut eviction = Self::default();
         // A runner with too small a context makes way for itself.
         for victim in residents {
-            let fits = bound.is_none_or(|bound| count == 0 || needed_bytes <= (bound - used) * USABLE_SHARE);
-            let itself = victim.model.name == newcomer.name;
-            if fits && count < host.config.max_loaded as usize && !itself {
+            let itself = is_newcomer(&victim);
+            if fits(used, count) && !itself {
                 continue;
             }
             used -= victim.bytes;

@@ -39,14 +39,21 @@ impl Default for Rates {
 }
 
 impl Rates {
-    /// decode = S × bandwidth ÷ bytes, prefill = S × compute ÷ parameters, S the host's learned speed; then the arm's own history.
-    pub(crate) fn of(host: &Host, model: &Model) -> Self {
-        let prior = prior_rates(model);
-        let pooled_decode = prior.decode * host.decode_speed.estimate(host.typical.decode, PRIOR_WEIGHT);
-        let pooled_prefill = prior.prefill * host.prefill_speed.estimate(host.typical.prefill, PRIOR_WEIGHT);
+    /// S, how fast a host is against the prior of any model.
+    pub(crate) fn speed(host: &Host) -> Self {
         Self {
-            decode: model.decode.estimate(pooled_decode, HOST_WEIGHT).between(0.01, FASTEST_TOKENS_PER_S),
-            prefill: model.prefill.estimate(pooled_prefill, HOST_WEIGHT).between(0.01, FASTEST_TOKENS_PER_S),
+            decode: host.decode_speed.estimate(host.typical.decode, PRIOR_WEIGHT),
+            prefill: host.prefill_speed.estimate(host.typical.prefill, PRIOR_WEIGHT),
+        }
+    }
+
+    /// decode = S × bandwidth ÷ bytes, prefill = S × compute ÷ parameters; then the arm's own history.
+    pub(crate) fn of(speed: Self, model: &Model) -> Self {
+        let prior = prior_rates(model);
+        let (decode, prefill) = (prior.decode * speed.decode, prior.prefill * speed.prefill);
+        Self {
+            decode: model.decode.estimate(decode, HOST_WEIGHT).between(0.01, FASTEST_TOKENS_PER_S),
+            prefill: model.prefill.estimate(prefill, HOST_WEIGHT).between(0.01, FASTEST_TOKENS_PER_S),
         }
     }
 }

@@ -149,7 +149,7 @@ impl Write for Object {
     fn write(&self, to: &mut Writer) {
         to.open('{');
         for (key, value) in self.iter() {
-            to.field(key, value);
+            to.entry(&key, value);
         }
         to.close('}');
     }

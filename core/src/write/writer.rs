@@ -16,7 +16,7 @@ impl Writer {
 
     /// Puts a comma before an item that is not the first.
     fn item(&mut self) {
-        if !self.text.ends_with(['{', '[', ':']) {
+        if !matches!(self.text.as_bytes().last(), Some(b'{' | b'[' | b':')) {
             self.text.push(',');
         }
     }
@@ -29,10 +29,14 @@ impl Writer {
         self.text.push(sign);
     }
 
-    /// A field of the open object.
+    /// A field of the open object, whose key is a word: nothing in it need be escaped.
     #[inline(never)]
     pub(crate) fn field(&mut self, key: &str, value: &dyn Write) {
-        self.entry(&key, value);
+        self.item();
+        self.text.push('"');
+        self.text.push_str(key);
+        self.text.push_str("\":");
+        value.write(self);
     }
 
     /// A field of the open object; its key is told as a text.
