@@ -165,17 +165,6 @@ impl Default for Floors {
     }
 }
 
-impl QualityConfig {
-    fn validate(&self) -> Result<(), ConfigError> {
-        let Floors { fast, balanced, best } = self.floors;
-        within("quality.floors.fast", fast, 0.0, 1.0)?;
-        within("quality.floors.balanced", balanced, 0.0, 1.0)?;
-        within("quality.floors.best", best, 0.0, 1.0)?;
-        let mut models = self.models.iter();
-        models.try_for_each(|(name, quality)| within(format!("quality.models.{name}"), *quality, 0.0, 1.0))
-    }
-}
-
 /// Why a configuration was refused: what, where, and what would be right.
 #[derive(Clone, PartialEq, Debug, Error, Serialize, Write)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
@@ -208,6 +197,31 @@ pub(crate) fn from_json<T: Read>(json: &str) -> Result<T, ConfigError> {
     let value = Json::parse(json).map_err(|error| ConfigError::new("config", error.to_string()))?;
     Ok(T::read(value)?)
 }
+
+/// The ranges of numbers, in the order they are checked in. What may be left out counts as within.
+const RANGES: [Range<'_>; 13] = [
+    ("limits.max_cpu_percent", 0.0, 100.0),
+    ("limits.min_free_memory_percent", 0.0, 100.0),
+    ("scrape_interval_s", 0.1, 3600.0),
+    ("refresh_ms", 100.0, 3_600_000.0),
+    ("max_attempts", 1.0, 100.0),
+    ("connect_timeout_ms", 10.0, 600_000.0),
+    ("load_timeout_ms", 100.0, 3_600_000.0),
+    ("first_token_timeout_ms", 100.0, 3_600_000.0),
+    ("stall_timeout_ms", 100.0, 3_600_000.0),
+    ("max_queue", 0.0, 1_000_000.0),
+    ("quality.floors.fast", 0.0, 1.0),
+    ("quality.floors.balanced", 0.0, 1.0),
+    ("quality.floors.best", 0.0, 1.0),
+];
+
+/// Likewise of a host.
+const HOST_RANGES: [Range<'_>; 4] = [
+    ("parallel", 1.0, 1024.0),
+    ("max_loaded", 1.0, 1024.0),
+    ("keep_alive_s", 0.0, 31_536_000.0),
+    ("memory_gb", 0.01, 100_000.0),
+];
 
 impl Config {
     /// Defaults for these hosts.
@@ -263,56 +277,59 @@ impl Config {
                 ));
             }
         }
-        self.limits.validate()?;
-        within("scrape_interval_s", self.scrape_interval_s, 0.1, 3600.0)?;
-        within("refresh_ms", f64::from(self.refresh_ms), 100.0, 3_600_000.0)?;
-        within("max_attempts", f64::from(self.max_attempts), 1.0, 100.0)?;
-        within("connect_timeout_ms", f64::from(self.connect_timeout_ms), 10.0, 600_000.0)?;
-        within("load_timeout_ms", f64::from(self.load_timeout_ms), 100.0, 3_600_000.0)?;
-        within("first_token_timeout_ms", f64::from(self.first_token_timeout_ms), 100.0, 3_600_000.0)?;
-        within("stall_timeout_ms", f64::from(self.stall_timeout_ms), 100.0, 3_600_000.0)?;
-        within("max_queue", f64::from(self.max_queue), 0.0, 1_000_000.0)?;
-        self.quality.validate()?;
+        let Floors { fast, balanced, best } = self.quality.floors;
+        let values = [
+            self.limits.max_cpu_percent.unwrap_or(0.0),
+            self.limits.min_free_memory_percent.unwrap_or(0.0),
+            self.scrape_interval_s,
+            f64::from(self.refresh_ms),
+            f64::from(self.max_attempts),
+            f64::from(self.connect_timeout_ms),
+            f64::from(self.load_timeout_ms),
+            f64::from(self.first_token_timeout_ms),
+            f64::from(self.stall_timeout_ms),
+            f64::from(self.max_queue),
+            fast,
+            balanced,
+            best,
+        ];
+        all_within("", &RANGES, &values)?;
+        for (name, quality) in self.quality.models.iter() {
+            all_within("quality.models.", &[(name.as_str(), 0.0, 1.0)], &[*quality])?;
+        }
         self.tuning.validate()
     }
 }
 
 impl HostConfig {
     fn validate(&self, index: usize) -> Result<(), ConfigError> {
-        let field = |key: &str| format!("hosts[{index}].{key}");
+        let place = format!("hosts[{index}].");
         if self.id.as_str().trim().is_empty() {
-            return Err(ConfigError::new(field("id"), "must not be empty"));
+            return Err(ConfigError::new(place + "id", "must not be empty"));
         }
-        within(field("parallel"), f64::from(self.parallel), 1.0, 1024.0)?;
-        within(field("max_loaded"), f64::from(self.max_loaded), 1.0, 1024.0)?;
-        within(field("keep_alive_s"), f64::from(self.keep_alive_s), 0.0, 31_536_000.0)?;
-        self.memory_gb.map_or(Ok(()), |memory| within(field("memory_gb"), memory, 0.01, 100_000.0))
-    }
-}
-
-impl Limits {
-    fn validate(&self) -> Result<(), ConfigError> {
-        let percents = [
-            ("limits.max_cpu_percent", self.max_cpu_percent),
-            ("limits.min_free_memory_percent", self.min_free_memory_percent),
+        let values = [
+            f64::from(self.parallel),
+            f64::from(self.max_loaded),
+            f64::from(self.keep_alive_s),
+            self.memory_gb.unwrap_or(1.0),
         ];
-        for (field, value) in percents {
-            if let Some(value) = value {
-                within(field, value, 0.0, 100.0)?;
-            }
-        }
-        Ok(())
+        all_within(&place, &HOST_RANGES, &values)
     }
 }
 
-pub(crate) fn within(field: impl Into<String>, value: f64, low: f64, high: f64) -> Result<(), ConfigError> {
-    if value.is_finite() && (low..=high).contains(&value) {
-        return Ok(());
+/// A key, and the least and the most it may be.
+pub(crate) type Range<'a> = (&'a str, f64, f64);
+
+/// Checks values, each against its range; their keys are those of `place`.
+pub(crate) fn all_within(place: &str, ranges: &[Range<'_>], values: &[f64]) -> Result<(), ConfigError> {
+    for ((key, low, high), value) in ranges.iter().zip(values) {
+        if !value.is_finite() || value < low || value > high {
+            let [value, low, high] = [value, low, high].map(|number| shortest(*number));
+            let message = format!("is {value}; it must be from {low} to {high}");
+            return Err(ConfigError::new([place, key].concat(), message));
+        }
     }
-    Err(ConfigError::new(
-        field,
-        format!("is {}; it must be from {} to {}", shortest(value), shortest(low), shortest(high)),
-    ))
+    Ok(())
 }
 
 fn default_chain() -> Vec<ModelName> {

@@ -159,8 +159,17 @@ fn model_snapshot(model: &Model) -> ModelSnapshot {
         prefill: model.prefill,
         decode: model.decode,
         reliability: model.reliability,
-        quality: Task::ALL.into_iter().zip(model.quality).collect(),
+        quality: by_task(model),
     }
+}
+
+/// Its quality for each task. Collecting them would bring in a sort of their own.
+fn by_task(model: &Model) -> LiteMap<Task, f64> {
+    let mut qualities = LiteMap::new();
+    for (task, quality) in Task::ALL.into_iter().zip(model.quality) {
+        qualities.insert(task, quality);
+    }
+    qualities
 }
 
 /// Gives a fresh fleet what a snapshot learned; returns the learned lengths.

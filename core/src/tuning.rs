@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::config::{ConfigError, within};
+use crate::config::{ConfigError, Range, all_within};
 use crate::read::Deserialize;
 use crate::write::Write;
 
@@ -71,20 +71,34 @@ impl Default for Tuning {
     }
 }
 
+/// The ranges of the weights.
+const WEIGHTS: [Range<'_>; 10] = [
+    ("load", 0.0, 10.0),
+    ("queue", 0.0, 10.0),
+    ("interference", 0.0, 10.0),
+    ("overdue", 0.0, 10.0),
+    ("harm", 0.0, 10.0),
+    ("reload", 0.0, 10.0),
+    ("risk", 0.0, 10.0),
+    ("optimism", 0.0, 10.0),
+    ("keep_alive", 0.0, 10.0),
+    ("age", 0.0, 10.0),
+];
+
 impl Tuning {
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         let weights = [
-            ("tuning.load", self.load),
-            ("tuning.queue", self.queue),
-            ("tuning.interference", self.interference),
-            ("tuning.overdue", self.overdue),
-            ("tuning.harm", self.harm),
-            ("tuning.reload", self.reload),
-            ("tuning.risk", self.risk),
-            ("tuning.optimism", self.optimism),
-            ("tuning.keep_alive", self.keep_alive),
-            ("tuning.age", self.age),
+            self.load,
+            self.queue,
+            self.interference,
+            self.overdue,
+            self.harm,
+            self.reload,
+            self.risk,
+            self.optimism,
+            self.keep_alive,
+            self.age,
         ];
-        weights.into_iter().try_for_each(|(field, value)| within(field, value, 0.0, 10.0))
+        all_within("tuning.", &WEIGHTS, &weights)
     }
 }

@@ -81,7 +81,7 @@ fn every_value_of_the_wire_comes_back_as_it_was_written() -> Failing<()> {
 fn texts_are_escaped_as_javascript_reads_them() -> Failing<()> {
     let text: String = (0..0x80_u8).map(char::from).chain("é\u{2028}😀".chars()).collect();
     assert_eq!(serde_json::from_str::<String>(&text.to_json())?, text);
-    assert_eq!("a\"b\\c\n\u{1}\u{1f}\u{7f}".to_json(), "\"a\\\"b\\\\c\\n\\u0001\\u001f\u{7f}\"");
+    assert_eq!("a\"b\\c\n\u{1}\u{1f}\u{7f}".to_owned().to_json(), "\"a\\\"b\\\\c\\n\\u0001\\u001f\u{7f}\"");
     let numbers = [0.0, -0.0, 1e15, 1e21, 0.1, -2.5, f64::NAN, f64::INFINITY, 1e-7];
     let written: Vec<String> = numbers.iter().map(Write::to_json).collect();
     assert_eq!(written, ["0", "-0", "1000000000000000", "1e+21", "0.1", "-2.5", "null", "null", "1e-7"]);

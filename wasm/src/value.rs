@@ -1,11 +1,11 @@
 //! Values across the border: as JSON texts, which JavaScript's own reader and writer turn into plain objects; and errors as
 //! `Error` with `code`, `hint` and `field`.
 
-use smart_ai_core::{ConfigError, DispatchError, Json, Read, Write};
+use smart_ai_core::{ConfigError, DispatchError, Json, Read, Write, json_of};
 use wasm_bindgen::{JsCast, JsError, JsValue};
 
 pub(crate) fn to_js(value: &dyn Write) -> Result<JsValue, JsValue> {
-    js_sys::JSON::parse(&value.to_json())
+    js_sys::JSON::parse(&json_of(value))
 }
 
 pub(crate) fn from_js<T: Read>(value: &JsValue) -> Result<T, JsValue> {

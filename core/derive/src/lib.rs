@@ -28,11 +28,11 @@ pub fn write(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     writing(&input).unwrap_or_else(Error::into_compile_error).into()
 }
 
-/// The text of a JSON file, its path from the crate's folder, without white space between its parts.
+/// The text of a JSON file, its path from the crate's folder, without white space and with no other keys than those named.
 #[proc_macro]
 pub fn compact_json(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
-    let path = parse_macro_input!(input as syn::LitStr);
-    compact::file(&path).unwrap_or_else(Error::into_compile_error).into()
+    let file = parse_macro_input!(input as compact::File);
+    compact::text(&file).unwrap_or_else(Error::into_compile_error).into()
 }
 
 fn writing(input: &DeriveInput) -> Result<TokenStream> {

@@ -3,6 +3,7 @@
 use super::cues::{CODE_MARKS, STEMS};
 use super::letters::{is_of_word, lower};
 use crate::request::Task;
+use crate::text::{holds, places};
 
 /// Characters at the start and at the end of a text where its instructions stand.
 const HEAD: usize = 500;
@@ -30,7 +31,7 @@ pub(crate) fn task_of(text: &str, cues: Cues) -> Task {
     points.add(&parts.head, 10);
     points.add(&parts.tail, 8);
     points.add(&parts.middle, 2);
-    if text.contains("```") {
+    if holds(text, "```") {
         points.code += 15;
     }
     if cues.schema {
@@ -88,7 +89,7 @@ impl Points {
             }
             *self.of(group.task) += sum.min(group.weight * factor * 3);
         }
-        let marks = CODE_MARKS.iter().filter(|mark| part.contains(**mark)).count() as u32;
+        let marks = CODE_MARKS.iter().filter(|mark| holds(part, mark)).count() as u32;
         if marks > 1 {
             self.code += (marks * factor).min(40);
         }
@@ -132,7 +133,7 @@ fn position(text: &str, stem: &str) -> Option<usize> {
     // A stem closed by a space may also end at a full stop, a comma or the text's end.
     let open = stem.trim_end();
     let closed = open.len() < stem.len();
-    text.match_indices(open).map(|(at, _)| at).find(|at| {
+    places(text, open).find(|at| {
         let before = text.get(..*at).and_then(|before| before.chars().next_back());
         let after = text.get(at + open.len()..).and_then(|after| after.chars().next());
         let goes_on = closed && after.is_some_and(is_of_word);

@@ -145,17 +145,14 @@ impl Dispatcher {
 
     /// Ends a call whose job no longer wants it. A load is never cut short: the call is kept until its model is loaded.
     pub(super) fn abandon(&mut self, id: AttemptId, outcome: &str) {
-        let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        let attempt = if attempt.running.loading {
+        let Some(mut attempt) = self.attempts.remove(&id) else { return };
+        self.report(&attempt, outcome, String::new());
+        if attempt.running.loading {
             attempt.detached = true;
             attempt.hedge_at = None;
-            attempt.clone()
+            self.attempts.insert(id, attempt);
         } else {
-            let attempt = attempt.clone();
-            self.attempts.remove(&id);
             self.effects.push_back(Effect::Abort { attempt: id });
-            attempt
-        };
-        self.report(&attempt, outcome, String::new());
+        }
     }
 }

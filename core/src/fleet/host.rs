@@ -9,6 +9,7 @@ use crate::fleet::{Breaker, Model, Residency, Signals};
 use crate::learn::{Change, LogMean, Reliability};
 use crate::names::{Millis, ModelName};
 use crate::policy::{Rates, load_rates};
+use crate::text::split_last;
 
 /// Seconds over which the share of our own work is averaged, about a metric's own window.
 const OWN_BUSY_MEMORY_S: f64 = 30.0;
@@ -205,7 +206,7 @@ impl Host {
     /// Whether an exporter's `instance` label means this host: the whole label, or its part before the port.
     pub(crate) fn is_instance(&self, label: &str) -> bool {
         let Some(own) = self.config.instance.as_deref() else { return false };
-        own == label || label.rsplit_once(':').is_some_and(|(name, _)| name == own)
+        own == label || split_last(label, b':').is_some_and(|(name, _)| name == own)
     }
 
     /// Bytes of every loaded model.

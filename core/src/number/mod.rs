@@ -44,7 +44,7 @@ pub(crate) fn one_decimal(value: f64) -> String {
 
 /// Rounded to two decimals, for a number from 0 to 1.
 pub(crate) fn hundredths(value: f64) -> String {
-    let hundredths = libm::rint(value * 100.0) as u64;
+    let hundredths = (value * 100.0).round_ties_even() as u64;
     format!("{}.{}{}", hundredths / 100, hundredths / 10 % 10, hundredths % 10)
 }
 

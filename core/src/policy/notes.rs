@@ -7,6 +7,7 @@ use crate::fleet::{Contact, Fleet};
 use crate::names::HostId;
 use crate::number::rounded;
 use crate::policy::score::Scored;
+use crate::text::joined;
 
 /// Without these a host's load is a guess.
 const NEEDED: [SignalName; 2] = [SignalName::CpuBusyRatio, SignalName::MemoryAvailableBytes];
@@ -42,7 +43,7 @@ pub(crate) fn notes(
         })
         .collect();
     if !stale.is_empty() {
-        notes.push(format!("signals stale: {}", stale.join(", ")));
+        notes.push(format!("signals stale: {}", joined(&stale, ", ")));
     }
     match metrics {
         Metrics::Unused => {}
@@ -69,5 +70,5 @@ fn missing(fleet: &Fleet, signals: &[SignalAge]) -> Option<String> {
         let lacks = NEEDED.into_iter().filter(|name| !has(id, *name));
         gaps.extend(lacks.map(|name| format!("{} of {id}", name.as_str())));
     }
-    (!gaps.is_empty()).then(|| format!("signals missing: {}", gaps.join(", ")))
+    (!gaps.is_empty()).then(|| format!("signals missing: {}", joined(&gaps, ", ")))
 }

@@ -8,9 +8,10 @@ use crate::names::Millis;
 use crate::number::Between as _;
 use crate::read::{Deserialize, Read as _};
 use crate::request::{Mode, Task};
+use crate::text::{holds, split_last};
 
 /// Published results of families that are well known: see `docs/quality.md`.
-const PUBLISHED: &str = include_str!("quality.json");
+const PUBLISHED: &str = smart_ai_core_derive::compact_json!("src/policy/quality.json", "family", "sizes");
 /// Parameters at which a model of an unknown family is half as good as one can be.
 const HALF_QUALITY_PARAMETERS: f64 = 0.8e9;
 /// How much published results count against size alone: vendors measure their own models, each in their own way.
@@ -42,7 +43,7 @@ impl Priors {
     /// Quality for each task: half by size, half by the benchmarks that are like it, of the size of its family that is nearest.
     fn of(&self, name: &str, parameters: f64) -> ByTask {
         let plain = plain(name);
-        let known = self.0.iter().filter(|known| plain.contains(&known.family));
+        let known = self.0.iter().filter(|known| holds(&plain, &known.family));
         let family = known.max_by_key(|known| known.family.len());
         let general = by_size(parameters);
         let mut results = [general; BENCHMARKS];
@@ -101,13 +102,13 @@ fn mix(task: Task) -> [f64; BENCHMARKS] {
 
 /// Quality by size alone: √p ÷ (√p + √0.8 G).
 fn by_size(parameters: f64) -> f64 {
-    let root = libm::sqrt(parameters.max(1.0));
-    root / (root + libm::sqrt(HALF_QUALITY_PARAMETERS))
+    let root = parameters.max(1.0).sqrt();
+    root / (root + HALF_QUALITY_PARAMETERS.sqrt())
 }
 
 /// A name as families are written: what comes after the last slash and before the tag, without dashes.
 fn plain(name: &str) -> String {
-    let last = name.rsplit('/').next().unwrap_or(name);
+    let last = split_last(name, b'/').map_or(name, |(_, last)| last);
     let last = last.split(':').next().unwrap_or(last);
     last.chars()
         .filter(|letter| !matches!(letter, '-' | '_'))

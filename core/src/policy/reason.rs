@@ -3,6 +3,7 @@
 use crate::decision::{Candidate, Decision, PlanReport};
 use crate::number::{one_decimal, rounded};
 use crate::order::sort_by;
+use crate::text::joined;
 
 /// Who won, against whom, and the two terms that decided it; `loading` if the winner's model is on its way into memory.
 pub(crate) fn explain(decision: &Decision, loading: bool) -> String {
@@ -19,7 +20,8 @@ pub(crate) fn explain(decision: &Decision, loading: bool) -> String {
         None => text + "; no other arm can serve this request",
         Some(next) => {
             let deciding = deciding_terms(best, next);
-            let why = if deciding.is_empty() { String::new() } else { format!(" ({})", deciding.join(", ")) };
+            let why =
+                if deciding.is_empty() { String::new() } else { format!(" ({})", joined(&deciding, ", ")) };
             let rival =
                 format!("; next {} on {} with {}{why}", next.model, next.host, seconds(next.expected_s));
             text + &rival + &decision.plan.as_ref().map(overruled).unwrap_or_default()

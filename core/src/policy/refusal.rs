@@ -3,6 +3,7 @@
 use crate::decision::{Decision, DropCode, Dropped};
 use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::request::Request;
+use crate::text::joined;
 
 /// The error of a decision without candidates.
 pub(crate) fn refusal(request: &Request, decision: &Decision) -> DispatchError {
@@ -82,7 +83,7 @@ fn listed(decision: &Decision) -> String {
     let telling =
         |drop: &&Dropped| drop.code != DropCode::OtherModelPinned && drop.code != DropCode::OtherHostPinned;
     let words: Vec<String> = decision.dropped.iter().filter(telling).take(6).map(word).collect();
-    if words.is_empty() { "the fleet has no models".to_owned() } else { words.join("; ") }
+    if words.is_empty() { "the fleet has no models".to_owned() } else { joined(&words, "; ") }
 }
 
 fn word(drop: &Dropped) -> String {

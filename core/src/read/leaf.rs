@@ -184,10 +184,28 @@ impl<K: Read + Ord, V: Read> Read for LiteMap<K, V> {
 
     fn fill(&mut self, value: Json) -> Result<(), Refusal> {
         self.clear();
-        for (key, value) in Object::read(value)? {
-            let value = V::read(value).map_err(|refusal| refusal.at(&key))?;
-            self.insert(K::read(Json::Text(key))?, value);
-        }
-        Ok(())
+        fill_table(value, self)
     }
+}
+
+/// A map to read into, whatever its keys and values.
+trait Table {
+    /// A place for the value of this key.
+    fn place(&mut self, key: String) -> Result<&mut dyn Read, Refusal>;
+}
+
+impl<K: Read + Ord, V: Read> Table for LiteMap<K, V> {
+    fn place(&mut self, key: String) -> Result<&mut dyn Read, Refusal> {
+        let place = self.entry(K::read(Json::Text(key))?).or_insert_with(V::blank);
+        *place = V::blank();
+        Ok(place)
+    }
+}
+
+#[inline(never)]
+fn fill_table(value: Json, into: &mut dyn Table) -> Result<(), Refusal> {
+    for (key, value) in Object::read(value)? {
+        into.place(key.clone())?.fill(value).map_err(|refusal| refusal.at(&key))?;
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::json::Json;
+use crate::text::joined;
 
 /// A value that was refused. Never quotes a text: it may be a key or a prompt.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,7 +44,7 @@ impl Refusal {
             [] => "there are no fields".to_owned(),
             [one] => ["expected ", one].concat(),
             [one, two] => ["expected ", one, " or ", two].concat(),
-            [..] => ["expected one of ", &quoted.join(", ")].concat(),
+            [..] => ["expected one of ", &joined(&quoted, ", ")].concat(),
         };
         let word: String = word.chars().take(40).collect();
         Self::new(["unknown ", what, " `", &word, "`, ", &expected].concat())

@@ -153,7 +153,7 @@ impl Ask {
         if task == Task::Embed {
             self.check_embed()?;
         } else {
-            request.prefix = fingerprints(self.texts());
+            request.prefix = fingerprints(self.texts().into_iter());
             request.stated_tokens = stated_tokens(&self.instructions());
         }
         request.mode = self.mode.unwrap_or_default();
@@ -181,9 +181,15 @@ impl Ask {
     }
 
     /// Every text of it, in order.
-    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
-        let messages = self.messages.iter().flatten().filter_map(content);
-        self.system.as_deref().into_iter().chain(self.prompt.as_deref()).chain(messages)
+    pub(super) fn texts(&self) -> Vec<&str> {
+        let mut texts = Vec::new();
+        for text in [&self.system, &self.prompt] {
+            texts.extend(text.as_deref());
+        }
+        for message in self.messages.iter().flatten() {
+            texts.extend(content(message));
+        }
+        texts
     }
 
     fn check_content(&self) -> Result<(), DispatchError> {
@@ -260,7 +266,7 @@ impl Ask {
     }
 
     fn prompt_tokens(&self) -> u32 {
-        let texts = self.texts().map(|text| text_tokens(text).saturating_add(FRAME_TOKENS));
+        let texts = self.texts().into_iter().map(|text| text_tokens(text).saturating_add(FRAME_TOKENS));
         let tools = self.tools.iter().flatten().map(|tool| text_tokens(&tool.to_string()));
         let images = (self.image_count() as u32).saturating_mul(IMAGE_TOKENS);
         texts.chain(tools).fold(images, u32::saturating_add)

@@ -13,7 +13,7 @@ impl Ask {
         let mut body = Object::new();
         body.insert("model", model);
         if self.task == Some(Task::Embed) {
-            body.insert("input", self.texts().map(Json::from).collect::<Vec<_>>());
+            body.insert("input", self.texts().into_iter().map(Json::from).collect::<Vec<_>>());
         } else {
             body.insert("messages", self.chat_messages());
             body.insert("stream", true);
@@ -34,10 +34,13 @@ impl Ask {
     }
 
     fn chat_messages(&self) -> Json {
-        let system = self.system.as_ref().map(|text| message("system", text));
-        let prompt = self.prompt.as_ref().map(|text| message("user", text));
-        let given = self.messages.iter().flatten().cloned().map(Json::Object);
-        let mut messages: Vec<Json> = system.into_iter().chain(prompt).chain(given).collect();
+        let mut messages: Vec<Json> = Vec::new();
+        for (role, text) in [("system", &self.system), ("user", &self.prompt)] {
+            messages.extend(text.as_ref().map(|text| message(role, text)));
+        }
+        for given in self.messages.iter().flatten() {
+            messages.push(Json::Object(given.clone()));
+        }
         let last = messages.iter_mut().rev().filter_map(Json::as_object_mut).find(|message| is_user(message));
         if let (Some(images), Some(message)) = (&self.images, last) {
             let own = message.get("images").and_then(Json::as_list).unwrap_or_default().iter().cloned();

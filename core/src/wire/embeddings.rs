@@ -1,13 +1,12 @@
 //! The answer of `/api/embed`.
 
-use crate::json::Json;
 use serde::Serialize;
 
 use super::answer_reader::usage_of;
 use super::json;
 use crate::event::Usage;
 use crate::failure::{Failure, FailureKind};
-use crate::read::Deserialize;
+use crate::read::{Deserialize, Read as _};
 use crate::write::Write;
 
 /// Vectors and counters.
@@ -25,16 +24,11 @@ pub struct Embeddings {
 /// # Errors
 /// `bad_protocol` where it holds no vectors of numbers.
 pub fn read_embeddings(body: &str) -> Result<Embeddings, Failure> {
-    let map = json::object(body, "the vectors of /api/embed")?;
-    let vectors =
-        map.get("embeddings").and_then(Json::as_list).and_then(|rows| rows.iter().map(vector).collect());
+    let mut map = json::object(body, "the vectors of /api/embed")?;
+    let vectors = map.remove("embeddings").and_then(|rows| Vec::read(rows).ok());
     let embeddings: Vec<Vec<f64>> = vectors.ok_or_else(|| json::not("the vectors of /api/embed", body))?;
     if embeddings.is_empty() || embeddings.iter().any(Vec::is_empty) {
         return Err(Failure::new(FailureKind::BadProtocol, "the server sent no vector"));
     }
     Ok(Embeddings { embeddings, usage: usage_of(&map) })
-}
-
-fn vector(row: &Json) -> Option<Vec<f64>> {
-    row.as_list()?.iter().map(Json::as_f64).collect()
 }

@@ -4,10 +4,11 @@ use crate::json::{Json, Object};
 use litemap::LiteMap;
 
 use super::json;
-use super::preset::presets;
+use super::preset::queried;
 use crate::event::{Sample, SignalName};
 use crate::failure::{Failure, FailureKind};
 use crate::number::{Between as _, parse};
+use crate::text::{joined, split_last};
 
 /// Tells the branches of the query apart: `preset/signal/value` or `preset/signal/age`.
 const LABEL: &str = "smart_ai";
@@ -24,7 +25,7 @@ pub fn recorded_query() -> &'static str {
 pub fn metrics_query() -> String {
     let mut branches: Vec<String> = Vec::new();
     let mut asked: Vec<String> = Vec::new();
-    for preset in presets() {
+    for preset in queried() {
         for signal in preset.signals {
             let name = format!("{}/{}", preset.name, signal.signal.as_str());
             if asked.contains(&signal.expr) {
@@ -35,7 +36,7 @@ pub fn metrics_query() -> String {
             asked.push(signal.expr);
         }
     }
-    branches.join(" or ")
+    joined(&branches, " or ")
 }
 
 fn branch(expr: &str, name: &str, part: &str) -> String {
@@ -68,14 +69,14 @@ fn samples(answer: &Object) -> Option<Vec<Sample>> {
     let mut readings: LiteMap<(String, &str), Reading> = LiteMap::new();
     for series in data.get("result")?.as_list()? {
         if let Some((instance, branch, number)) = reading(series) {
-            let Some((name, part)) = branch.rsplit_once('/') else { continue };
+            let Some((name, part)) = split_last(branch, b'/') else { continue };
             let reading = readings.entry((instance.to_owned(), name)).or_default();
             let slot = if part == "age" { &mut reading.age_s } else { &mut reading.value };
             slot.get_or_insert(number);
         }
     }
     let mut samples: Vec<Sample> = Vec::new();
-    for preset in presets() {
+    for preset in queried() {
         for signal in &preset.signals {
             let name = format!("{}/{}", preset.name, signal.signal.as_str());
             for ((instance, found), reading) in &readings {

@@ -37,7 +37,47 @@ pub struct PresetSignal {
 
 /// Every preset; where two measure one signal of one instance, the first counts.
 pub fn presets() -> Vec<Preset> {
-    let data: Json =
-        Json::parse(smart_ai_core_derive::compact_json!("src/wire/presets.json")).unwrap_or_default();
-    Vec::read(data).unwrap_or_default()
+    const ALL: &str = smart_ai_core_derive::compact_json!(
+        "src/wire/presets.json",
+        "name",
+        "exporter",
+        "get",
+        "signals",
+        "signal",
+        "expr",
+        "age",
+        "metrics"
+    );
+    read(ALL)
+}
+
+/// What the query needs of a preset: the rest is for people, and drivers in JavaScript carry none of it.
+#[derive(Deserialize)]
+pub(super) struct Queried {
+    pub(super) name: String,
+    pub(super) signals: Vec<QueriedSignal>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct QueriedSignal {
+    pub(super) signal: SignalName,
+    pub(super) expr: String,
+    pub(super) age: String,
+}
+
+/// The same presets in the same order.
+pub(super) fn queried() -> Vec<Queried> {
+    const QUERIED: &str = smart_ai_core_derive::compact_json!(
+        "src/wire/presets.json",
+        "name",
+        "signals",
+        "signal",
+        "expr",
+        "age"
+    );
+    read(QUERIED)
+}
+
+fn read<T: Read>(text: &str) -> Vec<T> {
+    Vec::read(Json::parse(text).unwrap_or_default()).unwrap_or_default()
 }

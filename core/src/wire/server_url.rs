@@ -1,6 +1,10 @@
 //! The address of a server, as far as a dispatcher cares: what to append a path to, and what to call it.
 
 use crate::config::ConfigError;
+use crate::text::{places, split_last};
+
+/// What divides the scheme from the rest.
+const AFTER_SCHEME: &str = "://";
 
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct ServerUrl {
@@ -16,9 +20,11 @@ impl ServerUrl {
     pub(super) fn parse(field: &str, text: &str) -> Result<Self, ConfigError> {
         let refuse = |why: &str| Err(ConfigError::new(field, format!("\"{text}\" {why}")));
         let trimmed = text.trim();
-        let Some((scheme, rest)) = trimmed.split_once("://") else {
+        let parts = places(trimmed, AFTER_SCHEME).next().and_then(|at| trimmed.split_at_checked(at));
+        let Some((scheme, rest)) = parts else {
             return refuse("is not a URL; write http://host:port");
         };
+        let rest = rest.get(AFTER_SCHEME.len()..).unwrap_or_default();
         if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
             return refuse("must begin with http:// or https://");
         }
@@ -34,7 +40,7 @@ impl ServerUrl {
         if path.contains(['?', '#']) {
             return refuse("must end with its path: no ? and no #");
         }
-        let (hostname, port) = match authority.rsplit_once(':') {
+        let (hostname, port) = match split_last(authority, b':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
             _ => (authority, None),
         };

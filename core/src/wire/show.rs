@@ -7,6 +7,7 @@ use super::json;
 use crate::event::ModelDetails;
 use crate::failure::Failure;
 use crate::request::Capability;
+use crate::text::holds;
 
 /// Bytes of one number in the key-value cache.
 const CACHE_NUMBER_BYTES: f64 = 2.0;
@@ -79,15 +80,15 @@ impl<'a> Info<'a> {
 
 /// What versions before 0.9, which list no capabilities, let one see.
 fn guessed(map: &Object, info: &Info<'_>) -> Vec<Capability> {
-    if info.architecture().contains("bert") {
+    if holds(info.architecture(), "bert") {
         return vec![Capability::Embedding];
     }
     let mut found = vec![Capability::Completion];
     let template = json::text(map, "template").unwrap_or_default();
-    if template.contains(".Tools") {
+    if holds(template, ".Tools") {
         found.push(Capability::Tools);
     }
-    if template.contains(".Suffix") {
+    if holds(template, ".Suffix") {
         found.push(Capability::Insert);
     }
     if map.get("projector_info").and_then(Json::as_object).is_some_and(|projector| !projector.is_empty()) {

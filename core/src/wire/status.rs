@@ -5,6 +5,7 @@ use crate::json::Json;
 use super::json;
 use crate::failure::{Failure, FailureKind};
 use crate::number::parse;
+use crate::text::holds;
 
 /// Words of a server that ran out of memory.
 const OUT_OF_MEMORY: [&str; 9] = [
@@ -55,7 +56,7 @@ fn kind_of(status: u16, words: &str) -> FailureKind {
     let words = words.to_ascii_lowercase();
     match status {
         401 | 403 => FailureKind::Unauthorized,
-        404 if words.contains("not found") && words.contains("model") => FailureKind::ModelMissing,
+        404 if holds(&words, "not found") && holds(&words, "model") => FailureKind::ModelMissing,
         404 | 405 | 100..=399 => FailureKind::BadProtocol,
         408 | 502 | 504 => FailureKind::ServerError,
         413 => FailureKind::BadRequest,
@@ -63,7 +64,7 @@ fn kind_of(status: u16, words: &str) -> FailureKind {
         499 => FailureKind::CutOff,
         400 | 402 | 406..=428 | 430..=498 => match kind_of_words(&words) {
             Some(kind) => kind,
-            None if words.contains("does not support") => FailureKind::NotCapable,
+            None if holds(&words, "does not support") => FailureKind::NotCapable,
             None => FailureKind::BadRequest,
         },
         503 => kind_of_words(&words).unwrap_or(FailureKind::Busy),
@@ -73,12 +74,12 @@ fn kind_of(status: u16, words: &str) -> FailureKind {
 
 /// What lower-case words alone tell.
 fn kind_of_words(words: &str) -> Option<FailureKind> {
-    let any = |list: &[&str]| list.iter().any(|word| words.contains(word));
+    let any = |list: &[&str]| list.iter().any(|word| holds(words, word));
     if any(&OUT_OF_MEMORY) {
         Some(FailureKind::OutOfMemory)
     } else if any(&CONTEXT) {
         Some(FailureKind::ContextTooSmall)
-    } else if words.contains("server busy") {
+    } else if holds(words, "server busy") {
         Some(FailureKind::Busy)
     } else if any(&CRASH) {
         Some(FailureKind::ServerError)

@@ -23,11 +23,19 @@ pub trait Write {
     }
 
     /// The value as JSON.
-    fn to_json(&self) -> String {
-        let mut writer = Writer::default();
-        self.write(&mut writer);
-        writer.done()
+    fn to_json(&self) -> String
+    where
+        Self: Sized,
+    {
+        json_of(self)
     }
+}
+
+/// The JSON of any value: one function for all types.
+pub fn json_of(value: &dyn Write) -> String {
+    let mut writer = Writer::default();
+    value.write(&mut writer);
+    writer.done()
 }
 
 /// Serde's way to write a map: as an object of its keys.
