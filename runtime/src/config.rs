@@ -8,6 +8,7 @@ use thiserror::Error;
 use toml::de::{DeTable, DeValue};
 
 use crate::store::{HistoryConfig, Refused};
+use crate::traces::TracesConfig;
 
 /// Read where no file is named.
 const DEFAULT_FILE: &str = "smart-ai.toml";
@@ -25,6 +26,8 @@ pub struct Sources {
     pub prometheus: Option<String>,
     /// Where the history is kept, instead of the file's.
     pub history: Option<String>,
+    /// The collector of traces, instead of the file's.
+    pub traces: Option<String>,
 }
 
 /// Everything that is configured.
@@ -34,6 +37,8 @@ pub struct Settings {
     pub fleet: FleetConfig,
     /// The history; `None` where nobody asked for one.
     pub history: Option<HistoryConfig>,
+    /// Traces; `None` where nobody asked for them.
+    pub traces: Option<TracesConfig>,
 }
 
 /// Why there is no usable configuration.
@@ -75,12 +80,19 @@ pub enum ConfigFileError {
 pub fn load(sources: &Sources) -> Result<Settings, ConfigFileError> {
     let default = Path::new(DEFAULT_FILE);
     let file = sources.file.as_deref().or_else(|| default.exists().then_some(default));
-    let Settings { fleet: mut config, mut history } = file.map(read).transpose()?.unwrap_or_default();
+    let Settings { fleet: mut config, mut history, mut traces } =
+        file.map(read).transpose()?.unwrap_or_default();
     if let Some(url) = &sources.history {
         let kept = HistoryConfig { url: url.clone(), ..history.unwrap_or_default() };
         kept.place().map_err(|message| ConfigFileError::Flag { name: "history", message })?;
         history = Some(kept);
     }
+    if let Some(url) = &sources.traces {
+        let sent = TracesConfig { url: url.clone(), ..traces.unwrap_or_default() };
+        sent.endpoint().map_err(|message| ConfigFileError::Flag { name: "traces", message })?;
+        traces = Some(sent);
+    }
+    let traces = traces.or_else(TracesConfig::of_environment);
     let hosts_flagged = !sources.hosts.is_empty();
     if hosts_flagged {
         config.hosts = sources.hosts.iter().map(|url| host(url)).collect();
@@ -99,7 +111,7 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigFileError> {
             None => ConfigFileError::Refused(refusal),
         }
     })?;
-    Ok(Settings { fleet: config, history })
+    Ok(Settings { fleet: config, history, traces })
 }
 
 /// `name=URL` names the host; a bare URL is its own name.
@@ -130,10 +142,15 @@ fn parse(text: &str) -> Result<Settings, String> {
             format!("line {}, {path}: {message}", line(offset(text, &path)))
         },
     )?;
+    let traces = table
+        .remove("traces")
+        .map(TracesConfig::read)
+        .transpose()
+        .map_err(|message| format!("line {}, traces: {message}", line(offset(text, "traces"))))?;
     // Flags may name the hosts.
     table.entry("hosts").or_insert_with(|| serde_json::json!([]));
     FleetConfig::read(serde_json::Value::Object(table).into())
-        .map(|fleet| Settings { fleet, history })
+        .map(|fleet| Settings { fleet, history, traces })
         .map_err(|refusal| format!("line {}, {refusal}", line(offset(text, refusal.path()))))
 }
 

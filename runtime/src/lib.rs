@@ -10,6 +10,8 @@ mod http;
 mod report;
 mod serve;
 mod store;
+mod traces;
+mod word;
 
 pub use config::{ConfigFileError, Settings, Sources, load};
 pub use driver::{AskOptions, Engine};
@@ -17,3 +19,4 @@ pub use serve::{ServeError, ServeOptions, Serving, serve};
 pub use smart_ai_core::wire::{Answer, Ask, FleetConfig};
 pub use smart_ai_core::{ConfigError, Decision, DispatchError, DispatchErrorCode, Snapshot};
 pub use store::{HistoryConfig, HistoryError};
+pub use traces::TracesConfig;

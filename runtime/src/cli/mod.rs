@@ -18,11 +18,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use smart_ai_core::ConfigError;
 use smart_ai_core::wire::FleetConfig;
 
 use crate::config::{Settings, Sources, load};
 use crate::driver::Engine;
 use crate::store::{History, HistoryError};
+use crate::traces::Traces;
 
 const DONE: u8 = 0;
 const FAILED: u8 = 1;
@@ -63,6 +65,9 @@ struct FleetArgs {
     /// Where decisions and outcomes are kept: a file, postgres://…, default (a file in your data folder) or off
     #[arg(long, value_name = "WHERE", env = "SMART_AI_HISTORY", global = true)]
     history: Option<String>,
+    /// An OTLP collector that traces are sent to, by URL (its port is mostly 4318), or off
+    #[arg(long, value_name = "URL", env = "SMART_AI_TRACES", global = true)]
+    traces: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -115,6 +120,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         hosts: cli.fleet.host,
         prometheus: cli.fleet.prometheus,
         history: cli.fleet.history,
+        traces: cli.fleet.traces,
     };
     let settings = match load(&sources) {
         Ok(settings) => settings,
@@ -130,12 +136,19 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
                     Ok(history) => history,
                     Err(error) => return complain(&error.to_string(), MISUSED),
                 };
+                let traces = match traced(&cli.command, &settings) {
+                    Ok(traces) => traces,
+                    Err(error) => return complain(&error.to_string(), MISUSED),
+                };
                 let code = tokio::select! {
-                    code = execute(cli.command, &settings, history.as_ref()) => code,
+                    code = execute(cli.command, &settings, history.as_ref(), traces.as_ref()) => code,
                     interrupted = tokio::signal::ctrl_c() => if interrupted.is_ok() { INTERRUPTED } else { FAILED },
                 };
                 if let Some(history) = history {
                     history.close().await;
+                }
+                if let Some(traces) = traces {
+                    traces.close().await;
                 }
                 code
             });
@@ -156,7 +169,18 @@ async fn kept(command: &Command, settings: &Settings) -> Result<Option<History>,
     }
 }
 
-async fn execute(command: Command, settings: &Settings, history: Option<&History>) -> u8 {
+/// The same of traces.
+fn traced(command: &Command, settings: &Settings) -> Result<Option<Traces>, ConfigError> {
+    let config = settings.traces.as_ref().filter(|_| matches!(command, Command::Ask(_)));
+    Ok(config.map(Traces::open).transpose()?.flatten())
+}
+
+async fn execute(
+    command: Command,
+    settings: &Settings,
+    history: Option<&History>,
+    traces: Option<&Traces>,
+) -> u8 {
     let kept = || settings.history.clone().unwrap_or_default();
     if let Command::History(arguments) = &command {
         return ended(history::run(&kept(), arguments).await);
@@ -168,7 +192,8 @@ async fn execute(command: Command, settings: &Settings, history: Option<&History
         return ended(report::run(&kept(), arguments).await);
     }
     let config = &settings.fleet;
-    let engine = match History::engine(history, config, Vec::new()) {
+    let watching = traces.map(Traces::observer).into_iter().collect();
+    let engine = match History::engine(history, config, watching) {
         Ok(engine) => engine,
         Err(error) => return complain(&error.to_string(), MISUSED),
     };

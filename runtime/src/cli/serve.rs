@@ -57,6 +57,7 @@ async fn until_signal(settings: Settings, arguments: &ServeArgs) -> io::Result<u
         poll: Duration::from_secs_f64(arguments.poll),
         drain: Duration::from_secs_f64(arguments.drain),
         history: settings.history,
+        traces: settings.traces,
     };
     let serving = match serve(&settings.fleet, &options).await {
         Ok(serving) => serving,

@@ -20,7 +20,9 @@ use smart_ai_core::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use observer::{Call, Looks, Observer, Observers, Texts};
+#[cfg(test)]
+pub(crate) use observer::Texts;
+pub(crate) use observer::{Call, JobEnd, Looks, MadeCall, Observer, Observers};
 pub(crate) use relay::{Part, Read, Reader, Relay, RelayEnd};
 pub(crate) use signals::MetricsServer;
 use task::{Message, Task};

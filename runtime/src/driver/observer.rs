@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use smart_ai_core::wire::{Ask, Reply};
-use smart_ai_core::{Arm, Decision, DispatchError, FailureKind, HostId, Outcome, Request, Snapshot};
+use smart_ai_core::{
+    Arm, AttemptId, Decision, DispatchError, FailureKind, HostId, JobId, Outcome, Request, Snapshot,
+};
 
 use crate::http::TimedReply;
 
@@ -28,6 +30,34 @@ pub(crate) struct Texts<'a> {
     pub(crate) answer: Option<&'a str>,
 }
 
+/// A call that was made. Times are since 1970, by a clock that nobody sets.
+#[derive(Clone, Debug)]
+pub(crate) struct MadeCall {
+    pub(crate) attempt: AttemptId,
+    pub(crate) arm: Arm,
+    /// `ok`, `cancelled`, or the failure's word.
+    pub(crate) outcome: &'static str,
+    pub(crate) began_at: Duration,
+    pub(crate) ended_at: Duration,
+}
+
+/// A job that ended. Times as those of its calls.
+#[derive(Debug)]
+pub(crate) struct JobEnd<'a> {
+    pub(crate) job: JobId,
+    pub(crate) submitted_at: Duration,
+    pub(crate) ended_at: Duration,
+    pub(crate) request: &'a Request,
+    pub(crate) outcome: &'a Outcome,
+    pub(crate) error: Option<&'a DispatchError>,
+    pub(crate) decision: Option<&'a Decision>,
+    pub(crate) texts: Texts<'a>,
+    /// Every call, in the order in which they ended.
+    pub(crate) calls: &'a [MadeCall],
+    /// The trace its client says it belongs to.
+    pub(crate) traceparent: Option<&'a str>,
+}
+
 /// One look at one endpoint of a host, each with its name.
 pub(crate) type Looks<'a> = [(&'static str, &'a TimedReply); 3];
 
@@ -42,15 +72,7 @@ pub(crate) trait Observer: Debug + Send + Sync {
     /// A call ended: `ok`, `cancelled`, or the failure's word.
     fn call_ended(&self, _arm: &Arm, _outcome: &str) {}
     /// A job ended.
-    fn ended(
-        &self,
-        _request: &Request,
-        _outcome: &Outcome,
-        _error: Option<&DispatchError>,
-        _decision: Option<&Decision>,
-        _texts: Texts<'_>,
-    ) {
-    }
+    fn ended(&self, _end: &JobEnd<'_>) {}
     /// What has been learned until now; told now and then.
     fn learned(&self, _snapshot: &Snapshot) {}
     /// The driver's task is over, and this is all it learned.
@@ -86,15 +108,8 @@ impl Observers {
         self.each(|observer| observer.call_ended(arm, outcome));
     }
 
-    pub(super) fn ended(
-        &self,
-        request: &Request,
-        outcome: &Outcome,
-        error: Option<&DispatchError>,
-        decision: Option<&Decision>,
-        texts: Texts<'_>,
-    ) {
-        self.each(|observer| observer.ended(request, outcome, error, decision, texts));
+    pub(super) fn ended(&self, end: &JobEnd<'_>) {
+        self.each(|observer| observer.ended(end));
     }
 
     /// Whether nobody watches.

@@ -30,6 +30,8 @@ pub(crate) struct Relay {
     pub(crate) path: String,
     /// The client's, as far as they concern the host.
     pub(crate) headers: HeaderMap,
+    /// The trace the client says it belongs to.
+    pub(crate) traceparent: Option<String>,
     /// The body for an arm.
     pub(crate) body: BodyFor,
     /// A reader at the start of an answer.

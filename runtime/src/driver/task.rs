@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 
 use super::call::{Judged, Reporter, body, call};
 use super::closed;
-use super::observer::{Call, Observers, Texts};
+use super::observer::{Call, JobEnd, MadeCall, Observers, Texts};
 use super::relay::{Relay, RelayEnd, relay};
 use super::signals::{MetricsServer, Signals};
 use crate::http::{Refusal, Server, look, timed_look};
@@ -90,6 +90,9 @@ struct Waiting {
     calls: u32,
     /// The last call that failed.
     failed: Option<(Arm, FailureKind)>,
+    submitted_at: Duration,
+    /// Its calls that have ended.
+    made: Vec<MadeCall>,
 }
 
 /// Who waits, and for what.
@@ -102,8 +105,17 @@ enum Caller {
 struct Underway {
     job: JobId,
     arm: Arm,
+    began_at: Duration,
     brought: Brought,
     task: AbortHandle,
+}
+
+impl Underway {
+    /// As it ended now.
+    fn made(&self, attempt: AttemptId, outcome: &'static str) -> MadeCall {
+        let (arm, began_at) = (self.arm.clone(), self.began_at);
+        MadeCall { attempt, arm, outcome, began_at, ended_at: since_1970() }
+    }
 }
 
 #[derive(Default)]
@@ -257,7 +269,15 @@ impl Task {
 
     fn submit(&mut self, job: JobId, request: Request, caller: Caller) {
         self.observers.queued(&request);
-        self.jobs.insert(job, Waiting { caller, request: request.clone(), calls: 0, failed: None });
+        let waiting = Waiting {
+            caller,
+            request: request.clone(),
+            calls: 0,
+            failed: None,
+            submitted_at: since_1970(),
+            made: Vec::new(),
+        };
+        self.jobs.insert(job, waiting);
         self.handle(Event::Submit { job, request });
     }
 
@@ -330,10 +350,11 @@ impl Task {
     }
 
     /// Counts a call's end; what it brought stays until the dispatcher has spoken.
-    fn call_ended(&mut self, attempt: AttemptId, outcome: &str, failure: Option<FailureKind>) {
+    fn call_ended(&mut self, attempt: AttemptId, outcome: &'static str, failure: Option<FailureKind>) {
         let Some(call) = self.calls.get(&attempt) else { return };
         self.observers.call_ended(&call.arm, outcome);
         let Some(job) = self.jobs.get_mut(&call.job) else { return };
+        job.made.push(call.made(attempt, outcome));
         job.calls = job.calls.saturating_sub(1);
         if job.calls == 0 {
             self.observers.queued(&job.request);
@@ -378,7 +399,9 @@ impl Task {
                     }
                 };
                 let task = task.abort_handle();
-                self.calls.insert(attempt, Underway { job, arm, brought: Brought::default(), task });
+                let underway =
+                    Underway { job, arm, began_at: since_1970(), brought: Brought::default(), task };
+                self.calls.insert(attempt, underway);
             }
             Effect::Abort { attempt } => {
                 self.call_ended(attempt, "cancelled", None);
@@ -393,7 +416,10 @@ impl Task {
     }
 
     fn end(&mut self, id: JobId, error: Option<DispatchError>, outcome: Outcome) {
-        let Some(Waiting { caller, request, calls, .. }) = self.jobs.remove(&id) else { return };
+        let Some(Waiting { caller, request, calls, submitted_at, mut made, .. }) = self.jobs.remove(&id)
+        else {
+            return;
+        };
         if calls == 0 {
             self.observers.left_queue(&request);
         }
@@ -402,11 +428,28 @@ impl Task {
             .attempt
             .and_then(|attempt| self.calls.get(&attempt))
             .map(|call| call.brought.text.as_str());
-        let texts = match &caller {
-            Caller::Ask { ask, .. } => Texts { ask: Some(&**ask), answer },
-            Caller::Relay { .. } => Texts::default(),
+        let (texts, traceparent) = match &caller {
+            Caller::Ask { ask, .. } => (Texts { ask: Some(&**ask), answer }, None),
+            Caller::Relay { relay, .. } => (Texts::default(), relay.traceparent.as_deref()),
         };
-        self.observers.ended(&request, &outcome, error.as_ref(), decision.as_ref(), texts);
+        // Calls that go on without anybody who waits for them.
+        for (attempt, call) in self.calls.iter().filter(|(_, call)| call.job == id) {
+            if made.iter().all(|call| call.attempt != *attempt) {
+                made.push(call.made(*attempt, "cancelled"));
+            }
+        }
+        self.observers.ended(&JobEnd {
+            job: id,
+            submitted_at,
+            ended_at: since_1970(),
+            request: &request,
+            outcome: &outcome,
+            error: error.as_ref(),
+            decision: decision.as_ref(),
+            texts,
+            calls: &made,
+            traceparent,
+        });
         if !self.observers.is_empty() && self.told.elapsed() >= LEARNED_EVERY {
             self.told = Instant::now();
             self.observers.learned(&self.dispatcher.snapshot());
@@ -479,10 +522,14 @@ async fn sleep(duration: Option<Duration>) {
     }
 }
 
-/// Milliseconds since 1970 by the clock of the first call; a clock that is set meanwhile moves no deadline.
 fn now() -> Millis {
+    Millis(u64::try_from(since_1970().as_millis()).unwrap_or(0))
+}
+
+/// The time by the clock of the first call; a clock that is set meanwhile moves no deadline.
+fn since_1970() -> Duration {
     static BEGAN: OnceLock<(Instant, Duration)> = OnceLock::new();
     let wall = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let (began, at) = BEGAN.get_or_init(|| (Instant::now(), wall()));
-    Millis(u64::try_from((*at + began.elapsed()).as_millis()).unwrap_or(0))
+    *at + began.elapsed()
 }

@@ -29,6 +29,7 @@ use tokio::task::JoinSet;
 use crate::driver::Engine;
 use crate::http::Server;
 use crate::store::{History, HistoryConfig, HistoryError};
+use crate::traces::{Traces, TracesConfig};
 use inventory::Inventory;
 use metrics::{Metrics, exposition};
 use proxy::Proxy;
@@ -51,6 +52,8 @@ pub struct ServeOptions {
     pub drain: Duration,
     /// Where decisions and outcomes are kept; `None`: nowhere.
     pub history: Option<HistoryConfig>,
+    /// Where traces go; `None`: nowhere.
+    pub traces: Option<TracesConfig>,
 }
 
 /// Why it cannot serve.
@@ -94,6 +97,7 @@ pub struct Serving {
     drain: Duration,
     engine: Engine,
     history: Option<History>,
+    traces: Option<Traces>,
     stopping: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -109,7 +113,8 @@ pub async fn serve(config: &FleetConfig, options: &ServeOptions) -> Result<Servi
         Some(history) => History::open(history).await?,
         None => None,
     };
-    let proxy = Arc::new(proxy(config, history.as_ref())?);
+    let traces = options.traces.as_ref().map(Traces::open).transpose()?.flatten();
+    let proxy = Arc::new(proxy(config, history.as_ref(), traces.as_ref())?);
     let addresses = (address(&metrics_listener, options.metrics), address(&proxy_listener, options.proxy));
     let (stopping, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -128,7 +133,8 @@ pub async fn serve(config: &FleetConfig, options: &ServeOptions) -> Result<Servi
     }
     let (metrics, proxy_address) = addresses;
     let engine = proxy.engine.clone();
-    Ok(Serving { metrics, proxy: proxy_address, drain: options.drain, engine, history, stopping, tasks })
+    let drain = options.drain;
+    Ok(Serving { metrics, proxy: proxy_address, drain, engine, history, traces, stopping, tasks })
 }
 
 impl Serving {
@@ -141,11 +147,18 @@ impl Serving {
         if let Some(history) = self.history {
             history.close().await;
         }
+        if let Some(traces) = self.traces {
+            traces.close().await;
+        }
         drained
     }
 }
 
-fn proxy(config: &FleetConfig, history: Option<&History>) -> Result<Proxy, ServeError> {
+fn proxy(
+    config: &FleetConfig,
+    history: Option<&History>,
+    traces: Option<&Traces>,
+) -> Result<Proxy, ServeError> {
     let fleet = config.split()?;
     let mut hosts = BTreeMap::new();
     for endpoint in &fleet.hosts {
@@ -153,8 +166,10 @@ fn proxy(config: &FleetConfig, history: Option<&History>) -> Result<Proxy, Serve
     }
     let inventory = Arc::new(Inventory::new(hosts.keys().cloned()));
     let health = history.map(|history| history.health().clone()).unwrap_or_default();
-    let metrics = Arc::new(Metrics::new(Arc::clone(&inventory), &health));
-    let watching = vec![Arc::clone(&metrics) as Arc<dyn crate::driver::Observer>];
+    let sent = traces.map(|traces| traces.sent().clone()).unwrap_or_default();
+    let metrics = Arc::new(Metrics::new(Arc::clone(&inventory), &health, &sent));
+    let mut watching = vec![Arc::clone(&metrics) as Arc<dyn crate::driver::Observer>];
+    watching.extend(traces.map(Traces::observer));
     let engine = History::engine(history, config, watching)?;
     let first = fleet.hosts.first().map_or_else(|| "".into(), |endpoint| endpoint.id.clone());
     Ok(Proxy { engine, hosts, first, inventory, metrics })

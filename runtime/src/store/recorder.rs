@@ -1,17 +1,16 @@
 //! Watches the driver and passes on what is worth keeping. Never waits: what finds no room is dropped and counted.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use smart_ai_core::wire::Ask;
-use smart_ai_core::{Decision, DispatchError, Outcome, Request, Snapshot};
+use smart_ai_core::{JobId, Snapshot};
 use tokio::sync::{mpsc, watch};
 
 use super::row::Ended;
-use crate::driver::{Observer, Texts};
+use crate::driver::{JobEnd, Observer};
 
 /// How the history fares; clones show the same.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +32,6 @@ pub(crate) struct Health {
 pub(crate) struct Recorder {
     /// Jobs of one run of the program share it.
     run: String,
-    jobs: AtomicU64,
     prompts: bool,
     rows: mpsc::Sender<Ended>,
     learned: Mutex<Option<Box<Snapshot>>>,
@@ -44,8 +42,13 @@ pub(crate) struct Recorder {
 impl Recorder {
     pub(super) fn new(prompts: bool, rows: mpsc::Sender<Ended>, health: Health) -> Self {
         let run = format!("{:x}-{:x}", now_ms(), std::process::id());
-        let (jobs, learned, stopped) = (AtomicU64::default(), Mutex::default(), watch::Sender::default());
-        Self { run, jobs, prompts, rows, learned, stopped, health }
+        let (learned, stopped) = (Mutex::default(), watch::Sender::default());
+        Self { run, prompts, rows, learned, stopped, health }
+    }
+
+    /// What the history calls a job of this run.
+    pub(super) fn name(&self, job: JobId) -> String {
+        format!("{}-{}", self.run, job.0)
     }
 
     /// What was learned since it was last taken.
@@ -60,24 +63,16 @@ impl Recorder {
 }
 
 impl Observer for Recorder {
-    fn ended(
-        &self,
-        request: &Request,
-        outcome: &Outcome,
-        error: Option<&DispatchError>,
-        decision: Option<&Decision>,
-        texts: Texts<'_>,
-    ) {
-        let number = self.jobs.fetch_add(1, Ordering::Relaxed) + 1;
+    fn ended(&self, end: &JobEnd<'_>) {
         let row = Ended {
-            job: format!("{}-{number}", self.run),
-            at_ms: now_ms().saturating_sub(outcome.ms.total.max(0.0) as u64),
-            request: request.clone(),
-            outcome: outcome.clone(),
-            error: error.cloned(),
-            decision: decision.cloned(),
-            prompt: texts.ask.filter(|_| self.prompts).and_then(prompt),
-            text: texts.answer.filter(|_| self.prompts).map(str::to_owned),
+            job: self.name(end.job),
+            at_ms: now_ms().saturating_sub(end.outcome.ms.total.max(0.0) as u64),
+            request: end.request.clone(),
+            outcome: end.outcome.clone(),
+            error: end.error.cloned(),
+            decision: end.decision.cloned(),
+            prompt: end.texts.ask.filter(|_| self.prompts).and_then(prompt),
+            text: end.texts.answer.filter(|_| self.prompts).map(str::to_owned),
         };
         match self.rows.try_send(row) {
             Ok(()) => drop(self.health.queue.inc()),
@@ -109,8 +104,12 @@ pub(super) fn now_ms() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use smart_ai_core::{Outcome, Request, Task};
+
     use super::*;
-    use smart_ai_core::Task;
+    use crate::driver::Texts;
 
     #[test]
     fn what_finds_no_room_is_dropped_and_counted() {
@@ -118,8 +117,19 @@ mod tests {
         let health = Health::default();
         let recorder = Recorder::new(false, sender, health.clone());
         let (request, outcome) = (Request::new(Task::Chat, 10), Outcome::default());
-        for _ in 0..3 {
-            recorder.ended(&request, &outcome, None, None, Texts { ask: None, answer: Some("a secret") });
+        for number in 0..3 {
+            recorder.ended(&JobEnd {
+                job: JobId(number),
+                submitted_at: Duration::ZERO,
+                ended_at: Duration::ZERO,
+                request: &request,
+                outcome: &outcome,
+                error: None,
+                decision: None,
+                texts: Texts { ask: None, answer: Some("a secret") },
+                calls: &[],
+                traceparent: None,
+            });
         }
         assert_eq!((health.queue.get(), health.dropped.get()), (1, 2));
         assert!(

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use smart_ai_core::{Decision, DispatchError, Outcome, Request};
 
+use crate::word::word;
+
 /// One job. The result of `smart-ai ask --json`, with its time, and without the texts unless they are kept.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Row {
@@ -177,10 +179,4 @@ impl From<DispatchError> for Fault {
     fn from(error: DispatchError) -> Self {
         Self { code: word(&error.code), message: error.message, hint: error.hint }
     }
-}
-
-/// The word a value is known by in JSON.
-fn word(value: &impl Serialize) -> String {
-    let word = serde_json::to_value(value).ok();
-    word.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -12,6 +12,8 @@ use super::family::{
 use crate::driver::Call;
 use crate::serve::inventory::Inventory;
 use crate::store::Health;
+use crate::traces::Sent;
+use crate::word::word;
 
 /// What is counted about the dispatcher.
 #[derive(Debug)]
@@ -121,7 +123,7 @@ impl Dispatching {
             Mode::Balanced => "balanced",
             Mode::Best => "best",
         };
-        let word = error.map_or_else(|| "ok".to_owned(), word);
+        let word = error.map_or_else(|| "ok".to_owned(), |error| word(&error.code));
         let job = labels([("task", request.task.as_str()), ("mode", mode), ("outcome", &word)]);
         self.jobs.get_or_create(&job).inc();
         let (Some(host), Some(model), None) = (&outcome.host, &outcome.model, error) else { return };
@@ -164,10 +166,10 @@ pub(super) fn register_history(registry: &mut Registry, health: &Health) {
     register(registry, "dispatcher_history_last_write_timestamp_seconds", last, health.last_write.clone());
 }
 
-/// The error's stable word.
-pub(in crate::serve) fn word(error: &DispatchError) -> String {
-    let word = serde_json::to_value(error.code).ok();
-    word.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+/// What became of spans.
+pub(super) fn register_traces(registry: &mut Registry, sent: &Sent) {
+    register(registry, "dispatcher_spans_sent_total", "Spans the collector took", sent.spans.clone());
+    register(registry, "dispatcher_spans_dropped_total", "Spans lost", sent.dropped.clone());
 }
 
 #[derive(Debug)]

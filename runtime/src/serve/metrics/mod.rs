@@ -11,15 +11,15 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 use smart_ai_core::wire::Reply;
-use smart_ai_core::{Arm, Decision, DispatchError, HostId, Outcome, Request, Snapshot};
+use smart_ai_core::{Arm, HostId, Request, Snapshot};
 
 use super::inventory::{Inventory, now_s};
 use super::measure::Measured;
-use crate::driver::{Call, Looks, Observer, Texts};
+use crate::driver::{Call, JobEnd, Looks, Observer};
 use crate::store::Health;
+use crate::traces::Sent;
 use family::{Labels, Reading, Readings, Shown, labels};
 
-pub(super) use dispatcher::word;
 pub(super) use text::exposition;
 
 /// Everything that is counted.
@@ -33,13 +33,14 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new(inventory: Arc<Inventory>, history: &Health) -> Self {
+    pub(super) fn new(inventory: Arc<Inventory>, history: &Health, traces: &Sent) -> Self {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Shown(hosts::Hosts(Arc::clone(&inventory)))));
         let residency = residency::Residency::new(Arc::clone(&inventory), &mut registry);
         let requests = requests::Requests::new(Arc::clone(&inventory), &mut registry);
         let dispatching = dispatcher::Dispatching::new(Arc::clone(&inventory), &mut registry);
         dispatcher::register_history(&mut registry, history);
+        dispatcher::register_traces(&mut registry, traces);
         registry.register_collector(Box::new(Shown(Program { started_s: now_s() })));
         Self { registry, inventory, residency, requests, dispatching }
     }
@@ -80,15 +81,8 @@ impl Observer for Metrics {
         self.dispatching.call_ended(arm, outcome);
     }
 
-    fn ended(
-        &self,
-        request: &Request,
-        outcome: &Outcome,
-        error: Option<&DispatchError>,
-        _decision: Option<&Decision>,
-        _texts: Texts<'_>,
-    ) {
-        self.dispatching.job_ended(request, outcome, error);
+    fn ended(&self, end: &JobEnd<'_>) {
+        self.dispatching.job_ended(end.request, end.outcome, end.error);
     }
 
     fn looked(&self, host: &HostId, looks: Looks<'_>) {

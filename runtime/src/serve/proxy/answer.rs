@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use crate::driver::{Part, Reader, RelayEnd, Ticket};
 use crate::serve::dialect::Operation;
 use crate::serve::measure::Measure;
-use crate::serve::metrics::word;
+use crate::word::word;
 
 /// What concerns one connection only, and what the length of a rewritten body makes wrong.
 const HOP_BY_HOP: [&str; 9] = [
@@ -79,7 +79,7 @@ pub(super) fn take_end(measure: &mut Measure, streams: bool, end: Option<RelayEn
         }
         Some(error) => {
             let last = outcome.attempts.last().map(|attempt| attempt.outcome.as_str());
-            let own = word(&error);
+            let own = word(&error.code);
             measure.failed(last.filter(|last| *last != "ok" && *last != "cancelled").unwrap_or(&own));
             Some(format!("{}; {}", error.message, error.hint))
         }

@@ -33,7 +33,7 @@ impl Proxy {
         headers: &HeaderMap,
         body: &Bytes,
     ) -> Response<Body> {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let text = |name: &str| text(headers, name);
         let client = client::kind(text(USER_AGENT.as_str()));
         let measured = |model: &str| Measure::new(Arc::clone(&self.metrics), operation, client, model);
         let inference = match Inference::read(operation, body, &self.inventory) {
@@ -75,6 +75,7 @@ impl Proxy {
         let relay = Relay {
             path: operation.path().to_owned(),
             headers: concerning(headers),
+            traceparent: text(headers, "traceparent").map(str::to_owned),
             body: Box::new(move |arm, options| shared.body_for(arm, options)),
             reader: operation.reader(streams, inference.counts),
             parts: sender,
@@ -176,6 +177,11 @@ fn wishes<'a>(request: &mut Request, text: &impl Fn(&str) -> Option<&'a str>) {
         Some("best") => request.mode = Mode::Best,
         Some(_) | None => {}
     }
+}
+
+/// A header's value, where it is text.
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// The headers that concern the host.

@@ -1,0 +1,107 @@
+//! Where traces go.
+
+use std::collections::BTreeMap;
+use std::env;
+
+use serde::Deserialize;
+use serde_json::Value;
+use smart_ai_core::wire::Endpoint;
+
+/// Switches traces off.
+const OFF: &str = "off";
+/// Where a collector takes traces.
+const PATH: &str = "/v1/traces";
+
+/// The section `[traces]`. A key left out has its default.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TracesConfig {
+    /// The collector's base URL, such as `http://127.0.0.1:4318`, or `off`.
+    pub url: String,
+    /// Sent along, such as a key.
+    pub headers: BTreeMap<String, String>,
+    /// A PEM file of the authority that signed the collector's certificate.
+    pub ca_file: Option<String>,
+    /// Jobs whose spans may wait to be sent; more are dropped and counted.
+    pub queue_jobs: u32,
+}
+
+impl Default for TracesConfig {
+    fn default() -> Self {
+        Self { url: OFF.to_owned(), headers: BTreeMap::new(), ca_file: None, queue_jobs: 2_048 }
+    }
+}
+
+impl TracesConfig {
+    /// The section of a configuration file; a refusal quotes no value.
+    pub(crate) fn read(section: Value) -> Result<Self, String> {
+        let config: Self = serde_json::from_value(section).map_err(|error| {
+            let text = error.to_string();
+            // What was found instead could be a key.
+            if text.starts_with("unknown field") {
+                text
+            } else {
+                "a key has a value of another kind".to_owned()
+            }
+        })?;
+        if config.queue_jobs == 0 {
+            return Err("queue_jobs must be at least 1".to_owned());
+        }
+        config.endpoint()?;
+        Ok(config)
+    }
+
+    /// What OpenTelemetry's own variables say; `None` where they name no collector.
+    pub(crate) fn of_environment() -> Option<Self> {
+        let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        let headers = set("OTEL_EXPORTER_OTLP_HEADERS").unwrap_or_default();
+        let pairs = headers.split(',').filter_map(|pair| pair.split_once('='));
+        let headers = pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect();
+        Some(Self { url: set("OTEL_EXPORTER_OTLP_ENDPOINT")?, headers, ..Self::default() })
+    }
+
+    /// Where they are sent; `None` where they are off.
+    pub(crate) fn endpoint(&self) -> Result<Option<Endpoint>, String> {
+        if self.url == OFF {
+            return Ok(None);
+        }
+        if !["http://", "https://"].iter().any(|scheme| self.url.starts_with(scheme)) {
+            return Err("must be the collector's URL (http://… or https://…), or off".to_owned());
+        }
+        let base = self.url.trim_end_matches('/');
+        let headers = self.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone()));
+        Ok(Some(Endpoint {
+            id: "traces".into(),
+            url: format!("{}{PATH}", base.strip_suffix(PATH).unwrap_or(base)),
+            headers: headers.collect(),
+            ca_file: self.ca_file.clone(),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Result<Option<String>, String> {
+        let config = TracesConfig { url: text.to_owned(), ..TracesConfig::default() };
+        config.endpoint().map(|endpoint| endpoint.map(|endpoint| endpoint.url))
+    }
+
+    #[test]
+    fn a_collector_is_named_by_its_base_or_its_whole_url() {
+        let whole = Ok(Some("http://a:4318/v1/traces".to_owned()));
+        assert_eq!(url("http://a:4318"), whole);
+        assert_eq!(url("http://a:4318/"), whole);
+        assert_eq!(url("http://a:4318/v1/traces"), whole);
+        assert_eq!((url("off"), url("a:4318").is_err()), (Ok(None), true));
+    }
+
+    #[test]
+    fn a_refusal_quotes_no_secret() {
+        let section = serde_json::json!({ "url": "http://a", "headers": { "x-key": ["hunter2"] } });
+        assert!(TracesConfig::read(section).is_err_and(|words| !words.contains("hunter2")));
+        let unknown = TracesConfig::read(serde_json::json!({ "urls": "http://a" }));
+        assert!(unknown.is_err_and(|words| words.starts_with("unknown field `urls`, expected one of")));
+    }
+}
