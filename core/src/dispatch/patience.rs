@@ -68,7 +68,9 @@ impl Dispatcher {
         let first_sigma = (model.prefill.spread(FIRST_SPREAD, 2.0)).sqrt();
         let load_sigma = (host.load_rate.spread(LOAD_SPREAD, 1.0)).sqrt();
         let least_ms = if known { KNOWN_LEAST_MS } else { LEAST_MS };
-        let late_ms = MARGIN * first_ms * libm::exp(Q99 * first_sigma);
+        // Another client may have taken the place of what the runner had read.
+        let unread_ms = 1e3 * f64::from(decision.prompt_tokens) / model.rates.prefill;
+        let late_ms = MARGIN * first_ms.max(unread_ms) * libm::exp(Q99 * first_sigma);
         let load_ms = 1e3 * terms.load_s * libm::exp(Q99 * load_sigma);
         let stall_ms = 1e3 * STALL_TOKENS / model.rates.decode;
         Some(Patience {

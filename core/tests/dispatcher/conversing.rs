@@ -1,7 +1,7 @@
 //! Prompts that begin as an earlier one did.
 
 use super::world::{Fleet, called, usage};
-use smart_ai_core::{AttemptId, Config, Event, HostConfig, Request, Usage, wire::Ask};
+use smart_ai_core::{AttemptId, Config, Effect, Event, HostConfig, Request, Usage, wire::Ask};
 
 fn ask(messages: &[(&str, &str)]) -> Request {
     let messages: Vec<_> = messages
@@ -99,4 +99,20 @@ fn one_slot_keeps_one_prompt_and_two_keep_two() {
         let note = decided.notes.iter().any(|note| note.contains("has read"));
         assert_eq!(note, expected, "{slots} slots: {:?}", decided.notes);
     }
+}
+
+#[test]
+fn a_prompt_that_was_pushed_out_is_given_the_time_to_be_read_again() {
+    let (mut fleet, text) = after_a_turn();
+    for attempt in [2, 3] {
+        let again = ask(&[("user", &text), ("assistant", "Yes."), ("user", "And why?")]);
+        let tokens = again.prompt_tokens;
+        assert_eq!(called(&fleet.submit(attempt, again)), "m@a");
+        done(&mut fleet, attempt, tokens, 2_000.0);
+    }
+    let next = ask(&[("user", &text), ("assistant", "Yes."), ("user", "And then?")]);
+    assert_eq!(called(&fleet.submit(4, next)), "m@a");
+    let step = fleet.after(60_000, Event::Tick);
+    let aborted = step.effects.iter().any(|effect| matches!(effect, Effect::Abort { .. }));
+    assert!(!aborted, "{:?}", step.effects);
 }
