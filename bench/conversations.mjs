@@ -5,10 +5,10 @@ import { median, table } from './table.mjs';
 
 export const title = 'Conversations on two servers';
 export const about =
-	'Two real Ollama servers with SmolLM2-135M in two slots each. Four conversations at a time, each about a document of its own of some 500 tokens, take four turns; who asks next is drawn. ' +
+	'Two real Ollama servers with SmolLM2-135M in two slots each. Four conversations at a time, each about a document of its own of some 400 tokens, take four turns; who asks next is drawn. ' +
 	'In blocks by turns: round robin, as a load balancer does, and Smart AI. Later turns only: how long until the first piece of the answer, and which share of them met a server that had read the conversation so far.';
 
-const BLOCKS = 4;
+const BLOCKS = 3;
 const CONVERSATIONS = 4;
 const TURNS = 4;
 const options = { temperature: 0, num_thread: 1 };
@@ -21,7 +21,7 @@ function random(seed) {
 }
 
 function documentOf(draw) {
-	const facts = Array.from({ length: 30 }, (_, fact) => `Fact ${fact}: stone ${Math.floor(draw() * 900)} lies on stone ${Math.floor(draw() * 900)}.`);
+	const facts = Array.from({ length: 24 }, (_, fact) => `Fact ${fact}: stone ${Math.floor(draw() * 900)} lies on stone ${Math.floor(draw() * 900)}.`);
 	return `${facts.join(' ')} Which stone lies on top?`;
 }
 
