@@ -4,7 +4,37 @@ use std::cmp::Ordering;
 
 /// Sorts in place by heap. Items the order calls equal end up in any order: compare them to the last name.
 pub(crate) fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
-    let mut end = items.len();
+    let length = items.len();
+    heap_sort(length, &mut Items { items, compare });
+}
+
+/// What a sort does with items, whatever they are: so there is one sort for all types.
+trait Sorted {
+    fn is_less(&self, left: usize, right: usize) -> bool;
+    fn swap(&mut self, left: usize, right: usize);
+}
+
+struct Items<'a, T, F> {
+    items: &'a mut [T],
+    compare: F,
+}
+
+impl<T, F: Fn(&T, &T) -> Ordering> Sorted for Items<'_, T, F> {
+    fn is_less(&self, left: usize, right: usize) -> bool {
+        match (self.items.get(left), self.items.get(right)) {
+            (Some(left), Some(right)) => (self.compare)(left, right).is_lt(),
+            _ => false,
+        }
+    }
+
+    fn swap(&mut self, left: usize, right: usize) {
+        self.items.swap(left, right);
+    }
+}
+
+#[inline(never)]
+fn heap_sort(length: usize, items: &mut dyn Sorted) {
+    let mut end = length;
     let mut root = end / 2;
     while end > 1 {
         if root > 0 {
@@ -13,23 +43,19 @@ pub(crate) fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) 
             end -= 1;
             items.swap(0, end);
         }
-        sift_down(items.get_mut(..end).unwrap_or_default(), root, &compare);
+        sift_down(items, root, end);
     }
 }
 
 /// Moves the item at `root` below every greater one under it: its way down goes by the greater child, and it mostly ends near
 /// the bottom, so the place is looked for from there. That takes half the comparisons of asking at every step.
-fn sift_down<T>(heap: &mut [T], root: usize, compare: &impl Fn(&T, &T) -> Ordering) {
-    let is_less = |heap: &[T], left: usize, right: usize| match (heap.get(left), heap.get(right)) {
-        (Some(left), Some(right)) => compare(left, right).is_lt(),
-        _ => false,
-    };
+fn sift_down(heap: &mut dyn Sorted, root: usize, end: usize) {
     let mut place = root;
-    while 2 * place + 1 < heap.len() {
+    while 2 * place + 1 < end {
         let child = 2 * place + 1;
-        place = child + usize::from(is_less(heap, child, child + 1));
+        place = child + usize::from(child + 1 < end && heap.is_less(child, child + 1));
     }
-    while is_less(heap, place, root) {
+    while place > root && heap.is_less(place, root) {
         place = (place - 1) / 2;
     }
     while place > root {

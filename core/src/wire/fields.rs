@@ -224,7 +224,7 @@ fn is_message(message: &Object) -> bool {
 /// As Go reads durations: numbers with units, such as `1h30m`, `-1m`, `0`.
 fn is_duration(text: &str) -> bool {
     let body = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let known = |part: char| part.is_ascii_digit() || "hmsnuµ.".contains(part);
+    let known = |part: char| matches!(part, '0'..='9' | 'h' | 'm' | 's' | 'n' | 'u' | 'µ' | '.');
     body.starts_with(|first: char| first.is_ascii_digit() || first == '.')
         && body.chars().all(known)
         && (body == "0" || body.ends_with(['h', 'm', 's']))
