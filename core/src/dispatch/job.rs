@@ -9,14 +9,14 @@ use crate::effect::AttemptReport;
 use crate::failure::{DispatchError, DispatchErrorCode, Failure};
 use crate::names::{AttemptId, JobId, Millis};
 use crate::number::Between as _;
-use crate::policy::Exclusions;
+use crate::policy::{Exclusions, Scored};
 use crate::random::Random;
 use crate::request::Request;
 
 /// A job waits this long for hosts nobody has looked at yet.
 const FLEET_GRACE_MS: u64 = 3_000;
-/// And this long for the first metrics.
-const METRICS_GRACE_MS: u64 = 500;
+/// And this long for the first metrics, or where a host that is known has a loaded model for it.
+const FIRST_GRACE_MS: u64 = 500;
 /// The first pause before an arm that failed in passing is tried again; doubled each time.
 const FIRST_BACKOFF_MS: u64 = 500;
 const LONGEST_BACKOFF_MS: u64 = 8_000;
@@ -71,15 +71,10 @@ impl Job {
         waiting.into_iter().chain(self.deadline()).min()
     }
 
-    /// When the job stops waiting for the fleet to be known.
+    /// When the job looks at what is known of the fleet, though it is not all.
     fn settled_by(&self, dispatcher: &Dispatcher) -> Millis {
-        let now = dispatcher.now;
-        let metrics_by = self.submitted.plus(METRICS_GRACE_MS);
-        if dispatcher.metrics_awaited() && now < metrics_by {
-            metrics_by
-        } else {
-            self.submitted.plus(FLEET_GRACE_MS)
-        }
+        let first = self.submitted.plus(FIRST_GRACE_MS);
+        if dispatcher.now < first { first } else { self.submitted.plus(FLEET_GRACE_MS) }
     }
 }
 
@@ -145,13 +140,19 @@ impl Dispatcher {
     /// Whether what is known is enough to decide by, or the wait for more is over.
     pub(super) fn may_decide(&self, job: &Job) -> bool {
         let waited = self.now.since(job.submitted);
-        let metrics = !self.metrics_awaited() || waited >= METRICS_GRACE_MS;
-        let fleet = !self.fleet.hosts.iter().any(crate::fleet::Host::is_settling) || waited >= FLEET_GRACE_MS;
+        let settling = self.fleet.hosts.iter().any(crate::fleet::Host::is_settling);
         // A host that was down may be back: look again before saying that nothing is left.
-        let looking = self.fleet.hosts.iter().any(|host| host.looking.is_some()) && waited < FLEET_GRACE_MS;
-        metrics
-            && fleet
-            && !(looking && self.view(&self.backlogs()).rank(&job.request, &job.tried, 0).arms.is_empty())
+        let looking = self.fleet.hosts.iter().any(|host| host.looking.is_some());
+        if self.metrics_awaited() && waited < FIRST_GRACE_MS {
+            return false;
+        }
+        if waited >= FLEET_GRACE_MS || !(settling || looking) {
+            return true;
+        }
+        let backlogs = self.backlogs();
+        let ranked = self.view(&backlogs).rank(&job.request, &job.tried, 0);
+        let loaded = |arm: &Scored<'_>| waited >= FIRST_GRACE_MS && arm.terms.load_s <= 0.0;
+        ranked.best().is_some_and(|arm| !settling || loaded(arm))
     }
 
     /// Waits before the arms that failed in passing are tried again.

@@ -1,8 +1,8 @@
 //! Before the fleet is known, and after a restart.
 
 use smart_ai_core::{
-    AttemptId, Config, Dispatcher, Effect, Event, HostConfig, HostId, HostReport, HostState, JobId, Source,
-    Step, Usage,
+    AttemptId, Config, Dispatcher, Effect, Event, HostConfig, HostId, HostReport, HostState, JobId, Millis,
+    Source, Step, Usage,
 };
 
 use crate::world::{Fleet, ask, call, called, decode_rate, usage};
@@ -27,11 +27,23 @@ fn a_job_waits_for_the_fleet_then_goes_to_the_loaded_model() {
 }
 
 #[test]
-fn a_host_that_never_answers_delays_a_job_three_seconds_at_most() {
+fn a_host_that_never_answers_delays_a_job_half_a_second_where_a_loaded_model_is_known() {
     let mut fleet = Fleet::of(&["pc", "silent"]);
     fleet.submit(1, ask());
     fleet.up("pc", &[("m", 2.0)], &["m"]);
-    assert_eq!(called(&fleet.after(3_000, Event::Tick).effects), "m@pc");
+    let step = fleet.after(499, Event::Tick);
+    assert_eq!((call(&step.effects), step.wake_at), (None, Some(Millis(1_500))));
+    assert_eq!(called(&fleet.after(1, Event::Tick).effects), "m@pc");
+}
+
+#[test]
+fn a_host_that_never_answers_delays_a_job_three_seconds_where_a_model_had_to_be_loaded() {
+    let mut fleet = Fleet::of(&["pc", "silent"]);
+    fleet.submit(1, ask());
+    fleet.up("pc", &[("m", 2.0)], &[]);
+    let step = fleet.after(2_999, Event::Tick);
+    assert_eq!((call(&step.effects), step.wake_at), (None, Some(Millis(4_000))));
+    assert_eq!(called(&fleet.after(1, Event::Tick).effects), "m@pc");
 }
 
 #[test]

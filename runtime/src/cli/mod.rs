@@ -35,6 +35,8 @@ const INTERRUPTED: u8 = 130;
 const TERMINATED: u8 = 143;
 /// What has been answered is printed within this.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// A load that nobody waits for any more is waited for this long at the end.
+const LOADS_MOST: Duration = Duration::from_secs(30);
 
 /// Picks the right local model on the right host for each request, and makes the call succeed.
 #[derive(Debug, Parser)]
@@ -197,7 +199,11 @@ async fn execute(
         Ok(engine) => engine,
         Err(error) => return complain(&error.to_string(), MISUSED),
     };
-    let work = carry_out(command, &engine, config);
+    let work = async {
+        let done = carry_out(command, &engine, config).await?;
+        finish_loads(&engine).await?;
+        Ok(done)
+    };
     tokio::pin!(work);
     let done = tokio::select! {
         done = &mut work => Some(done),
@@ -209,6 +215,25 @@ async fn execute(
     };
     engine.close();
     done.map_or(TERMINATED, ended)
+}
+
+/// A load whose job went elsewhere is waited for, a while: cut short, the model would be as cold for the next ask.
+async fn finish_loads(engine: &Engine) -> io::Result<()> {
+    let arms = engine.loading().await;
+    for arm in &arms {
+        let most = LOADS_MOST.as_secs();
+        writeln!(
+            io::stderr(),
+            "smart-ai: {} on {} is still loading, which is waited for up to {most} s; Ctrl+C ends it",
+            arm.model,
+            arm.host
+        )?;
+    }
+    if !arms.is_empty() {
+        // What is not loaded by then is given up.
+        drop(tokio::time::timeout(LOADS_MOST, engine.loaded()).await);
+    }
+    Ok(())
 }
 
 async fn carry_out(command: Command, engine: &Engine, config: &FleetConfig) -> io::Result<u8> {

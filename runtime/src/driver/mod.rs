@@ -16,7 +16,7 @@ use std::task::{Context, Poll, ready};
 
 use smart_ai_core::wire::{Answer, Ask, FleetConfig, feedback_event};
 use smart_ai_core::{
-    ConfigError, Decision, DispatchError, DispatchErrorCode, Event, JobId, Json, Request, Snapshot,
+    Arm, ConfigError, Decision, DispatchError, DispatchErrorCode, Event, JobId, Json, Request, Snapshot,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -153,6 +153,17 @@ impl Engine {
             // A task that is gone has nothing under way.
             drained.await.unwrap_or_default();
         }
+    }
+
+    /// The arms whose model goes on loading although its job has left.
+    pub(crate) async fn loading(&self) -> Vec<Arm> {
+        self.question(Message::Loading).await.unwrap_or_default()
+    }
+
+    /// Ends when no call is under way.
+    pub(crate) async fn loaded(&self) {
+        // A task that is gone has no call.
+        self.question(Message::Loaded).await.unwrap_or_default();
     }
 
     /// Cancels every job and stops the task.

@@ -79,6 +79,10 @@ pub(super) enum Message {
     },
     /// Take no more asks; answered when the last job has ended.
     Drain(oneshot::Sender<()>),
+    /// Which loads go on though nobody waits for them.
+    Loading(oneshot::Sender<Vec<Arm>>),
+    /// Answered when no call is under way.
+    Loaded(oneshot::Sender<()>),
     Close,
 }
 
@@ -149,6 +153,8 @@ pub(super) struct Task {
     told: Instant,
     /// Who waits for the last job to end; nobody while asks are taken.
     drained: Vec<oneshot::Sender<()>>,
+    /// Who waits for the last call to end.
+    loaded: Vec<oneshot::Sender<()>>,
 }
 
 impl Task {
@@ -184,6 +190,7 @@ impl Task {
             observers,
             told: Instant::now(),
             drained: Vec::new(),
+            loaded: Vec::new(),
         })
     }
 
@@ -199,6 +206,11 @@ impl Task {
                 () = sleep(wake) => self.handle(Event::Tick),
             }
             self.answer_questions();
+            if self.calls.is_empty() {
+                for reply in self.loaded.drain(..) {
+                    drop(reply.send(()));
+                }
+            }
             if !self.drained.is_empty() && self.jobs.is_empty() && self.parted.is_empty() {
                 break;
             }
@@ -263,6 +275,11 @@ impl Task {
                 self.brought(attempt, |brought| brought.embeddings = Some(embeddings));
             }
             Message::Drain(reply) => self.drained.push(reply),
+            Message::Loading(reply) => {
+                let left = self.calls.values().filter(|call| !self.jobs.contains_key(&call.job));
+                drop(reply.send(left.map(|call| call.arm.clone()).collect()));
+            }
+            Message::Loaded(reply) => self.loaded.push(reply),
             Message::Close => {}
         }
     }

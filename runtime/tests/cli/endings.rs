@@ -3,11 +3,11 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use smart_ai_sim::FakeOllama;
+use smart_ai_sim::{Config, FakeOllama, ModelConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
-use crate::program::{Result, program, slow_host};
+use crate::program::{Result, program, run, slow_host};
 
 /// Long enough for a busy machine; what it bounds takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -46,6 +46,18 @@ async fn an_interrupt_ends_the_answer_at_its_source() -> Result {
     assert_eq!(code(&mut child).await?, Some(130));
     idle(&host).await?;
     assert_eq!((host.stats().aborted, host.stats().completed), (1, 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_load_too_long_for_the_deadline_is_finished_before_the_program_ends() -> Result {
+    let model = ModelConfig { load_s: Some(2.0), ..ModelConfig::named("m") };
+    let host = FakeOllama::start(Config { models: vec![model], ..Config::default() }).await?;
+    let ran = run(&["ask", "--host", host.url(), "--deadline", "0.5", "a story"]).await?;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.contains("m:latest on") && ran.err.contains("is still loading"), "{ran:?}");
+    let models = run(&["models", "--host", host.url(), "--json"]).await?.json()?;
+    assert_eq!(models[0]["models"][0]["resident"], true, "{models}");
     Ok(())
 }
 
