@@ -1,12 +1,6 @@
-// Ten thousand asks through the native engine on three simulated hosts that fail now and then, beside the same without faults.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+// Ten thousand asks through each driver on three simulated hosts that fail now and then, beside the same without faults.
+import { drivers } from '../tests/e2e/faults/drivers.mjs';
 import { startHost } from '../tests/e2e/faults/host.mjs';
-import { cargo, target } from './cargo.mjs';
 import { quantile, table } from './table.mjs';
 
 const JOBS = Number(process.env.JOBS ?? 10_000);
@@ -27,17 +21,18 @@ const IN_TURN = [{ kind: 'down' }, { kind: 'busy' }, { kind: 'slow', factor: 5 }
 const TURN_MS = 6_000;
 
 export const title = 'Endurance';
-export const about = `${JOBS} asks of 12 tokens (30 ms) through \`smart-ai ask --jsonl\` at a concurrency of ${CONCURRENCY}, on three simulated hosts with two slots each: without faults,
+export const about = `${JOBS} asks of 12 tokens (30 ms) through each driver at a concurrency of ${CONCURRENCY}, on three simulated hosts with two slots each: without faults,
 then with faults in 4 % of the calls by chance (503, reset connections, answers cut, error lines, garbage, hangs) and one host in turn down, busy, slow or hung for a second out of six.
 Goals: 99.9 % answered, none lost, none answered twice, p95 at most 1.5 × that without faults.`;
 
 export async function run() {
-	cargo('build', '--release', '-p', 'smart-ai');
 	const rows = [];
-	for (const faulty of [false, true]) rows.push(await measure(faulty));
-	const [plain, faulty] = rows;
+	for (const [name, create] of Object.entries(drivers)) {
+		for (const faulty of [false, true]) rows.push({ driver: name, faulty, ...(await measure(create, faulty)) });
+	}
 	const columns = [
-		['run', 'name'],
+		['driver', 'driver'],
+		['faults', ({ faulty }) => (faulty ? 'with' : 'without')],
 		['answered', ({ answered }) => `${((answered / JOBS) * 100).toFixed(2)} %`],
 		['lost', 'lost'],
 		['answered twice', 'twice'],
@@ -48,12 +43,16 @@ export async function run() {
 		['p95 (ms)', ({ ms }) => quantile(ms, 0.95).toFixed(0)],
 		['p99 (ms)', ({ ms }) => quantile(ms, 0.99).toFixed(0)],
 	];
-	const ratio = quantile(faulty.ms, 0.95) / quantile(plain.ms, 0.95);
-	const errors = Object.entries(faulty.errors).map(([code, count]) => `${code} ${count}`);
-	return `${table(columns, rows)}\n\np95 with faults ÷ without: ${ratio.toFixed(2)}. Asks that failed: ${errors.join(', ') || 'none'}.`;
+	const ended = Object.keys(drivers).map((name) => {
+		const [plain, faulty] = rows.filter(({ driver }) => driver === name);
+		const ratio = quantile(faulty.ms, 0.95) / quantile(plain.ms, 0.95);
+		const errors = Object.entries(faulty.errors).map(([code, count]) => `${code} ${count}`);
+		return `${name}: p95 with faults ÷ without ${ratio.toFixed(2)}; asks that failed: ${errors.join(', ') || 'none'}.`;
+	});
+	return `${table(columns, rows)}\n\n${ended.join('\n')}`;
 }
 
-async function measure(faulty) {
+async function measure(create, faulty) {
 	const hosts = await Promise.all([0, 1, 2].map(() => startHost({ models: [MODEL], parallel: 2 })));
 	let turn = 0;
 	const next = () => hosts[turn % hosts.length].set({ ...IN_TURN[turn++ % IN_TURN.length], seconds: 1 });
@@ -64,27 +63,26 @@ async function measure(faulty) {
 			for (const host of hosts) await host.set(BY_CHANCE);
 			timer = setInterval(next, TURN_MS);
 		}
-		const results = await answers(hosts);
-		return { name: faulty ? 'with faults' : 'without', ...tally(results) };
+		return tally(await answers(create, hosts));
 	} finally {
 		clearInterval(timer);
 		await Promise.all(hosts.map((host) => host.stop()));
 	}
 }
 
-/** Every line that the program prints, in order. */
-async function answers(hosts) {
-	const folder = await mkdtemp(join(tmpdir(), 'endurance-'));
-	const config = join(folder, 'smart-ai.toml');
-	await writeFile(config, hosts.map((host, at) => `[[hosts]]\nid = "h${at}"\nurl = "${host.url}"\nparallel = 2\n`).join('\n'));
-	const args = ['ask', '--config', config, '--jsonl', '-', '--concurrency', String(CONCURRENCY), '--json'];
-	const child = spawn(join(target, 'release', 'smart-ai'), args, { stdio: ['pipe', 'pipe', 'inherit'] });
+/** Every answer, in the order they came. */
+async function answers(create, hosts) {
+	const ai = create({ hosts: hosts.map(({ url }, at) => ({ id: `h${at}`, instance: `h${at}`, url, parallel: 2 })) });
 	const results = [];
-	createInterface({ input: child.stdout }).on('line', (line) => results.push(JSON.parse(line)));
-	const lines = Array.from({ length: JOBS }, (_, id) => JSON.stringify({ id, prompt: 'Say something short.', shape: 'endurance' }));
-	child.stdin.end(`${lines.join('\n')}\n`);
-	await once(child, 'close');
-	await rm(folder, { recursive: true });
+	let next = 0;
+	const ask = async () => {
+		while (next < JOBS) {
+			const id = next++;
+			results.push(await ai.ask({ id, prompt: 'Say something short.', shape: 'endurance' }));
+		}
+	};
+	await Promise.all(Array.from({ length: CONCURRENCY }, ask));
+	ai.close();
 	return results;
 }
 
