@@ -114,7 +114,7 @@ impl Dispatcher {
         job.tried.tried.push((attempt.host.clone(), Some(attempt.model.clone()), failure.kind));
         let Some(job) = self.jobs.get(&attempt.job) else { return };
         let waited_ms = self.now.since(job.submitted);
-        let calls = job.attempts.len() as u32;
+        let calls = job.calls(self.config.max_attempts);
         let better = calls < self.config.max_attempts
             && !self.view(&self.backlogs()).rank(&job.request, &job.tried, waited_ms).arms.is_empty();
         if !better && failure.kind == FailureKind::RefusedAnswer {

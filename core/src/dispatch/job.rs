@@ -6,7 +6,7 @@ use crate::dispatch::attempt::Attempt;
 use crate::dispatch::hedge::{HEDGE_SHARE, HEDGES_MOST};
 use crate::dispatch::queue::Wish;
 use crate::effect::AttemptReport;
-use crate::failure::{DispatchError, DispatchErrorCode, Failure};
+use crate::failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
 use crate::names::{AttemptId, JobId, Millis};
 use crate::number::Between as _;
 use crate::policy::{Exclusions, Scored};
@@ -69,6 +69,14 @@ impl Job {
             }
         };
         waiting.into_iter().chain(self.deadline()).min()
+    }
+
+    /// Its calls that count against the `most` it may make. Those that a busy host turned away did no work: as many again are free.
+    pub(super) fn calls(&self, most: u32) -> u32 {
+        let busy = [FailureKind::Busy.as_str(), FailureKind::RateLimited.as_str()];
+        let free =
+            self.attempts.iter().filter(|attempt| busy.contains(&attempt.outcome.as_str())).count() as u32;
+        self.attempts.len() as u32 - free.min(most)
     }
 
     /// When the job looks at what is known of the fleet, though it is not all.

@@ -139,7 +139,7 @@ impl Dispatcher {
             }
             return Placing::Nothing(decision, error, ranked.hope());
         };
-        if calls >= self.config.max_attempts {
+        if job.calls(self.config.max_attempts) >= self.config.max_attempts {
             let error = DispatchError::new(
                 DispatchErrorCode::AllFailed,
                 format!("{calls} calls failed, the most one request may make"),
@@ -209,7 +209,7 @@ impl Dispatcher {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let since = *job.stranded.get_or_insert(now);
         let patient = job.request.deadline_ms.is_some() || now.since(since) < PATIENCE_MS;
-        if decision.candidates.is_empty() && patient && (job.attempts.len() as u32) < most_calls {
+        if decision.candidates.is_empty() && patient && job.calls(most_calls) < most_calls {
             if job.tried.tried.iter().any(|(_, _, kind)| kind.class().passing) {
                 self.pause(id);
                 return;

@@ -99,7 +99,7 @@ impl Dispatcher {
         if !self.fleet.hosts.get(attempt.host_position).is_some_and(alive) {
             return false;
         }
-        if job.attempts.len() as u32 + 1 >= self.config.max_attempts {
+        if job.calls(self.config.max_attempts) + 1 >= self.config.max_attempts {
             return true;
         }
         let arm = (attempt.host.clone(), Some(attempt.model.clone()), FailureKind::FirstTokenTimeout);

@@ -124,6 +124,27 @@ fn where_every_host_rests_a_job_waits_for_the_first_to_come_back() {
 }
 
 #[test]
+fn a_host_that_is_busy_for_a_while_uses_up_no_calls_but_not_for_ever() {
+    for (busy, expected) in [(6, None), (100, Some(DispatchErrorCode::AllFailed))] {
+        let mut fleet = Fleet::of(&["a"]);
+        fleet.up("a", &[("m", 2.0)], &["m"]);
+        let mut effects = fleet.submit(1, ask());
+        let (mut calls, mut end) = (0, None);
+        while end.is_none() && calls <= busy && fleet.now < 200_000 {
+            if call(&effects).is_some() {
+                calls += 1;
+                effects = if calls > busy { Vec::new() } else { fleet.fail(calls, FailureKind::Busy) };
+            } else {
+                fleet.now = fleet.dispatcher.poll_timeout().map_or(u64::MAX, |at| at.0);
+                effects = fleet.up("a", &[("m", 2.0)], &["m"]);
+            }
+            end = end.or(code(&effects));
+        }
+        assert_eq!((end, calls), (expected, if expected.is_none() { 7 } else { 8 }));
+    }
+}
+
+#[test]
 fn a_host_that_served_before_is_waited_for_half_a_minute() {
     for (returns, expected) in [(true, None), (false, Some(DispatchErrorCode::NoHost))] {
         let mut fleet = Fleet::of(&["a"]);
