@@ -38,14 +38,7 @@ const FAILURES: [FailureKind; 16] = [
 /// One thing a driver may say. Small numbers name hosts, models, and calls by their place among those under way.
 #[derive(Arbitrary, Debug)]
 enum Word {
-    Submit {
-        task: u8,
-        prompt: u32,
-        most: Option<u32>,
-        deadline: Option<u32>,
-        streaming: bool,
-        pin: Option<u8>,
-    },
+    Submit(Wish),
     Cancel(u8),
     Announce(u16),
     Started(u8),
@@ -53,13 +46,7 @@ enum Word {
     Progress(u8, u32),
     Succeeded(u8, u32, f64, f64, f64),
     Failed(u8, u8, Option<u32>),
-    Up {
-        host: u8,
-        models: u8,
-        resident: u8,
-        bytes: u64,
-        context: u32,
-    },
+    Up { host: u8, models: u8, resident: u8, bytes: u64, context: u32 },
     Down(u8, u8),
     Details(u8, u8, u32),
     Unknown(u8, u8),
@@ -68,6 +55,29 @@ enum Word {
     Stray(u64),
     Tick,
     Again,
+}
+
+/// What a job asks for.
+#[derive(Arbitrary, Debug)]
+struct Wish {
+    task: u8,
+    prompt: u32,
+    most: Option<u32>,
+    deadline: Option<u32>,
+    streaming: bool,
+    pin: Option<u8>,
+}
+
+impl Wish {
+    fn request(&self) -> Request {
+        Request {
+            max_tokens: self.most,
+            deadline_ms: self.deadline.map(u64::from),
+            streaming: self.streaming,
+            host: self.pin.map(|pin| of(HOSTS, pin).into()),
+            ..Request::new(of(TASKS, self.task), self.prompt)
+        }
+    }
 }
 
 struct World {
@@ -82,23 +92,6 @@ fn of<T: Copy, const N: usize>(list: [T; N], place: u8) -> T {
     list[usize::from(place) % N]
 }
 
-fn request(
-    task: u8,
-    prompt: u32,
-    most: Option<u32>,
-    deadline: Option<u32>,
-    streaming: bool,
-    pin: Option<u8>,
-) -> Request {
-    Request {
-        max_tokens: most,
-        deadline_ms: deadline.map(u64::from),
-        streaming,
-        host: pin.map(|pin| of(HOSTS, pin).into()),
-        ..Request::new(of(TASKS, task), prompt)
-    }
-}
-
 impl World {
     fn call(&self, place: u8) -> AttemptId {
         let count = self.calls.len().max(1);
@@ -107,12 +100,9 @@ impl World {
 
     fn event(&mut self, word: &Word) -> Event {
         match *word {
-            Word::Submit { task, prompt, most, deadline, streaming, pin } => {
+            Word::Submit(ref wish) => {
                 self.jobs += 1;
-                Event::Submit {
-                    job: JobId(self.jobs),
-                    request: request(task, prompt, most, deadline, streaming, pin),
-                }
+                Event::Submit { job: JobId(self.jobs), request: wish.request() }
             }
             Word::Cancel(job) => Event::Cancel { job: JobId(u64::from(job)) },
             Word::Announce(count) => Event::Announce { shape: "s".into(), count: u32::from(count) },
@@ -277,7 +267,7 @@ fn story(data: &[u8]) -> arbitrary::Result<()> {
         world.step(Event::Cancel { job: JobId(job) });
     }
     assert_eq!(world.ends.len() as u64, world.jobs, "a job without an end");
-    let decision = world.dispatcher.decide(Millis(world.now), &request(0, 100, None, None, false, None));
+    let decision = world.dispatcher.decide(Millis(world.now), &Request::new(Task::General, 100));
     assert!(decision.candidates.iter().all(|candidate| candidate.score_s.is_finite()), "{decision:?}");
     drop(serde_json::to_string(&world.dispatcher.snapshot()));
     Ok(())
