@@ -99,7 +99,7 @@ pub struct Terms {
     pub decode_s: f64,
     /// Delay it causes others on that host.
     pub harm_s: f64,
-    /// Loads it will cause again by pushing other models out of memory.
+    /// Loads and readings it will cause again by pushing other models, or prompts that were read, out of memory.
     pub reload_s: f64,
     /// Expected cost of failing there and trying elsewhere.
     pub risk_s: f64,

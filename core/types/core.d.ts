@@ -1598,7 +1598,7 @@ decode_s: number,
  */
 harm_s: number, 
 /**
- * Loads it will cause again by pushing other models out of memory.
+ * Loads and readings it will cause again by pushing other models, or prompts that were read, out of memory.
  */
 reload_s: number, 
 /**

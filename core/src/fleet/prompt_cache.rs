@@ -6,6 +6,10 @@
 const STEP_BYTES: usize = 256;
 /// What a model that was not seen yet keeps of it; those with a sliding window keep less.
 const KEPT: f64 = 0.9;
+/// The share of prompts that go on, before anything is seen.
+const CONTINUED: f64 = 0.3;
+/// Bytes of text that one token stands for, about.
+const BYTES_PER_TOKEN: f64 = 4.0;
 /// Weight of the newest observation.
 const NEWEST: f64 = 0.3;
 /// A prompt that shares so much goes on where the other ended, and takes its slot.
@@ -17,11 +21,13 @@ pub(crate) struct PromptCache {
     prompts: Vec<Vec<u32>>,
     /// The share of a common beginning that was indeed not read again.
     kept: f64,
+    /// The share of prompts that another went on from before they were pushed out.
+    continued: f64,
 }
 
 impl Default for PromptCache {
     fn default() -> Self {
-        Self { prompts: Vec::new(), kept: KEPT }
+        Self { prompts: Vec::new(), kept: KEPT, continued: CONTINUED }
     }
 }
 
@@ -36,14 +42,30 @@ impl PromptCache {
         self.prompts.iter().map(|read| shared(prefix, read)).fold(0.0, f64::max)
     }
 
-    /// A slot now holds this prompt; there are `slots` of them.
-    pub(crate) fn remember(&mut self, prefix: &[u32], slots: u32) {
+    /// The place of the prompt that makes way for this one, and whether this one goes on from it; none while a slot is free.
+    fn successor(&self, prefix: &[u32], slots: u32) -> Option<(usize, bool)> {
         let same = self.prompts.iter().position(|read| shared(prefix, read) >= SAME);
         let full = self.prompts.len() >= slots as usize;
-        if let Some(place) = same.or(full.then_some(0)) {
-            self.prompts.remove(place);
+        same.map(|place| (place, true)).or(full.then_some((0, false)))
+    }
+
+    /// A slot now holds this prompt; there are `slots` of them.
+    pub(crate) fn remember(&mut self, prefix: &[u32], slots: u32) {
+        if let Some((place, goes_on)) = self.successor(prefix, slots) {
+            let pushed_out = self.prompts.remove(place);
+            if !pushed_out.is_empty() {
+                self.continued += NEWEST * (f64::from(u8::from(goes_on)) - self.continued);
+            }
         }
         self.prompts.push(prefix.to_vec());
+    }
+
+    /// Tokens that others will have to read again if this prompt comes, as far as can be expected.
+    pub(crate) fn displaced_tokens(&self, prefix: &[u32], slots: u32) -> f64 {
+        let Some((place, false)) = self.successor(prefix, slots) else { return 0.0 };
+        let steps = self.prompts.get(place).map_or(0, Vec::len);
+        let bytes = if steps == 0 { 0 } else { covered(steps - 1) };
+        self.continued * self.kept * bytes as f64 / BYTES_PER_TOKEN
     }
 
     /// This share of what was read before was indeed kept.
@@ -129,6 +151,16 @@ mod tests {
     }
 
     #[test]
+    fn prompts_that_nobody_goes_on_from_are_no_loss() {
+        let mut cache = PromptCache::default();
+        let other = |nth: usize| prefix(&format!("{nth} {}", text(300)));
+        for nth in 0..20 {
+            cache.remember(&other(nth), 1);
+        }
+        assert!(cache.displaced_tokens(&other(99), 1) < 2.0);
+    }
+
+    #[test]
     fn a_prompt_goes_on_in_its_own_slot_and_a_new_one_takes_the_oldest() {
         let (first, second, third) = (text(300), format!("B {}", text(300)), format!("C {}", text(300)));
         let mut cache = PromptCache::default();
@@ -136,6 +168,11 @@ mod tests {
         cache.remember(&prefix(&second), 2);
         cache.remember(&prefix(&format!("{first} more")), 2);
         assert!(cache.share(&prefix(&second)) > 0.8);
+        assert!(cache.displaced_tokens(&prefix(&first), 2) < 1e-9);
+        assert!(
+            cache.displaced_tokens(&prefix(&third), 2) > 100.0
+                && cache.displaced_tokens(&prefix(&third), 3) < 1e-9
+        );
         cache.remember(&prefix(&third), 2);
         assert!(cache.share(&prefix(&second)) < 1e-9 && cache.share(&prefix(&first)) > 0.8);
         cache.clear();

@@ -109,6 +109,10 @@ pub(crate) fn score<'a>(
         terms.reload_s = tuning.reload * eviction.reload_s;
         startable &= loader_s <= 0.0 && eviction.drain_s <= 0.0;
     }
+    if resident && !wanted.request.prefix.is_empty() {
+        let again = model.prompts.displaced_tokens(&wanted.request.prefix, slots);
+        terms.reload_s += tuning.reload * again / model.rates.prefill;
+    }
     let own_s = terms.prefill_s + terms.decode_s;
     let ahead_s = tuning.queue * backlog.queue_s(&model.name, slots, own_s);
     let until_s = ahead_s + own_s;

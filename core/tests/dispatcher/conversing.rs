@@ -116,3 +116,16 @@ fn a_prompt_that_was_pushed_out_is_given_the_time_to_be_read_again() {
     let aborted = step.effects.iter().any(|effect| matches!(effect, Effect::Abort { .. }));
     assert!(!aborted, "{:?}", step.effects);
 }
+
+#[test]
+fn a_new_conversation_leaves_others_what_was_read_for_them() {
+    let (mut fleet, _) = after_a_turn();
+    let new = ask(&[("user", &long("rivers"))]);
+    let decided = fleet.dispatcher.decide(smart_ai_core::Millis(fleet.now), &new);
+    let reload_s = |host: &str| {
+        let arm = decided.candidates.iter().find(|arm| arm.host.as_str() == host);
+        arm.map_or(f64::NAN, |arm| arm.terms.reload_s)
+    };
+    assert!(reload_s("a") > 1.0 && reload_s("b") < 1e-9, "{} {}", reload_s("a"), reload_s("b"));
+    assert_eq!(called(&fleet.submit(2, new)), "m@b");
+}
