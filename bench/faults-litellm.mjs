@@ -44,7 +44,7 @@ export const title = "Faults: Smart AI and LiteLLM's Router";
 export const about = `The same three simulated hosts (one model, 50 tokens at 500 a second, one request at a time), the same ${JOBS_PER_S} jobs a second at the same moments and the same
 script of faults, one contender after the other: a host down for 4 s, one silent for 8 s, one busy, one that cuts answers off, one 8 times slower, one whose runner crashes, and every
 host busy for 2 s; besides, 4 % of all calls fail or are cut off at any time. *Answered* is the whole text; *cut short* is a part of it handed out as a success. Both may wait ${TIMEOUT_S} s for an
-answer to begin (LiteLLM: to end); LiteLLM retries ${RETRIES} times, Smart AI makes ${RETRIES + 1} calls at most; all else is each one's default. Seconds to the end are of answered jobs. *First good answer* is counted from each
+answer to begin (LiteLLM: to end); LiteLLM retries ${RETRIES} times, Smart AI makes ${RETRIES + 1} calls at most besides those that a busy host turned away; all else is each one's default. Seconds to the end are of answered jobs. *First good answer* is counted from each
 fault's start (for the last one, its end) to the end of the first job that was asked since and answered; mean and worst of the faults.`;
 
 /** Moments of a Poisson process, the same for all. */
