@@ -28,13 +28,19 @@ fn live(region: &Region<'_, System>) -> usize {
     change.bytes_allocated.saturating_sub(change.bytes_deallocated)
 }
 
-/// Bytes of a fleet that has worked.
+/// Bytes of a fleet that has worked and rests, and of one with half of its hosts at work.
 fn state(arms: usize) -> String {
     let region = Region::new(ALLOCATOR);
-    let (dispatcher, _) = fleet::worked(arms, LookAhead::Auto);
+    let (dispatcher, _) = fleet::learned(arms, LookAhead::Auto);
     let heap = live(&region);
+    let region = Region::new(ALLOCATOR);
+    let working = fleet::worked(arms, LookAhead::Auto);
+    let at_work = live(&region);
+    drop(working);
     let snapshot = serde_json::to_string(&dispatcher.snapshot()).map_or(0, |text| text.len());
-    format!("{{\"arms\":{arms},\"heap_bytes\":{heap},\"snapshot_bytes\":{snapshot}}}")
+    format!(
+        "{{\"arms\":{arms},\"heap_bytes\":{heap},\"at_work_bytes\":{at_work},\"snapshot_bytes\":{snapshot}}}"
+    )
 }
 
 /// Live bytes after each tenth of the jobs: every call is answered 200 ms after it was made.

@@ -40,33 +40,35 @@ pub(crate) fn idle(arms: usize, look_ahead: LookAhead) -> Dispatcher {
     dispatcher
 }
 
-/// Every host has answered requests of several shapes, and half of them are busy: a choice is contested, and may be played.
-pub(crate) fn worked(arms: usize, look_ahead: LookAhead) -> (Dispatcher, Millis) {
+/// Every host has answered requests of several shapes.
+pub(crate) fn learned(arms: usize, look_ahead: LookAhead) -> (Dispatcher, Millis) {
     let mut dispatcher = idle(arms, look_ahead);
-    let hosts = arms.div_ceil(MODELS.len());
     let (mut now, mut job) = (Millis(1), 0);
     for round in 0..LEARNED_FROM {
-        for host in 0..hosts {
-            let mut request = shaped(round + host);
-            request.host = Some(format!("host-{host}").as_str().into());
-            let attempt = submit(&mut dispatcher, now, job, request).expect("a call of an idle host");
+        for host in 0..arms.div_ceil(MODELS.len()) {
+            let attempt = submit(&mut dispatcher, now, job, pinned(round + host, host))
+                .expect("a call of an idle host");
             now = now.plus(300);
             answer(&mut dispatcher, now, attempt, 300.0);
             job += 1;
         }
     }
-    for host in (0..hosts).step_by(2) {
-        let mut request = shaped(host);
-        request.host = Some(format!("host-{host}").as_str().into());
-        submit(&mut dispatcher, now, job, request);
-        job += 1;
+    (dispatcher, now)
+}
+
+/// The same with half of the hosts at work: a choice is contested, and may be played.
+pub(crate) fn worked(arms: usize, look_ahead: LookAhead) -> (Dispatcher, Millis) {
+    let (mut dispatcher, now) = learned(arms, look_ahead);
+    for host in (0..arms.div_ceil(MODELS.len())).step_by(2) {
+        submit(&mut dispatcher, now, (arms * LEARNED_FROM + host) as u64, pinned(host, host));
     }
     (dispatcher, now.plus(50))
 }
 
-fn shaped(number: usize) -> Request {
+fn pinned(shape: usize, host: usize) -> Request {
     let mut request = Request::new(Task::Summarize, 800);
-    request.shape = Some(format!("shape-{}", number % SHAPES).as_str().into());
+    request.shape = Some(format!("shape-{}", shape % SHAPES).as_str().into());
+    request.host = Some(format!("host-{host}").as_str().into());
     request
 }
 
