@@ -46,6 +46,8 @@ impl Default for Typical {
 #[derive(Clone, Debug)]
 pub(crate) struct Host {
     pub(crate) config: HostConfig,
+    /// Its place among all hosts by name.
+    pub(crate) place: usize,
     pub(crate) contact: Contact,
     /// When the last look ended.
     pub(crate) looked: Millis,
@@ -91,6 +93,7 @@ impl Host {
     pub(crate) fn new(config: HostConfig) -> Self {
         Self {
             config,
+            place: 0,
             contact: Contact::Never,
             looked: Millis(0),
             suspect: false,

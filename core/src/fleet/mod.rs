@@ -36,6 +36,7 @@ impl Fleet {
             let same = |(other, instance): &(usize, &Option<String>)| {
                 *other != position && instance.is_some() && **instance == host.config.instance
             };
+            host.place = config.hosts.iter().filter(|other| other.id < host.config.id).count();
             host.neighbours = instances.iter().enumerate().filter(same).map(|(other, _)| other).collect();
         }
         Self { hosts }

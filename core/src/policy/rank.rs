@@ -156,7 +156,7 @@ fn order(left: &Scored<'_>, right: &Scored<'_>) -> Ordering {
     left.score_ms
         .total_cmp(&right.score_ms)
         .then(right.resident.cmp(&left.resident))
-        .then_with(|| left.host.config.id.cmp(&right.host.config.id))
+        .then(left.host.place.cmp(&right.host.place))
         .then_with(|| left.model.name.cmp(&right.model.name))
 }
 
