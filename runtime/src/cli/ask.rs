@@ -4,12 +4,14 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use smart_ai_core::wire::{Answer, Ask};
 use tokio::sync::mpsc;
 
 use super::{DONE, FAILED, MISUSED, batch, complain, print_json, prompt_of};
 use crate::driver::{AskOptions, Engine};
+use crate::store::JobNames;
 
 #[derive(Args, Debug)]
 pub(super) struct AskArgs {
@@ -81,24 +83,24 @@ impl Wish {
     }
 }
 
-pub(super) async fn run(engine: &Engine, arguments: AskArgs) -> io::Result<u8> {
+pub(super) async fn run(engine: &Engine, names: Option<&JobNames>, arguments: AskArgs) -> io::Result<u8> {
     let concurrency = usize::from(arguments.concurrency);
     match &arguments.jsonl {
         Some(path) if path.as_os_str() == "-" => {
-            batch::answer_lines(engine, concurrency, tokio::io::stdin(), None).await
+            batch::answer_lines(engine, names, concurrency, tokio::io::stdin(), None).await
         }
         Some(path) => match tokio::fs::read(path).await {
             Ok(text) => {
                 let total = batch::count(&text);
-                batch::answer_lines(engine, concurrency, text.as_slice(), Some(total)).await
+                batch::answer_lines(engine, names, concurrency, text.as_slice(), Some(total)).await
             }
             Err(error) => Ok(complain(&format!("{}: {error}", path.display()), MISUSED)),
         },
-        None => one(engine, arguments).await,
+        None => one(engine, names, arguments).await,
     }
 }
 
-async fn one(engine: &Engine, arguments: AskArgs) -> io::Result<u8> {
+async fn one(engine: &Engine, names: Option<&JobNames>, arguments: AskArgs) -> io::Result<u8> {
     let mut keys = arguments.wish.keys(&prompt_of(arguments.prompt).await?);
     if let Some(system) = arguments.system {
         keys.insert("system".to_owned(), json!(system));
@@ -122,16 +124,39 @@ async fn one(engine: &Engine, arguments: AskArgs) -> io::Result<u8> {
         return Ok(MISUSED);
     }
     let answer = if arguments.json {
-        engine.ask(ask, AskOptions::default()).await
+        let result = KeptAnswer::to(engine, names, ask).await;
+        print_json(&result)?;
+        result.answer
     } else {
         streamed(engine, ask).await?
     };
-    if arguments.json {
-        print_json(&answer)?;
-    } else if let Some(embeddings) = &answer.embeddings {
+    if let Some(embeddings) = answer.embeddings.as_ref().filter(|_| !arguments.json) {
         print_json(embeddings)?;
     }
     report(&answer, arguments.explain, arguments.json)
+}
+
+/// An answer, and what the history calls its job: `smart-ai rate` wants it.
+#[derive(Debug, Serialize)]
+pub(super) struct KeptAnswer {
+    #[serde(flatten)]
+    pub(super) answer: Answer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<String>,
+}
+
+impl KeptAnswer {
+    pub(super) async fn to(engine: &Engine, names: Option<&JobNames>, ask: Ask) -> Self {
+        let (job, answer) = engine.ask_as_job(ask, AskOptions::default()).await;
+        Self { answer, job: names.zip(job).map(|(names, job)| names.of(job)) }
+    }
+}
+
+impl From<Answer> for KeptAnswer {
+    /// An answer without a job.
+    fn from(answer: Answer) -> Self {
+        Self { answer, job: None }
+    }
 }
 
 fn parse(text: &str) -> Result<Value, String> {

@@ -9,8 +9,10 @@ use smart_ai_core::wire::{Answer, Ask};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::task::JoinSet;
 
+use super::ask::KeptAnswer;
 use super::{DONE, FAILED, print_json};
-use crate::driver::{AskOptions, Engine};
+use crate::driver::Engine;
+use crate::store::JobNames;
 
 /// Lines that hold something.
 pub(super) fn count(text: &[u8]) -> usize {
@@ -20,6 +22,7 @@ pub(super) fn count(text: &[u8]) -> usize {
 /// Reads a line as soon as there is room for its ask. A line that is no ask is a failed result; the others go on.
 pub(super) async fn answer_lines(
     engine: &Engine,
+    names: Option<&JobNames>,
     concurrency: usize,
     input: impl AsyncRead + Unpin,
     total: Option<usize>,
@@ -37,8 +40,8 @@ pub(super) async fn answer_lines(
                 };
                 number += 1;
                 if !line.trim_ascii().is_empty() {
-                    let engine = engine.clone();
-                    underway.spawn(async move { answer_line(&engine, number, &line).await });
+                    let (engine, names) = (engine.clone(), names.cloned());
+                    underway.spawn(async move { answer_line(&engine, names.as_ref(), number, &line).await });
                 }
             }
             Some(ended) = underway.join_next() => {
@@ -56,7 +59,7 @@ pub(super) async fn answer_lines(
 #[derive(Serialize)]
 #[serde(untagged)]
 enum LineResult {
-    Answer(Box<Answer>),
+    Answer(Box<KeptAnswer>),
     /// A judgement was taken in.
     Rated {
         id: Value,
@@ -67,29 +70,27 @@ enum LineResult {
 impl LineResult {
     fn ok(&self) -> bool {
         match self {
-            Self::Answer(answer) => answer.ok,
+            Self::Answer(result) => result.answer.ok,
             Self::Rated { ok, .. } => *ok,
         }
     }
 }
 
 /// A line without an id is called by its number. `{"feedback": …}` judges an answer instead of asking.
-async fn answer_line(engine: &Engine, number: u64, line: &[u8]) -> LineResult {
+async fn answer_line(engine: &Engine, names: Option<&JobNames>, number: u64, line: &[u8]) -> LineResult {
     let name = json!(format!("line {number}"));
     let text = String::from_utf8_lossy(line);
     let value = Json::parse(&text).unwrap_or_default();
     if let Some(feedback) = value.get("feedback") {
         return match engine.feedback(feedback.clone()) {
             Ok(()) => LineResult::Rated { id: name, ok: true },
-            Err(error) => LineResult::Answer(Box::new(Answer::refused(name, error))),
+            Err(error) => LineResult::Answer(Box::new(Answer::refused(name, error).into())),
         };
     }
     let answer = match Ask::from_json(&text) {
-        Ok(ask) if ask.id.is_null() => {
-            engine.ask(Ask { id: name.into(), ..ask }, AskOptions::default()).await
-        }
-        Ok(ask) => engine.ask(ask, AskOptions::default()).await,
-        Err(error) => Answer::refused(name, error),
+        Ok(ask) if ask.id.is_null() => KeptAnswer::to(engine, names, Ask { id: name.into(), ..ask }).await,
+        Ok(ask) => KeptAnswer::to(engine, names, ask).await,
+        Err(error) => Answer::refused(name, error).into(),
     };
     LineResult::Answer(Box::new(answer))
 }

@@ -64,22 +64,27 @@ impl Engine {
 
     /// Answers one ask. A failing job is an answer with an error; dropping the future cancels the job.
     pub async fn ask(&self, ask: Ask, options: AskOptions) -> Answer {
+        self.ask_as_job(ask, options).await.1
+    }
+
+    /// The same, and its job; an ask of many parts is many jobs and has none of its own.
+    pub(crate) async fn ask_as_job(&self, ask: Ask, options: AskOptions) -> (Option<JobId>, Answer) {
         let parts = ask.parts();
         if parts.len() > 1 {
-            return self.ask_parts(ask, &parts).await;
+            return (None, self.ask_parts(ask, &parts).await);
         }
-        self.ask_whole(ask, options, None).await
+        let job = self.next_job();
+        (Some(job), self.ask_whole(job, ask, options, None).await)
     }
 
     /// `part_of`: the ask of many parts that this is one of.
-    async fn ask_whole(&self, ask: Ask, options: AskOptions, part_of: Option<JobId>) -> Answer {
+    async fn ask_whole(&self, job: JobId, ask: Ask, options: AskOptions, part_of: Option<JobId>) -> Answer {
         let id = ask.id.clone();
         let mut request = match ask.request() {
             Ok(request) => request,
             Err(error) => return Answer::refused(id, error),
         };
         request.streaming = options.pieces.is_some();
-        let job = self.next_job();
         let (reply, answer) = oneshot::channel();
         self.send(Message::Ask { job, part_of, ask: Box::new(ask), request, pieces: options.pieces, reply });
         let mut caller = Caller { engine: self, job, waits: true };

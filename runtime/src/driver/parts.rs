@@ -26,8 +26,8 @@ impl Engine {
         }
         let mut waiting = parts.into_iter();
         let mut whole = match waiting.next() {
-            Some(first) => self.ask_whole(first, AskOptions::default(), part_of).await,
-            None => return self.ask_whole(ask, AskOptions::default(), part_of).await,
+            Some(first) => self.ask_whole(self.next_job(), first, AskOptions::default(), part_of).await,
+            None => return self.ask_whole(self.next_job(), ask, AskOptions::default(), part_of).await,
         };
         let model = whole.model.clone();
         let mut waiting = waiting.map(|part| Ask { model: model.clone(), ..part }).enumerate();
@@ -42,7 +42,7 @@ impl Engine {
                 let engine = self.clone();
                 underway.spawn(async move {
                     let part = Ask { deadline_ms, ..part };
-                    (place, engine.ask_whole(part, AskOptions::default(), part_of).await)
+                    (place, engine.ask_whole(engine.next_job(), part, AskOptions::default(), part_of).await)
                 });
             }
             match underway.join_next().await {

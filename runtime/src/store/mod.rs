@@ -27,8 +27,8 @@ use database::{Database, Purpose, timed};
 use learned::Learned;
 pub(crate) use learned::Rated;
 pub(crate) use query::{Filter, Reader};
-pub(crate) use recorder::Health;
 use recorder::Recorder;
+pub(crate) use recorder::{Health, JobNames};
 pub(crate) use row::Row;
 #[cfg(test)]
 pub(crate) use row::{Attempt, Decided, Phases, Usage};
@@ -139,6 +139,11 @@ impl History {
             judge(&engine, rating);
         }
         Ok(engine)
+    }
+
+    /// What it calls the jobs of its engine.
+    pub(crate) fn names(&self) -> &JobNames {
+        self.recorder.names()
     }
 
     pub(crate) fn health(&self) -> &Health {

@@ -1,6 +1,6 @@
 //! Watches the driver and passes on what is worth keeping. Never waits: what finds no room is dropped and counted.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus_client::metrics::counter::Counter;
@@ -27,11 +27,24 @@ pub(crate) struct Health {
     pub(crate) last_write: Gauge,
 }
 
+/// What the history calls the jobs of one run of the program.
+#[derive(Clone, Debug)]
+pub(crate) struct JobNames(Arc<str>);
+
+impl JobNames {
+    fn of_this_run() -> Self {
+        Self(format!("{:x}-{:x}", now_ms(), std::process::id()).into())
+    }
+
+    pub(crate) fn of(&self, job: JobId) -> String {
+        format!("{}-{}", self.0, job.0)
+    }
+}
+
 /// What the driver's task and the writer share.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    /// Jobs of one run of the program share it.
-    run: String,
+    names: JobNames,
     prompts: bool,
     rows: mpsc::Sender<Ended>,
     learned: Mutex<Option<Box<Snapshot>>>,
@@ -41,14 +54,13 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(super) fn new(prompts: bool, rows: mpsc::Sender<Ended>, health: Health) -> Self {
-        let run = format!("{:x}-{:x}", now_ms(), std::process::id());
+        let names = JobNames::of_this_run();
         let (learned, stopped) = (Mutex::default(), watch::Sender::default());
-        Self { run, prompts, rows, learned, stopped, health }
+        Self { names, prompts, rows, learned, stopped, health }
     }
 
-    /// What the history calls a job of this run.
-    pub(super) fn name(&self, job: JobId) -> String {
-        format!("{}-{}", self.run, job.0)
+    pub(super) fn names(&self) -> &JobNames {
+        &self.names
     }
 
     /// What was learned since it was last taken.
@@ -65,7 +77,7 @@ impl Recorder {
 impl Observer for Recorder {
     fn ended(&self, end: &JobEnd<'_>) {
         let row = Ended {
-            job: self.name(end.job),
+            job: self.names.of(end.job),
             at_ms: now_ms().saturating_sub(end.outcome.ms.total.max(0.0) as u64),
             request: end.request.clone(),
             outcome: end.outcome.clone(),

@@ -211,3 +211,20 @@ async fn what_cannot_be_shown_is_said_with_a_way_out() -> Result {
     assert_eq!(Ran::of(off)?.code, Some(1));
     Ok(())
 }
+
+#[tokio::test]
+async fn an_answer_says_what_the_history_calls_it_so_that_it_can_be_rated() -> Result {
+    let (host, at) = (host().await?, place("named")?);
+    let fleet = ["--host", host.url(), "--history", &at];
+    let one = lines(&run(&[&fleet[..], &["ask", "--json", "hello"]].concat()).await?)?;
+    let many = run_with(b"{\"prompt\":\"a\"}\n", &[&fleet[..], &["ask", "--jsonl", "-"]].concat()).await?;
+    for answer in one.into_iter().chain(lines(&many)?) {
+        let job = answer["job"].as_str().ok_or("no job")?.to_owned();
+        assert_eq!(run(&["--history", &at, "rate", &job, "up"]).await?.code, 0);
+        let rows = shown(&["--history", &at, "--job", &job]).await?;
+        assert_eq!((rows.len(), &rows[0]["ms"]["total"]), (1, &answer["ms"]["total"]));
+    }
+    let unkept = lines(&run(&["--host", host.url(), "ask", "--json", "hello"]).await?)?;
+    assert!(unkept[0].get("job").is_none(), "{unkept:?}");
+    Ok(())
+}
