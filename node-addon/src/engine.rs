@@ -1,13 +1,13 @@
 //! The native runtime as a JavaScript class: one task that drives a fleet, and the command line.
 
-use std::sync::Arc;
-
-use napi::bindgen_prelude::within_runtime_if_available;
+use napi::Env;
+use napi::bindgen_prelude::{PromiseRaw, within_runtime_if_available};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 use serde_json::Value;
 use smart_ai::{Answer, Ask, AskOptions, DispatchError, DispatchErrorCode, FleetConfig};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::value::{Code, Result, config_error, dispatch_error, from_json};
 
@@ -16,7 +16,7 @@ type OnText = ThreadsafeFunction<String, (), String, napi::Status, false>;
 /// Cancels the ask it was given to.
 #[napi]
 #[derive(Default)]
-pub struct Cancel(Arc<Notify>);
+pub struct Cancel(CancellationToken);
 
 #[napi]
 impl Cancel {
@@ -29,7 +29,7 @@ impl Cancel {
     /// Ends the ask, also one that has not begun.
     #[napi(catch_unwind)]
     pub fn cancel(&self) {
-        self.0.notify_one();
+        self.0.cancel();
     }
 }
 
@@ -46,28 +46,36 @@ impl Engine {
         within_runtime_if_available(|| smart_ai::Engine::start(&config)).map(Self).map_err(config_error)
     }
 
-    /// Answers one ask; `on_text` takes the answer as it comes.
+    /// Answers one ask, which is queued when this returns; `on_text` takes the answer as it comes.
     #[napi(catch_unwind)]
-    pub async fn ask(&self, ask: String, cancel: &Cancel, on_text: Option<OnText>) -> napi::Result<String> {
+    pub fn ask<'env>(
+        &self,
+        env: &'env Env,
+        ask: String,
+        cancel: &Cancel,
+        on_text: Option<OnText>,
+    ) -> napi::Result<PromiseRaw<'env, String>> {
         let value: Value = serde_json::from_str(&ask)?;
         let id = value.get("id").cloned().unwrap_or_default();
-        let ask = match Ask::from_value(value) {
-            Ok(ask) => ask,
-            Err(error) => return Ok(serde_json::to_string(&Answer::refused(id, error))?),
-        };
-        let (options, texts) = options_for(on_text);
-        let engine = self.0.clone();
-        let answering = async {
-            let (answer, ()) = tokio::join!(engine.ask(ask, options), texts);
-            answer
-        };
-        let cancelled = DispatchError::new(DispatchErrorCode::Cancelled, "the caller cancelled", "ask again");
-        let answer = tokio::select! {
-            biased;
-            () = cancel.0.notified() => Answer::refused(id, cancelled),
-            answer = answering => answer,
-        };
-        Ok(serde_json::to_string(&answer)?)
+        let cancel = cancel.0.clone();
+        let answering = Ask::from_value(value).map(|ask| {
+            let (options, texts) = options_for(on_text);
+            // Where the caller has left already, no call is made.
+            let answer = (!cancel.is_cancelled()).then(|| self.0.ask(ask, options));
+            async { tokio::join!(answer?, texts).0.into() }
+        });
+        env.spawn_future(async move {
+            let answer = match answering {
+                Ok(answering) => cancel.run_until_cancelled(answering).await.flatten().unwrap_or_else(|| {
+                    Answer::refused(
+                        id,
+                        DispatchError::new(DispatchErrorCode::Cancelled, "the caller cancelled", "ask again"),
+                    )
+                }),
+                Err(error) => Answer::refused(id, error),
+            };
+            Ok(serde_json::to_string(&answer)?)
+        })
     }
 
     /// What would be chosen now, as `Ok` or `Err`. Nothing is called.
@@ -92,10 +100,14 @@ impl Engine {
         Ok(serde_json::to_string(&self.0.snapshot().await)?)
     }
 
-    /// Takes no more asks, lets what runs end, and ends.
+    /// Takes no more asks from here on, lets what runs end, and ends.
     #[napi(catch_unwind)]
-    pub async fn drain(&self) {
-        self.0.drain().await;
+    pub fn drain<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
+        let drained = self.0.drain();
+        env.spawn_future(async {
+            drained.await;
+            Ok(())
+        })
     }
 
     /// Cancels what runs, and ends.

@@ -23,6 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 #[cfg(test)]
 pub(crate) use observer::Texts;
 pub(crate) use observer::{Call, JobEnd, Looks, MadeCall, Observer, Observers};
+use parts::Parted;
 pub(crate) use relay::{Part, Read, Reader, Relay, RelayEnd};
 pub(crate) use signals::MetricsServer;
 use task::{Message, Task};
@@ -33,6 +34,9 @@ pub struct Engine {
     messages: mpsc::UnboundedSender<Message>,
     last_job: Arc<AtomicU64>,
 }
+
+/// An answer to come, and the job it is of.
+type AnswerOfJob = Pin<Box<dyn Future<Output = (Option<JobId>, Answer)> + Send>>;
 
 /// How one ask is to be answered.
 #[derive(Debug, Default)]
@@ -62,35 +66,51 @@ impl Engine {
         Ok(Self { messages, last_job: Arc::default() })
     }
 
-    /// Answers one ask. A failing job is an answer with an error; dropping the future cancels the job.
-    pub async fn ask(&self, ask: Ask, options: AskOptions) -> Answer {
-        self.ask_as_job(ask, options).await.1
+    /// Answers one ask, which is queued when this returns. A failing job is an answer with an error; dropping the future
+    /// cancels the job.
+    pub fn ask(&self, ask: Ask, options: AskOptions) -> impl Future<Output = Answer> + use<> {
+        let asked = self.ask_as_job(ask, options);
+        async { asked.await.1 }
     }
 
     /// The same, and its job; an ask of many parts is many jobs and has none of its own.
-    pub(crate) async fn ask_as_job(&self, ask: Ask, options: AskOptions) -> (Option<JobId>, Answer) {
+    pub(crate) fn ask_as_job(&self, ask: Ask, options: AskOptions) -> AnswerOfJob {
         let parts = ask.parts();
         if parts.len() > 1 {
-            return (None, self.ask_parts(ask, &parts).await);
+            let answer = Parted::begin(self).ask(ask, parts);
+            return Box::pin(async { (None, answer.await) });
         }
         let job = self.next_job();
-        (Some(job), self.ask_whole(job, ask, options, None).await)
+        let answer = self.ask_whole(job, ask, options, None);
+        Box::pin(async move { (Some(job), answer.await) })
     }
 
     /// `part_of`: the ask of many parts that this is one of.
-    async fn ask_whole(&self, job: JobId, ask: Ask, options: AskOptions, part_of: Option<JobId>) -> Answer {
+    fn ask_whole(
+        &self,
+        job: JobId,
+        ask: Ask,
+        options: AskOptions,
+        part_of: Option<JobId>,
+    ) -> impl Future<Output = Answer> + use<> {
         let id = ask.id.clone();
-        let mut request = match ask.request() {
-            Ok(request) => request,
-            Err(error) => return Answer::refused(id, error),
-        };
-        request.streaming = options.pieces.is_some();
-        let (reply, answer) = oneshot::channel();
-        self.send(Message::Ask { job, part_of, ask: Box::new(ask), request, pieces: options.pieces, reply });
-        let mut caller = Caller { engine: self, job, waits: true };
-        let answer = answer.await;
-        caller.waits = false;
-        answer.unwrap_or_else(|_| Answer::refused(id, closed()))
+        let asked = ask.request().map(|mut request| {
+            request.streaming = options.pieces.is_some();
+            let (reply, answer) = oneshot::channel();
+            let pieces = options.pieces;
+            self.send(Message::Ask { job, part_of, ask: Box::new(ask), request, pieces, reply });
+            (Caller { engine: self.clone(), job, waits: true }, answer)
+        });
+        async {
+            match asked {
+                Ok((mut caller, answer)) => {
+                    let answer = answer.await;
+                    caller.waits = false;
+                    answer.unwrap_or_else(|_| Answer::refused(id, closed()))
+                }
+                Err(error) => Answer::refused(id, error),
+            }
+        }
     }
 
     /// Passes a request on to the arm that suits it. Dropping the ticket cancels it.
@@ -192,13 +212,13 @@ impl Engine {
 }
 
 /// Whoever waits for a job's answer: leaving before it has come cancels the job.
-struct Caller<'a> {
-    engine: &'a Engine,
+struct Caller {
+    engine: Engine,
     job: JobId,
     waits: bool,
 }
 
-impl Drop for Caller<'_> {
+impl Drop for Caller {
     fn drop(&mut self) {
         if self.waits {
             self.engine.send(Message::Event(Event::Cancel { job: self.job }));

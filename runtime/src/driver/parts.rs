@@ -12,22 +12,33 @@ use super::{AskOptions, Engine, closed};
 /// Parts of one ask under way at a time.
 const AT_ONCE: usize = 8;
 
-impl Engine {
+/// An ask of many parts, for which an engine that drains waits.
+pub(super) struct Parted {
+    engine: Engine,
+    id: JobId,
+}
+
+impl Parted {
+    pub(super) fn begin(engine: &Engine) -> Self {
+        let id = engine.next_job();
+        engine.send(Message::PartsBegin(id));
+        Self { engine: engine.clone(), id }
+    }
+
     /// Asks the first part, then the others of the model that answered it. A part that fails ends the rest.
-    pub(super) async fn ask_parts(&self, mut ask: Ask, lengths: &[u32]) -> Answer {
+    pub(super) async fn ask(self, mut ask: Ask, lengths: Vec<u32>) -> Answer {
         let began = Instant::now();
-        let parted = Parted::begin(self);
-        let part_of = Some(parted.id);
+        let (engine, part_of) = (&self.engine, Some(self.id));
         let mut texts = ask.messages.take().unwrap_or_default().into_iter();
         let mut parts: Vec<Ask> = Vec::with_capacity(lengths.len());
         for length in lengths {
-            let messages = Some(texts.by_ref().take(*length as usize).collect());
+            let messages = Some(texts.by_ref().take(length as usize).collect());
             parts.push(Ask { messages, ..ask.clone() });
         }
         let mut waiting = parts.into_iter();
         let mut whole = match waiting.next() {
-            Some(first) => self.ask_whole(self.next_job(), first, AskOptions::default(), part_of).await,
-            None => return self.ask_whole(self.next_job(), ask, AskOptions::default(), part_of).await,
+            Some(first) => engine.ask_whole(engine.next_job(), first, AskOptions::default(), part_of).await,
+            None => return engine.ask_whole(engine.next_job(), ask, AskOptions::default(), part_of).await,
         };
         let model = whole.model.clone();
         let mut waiting = waiting.map(|part| Ask { model: model.clone(), ..part }).enumerate();
@@ -39,7 +50,7 @@ impl Engine {
             {
                 let spent_ms = began.elapsed().as_millis() as u64;
                 let deadline_ms = part.deadline_ms.map(|deadline| deadline.saturating_sub(spent_ms).max(1));
-                let engine = self.clone();
+                let engine = engine.clone();
                 underway.spawn(async move {
                     let part = Ask { deadline_ms, ..part };
                     (place, engine.ask_whole(engine.next_job(), part, AskOptions::default(), part_of).await)
@@ -61,21 +72,7 @@ impl Engine {
     }
 }
 
-/// An engine that drains waits for it.
-struct Parted<'a> {
-    engine: &'a Engine,
-    id: JobId,
-}
-
-impl<'a> Parted<'a> {
-    fn begin(engine: &'a Engine) -> Self {
-        let id = engine.next_job();
-        engine.send(Message::PartsBegin(id));
-        Self { engine, id }
-    }
-}
-
-impl Drop for Parted<'_> {
+impl Drop for Parted {
     fn drop(&mut self) {
         self.engine.send(Message::PartsEnd(self.id));
     }

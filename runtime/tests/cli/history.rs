@@ -220,7 +220,7 @@ async fn an_answer_says_what_the_history_calls_it_so_that_it_can_be_rated() -> R
     let many = run_with(b"{\"prompt\":\"a\"}\n", &[&fleet[..], &["ask", "--jsonl", "-"]].concat()).await?;
     for answer in one.into_iter().chain(lines(&many)?) {
         let job = answer["job"].as_str().ok_or("no job")?.to_owned();
-        assert_eq!(run(&["--history", &at, "rate", &job, "up"]).await?.code, 0);
+        assert_eq!(run(&["--history", &at, "rate", &job, "up"]).await?.code, Some(0));
         let rows = shown(&["--history", &at, "--job", &job]).await?;
         assert_eq!((rows.len(), &rows[0]["ms"]["total"]), (1, &answer["ms"]["total"]));
     }
