@@ -44,8 +44,11 @@ impl Count {
     fn take(&mut self, letter: char) {
         let kind = kind_of(letter);
         if kind != self.kind {
+            let apart = kind == Kind::Digit && self.kind == Kind::Space && self.length == 1;
             self.end_run();
             self.kind = kind;
+            // No vocabulary has a space and a digit as one token.
+            self.hundredths += if apart { TOKEN } else { 0 };
         }
         self.length += 1;
         self.accents += u64::from(kind == Kind::Latin && !letter.is_ascii());
@@ -57,7 +60,7 @@ impl Count {
         self.hundredths += match self.kind {
             Kind::Start => 0,
             Kind::Latin => word(length) + accents * 90,
-            Kind::Digit => length * 60,
+            Kind::Digit => (length * 60).max(TOKEN),
             // One space belongs to the word after it.
             Kind::Space => {
                 if length > 1 {

@@ -18,7 +18,7 @@ impl Dispatcher {
     /// Calls the arm a job wants, the first of its decision's candidates.
     pub(super) fn call(&mut self, id: JobId, decision: Decision, wish: Wish) -> Option<AttemptId> {
         let terms = decision.candidates.first()?.terms;
-        let running = self.running(&decision, &terms, &wish, id)?;
+        let running = self.running(&terms, &wish, id)?;
         let patience = self.patience(&decision, &terms, &wish, id)?;
         let Wish { position, model, .. } = wish;
         let job = self.jobs.get_mut(&id)?;
@@ -85,14 +85,15 @@ impl Dispatcher {
         Some(attempt)
     }
 
-    fn running(&self, decision: &Decision, terms: &Terms, wish: &Wish, id: JobId) -> Option<Running> {
+    fn running(&self, terms: &Terms, wish: &Wish, id: JobId) -> Option<Running> {
         let job = self.jobs.get(&id)?;
         let host = self.fleet.hosts.get(wish.position)?;
         let model = host.models.get(&wish.model)?;
         let mut length = self.lengths.belief(&job.request);
         length.mean_ln += libm::log(model.length_factor);
-        let slowdown = if decision.output_tokens > 0 && terms.decode_s > 0.0 {
-            terms.decode_s * model.rates.decode / (f64::from(decision.output_tokens) * model.length_factor)
+        let tokens = length.mean();
+        let slowdown = if tokens > 0.0 && terms.decode_s > 0.0 {
+            terms.decode_s * model.rates.decode / tokens
         } else {
             1.0
         };

@@ -55,11 +55,12 @@ pub(crate) struct Length {
 impl Length {
     /// Expected tokens, exp(μ + σ²/2), capped.
     pub(crate) fn mean(&self) -> f64 {
-        if self.cap <= 0.0 {
-            0.0
-        } else {
-            libm::exp(self.mean_ln + self.sigma * self.sigma / 2.0).min(self.cap)
-        }
+        self.uncapped().min(self.cap)
+    }
+
+    /// The same without the cap: what a model's own way is applied to.
+    pub(crate) fn uncapped(&self) -> f64 {
+        if self.cap <= 0.0 { 0.0 } else { libm::exp(self.mean_ln + self.sigma * self.sigma / 2.0) }
     }
 
     /// Expected tokens still to come once `written` are out: E[G − k | G > k] of the log-normal.

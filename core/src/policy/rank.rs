@@ -60,7 +60,8 @@ impl<'a> Ranking<'a> {
         let context_tokens =
             tokens_of_context(request.prompt_tokens, request.max_tokens.map_or(output_tokens, f64::from));
         let deadline_s = request.deadline_ms.map(|limit| limit.saturating_sub(waited_ms) as f64 / 1e3);
-        let wanted = RequestView { request, length, output_tokens, context_tokens, deadline_s };
+        let wanted =
+            RequestView { request, length, uncapped_tokens: length.uncapped(), context_tokens, deadline_s };
         let filter = Filter { config: self.config, request, tried, context_tokens, now: self.now };
         let total = self.fleet.hosts.iter().map(|host| host.models.len()).sum();
         let (mut arms, mut dropped) = (Vec::with_capacity(total), Vec::new());

@@ -35,8 +35,8 @@ pub(crate) struct HostView<'a> {
 pub(crate) struct RequestView<'a> {
     pub(crate) request: &'a Request,
     pub(crate) length: Length,
-    /// Its expectation.
-    pub(crate) output_tokens: f64,
+    /// Its expectation before the caller's cap.
+    pub(crate) uncapped_tokens: f64,
     pub(crate) context_tokens: u32,
     /// Seconds until the answer is worthless.
     pub(crate) deadline_s: Option<f64>,
@@ -86,7 +86,7 @@ pub(crate) fn score<'a>(
     slowdown: f64,
 ) -> Scored<'a> {
     let (host, backlog, now, tuning) = (at.host, at.backlog, view.now, &view.config.tuning);
-    let output_tokens = (wanted.output_tokens * model.length_factor).min(wanted.length.cap);
+    let output_tokens = (wanted.uncapped_tokens * model.length_factor).min(wanted.length.cap);
     let resident = is_resident(model, wanted.request, output_tokens);
     let runner = backlog.runner(&model.name);
     let kept = if resident { model.kept_share(wanted.request) } else { 0.0 };

@@ -239,7 +239,7 @@ impl Build<'_> {
                 if filter.model(host, model, chain_binds, None).is_err() {
                     continue;
                 }
-                let tokens = length.mean() * model.length_factor;
+                let tokens = (length.uncapped() * model.length_factor).min(length.cap);
                 // The next ones of a kind may begin as this one did, or not.
                 let kept = if kind.is_none() { model.kept_share(request) } else { 0.0 };
                 let prefill_s = prompt_tokens * (1.0 - kept) / model.rates.prefill;
