@@ -9,7 +9,7 @@ use crate::effect::AttemptReport;
 use crate::failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
 use crate::names::{AttemptId, JobId, Millis};
 use crate::number::Between as _;
-use crate::policy::{Exclusions, Scored};
+use crate::policy::{Exclusions, Ranked, Scored};
 use crate::random::Random;
 use crate::request::Request;
 
@@ -145,20 +145,20 @@ impl Dispatcher {
         );
     }
 
+    /// Whether the first metrics are there, or the wait for them is over.
+    pub(super) fn may_look(&self, job: &Job) -> bool {
+        !self.metrics_awaited() || self.now.since(job.submitted) >= FIRST_GRACE_MS
+    }
+
     /// Whether what is known is enough to decide by, or the wait for more is over.
-    pub(super) fn may_decide(&self, job: &Job) -> bool {
+    pub(super) fn may_decide(&self, job: &Job, ranked: &Ranked<'_>) -> bool {
         let waited = self.now.since(job.submitted);
         let settling = self.fleet.hosts.iter().any(crate::fleet::Host::is_settling);
         // A host that was down may be back: look again before saying that nothing is left.
         let looking = self.fleet.hosts.iter().any(|host| host.looking.is_some());
-        if self.metrics_awaited() && waited < FIRST_GRACE_MS {
-            return false;
-        }
         if waited >= FLEET_GRACE_MS || !(settling || looking) {
             return true;
         }
-        let backlogs = self.backlogs();
-        let ranked = self.view(&backlogs).rank(&job.request, &job.tried, 0);
         let loaded = |arm: &Scored<'_>| waited >= FIRST_GRACE_MS && arm.terms.load_s <= 0.0;
         ranked.best().is_some_and(|arm| !settling || loaded(arm))
     }

@@ -8,7 +8,7 @@ use crate::fleet::{Host, Model, Residency};
 use crate::names::{JobId, Millis, ModelName};
 use crate::number::rounded;
 use crate::order::sort_by;
-use crate::policy::{Backlog, Eviction, Ranked, Scored, refusal};
+use crate::policy::{Backlog, Eviction, InMemory, Ranked, Scored, refusal};
 
 /// Jobs at the head of the queue that each event places anew; those behind keep the arm they wait for.
 const PLACED_AT_ONCE: usize = 64;
@@ -78,7 +78,7 @@ impl Dispatcher {
     fn is_due(&self, job: &Job) -> bool {
         match job.state {
             JobState::Waiting(Some(until)) => self.now >= until,
-            JobState::Waiting(None) => self.may_decide(job),
+            JobState::Waiting(None) => self.may_look(job),
             JobState::Held { .. } => true,
             JobState::Calling(_) => false,
         }
@@ -109,6 +109,9 @@ impl Dispatcher {
         let Some(job) = self.jobs.get(&id) else { return };
         let view = self.view(backlogs);
         let mut ranked = view.rank(&job.request, &job.tried, self.now.since(job.submitted));
+        if job.state == JobState::Waiting(None) && !self.may_decide(job, &ranked) {
+            return;
+        }
         ranked.plan = self.look_ahead(view, &ranked, &job.request, Some(id));
         let placing = self.placing(job, &ranked, || ranked.explain(view, &job.request));
         match placing {
@@ -193,7 +196,8 @@ impl Dispatcher {
         };
         let cold = |model: &&Model| wish.load_s > 0.0 && model.residency == Residency::Cold;
         let Some(model) = host.models.get(&wish.model).filter(cold) else { return };
-        let eviction = Eviction::of(host, backlog, model, host.needed_bytes(model, 0), bound(host), now);
+        let (in_memory, needed) = (InMemory::of(host, backlog), host.needed_bytes(model, 0));
+        let eviction = Eviction::of(host, backlog, in_memory, model, needed, bound(host), now);
         let Some(host) = self.fleet.hosts.get_mut(wish.position) else { return };
         for victim in eviction.victims {
             if let Some(model) = host.models.get_mut(&victim) {

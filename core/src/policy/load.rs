@@ -59,11 +59,41 @@ pub(crate) struct Eviction {
     pub(crate) reload_s: f64,
 }
 
-/// A model in memory, as the next load sees it.
+/// A model in memory or on its way there, as the next load sees it.
 struct Resident<'a> {
     model: &'a Model,
     bytes: f64,
     left_s: f64,
+}
+
+impl<'a> Resident<'a> {
+    fn of(model: &'a Model, backlog: &Backlog) -> Option<Self> {
+        let runner = backlog.runner(&model.name);
+        let bytes = match model.residency {
+            Residency::Resident { bytes, .. } => bytes as f64,
+            Residency::Cold => runner.map(|_| model.bytes() * WEIGHTS_OVERHEAD)?,
+        };
+        let left_s = runner.map_or(0.0, |runner| runner.left_s + runner.load_left_s);
+        Some(Self { model, bytes, left_s })
+    }
+}
+
+/// What the models in a host's memory take together.
+#[derive(Clone, Copy)]
+pub(crate) struct InMemory {
+    bytes: f64,
+    count: usize,
+}
+
+impl InMemory {
+    pub(crate) fn of(host: &Host, backlog: &Backlog) -> Self {
+        let mut all = Self { bytes: 0.0, count: 0 };
+        for resident in host.models.values().filter_map(|model| Resident::of(model, backlog)) {
+            all.bytes += resident.bytes;
+            all.count += 1;
+        }
+        all
+    }
 }
 
 impl Eviction {
@@ -72,45 +102,33 @@ impl Eviction {
     pub(crate) fn of(
         host: &Host,
         backlog: &Backlog,
+        in_memory: InMemory,
         newcomer: &Model,
         needed_bytes: f64,
         bound: Option<f64>,
         now: Millis,
     ) -> Self {
-        let residents = || {
-            host.models.values().filter_map(|model| {
-                let runner = backlog.runner(&model.name);
-                let bytes = match model.residency {
-                    Residency::Resident { bytes, .. } => bytes as f64,
-                    Residency::Cold => runner.map(|_| model.bytes() * WEIGHTS_OVERHEAD)?,
-                };
-                let left_s = runner.map_or(0.0, |runner| runner.left_s + runner.load_left_s);
-                Some(Resident { model, bytes, left_s })
-            })
-        };
         let most = host.config.max_loaded as usize;
         let fits = |used: f64, count: usize| {
             let room = bound.is_none_or(|bound| count == 0 || needed_bytes <= (bound - used) * USABLE_SHARE);
             room && count < most
         };
-        let is_newcomer = |resident: &Resident<'_>| resident.model.name == newcomer.name;
+        let InMemory { bytes: mut used, mut count } = in_memory;
         // Mostly there is room for all, and nobody need be put in order.
-        let used = residents().map(|resident| resident.bytes).sum();
-        if fits(used, residents().count()) && !residents().any(|resident| is_newcomer(&resident)) {
+        if fits(used, count) && Resident::of(newcomer, backlog).is_none() {
             return Self::default();
         }
-        let mut residents: Vec<Resident<'_>> = residents().collect();
+        let residents = host.models.values().filter_map(|model| Resident::of(model, backlog));
+        let mut residents: Vec<Resident<'_>> = residents.collect();
         let kept = |resident: &Resident<'_>| resident.model.kept_s(host.config.keep_alive_s);
         sort_by(&mut residents, |left, right| {
             let sooner = left.left_s.total_cmp(&right.left_s).then(kept(left).cmp(&kept(right)));
             sooner.then_with(|| left.model.name.cmp(&right.model.name))
         });
-        let mut used: f64 = residents.iter().map(|resident| resident.bytes).sum();
-        let mut count = residents.len();
         let mut eviction = Self::default();
         // A runner with too small a context makes way for itself.
         for victim in residents {
-            let itself = is_newcomer(&victim);
+            let itself = victim.model.name == newcomer.name;
             if fits(used, count) && !itself {
                 continue;
             }

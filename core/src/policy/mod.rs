@@ -17,7 +17,7 @@ mod work;
 pub(crate) use backlog::{Backlog, Running};
 pub(crate) use feasibility::Exclusions;
 pub(crate) use keep_alive::keep_alive_s;
-pub(crate) use load::{Eviction, learn_load, load_rates};
+pub(crate) use load::{Eviction, InMemory, learn_load, load_rates};
 pub(crate) use look_ahead::{CallView, Outlook, Plan, plan};
 pub(crate) use notes::Metrics;
 pub(crate) use quality::{ByTask, Priors, qualities};

@@ -10,6 +10,7 @@ use crate::names::Millis;
 use crate::order::sort_by;
 use crate::policy::backlog::Backlog;
 use crate::policy::feasibility::{Exclusions, Filter};
+use crate::policy::load::InMemory;
 use crate::policy::look_ahead::Plan;
 use crate::policy::notes::{Metrics, notes};
 use crate::policy::reason::explain;
@@ -76,6 +77,7 @@ impl<'a> Ranking<'a> {
                 host,
                 backlog,
                 neighbours: &host.neighbours,
+                in_memory: InMemory::of(host, backlog),
                 bound: host.memory_bound(self.now, self.config.stale_after_ms()),
                 foreign: foreign_share(self, host),
             };

@@ -7,7 +7,7 @@ use crate::fleet::{Host, Model, Residency};
 use crate::learn::Length;
 use crate::policy::backlog::Backlog;
 use crate::policy::deadline::deadline_price_s;
-use crate::policy::load::{Eviction, load_s};
+use crate::policy::load::{Eviction, InMemory, load_s};
 use crate::policy::quality::quality_price_s;
 use crate::policy::rank::Ranking;
 use crate::request::{Request, Task};
@@ -24,6 +24,7 @@ pub(crate) struct HostView<'a> {
     pub(crate) backlog: &'a Backlog,
     /// Backlogs of other servers on the same machine.
     pub(crate) neighbours: &'a [usize],
+    pub(crate) in_memory: InMemory,
     /// Bytes models may take, where known.
     pub(crate) bound: Option<f64>,
     /// Seconds lost to other processes for each second of work.
@@ -104,7 +105,7 @@ pub(crate) fn score<'a>(
     } else if !resident && runner.is_none_or(|runner| runner.calls == 0) {
         let loader_s = backlog.loader_s();
         let needed = host.needed_bytes(model, wanted.context_tokens);
-        let eviction = Eviction::of(host, backlog, model, needed, at.bound, now);
+        let eviction = Eviction::of(host, backlog, at.in_memory, model, needed, at.bound, now);
         terms.load_s = loader_s.max(eviction.drain_s) + load_s(host, model, now);
         terms.reload_s = tuning.reload * eviction.reload_s;
         startable &= loader_s <= 0.0 && eviction.drain_s <= 0.0;
