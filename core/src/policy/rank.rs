@@ -194,15 +194,17 @@ impl<'a> Ranked<'a> {
         let mut order_of: Vec<&Scored<'_>> = self.arms.iter().collect();
         sort_by(&mut order_of, |left, right| order(left, right));
         let by_score = order_of.first().map(|best| arm_of(best));
+        let planned = self.plan.and_then(|plan| self.arms.get(plan.arm));
         if let Some(place) =
-            self.best().and_then(|best| order_of.iter().position(|arm| std::ptr::eq(*arm, best)))
+            planned.and_then(|planned| order_of.iter().position(|arm| std::ptr::eq(*arm, planned)))
         {
             order_of.get_mut(..=place).unwrap_or_default().rotate_right(1);
         }
+        let best_arm = order_of.first().copied();
         let plan = self.plan.filter(|plan| plan.gain_s > 0.0).zip(by_score).map(|(plan, instead_of)| {
             PlanReport { instead_of, futures: plan.futures, better_in: plan.better_in, gain_s: plan.gain_s }
         });
-        let loading = order_of.first().is_some_and(|best| is_loading(view, best));
+        let loading = best_arm.is_some_and(|best| is_loading(view, best));
         let candidates: Vec<Candidate> = order_of.into_iter().map(candidate).collect();
         let dropped = self.dropped.iter().map(|(host, model, code)| Dropped {
             host: host.config.id.clone(),
@@ -220,7 +222,7 @@ impl<'a> Ranked<'a> {
             mode: request.mode,
             prompt_tokens: request.prompt_tokens,
             output_tokens: self.output_tokens.ceil() as u32,
-            notes: notes(view.metrics, view.fleet, &signals, self.best()),
+            notes: notes(view.metrics, view.fleet, &signals, best_arm),
             dropped: dropped.collect(),
             candidates,
             signals,
