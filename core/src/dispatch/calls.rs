@@ -1,6 +1,6 @@
 //! Calls: begun on the best arm, followed through their phases, learned from.
 
-use crate::decision::{Decision, Terms};
+use crate::decision::Terms;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::{Attempt, Phase};
 use crate::dispatch::job::JobState;
@@ -9,15 +9,15 @@ use crate::effect::{CallOptions, Effect};
 use crate::event::Usage;
 use crate::fleet::Residency;
 use crate::names::{AttemptId, JobId, Millis, ModelName};
-use crate::policy::{Measured, Running, keep_alive_s, learn_load, learn_rates, tokens_of_context};
+use crate::policy::{Measured, Record, Running, keep_alive_s, learn_load, learn_rates, tokens_of_context};
 
 /// A load shorter than this was none.
 const TELLING_LOAD_MS: f64 = 50.0;
 
 impl Dispatcher {
-    /// Calls the arm a job wants, the first of its decision's candidates.
-    pub(super) fn call(&mut self, id: JobId, decision: Decision, wish: Wish) -> Option<AttemptId> {
-        let terms = decision.candidates.first()?.terms;
+    /// Calls the arm a job wants, the first of its decision's arms.
+    pub(super) fn call(&mut self, id: JobId, decision: Box<Record>, wish: Wish) -> Option<AttemptId> {
+        let terms = decision.arms.first()?.terms;
         let running = self.running(&terms, &wish, id)?;
         let patience = self.patience(&decision, &terms, &wish, id)?;
         let Wish { position, model, .. } = wish;
@@ -25,7 +25,7 @@ impl Dispatcher {
         let num_predict = job.request.max_tokens;
         let (prompt_tokens, output_tokens) =
             (job.request.prompt_tokens, num_predict.unwrap_or(decision.output_tokens));
-        job.predicted_ms.get_or_insert(decision.predicted_ms);
+        job.predicted_ms.get_or_insert(decision.predicted_ms());
         job.state = JobState::Calling(running.attempt);
         job.decision = Some(decision);
         job.wish = None;

@@ -5,6 +5,7 @@ use crate::dispatch::job::JobState;
 use crate::dispatch::queue::Wish;
 use crate::failure::FailureKind;
 use crate::names::{AttemptId, JobId};
+use crate::policy::KEPT;
 
 /// A job adds so much to what second calls may be made …
 pub(super) const HEDGE_SHARE: f64 = 0.05;
@@ -31,7 +32,7 @@ impl Dispatcher {
         let ranked = view.rank(&job.request, &tried, self.now.since(job.submitted));
         let sooner = ranked.best().filter(|arm| arm.startable && arm.resident && arm.expected_s < late_s);
         let Some(wish) = sooner.map(Wish::of) else { return };
-        let decision = ranked.explain(view, &job.request);
+        let decision = Box::new(ranked.record(view, &job.request, KEPT));
         self.hedges -= 1.0;
         let first = job.decision.clone();
         let Some(rival) = self.call(job_id, decision, wish) else { return };

@@ -1,6 +1,5 @@
 //! A job from Submit to its end: waiting for an arm, then under way on one.
 
-use crate::decision::Decision;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::Attempt;
 use crate::dispatch::hedge::{HEDGE_SHARE, HEDGES_MOST};
@@ -9,7 +8,7 @@ use crate::effect::AttemptReport;
 use crate::failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
 use crate::names::{AttemptId, JobId, Millis};
 use crate::number::Between as _;
-use crate::policy::{Exclusions, Ranked, Scored};
+use crate::policy::{Exclusions, Ranked, Record, Scored};
 use crate::random::Random;
 use crate::request::Request;
 
@@ -32,7 +31,7 @@ pub(super) struct Job {
     pub(super) request: Request,
     pub(super) submitted: Millis,
     pub(super) state: JobState,
-    pub(super) decision: Option<Decision>,
+    pub(super) decision: Option<Box<Record>>,
     pub(super) tried: Exclusions,
     pub(super) attempts: Vec<AttemptReport>,
     /// What was expected at the first decision, in milliseconds.
@@ -41,7 +40,7 @@ pub(super) struct Job {
     /// Since when no arm at all is there for it.
     pub(super) stranded: Option<Millis>,
     /// A second call beside the one of its state, and the decision for it.
-    pub(super) rival: Option<(AttemptId, Option<Decision>)>,
+    pub(super) rival: Option<(AttemptId, Option<Box<Record>>)>,
     /// The arm it waits for.
     pub(super) wish: Option<Wish>,
 }

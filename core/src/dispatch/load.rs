@@ -25,14 +25,14 @@ impl Dispatcher {
         let mut busy = vec![0; self.fleet.hosts.len()];
         let mut seen: Vec<(usize, &ModelName)> = Vec::with_capacity(self.attempts.len());
         for attempt in self.attempts.values().filter(|attempt| !attempt.running.loading) {
+            let Some(count) = busy.get_mut(attempt.host_position) else { continue };
             let runner = (attempt.host_position, &attempt.model);
-            if seen.contains(&runner) {
+            // The first on its host need not be looked for.
+            if *count > 0 && seen.contains(&runner) {
                 continue;
             }
             seen.push(runner);
-            if let Some(count) = busy.get_mut(attempt.host_position) {
-                *count += 1;
-            }
+            *count += 1;
         }
         busy
     }

@@ -26,7 +26,7 @@ use crate::failure::Failure;
 use crate::fleet::{Contact, Fleet};
 use crate::learn::{Arrivals, Lengths, Qualities};
 use crate::names::{AttemptId, HostId, JobId, Millis, ModelName};
-use crate::policy::{Backlog, Exclusions, Metrics, Priors, Ranking};
+use crate::policy::{Backlog, Exclusions, Metrics, Priors, Ranking, Record};
 use crate::request::Request;
 use crate::snapshot::{Snapshot, restore, snapshot};
 
@@ -62,7 +62,7 @@ pub struct Dispatcher {
     jobs: LiteMap<JobId, Box<Job>>,
     attempts: LiteMap<AttemptId, Attempt>,
     /// Decisions of jobs that ended in the last `handle`.
-    ended: LiteMap<JobId, Decision>,
+    ended: LiteMap<JobId, Box<Record>>,
     last_attempt: AttemptId,
     /// Calls after a failed one that may be made at once.
     retries: f64,
@@ -154,7 +154,7 @@ impl Dispatcher {
         let nothing = Exclusions::default();
         let mut ranked = view.rank(request, &nothing, 0);
         ranked.plan = self.look_ahead(view, &ranked, request, None);
-        ranked.explain(view, request)
+        ranked.record(view, request, usize::MAX).decision(&self.fleet.hosts)
     }
 
     /// The error a request without a feasible arm ends in; `None` where `decision` has a candidate.
@@ -162,9 +162,11 @@ impl Dispatcher {
         decision.candidates.is_empty().then(|| crate::policy::refusal(request, decision))
     }
 
-    /// The decision behind a job that is under way, or that ended in the last `handle`.
-    pub fn decision(&self, job: JobId) -> Option<&Decision> {
-        self.ended.get(&job).or_else(|| self.jobs.get(&job).and_then(|job| job.decision.as_ref()))
+    /// The decision behind a job that is under way, or that ended in the last `handle`: as it was made, put into words now.
+    /// Of more than 64 arms that could serve, it names the best.
+    pub fn decision(&self, job: JobId) -> Option<Decision> {
+        let kept = self.ended.get(&job).or_else(|| self.jobs.get(&job).and_then(|job| job.decision.as_ref()));
+        kept.map(|record| record.decision(&self.fleet.hosts))
     }
 
     /// Whether every host has been looked at, so that a dry run is worth something.

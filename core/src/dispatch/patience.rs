@@ -1,11 +1,12 @@
 //! How long a call may stay silent in each phase: learned from what was predicted, within the owner's caps.
 
 use crate::config::Config;
-use crate::decision::{Decision, Terms};
+use crate::decision::Terms;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::queue::Wish;
 use crate::names::{JobId, Millis};
 use crate::number::Between as _;
+use crate::policy::Record;
 
 /// Standard deviations of a logarithm up to its 99th and its 95th percentile.
 const Q99: f64 = 2.33;
@@ -52,10 +53,10 @@ impl Patience {
 }
 
 impl Dispatcher {
-    /// For the call of the first of a decision's candidates.
+    /// For the call of the first of a decision's arms.
     pub(super) fn patience(
         &self,
-        decision: &Decision,
+        decision: &Record,
         terms: &Terms,
         wish: &Wish,
         id: JobId,
@@ -83,12 +84,11 @@ impl Dispatcher {
     }
 
     /// When to leave a call that has brought nothing for an arm that could still answer in time.
-    fn switch(&self, decision: &Decision, terms: &Terms, id: JobId) -> Option<Millis> {
+    fn switch(&self, decision: &Record, terms: &Terms, id: JobId) -> Option<Millis> {
         let deadline = self.jobs.get(&id)?.deadline()?;
-        let others = decision.candidates.iter().skip(1).filter(|arm| arm.resident);
         // Where no other arm is there now, one as fast as this one may come back.
         let own_s = terms.prefill_s + terms.decode_s;
-        let fastest_s = others.map(|arm| arm.expected_s).reduce(f64::min).unwrap_or(own_s);
+        let fastest_s = decision.fastest_other_s.unwrap_or(own_s);
         let switch = deadline.0.saturating_sub((SWITCH_MARGIN * 1e3 * fastest_s + SWITCH_MS) as u64);
         (switch > self.now.0).then_some(Millis(switch))
     }

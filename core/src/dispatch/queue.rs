@@ -1,6 +1,5 @@
 //! The queue of our own: a job waits here, not in a busy runner's queue, so that each event may send it elsewhere.
 
-use crate::decision::Decision;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::job::{Job, JobState};
 use crate::failure::{DispatchError, DispatchErrorCode};
@@ -8,7 +7,7 @@ use crate::fleet::{Host, Model, Residency};
 use crate::names::{JobId, Millis, ModelName};
 use crate::number::rounded;
 use crate::order::sort_by;
-use crate::policy::{Backlog, Eviction, InMemory, Ranked, Scored, refusal};
+use crate::policy::{Backlog, Eviction, InMemory, KEPT, Ranked, Record, Scored, refusal};
 
 /// Jobs at the head of the queue that each event places anew; those behind keep the arm they wait for.
 const PLACED_AT_ONCE: usize = 64;
@@ -36,11 +35,11 @@ impl Wish {
 /// What becomes of a waiting job now.
 enum Placing {
     /// Its arm is free: call it.
-    Call(Decision, Wish),
+    Call(Box<Record>, Wish),
     /// Its best arm is busy: wait for it.
-    Hold(Wish, f64, Option<Decision>),
+    Hold(Wish, f64, Option<Box<Record>>),
     /// No arm at all.
-    Nothing(Decision, DispatchError, Option<Millis>),
+    Nothing(Box<Record>, DispatchError, Option<Millis>),
 }
 
 impl Dispatcher {
@@ -113,7 +112,7 @@ impl Dispatcher {
             return;
         }
         ranked.plan = self.look_ahead(view, &ranked, &job.request, Some(id));
-        let placing = self.placing(job, &ranked, || ranked.explain(view, &job.request));
+        let placing = self.placing(job, &ranked, || Box::new(ranked.record(view, &job.request, KEPT)));
         match placing {
             Placing::Call(decision, wish) => self.begin(id, decision, wish, backlogs),
             Placing::Hold(wish, expected_s, decision) => {
@@ -131,16 +130,16 @@ impl Dispatcher {
         }
     }
 
-    fn placing(&self, job: &Job, ranked: &Ranked<'_>, explain: impl Fn() -> Decision) -> Placing {
+    fn placing(&self, job: &Job, ranked: &Ranked<'_>, record: impl Fn() -> Box<Record>) -> Placing {
         let calls = job.attempts.len() as u32;
         let Some(best) = ranked.best() else {
-            let decision = explain();
-            let mut error = refusal(&job.request, &decision);
+            let record = record();
+            let mut error = refusal(&job.request, &record.decision(&self.fleet.hosts));
             error.retry_after_ms = ranked.hope().map(|hope| hope.since(self.now));
             if calls > 0 && error.code == DispatchErrorCode::NoHost {
                 error.code = DispatchErrorCode::AllFailed;
             }
-            return Placing::Nothing(decision, error, ranked.hope());
+            return Placing::Nothing(record, error, ranked.hope());
         };
         if job.calls(self.config.max_attempts) >= self.config.max_attempts {
             let error = DispatchError::new(
@@ -148,16 +147,16 @@ impl Dispatcher {
                 format!("{calls} calls failed, the most one request may make"),
                 "see the attempts for what each host said, or raise max_attempts",
             );
-            return Placing::Nothing(explain(), error, None);
+            return Placing::Nothing(record(), error, None);
         }
         if best.startable || !self.config.tuning.hold {
-            return Placing::Call(explain(), Wish::of(best));
+            return Placing::Call(record(), Wish::of(best));
         }
         let first = job.decision.is_none();
         if let Some(error) = self.hopeless(job, ranked).filter(|_| first) {
-            return Placing::Nothing(explain(), error, None);
+            return Placing::Nothing(record(), error, None);
         }
-        Placing::Hold(Wish::of(best), best.expected_s, first.then(explain))
+        Placing::Hold(Wish::of(best), best.expected_s, first.then(record))
     }
 
     /// A job whose turn comes long after its deadline is refused at once, where every arm is known well enough to say so.
@@ -176,7 +175,7 @@ impl Dispatcher {
         })
     }
 
-    fn begin(&mut self, id: JobId, decision: Decision, wish: Wish, backlogs: &mut [Backlog]) {
+    fn begin(&mut self, id: JobId, decision: Box<Record>, wish: Wish, backlogs: &mut [Backlog]) {
         let position = wish.position;
         self.evict_for(&wish, backlogs);
         let Some(attempt) = self.call(id, decision, wish) else { return };
@@ -208,12 +207,12 @@ impl Dispatcher {
 
     /// No arm is left: what failed in passing is tried again after a pause, a host that rests or was there before is waited
     /// for, everything else is final.
-    fn nowhere(&mut self, id: JobId, decision: Decision, error: DispatchError, hope: Option<Millis>) {
+    fn nowhere(&mut self, id: JobId, decision: Box<Record>, error: DispatchError, hope: Option<Millis>) {
         let (now, most_calls) = (self.now, self.config.max_attempts);
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let since = *job.stranded.get_or_insert(now);
         let patient = job.request.deadline_ms.is_some() || now.since(since) < PATIENCE_MS;
-        if decision.candidates.is_empty() && patient && job.calls(most_calls) < most_calls {
+        if decision.arms.is_empty() && patient && job.calls(most_calls) < most_calls {
             if job.tried.tried.iter().any(|(_, _, kind)| kind.class().passing) {
                 self.pause(id);
                 return;

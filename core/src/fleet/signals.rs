@@ -52,6 +52,11 @@ impl Signals {
         })
     }
 
+    /// Whether the signal was ever seen.
+    pub(crate) fn knows(&self, signal: SignalName) -> bool {
+        self.samples.contains_key(&signal)
+    }
+
     /// Whether any signal ever seen is stale.
     pub(crate) fn any_stale(&self, now: Millis, stale_after_ms: u64) -> bool {
         self.samples.values().any(|(_, at)| now.since(*at) > stale_after_ms)

@@ -157,8 +157,8 @@ impl Backlog {
 
     /// Seconds until a job of `own_s` may begin in a runner that has `slots`, or, where a slot is free, that the runner's
     /// other calls take from it.
-    pub(crate) fn queue_s(&self, model: &ModelName, slots: u32, own_s: f64) -> f64 {
-        match self.runner(model) {
+    pub(crate) fn queue_s(runner: Option<&Runner>, slots: u32, own_s: f64) -> f64 {
+        match runner {
             None => 0.0,
             Some(runner) if runner.calls + runner.waiting >= slots => runner.left_s,
             Some(runner) => runner.left_s.min(own_s * f64::from(runner.calls + runner.waiting)),
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn one_slot_makes_the_next_job_wait_and_two_do_not() {
         let backlog = backlog(&[call("m", 0.0, 100.0)], 0.0);
-        let at = |slots| backlog.queue_s(&"m".into(), slots, 1.0);
+        let at = |slots| Backlog::queue_s(backlog.runner(&"m".into()), slots, 1.0);
         assert!((at(1) - 10.0).abs() < 1e-9 && (at(2) - 1.0).abs() < 1e-9);
     }
 
@@ -214,7 +214,7 @@ mod tests {
     fn a_job_that_waits_counts_for_the_next_one() {
         let mut backlog = Backlog::default();
         backlog.reserve(&"m".into(), 4.0, 2.0);
-        assert!((backlog.queue_s(&"m".into(), 1, 1.0) - 4.0).abs() < 1e-9);
+        assert!((Backlog::queue_s(backlog.runner(&"m".into()), 1, 1.0) - 4.0).abs() < 1e-9);
         assert!((backlog.loader_s() - 2.0).abs() < 1e-9);
     }
 

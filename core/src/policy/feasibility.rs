@@ -173,11 +173,11 @@ impl Filter<'_> {
     pub(crate) fn detail(&self, code: DropCode, host: &Host, model: Option<&Model>) -> String {
         let words = |text: &str| text.to_owned();
         match code {
-            DropCode::OtherHostPinned => words("the request is pinned to another host"),
-            DropCode::OtherModelPinned => words("the request is pinned to another model"),
-            DropCode::NotAccepted => words("not among the models the request accepts"),
-            DropCode::NotConfigured => words("not among the configured models"),
-            DropCode::Remote => words("it runs in the cloud; pin it to use it"),
+            DropCode::OtherHostPinned
+            | DropCode::OtherModelPinned
+            | DropCode::NotAccepted
+            | DropCode::NotConfigured
+            | DropCode::Remote => words(said(code).unwrap_or_default()),
             DropCode::HostDown | DropCode::Unauthorized => {
                 match (self.tried_host(host), self.trouble(host, u32::MAX)) {
                     (Some(kind), _) => format!("it failed in this job: {}", kind.as_str()),
@@ -232,6 +232,27 @@ impl Filter<'_> {
             }
         }
     }
+}
+
+/// What a drop's word means, where that is the same everywhere.
+pub(crate) fn said(code: DropCode) -> Option<&'static str> {
+    Some(match code {
+        DropCode::OtherHostPinned => "the request is pinned to another host",
+        DropCode::OtherModelPinned => "the request is pinned to another model",
+        DropCode::NotAccepted => "not among the models the request accepts",
+        DropCode::NotConfigured => "not among the configured models",
+        DropCode::Remote => "it runs in the cloud; pin it to use it",
+        DropCode::HostDown
+        | DropCode::Unauthorized
+        | DropCode::AlreadyTried
+        | DropCode::FailedLately
+        | DropCode::NotCapable
+        | DropCode::BelowFloor
+        | DropCode::ContextTooSmall
+        | DropCode::DoesNotFit
+        | DropCode::OverCpuLimit
+        | DropCode::UnderMemoryLimit => return None,
+    })
 }
 
 /// `phi3` means `phi3:latest`.

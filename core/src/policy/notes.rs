@@ -1,10 +1,8 @@
 //! What a reader of a decision should know of its grounds: what is stale, missing or down.
 
-use crate::decision::SignalAge;
 use crate::event::SignalName;
 use crate::failure::Failure;
-use crate::fleet::{Contact, Fleet};
-use crate::names::HostId;
+use crate::fleet::{Contact, Fleet, SignalReading};
 use crate::number::rounded;
 use crate::policy::score::Scored;
 use crate::text::joined;
@@ -27,7 +25,7 @@ pub(crate) enum Metrics<'a> {
 pub(crate) fn notes(
     metrics: Metrics<'_>,
     fleet: &Fleet,
-    signals: &[SignalAge],
+    signals: &[(usize, SignalReading)],
     best: Option<&Scored<'_>>,
 ) -> Vec<String> {
     let mut notes = Vec::new();
@@ -37,9 +35,10 @@ pub(crate) fn notes(
     }
     let stale: Vec<String> = signals
         .iter()
-        .filter(|signal| signal.stale)
-        .map(|signal| {
-            format!("{} of {} ({} s old)", signal.signal.as_str(), signal.host, signal.age_ms / 1_000)
+        .filter(|(_, reading)| reading.stale)
+        .filter_map(|(position, reading)| {
+            let id = &fleet.hosts.get(*position)?.config.id;
+            Some(format!("{} of {id} ({} s old)", reading.signal.as_str(), reading.age_ms / 1_000))
         })
         .collect();
     if !stale.is_empty() {
@@ -51,7 +50,7 @@ pub(crate) fn notes(
         Metrics::Down(Failure { kind, detail, .. }) => {
             notes.push(format!("metrics server does not answer: {} ({detail})", kind.as_str()));
         }
-        Metrics::Up => notes.extend(missing(fleet, signals)),
+        Metrics::Up => notes.extend(missing(fleet)),
     }
     for host in &fleet.hosts {
         if let Contact::Down(failure) = &host.contact {
@@ -61,13 +60,11 @@ pub(crate) fn notes(
     notes
 }
 
-fn missing(fleet: &Fleet, signals: &[SignalAge]) -> Option<String> {
-    let has =
-        |host: &HostId, name| signals.iter().any(|signal| signal.signal == name && signal.host == *host);
+fn missing(fleet: &Fleet) -> Option<String> {
     let mut gaps = Vec::new();
     for host in fleet.hosts.iter().filter(|host| matches!(host.contact, Contact::Up)) {
         let id = &host.config.id;
-        let lacks = NEEDED.into_iter().filter(|name| !has(id, *name));
+        let lacks = NEEDED.into_iter().filter(|name| !host.signals.knows(*name));
         gaps.extend(lacks.map(|name| format!("{} of {id}", name.as_str())));
     }
     (!gaps.is_empty()).then(|| format!("signals missing: {}", joined(&gaps, ", ")))

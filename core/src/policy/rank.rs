@@ -3,17 +3,17 @@
 use std::cmp::Ordering;
 
 use crate::config::Config;
-use crate::decision::{Arm, Candidate, Decision, DropCode, Dropped, PlanReport, SignalAge};
-use crate::fleet::{Fleet, Host, Model};
+use crate::decision::DropCode;
+use crate::fleet::{Fleet, Host, Model, SignalReading};
 use crate::learn::Lengths;
 use crate::names::Millis;
 use crate::order::sort_by;
 use crate::policy::backlog::Backlog;
-use crate::policy::feasibility::{Exclusions, Filter};
+use crate::policy::feasibility::{Exclusions, Filter, said};
 use crate::policy::load::InMemory;
 use crate::policy::look_ahead::Plan;
 use crate::policy::notes::{Metrics, notes};
-use crate::policy::reason::explain;
+use crate::policy::record::{KeptArm, KeptDrop, Record};
 use crate::policy::score::{HostView, RequestView, Scored, foreign_share, score};
 use crate::policy::work::tokens_of_context;
 use crate::request::Request;
@@ -48,7 +48,8 @@ pub(crate) struct Ranked<'a> {
     pub(crate) arms: Vec<Scored<'a>>,
     /// What looking ahead found, where it looked.
     pub(crate) plan: Option<Plan>,
-    dropped: Vec<(&'a Host, Option<&'a Model>, DropCode)>,
+    by_score: Option<usize>,
+    dropped: Vec<(usize, &'a Host, Option<&'a Model>, DropCode)>,
     filter: Filter<'a>,
     output_tokens: f64,
 }
@@ -70,7 +71,7 @@ impl<'a> Ranking<'a> {
         let floor = filter.floor();
         for (position, (host, backlog)) in self.fleet.hosts.iter().zip(self.backlogs).enumerate() {
             if let Err(code) = filter.host(host, backlog.calls()) {
-                dropped.push((host, None, code));
+                dropped.push((position, host, None, code));
                 continue;
             }
             let at = HostView {
@@ -91,7 +92,7 @@ impl<'a> Ranking<'a> {
                         if code == DropCode::DoesNotFit {
                             misfits.push((at, position, model));
                         }
-                        dropped.push((host, Some(model), code));
+                        dropped.push((position, host, Some(model), code));
                     }
                 }
             }
@@ -102,7 +103,7 @@ impl<'a> Ranking<'a> {
             if lowered {
                 arms.push(score(self, at, position, model, wanted, 1.0));
             } else {
-                dropped.push((at.host, Some(model), DropCode::BelowFloor));
+                dropped.push((position, at.host, Some(model), DropCode::BelowFloor));
             }
         }
         if arms.is_empty() && !misfits.is_empty() {
@@ -111,7 +112,7 @@ impl<'a> Ranking<'a> {
                     .into_iter()
                     .map(|(at, position, model)| score(self, at, position, model, wanted, MISFIT_SLOWDOWN)),
             );
-            dropped.retain(|(_, _, code)| *code != DropCode::DoesNotFit);
+            dropped.retain(|(_, _, _, code)| *code != DropCode::DoesNotFit);
         }
         // At most half of the arms are left out for failing lately: those that have rested longest come back.
         sort_by(&mut ejected, |left, right| right.2.breaker.opens().cmp(&left.2.breaker.opens()));
@@ -119,17 +120,23 @@ impl<'a> Ranking<'a> {
             let Some((at, position, model)) = ejected.pop() else { break };
             arms.push(score(self, at, position, model, wanted, 1.0));
         }
-        let left_out =
-            |(at, _, model): (HostView<'a>, usize, &'a Model)| (at.host, Some(model), DropCode::FailedLately);
+        let left_out = |(at, position, model): (HostView<'a>, usize, &'a Model)| {
+            (position, at.host, Some(model), DropCode::FailedLately)
+        };
         dropped.extend(ejected.into_iter().map(left_out));
         add_risk(self, &mut arms);
-        Ranked { arms, plan: None, dropped, filter, output_tokens }
+        let places = arms.iter().enumerate();
+        let by_score = places.min_by(|left, right| order(left.1, right.1)).map(|(place, _)| place);
+        Ranked { arms, plan: None, by_score, dropped, filter, output_tokens }
     }
 }
 
 fn is_ejected(now: Millis, backlog: &Backlog, model: &Model) -> bool {
-    let underway = backlog.runner(&model.name).map_or(0, |runner| runner.calls);
-    model.breaker.forbids(now, underway).is_some()
+    // Mostly nothing is wrong, and nobody need be counted.
+    model.breaker.cause().is_some() && {
+        let underway = backlog.runner(&model.name).map_or(0, |runner| runner.calls);
+        model.breaker.forbids(now, underway).is_some()
+    }
 }
 
 /// Risk = P(fail) × (time until it shows + the best other arm's expected time).
@@ -167,69 +174,90 @@ impl<'a> Ranked<'a> {
     /// When the first host that is left out for its state may serve this request after all, where that can be told.
     pub(crate) fn hope(&self) -> Option<Millis> {
         let filter = self.filter;
-        let left_out = self.dropped.iter().filter(|(_, _, code)| *code == DropCode::HostDown);
+        let left_out = self.dropped.iter().filter(|(_, _, _, code)| *code == DropCode::HostDown);
         left_out
-            .filter(|(host, _, _)| {
+            .filter(|(_, host, _, _)| {
                 let chain_binds = filter.chain_binds(host);
                 host.models.values().any(|model| filter.model(host, model, chain_binds, None).is_ok())
             })
-            .filter_map(|(host, _, _)| host.returns(filter.now))
+            .filter_map(|(_, host, _, _)| host.returns(filter.now))
             .min()
     }
 
     /// The place of the arm with the best score.
     pub(crate) fn best_position(&self) -> Option<usize> {
-        let places = self.arms.iter().enumerate();
-        places.min_by(|left, right| order(left.1, right.1)).map(|(place, _)| place)
+        self.by_score
     }
 
-    /// The arm to take: the plan's, or the one with the best score.
+    /// The place of the arm to take: the plan's, or the one with the best score.
+    fn chosen(&self) -> Option<usize> {
+        self.plan.map(|plan| plan.arm).or(self.by_score)
+    }
+
+    /// The arm to take.
     pub(crate) fn best(&self) -> Option<&Scored<'a>> {
-        let place = self.plan.map(|plan| plan.arm).or_else(|| self.best_position())?;
-        self.arms.get(place)
+        self.arms.get(self.chosen()?)
     }
 
-    /// The same, said for people: every arm with its terms, every drop with its numbers.
-    pub(crate) fn explain(&self, view: Ranking<'_>, request: &Request) -> Decision {
-        let mut order_of: Vec<&Scored<'_>> = self.arms.iter().collect();
-        sort_by(&mut order_of, |left, right| order(left, right));
-        let by_score = order_of.first().map(|best| arm_of(best));
-        let planned = self.plan.and_then(|plan| self.arms.get(plan.arm));
-        if let Some(place) =
-            planned.and_then(|planned| order_of.iter().position(|arm| std::ptr::eq(*arm, planned)))
-        {
-            order_of.get_mut(..=place).unwrap_or_default().rotate_right(1);
+    /// What the decision is made from, with at most so many arms.
+    pub(crate) fn record(&self, view: Ranking<'_>, request: &Request, kept: usize) -> Record {
+        let chosen = self.chosen();
+        let best = chosen.and_then(|place| self.arms.get(place));
+        let mut fastest_other_s: Option<f64> = None;
+        for (place, arm) in self.arms.iter().enumerate() {
+            if arm.resident && Some(place) != chosen {
+                fastest_other_s =
+                    Some(fastest_other_s.map_or(arm.expected_s, |so_far| so_far.min(arm.expected_s)));
+            }
         }
-        let best_arm = order_of.first().copied();
-        let plan = self.plan.filter(|plan| plan.gain_s > 0.0).zip(by_score).map(|(plan, instead_of)| {
-            PlanReport { instead_of, futures: plan.futures, better_in: plan.better_in, gain_s: plan.gain_s }
-        });
-        let loading = best_arm.is_some_and(|best| is_loading(view, best));
-        let candidates: Vec<Candidate> = order_of.into_iter().map(candidate).collect();
-        let dropped = self.dropped.iter().map(|(host, model, code)| Dropped {
-            host: host.config.id.clone(),
-            model: model.map(|model| model.name.clone()),
-            code: *code,
-            detail: self.filter.detail(*code, host, *model),
-        });
-        let signals = signal_ages(view);
-        let best = candidates.first();
-        let mut decision = Decision {
-            chosen: best.map(|best| Arm { host: best.host.clone(), model: best.model.clone() }),
-            reason: String::new(),
-            predicted_ms: best.map_or(0.0, |best| (best.expected_s * 1e3).round()),
+        let mut arms = Vec::with_capacity(self.arms.len().min(kept));
+        arms.extend(best.map(KeptArm::of));
+        if self.arms.len() <= kept {
+            let others = self.arms.iter().enumerate().filter(|(place, _)| Some(*place) != chosen);
+            arms.extend(others.map(|(_, arm)| KeptArm::of(arm)));
+        } else {
+            arms.extend(self.best_others(chosen, kept.saturating_sub(1)).into_iter().map(KeptArm::of));
+        }
+        let mut dropped = Vec::with_capacity(self.dropped.len());
+        let mut details = Vec::new();
+        for (place, (position, host, model, code)) in self.dropped.iter().enumerate() {
+            if said(*code).is_none() {
+                details.push((place, self.filter.detail(*code, host, *model)));
+            }
+            let model = model.map(|model| model.name.clone());
+            dropped.push(KeptDrop { host: *position as u32, code: *code, model });
+        }
+        let signals = readings(view);
+        Record {
             task: request.task,
             mode: request.mode,
+            loading: best.is_some_and(|best| is_loading(view, best)),
             prompt_tokens: request.prompt_tokens,
             output_tokens: self.output_tokens.ceil() as u32,
-            notes: notes(view.metrics, view.fleet, &signals, best_arm),
-            dropped: dropped.collect(),
-            candidates,
+            left_out: self.arms.len() - arms.len(),
+            arms,
+            fastest_other_s,
+            plan: self.plan,
+            dropped,
+            details,
+            notes: notes(view.metrics, view.fleet, &signals, best),
             signals,
-            plan,
-        };
-        decision.reason = explain(&decision, loading);
-        decision
+        }
+    }
+
+    /// The best arms but the chosen one, in order.
+    fn best_others(&self, chosen: Option<usize>, most: usize) -> Vec<&Scored<'a>> {
+        let mut best: Vec<&Scored<'_>> = Vec::with_capacity(most + 1);
+        for (place, arm) in self.arms.iter().enumerate() {
+            let worse = best.len() >= most && best.last().is_none_or(|last| order(last, arm).is_lt());
+            if worse || Some(place) == chosen {
+                continue;
+            }
+            let at = best.iter().rposition(|better| order(better, arm).is_lt()).map_or(0, |place| place + 1);
+            best.insert(at, arm);
+            best.truncate(most);
+        }
+        best
     }
 }
 
@@ -239,33 +267,12 @@ fn is_loading(view: Ranking<'_>, arm: &Scored<'_>) -> bool {
     runner.is_some_and(|runner| runner.calls > 0 && runner.load_left_s > 0.0)
 }
 
-fn arm_of(arm: &Scored<'_>) -> Arm {
-    Arm { host: arm.host.config.id.clone(), model: arm.model.name.clone() }
-}
-
-fn candidate(arm: &Scored<'_>) -> Candidate {
-    Candidate {
-        host: arm.host.config.id.clone(),
-        model: arm.model.name.clone(),
-        resident: arm.resident,
-        score_s: arm.score_s,
-        expected_s: arm.expected_s,
-        terms: arm.terms,
-    }
-}
-
-fn signal_ages(view: Ranking<'_>) -> Vec<SignalAge> {
-    let mut ages = Vec::new();
-    for host in &view.fleet.hosts {
+fn readings(view: Ranking<'_>) -> Vec<(usize, SignalReading)> {
+    let mut all = Vec::new();
+    for (position, host) in view.fleet.hosts.iter().enumerate() {
         for reading in host.signals.readings(view.now, view.config.stale_after_ms()) {
-            ages.push(SignalAge {
-                host: host.config.id.clone(),
-                signal: reading.signal,
-                value: reading.value,
-                age_ms: reading.age_ms,
-                stale: reading.stale,
-            });
+            all.push((position, reading));
         }
     }
-    ages
+    all
 }

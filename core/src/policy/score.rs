@@ -115,7 +115,7 @@ pub(crate) fn score<'a>(
         terms.reload_s += tuning.reload * again / model.rates.prefill;
     }
     let own_s = terms.prefill_s + terms.decode_s;
-    let ahead_s = tuning.queue * backlog.queue_s(&model.name, slots, own_s);
+    let ahead_s = tuning.queue * Backlog::queue_s(runner, slots, own_s);
     let until_s = ahead_s + own_s;
     let shared = |other: &Backlog| -> f64 {
         other.others(&model.name, terms.load_s).map(|left_s| left_s.min(until_s)).sum()

@@ -15,7 +15,7 @@ fn a_job_waits_here_until_its_arm_is_free_the_shortest_first() {
         let request = Request { max_tokens: Some(tokens), ..ask() };
         assert_eq!(call(&fleet.submit(job, request)), None);
     }
-    let waits = fleet.dispatcher.decision(JobId(2)).map(|decision| decision.reason.clone());
+    let waits = fleet.dispatcher.decision(JobId(2)).map(|decision| decision.reason);
     assert!(waits.is_some_and(|reason| reason.contains("m on a")));
     let calls = |effects: &[Effect]| {
         let job = |effect: &Effect| match effect {

@@ -391,10 +391,11 @@ impl Task {
                     self.observers.left_queue(&waiting.request);
                 }
                 waiting.calls += 1;
+                let decision = self.dispatcher.decision(job);
                 self.observers.called(&Call {
                     arm: &arm,
                     request: &waiting.request,
-                    decision: self.dispatcher.decision(job),
+                    decision: decision.as_ref(),
                     failed: waiting.failed.as_ref(),
                     computing,
                 });
@@ -439,7 +440,7 @@ impl Task {
         if calls == 0 {
             self.observers.left_queue(&request);
         }
-        let decision = self.dispatcher.decision(id).cloned();
+        let decision = self.dispatcher.decision(id);
         let answer = outcome
             .attempt
             .and_then(|attempt| self.calls.get(&attempt))
