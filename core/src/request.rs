@@ -46,6 +46,21 @@ impl Task {
         Self::Embed,
     ];
 
+    /// What a model needs for it.
+    pub(crate) fn capabilities(self) -> &'static [Capability] {
+        match self {
+            Self::Embed => &[Capability::Embedding],
+            Self::Vision => &[Capability::Completion, Capability::Vision],
+            Self::General
+            | Self::Summarize
+            | Self::Analyze
+            | Self::Extract
+            | Self::Classify
+            | Self::Code
+            | Self::Chat => &[Capability::Completion],
+        }
+    }
+
     /// The lower-case word used in every interface.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -180,17 +195,6 @@ impl Request {
 
     /// Every capability a model needs to serve this request.
     pub fn capabilities(&self) -> impl Iterator<Item = Capability> + '_ {
-        let own: &[Capability] = match self.task {
-            Task::Embed => &[Capability::Embedding],
-            Task::Vision => &[Capability::Completion, Capability::Vision],
-            Task::General
-            | Task::Summarize
-            | Task::Analyze
-            | Task::Extract
-            | Task::Classify
-            | Task::Code
-            | Task::Chat => &[Capability::Completion],
-        };
-        own.iter().copied().chain(self.needs.iter().copied())
+        self.task.capabilities().iter().copied().chain(self.needs.iter().copied())
     }
 }

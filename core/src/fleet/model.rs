@@ -131,7 +131,7 @@ impl Model {
 
     /// The share of a request's prompt that its runner need not read, 0 to 1.
     pub(crate) fn kept_share(&self, request: &Request) -> f64 {
-        if self.residency == Residency::Cold {
+        if request.prefix.is_empty() || self.residency == Residency::Cold {
             0.0
         } else {
             self.prompts.kept(self.prompts.share(&request.prefix))
@@ -164,11 +164,15 @@ impl Model {
         self.quality.get(task as usize).copied().unwrap_or(0.0)
     }
 
+    /// What it can do; `None` while nobody knows.
+    pub(crate) fn capabilities(&self) -> Option<&[Capability]> {
+        let listed = self.details.as_ref().map(|details| details.capabilities.as_slice());
+        listed.or(self.tag.capabilities.as_deref())
+    }
+
     /// Whether it has the capability; `None` while nobody knows.
     pub(crate) fn has(&self, capability: Capability) -> Option<bool> {
-        let listed = self.details.as_ref().map(|details| details.capabilities.as_slice());
-        let listed = listed.or(self.tag.capabilities.as_deref())?;
-        Some(listed.contains(&capability))
+        self.capabilities().map(|listed| listed.contains(&capability))
     }
 
     pub(crate) fn blocked_by(&self, now: Millis, context_tokens: u32) -> Option<FailureKind> {

@@ -129,6 +129,8 @@ impl Backlog {
         let known = self.runners.iter().position(|runner| runner.model == *model);
         let position = known.unwrap_or_else(|| {
             let (model, zero) = (model.clone(), 0.0);
+            // Mostly one model of a host is at work.
+            self.runners.reserve_exact(1);
             self.runners.push(Runner { model, calls: 0, waiting: 0, left_s: zero, load_left_s: zero });
             self.runners.len() - 1
         });

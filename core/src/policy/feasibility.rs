@@ -128,8 +128,11 @@ impl Filter<'_> {
             return Err(DropCode::FailedLately);
         }
         // What nobody has told yet counts as present for text, absent for everything else.
-        let has = |capability| model.has(capability).unwrap_or(capability == Capability::Completion);
-        if !request.capabilities().all(has) {
+        let listed = model.capabilities();
+        let has = |capability: &Capability| {
+            listed.map_or(*capability == Capability::Completion, |listed| listed.contains(capability))
+        };
+        if !(request.task.capabilities().iter().all(has) && request.needs.iter().all(has)) {
             return Err(DropCode::NotCapable);
         }
         if model.trained_context().is_some_and(|trained| request.prompt_tokens >= trained) {

@@ -97,3 +97,20 @@ fn a_model_on_its_way_into_memory_is_said_to_be_loading() {
     fleet.submit(1, ask());
     assert!(reason(&fleet).starts_with("m on a (loading)"), "{}", reason(&fleet));
 }
+
+#[test]
+fn a_job_keeps_the_best_of_many_arms_and_a_dry_run_names_all() {
+    let names: Vec<String> = (0..70).map(|host| format!("host-{host:02}")).collect();
+    let mut fleet = Fleet::of(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    for (place, name) in names.iter().enumerate() {
+        fleet.up(name, &[("m", 1.0 + ((place * 29) % 70) as f64 / 10.0)], &[]);
+    }
+    let dry = fleet.dispatcher.decide(Millis(fleet.now), &ask());
+    fleet.submit(1, ask());
+    let kept = fleet.dispatcher.decision(JobId(1));
+    assert_eq!(dry.candidates.len(), 70);
+    assert_eq!(kept.as_ref().map(|kept| kept.candidates.as_slice()), dry.candidates.get(..64));
+    assert_eq!(kept.as_ref().map(|kept| &kept.reason), Some(&dry.reason));
+    let notes = kept.map(|kept| kept.notes.join("; ")).unwrap_or_default();
+    assert!(notes.contains("6 more arms could serve it"), "{notes}");
+}
