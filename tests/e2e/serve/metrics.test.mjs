@@ -50,7 +50,8 @@ async function startFront(url, metrics) {
 	const server = createServer(async (request, response) => {
 		if (request.url === '/metrics') return response.end(typeof metrics === 'function' ? metrics() : metrics);
 		const body = request.method === 'GET' ? undefined : await text(request);
-		const answer = await fetch(url + request.url, { method: request.method, body });
+		const answer = await fetch(url + request.url, { method: request.method, body }).catch(() => null);
+		if (answer === null) return response.destroy();
 		response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? 'text/plain' });
 		response.end(Buffer.from(await answer.arrayBuffer()));
 	});
