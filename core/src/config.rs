@@ -60,6 +60,10 @@ pub struct Config {
     #[serde(default = "default_stall_ms")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub stall_timeout_ms: u32,
+    /// Whether a loaded model of a host that failed is asked for one token, when its pause is over, before a job is sent there.
+    #[serde(default = "default_canary")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
+    pub canary: bool,
     /// Jobs that may wait for an arm; one more is refused.
     #[serde(default = "default_queue")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
@@ -238,6 +242,7 @@ impl Config {
             load_timeout_ms: default_load_ms(),
             first_token_timeout_ms: default_first_token_ms(),
             stall_timeout_ms: default_stall_ms(),
+            canary: default_canary(),
             max_queue: default_queue(),
             look_ahead: LookAhead::default(),
             quality: QualityConfig::default(),
@@ -378,6 +383,10 @@ fn default_first_token_ms() -> u32 {
 
 fn default_stall_ms() -> u32 {
     30_000
+}
+
+fn default_canary() -> bool {
+    true
 }
 
 #[cfg(test)]

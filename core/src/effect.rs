@@ -55,7 +55,7 @@ pub enum Effect {
 }
 
 /// Load-time and generation options the dispatcher decides.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct CallOptions {
     /// `num_ctx`: one value per arm, so that no request reloads a model needlessly. Absent: the server's own.
@@ -87,6 +87,15 @@ pub enum Source {
     },
     /// The metrics server; answered by `Signals`.
     Signals,
+    /// Whether a loaded model still writes: an ask of any short prompt, one token long; answered by `Canary`.
+    Canary {
+        /// The host.
+        host: HostId,
+        /// The model.
+        model: ModelName,
+        /// What to send beside the text.
+        options: CallOptions,
+    },
 }
 
 /// How a job went: every attempt, and the times of the one that counted.

@@ -84,6 +84,15 @@ pub enum Event {
         /// Samples, or why there are none.
         state: SignalsState,
     },
+    /// What became of a canary.
+    Canary {
+        /// The host.
+        host: HostId,
+        /// The model.
+        model: ModelName,
+        /// Why no token came; absent where one did.
+        failure: Option<Failure>,
+    },
     /// How good an answer turned out to be.
     Feedback {
         /// Who gave it.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use smart_ai_core::{
     AttemptId, Capability, Config, Decision, Dispatcher, Effect, Event, Failure, FailureKind, HostConfig,
     HostReport, HostState, JobId, Millis, ModelDetails, ModelState, ModelTag, Request, ResidentModel, Sample,
-    SignalName, SignalsState, Step, Task, Usage,
+    SignalName, SignalsState, Source, Step, Task, Usage,
 };
 
 const HOSTS: [&str; 2] = ["pc", "nas"];
@@ -35,6 +35,7 @@ enum Word {
     Failed(usize, usize),
     Up(usize, bool),
     Down(usize),
+    Canary(usize, Option<usize>),
     Signals(usize, f64, u64),
     SignalsDown,
     Stray(u64),
@@ -72,6 +73,8 @@ fn word() -> impl Strategy<Value = Word> {
         2 => (place, 0..FAILURES.len()).prop_map(|(place, kind)| Word::Failed(place, kind)),
         2 => (0..HOSTS.len(), any::<bool>()).prop_map(|(host, loaded)| Word::Up(host, loaded)),
         1 => (0..HOSTS.len()).prop_map(Word::Down),
+        1 => (0..HOSTS.len(), proptest::option::of(0..FAILURES.len()))
+            .prop_map(|(host, kind)| Word::Canary(host, kind)),
         2 => (0..HOSTS.len(), number(), 0..200_000_u64)
             .prop_map(|(host, value, age_ms)| Word::Signals(host, value, age_ms)),
         1 => Just(Word::SignalsDown),
@@ -164,6 +167,11 @@ impl World {
                 Effect::Resolve { job, .. } | Effect::Reject { job, .. } => {
                     *self.ends.entry(*job).or_default() += 1;
                 }
+                Effect::Refresh { source: Source::Canary { host, model, .. } } => {
+                    let busy = |(_, arm): &&(JobId, String)| arm.ends_with(&format!("@{host}"));
+                    assert!(self.calls.values().find(busy).is_none(), "a canary beside a call on {host}");
+                    assert_eq!(MODELS.first(), Some(&model.as_str()), "a canary would load {model}");
+                }
                 Effect::Refresh { .. } => {}
             }
         }
@@ -211,6 +219,11 @@ impl World {
             Word::Down(host) => Event::HostState {
                 host: HOSTS.get(host).copied().unwrap_or_default().into(),
                 state: HostState::Down(Failure::new(FailureKind::Unreachable, "connection refused")),
+            },
+            Word::Canary(host, kind) => Event::Canary {
+                host: HOSTS.get(host).copied().unwrap_or_default().into(),
+                model: MODELS.first().copied().unwrap_or_default().into(),
+                failure: kind.and_then(|kind| FAILURES.get(kind)).map(|kind| Failure::new(*kind, "no token")),
             },
             Word::Signals(host, value, age_ms) => {
                 let instance = HOSTS.get(host).copied().unwrap_or_default().to_owned();

@@ -81,6 +81,7 @@ fn run(function: &str, input: Vec<Value>) -> Failing<Value> {
             let retry_after: Option<String> = input.read()?;
             ok(wire::failure_of_status(status, &body, retry_after.as_deref()))
         }
+        "canaryFailure" => ok(wire::canary_failure(&input.read()?)),
         "answerResolved" => {
             let (id, text, embeddings) = (input.value(), input.text()?, input.read()?);
             let (outcome, decision): (Outcome, Option<Decision>) = (input.read()?, input.read()?);

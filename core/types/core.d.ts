@@ -319,6 +319,10 @@ first_token_timeout_ms?: number,
  */
 stall_timeout_ms?: number, 
 /**
+ * Whether a loaded model of a host that failed is asked for one token, when its pause is over, before a job is sent there.
+ */
+canary?: boolean, 
+/**
  * Jobs that may wait for an arm; one more is refused.
  */
 max_queue?: number, 
@@ -623,7 +627,19 @@ state: ModelState, } | { "type": "signals",
 /**
  * Samples, or why there are none.
  */
-state: SignalsState, } | { "type": "feedback", 
+state: SignalsState, } | { "type": "canary", 
+/**
+ * The host.
+ */
+host: HostId, 
+/**
+ * The model.
+ */
+model: ModelName, 
+/**
+ * Why no token came; absent where one did.
+ */
+failure: Failure | null, } | { "type": "feedback", 
 /**
  * Who gave it.
  */
@@ -761,6 +777,10 @@ first_token_timeout_ms?: number,
  * Milliseconds between two tokens after which an answer counts as stuck, at most.
  */
 stall_timeout_ms?: number, 
+/**
+ * See [`Config::canary`].
+ */
+canary?: boolean, 
 /**
  * Jobs that may wait for an arm; one more is refused.
  */
@@ -1549,7 +1569,19 @@ host: HostId,
 /**
  * The model.
  */
-model: ModelName, } | { "type": "signals" };
+model: ModelName, } | { "type": "signals" } | { "type": "canary", 
+/**
+ * The host.
+ */
+host: HostId, 
+/**
+ * The model.
+ */
+model: ModelName, 
+/**
+ * What to send beside the text.
+ */
+options: CallOptions, };
 
 /**
  * Everything one event led to.

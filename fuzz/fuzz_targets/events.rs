@@ -53,6 +53,7 @@ enum Word {
     Signals(u8, u8, f64, u64),
     NoSignals,
     Stray(u64),
+    Canary(u8, u8, Option<u8>),
     Tick,
     Again,
 }
@@ -199,6 +200,11 @@ impl World {
             Word::Stray(number) => {
                 Event::Failed { attempt: AttemptId(number), failure: Failure::new(FailureKind::CutOff, "") }
             }
+            Word::Canary(host, model, kind) => Event::Canary {
+                host: of(HOSTS, host).into(),
+                model: of(MODELS, model).into(),
+                failure: kind.map(|kind| Failure::new(of(FAILURES, kind), "no token")),
+            },
             Word::Tick | Word::Again => Event::Tick,
         }
     }

@@ -3,6 +3,23 @@ import type { AnswerStream, AskOptions, SmartAi } from './contract/smart-ai.js';
 import { streamed } from './contract/stream.js';
 import { type Native, type NativeEngine, SmartAiError, called } from './native.js';
 
+/** Where decisions, outcomes and what was learned are kept, and what of them. */
+export interface HistoryConfig {
+	/** `default` (a file in the user's data folder), a file, `postgres://…`, or `off`. */
+	url?: string;
+	/** Whether prompts and answers are kept, too; they are not unless this says so. */
+	prompts?: boolean;
+	/** Older jobs are deleted; 90 days if absent. */
+	keep_days?: number;
+	/** Beyond this many jobs the oldest are deleted; a million if absent. */
+	keep_rows?: number;
+	/** Rows that may wait for a slow store, 10,000 if absent; more are dropped. */
+	queue_rows?: number;
+}
+
+/** A fleet, and its history where one is kept: the place alone, or with what is kept. */
+export type NativeFleetConfig = FleetConfig & { history?: string | HistoryConfig };
+
 /** The native runtime behind the interface that every engine has. */
 export class NativeFleet implements SmartAi {
 	readonly engine = 'native';
@@ -10,9 +27,11 @@ export class NativeFleet implements SmartAi {
 	readonly #engine: NativeEngine;
 	#closed = false;
 
-	constructor(native: Native, config: FleetConfig) {
+	constructor(native: Native, config: NativeFleetConfig) {
 		this.#native = native;
-		this.#engine = called(() => new native.Engine(JSON.stringify(config ?? null)));
+		const { history, ...fleet } = config ?? {};
+		const kept = history === undefined ? undefined : JSON.stringify(history);
+		this.#engine = called(() => new native.Engine(JSON.stringify(config == null ? null : fleet), kept));
 	}
 
 	async ask(ask: Ask, options: AskOptions = {}): Promise<Answer> {
@@ -62,7 +81,7 @@ export class NativeFleet implements SmartAi {
 
 	close(): void {
 		this.#closed = true;
-		this.#engine.close();
+		void this.#engine.close();
 	}
 
 	#mustBeOpen(): void {

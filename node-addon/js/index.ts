@@ -1,7 +1,6 @@
 /** Smart AI for Node, with the native runtime. */
-import type { FleetConfig } from './contract/generated/core.js';
 import type { SmartAi } from './contract/smart-ai.js';
-import { NativeFleet } from './fleet.js';
+import { NativeFleet, type NativeFleetConfig } from './fleet.js';
 import { here } from './here.js';
 import { load } from './native.js';
 import { typed } from './typed.js';
@@ -12,8 +11,11 @@ const native = load(here);
 export const core = typed(native);
 export const { Dispatcher, AnswerReader, classify } = core;
 
-/** A fleet at work. Throws an Error with code `config_invalid` and `field`. */
-export function createDispatcher(config: FleetConfig): SmartAi {
+/**
+ * A fleet at work. With `history` it goes on from what was learned before; a store that does not answer holds this call up
+ * for two seconds at most. Throws an Error with code `config_invalid` and `field`.
+ */
+export function createDispatcher(config: NativeFleetConfig): SmartAi {
 	return new NativeFleet(native, config);
 }
 
@@ -23,6 +25,7 @@ export function cli(args: string[]): number {
 }
 
 export { SmartAiError } from './native.js';
+export type { HistoryConfig, NativeFleetConfig } from './fleet.js';
 export type * from './contract/core.js';
 export type * from './contract/generated/core.js';
 export type * from './contract/smart-ai.js';

@@ -7,7 +7,7 @@ export interface Native {
 		restore(config: string, seed: number, snapshot: string): NativeDispatcher;
 	};
 	AnswerReader: new () => { push(bytes: Uint8Array): string; finish(): string };
-	Engine: new (config: string) => NativeEngine;
+	Engine: new (config: string, history?: string) => NativeEngine;
 	Cancel: new () => NativeCancel;
 	cli(args: string[]): number;
 	[name: string]: unknown;
@@ -27,7 +27,7 @@ export interface NativeEngine {
 	feedback(feedback: string): void;
 	snapshot(): Promise<string>;
 	drain(): Promise<void>;
-	close(): void;
+	close(): Promise<void>;
 }
 
 export interface NativeCancel {

@@ -24,6 +24,7 @@ const functions = {
 	failureOfConnection: [false, false],
 	hostState: [true, true, true],
 	modelState: [true],
+	canaryFailure: [true],
 	signalsState: [true],
 	answerResolved: [true, false, true, true, true],
 	answerRejected: [true, false, true, true, true],

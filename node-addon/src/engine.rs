@@ -1,11 +1,13 @@
 //! The native runtime as a JavaScript class: one task that drives a fleet, and the command line.
 
+use std::sync::{Mutex, PoisonError};
+
 use napi::Env;
-use napi::bindgen_prelude::{PromiseRaw, within_runtime_if_available};
+use napi::bindgen_prelude::{PromiseRaw, block_on, within_runtime_if_available};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 use serde_json::Value;
-use smart_ai::{Answer, Ask, AskOptions, DispatchError, DispatchErrorCode, FleetConfig};
+use smart_ai::{Answer, Ask, AskOptions, DispatchError, DispatchErrorCode, FleetConfig, Keeping};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -33,17 +35,25 @@ impl Cancel {
     }
 }
 
-/// A fleet at work.
+/// A fleet at work, and its history where one is kept.
 #[napi]
-pub struct Engine(smart_ai::Engine);
+pub struct Engine(smart_ai::Engine, Mutex<Option<Keeping>>);
 
 #[napi]
 impl Engine {
-    /// Starts driving the fleet.
+    /// Starts driving the fleet; `history` says where its history is, and what is kept.
     #[napi(constructor, catch_unwind)]
-    pub fn new(config: String) -> Result<Self, Code> {
+    pub fn new(config: String, history: Option<String>) -> Result<Self, Code> {
         let config = FleetConfig::from_json(&config).map_err(config_error)?;
-        within_runtime_if_available(|| smart_ai::Engine::start(&config)).map(Self).map_err(config_error)
+        let Some(history) = history else {
+            let engine =
+                within_runtime_if_available(|| smart_ai::Engine::start(&config)).map_err(config_error)?;
+            return Ok(Self(engine, Mutex::default()));
+        };
+        let history = from_json(&history)?;
+        let (engine, keeping) =
+            block_on(smart_ai::Engine::keeping(&config, history)).map_err(config_error)?;
+        Ok(Self(engine, Mutex::new(keeping)))
     }
 
     /// Answers one ask, which is queued when this returns; `on_text` takes the answer as it comes.
@@ -104,16 +114,35 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn drain<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
         let drained = self.0.drain();
+        let kept = self.written();
         env.spawn_future(async {
             drained.await;
+            kept.await;
             Ok(())
         })
     }
 
-    /// Cancels what runs, and ends.
+    /// Cancels what runs, and ends; the process lives until its history is written.
     #[napi(catch_unwind)]
-    pub fn close(&self) {
+    pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
         self.0.close();
+        let kept = self.written();
+        env.spawn_future(async {
+            kept.await;
+            Ok(())
+        })
+    }
+}
+
+impl Engine {
+    /// Once the engine has ended: until its history is written.
+    fn written(&self) -> impl Future<Output = ()> + use<> {
+        let keeping = self.1.lock().unwrap_or_else(PoisonError::into_inner).take();
+        async {
+            if let Some(keeping) = keeping {
+                keeping.close().await;
+            }
+        }
     }
 }
 

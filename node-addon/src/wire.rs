@@ -152,6 +152,12 @@ pub fn model_state(show: String) -> Result<String, Code> {
     to_json(&wire::model_state(&from_json(&show)?))
 }
 
+/// Why an ask of one token brought none; null where it did.
+#[napi(js_name = "canaryFailure", catch_unwind)]
+pub fn canary_failure(reply: String) -> Result<String, Code> {
+    to_json(&wire::canary_failure(&from_json(&reply)?))
+}
+
 /// The state of the signals from the metrics server's reply.
 #[napi(js_name = "signalsState", catch_unwind)]
 pub fn signals_state(reply: String) -> Result<String, Code> {

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -128,4 +131,36 @@ test('draining lets the answer under way end and takes no more asks', async () =
 	gate.lift();
 	assert.equal((await answering).text, 'Hello');
 	await drained;
+});
+
+test('with a history decisions and what was learned outlive the program, and texts only where asked', async () => {
+	const folder = await mkdtemp(path.join(tmpdir(), 'smart-ai-'));
+	const server = await ollama();
+	open.push(server);
+	const hosts = [{ id: 'h', url: server.url }];
+	const learned = async (ai) => (await ai.models())[0].models[0].reliability.successes;
+	for (const [file, prompts] of [['without.db', false], ['with.db', true]]) {
+		const url = path.join(folder, file);
+		const first = createDispatcher({ hosts, history: prompts ? { url, prompts } : url });
+		assert.equal((await first.ask({ prompt: 'A very private question.' })).ok, true);
+		assert.equal(await learned(first), 1);
+		await first.drain();
+		const second = createDispatcher({ hosts, history: url });
+		assert.equal(await learned(second), 1, 'what was learned is gone');
+		second.close();
+		const run = promisify(execFile);
+		const { stdout } = await run(process.execPath, [command, 'history', '--history', url, '--json']);
+		const [row] = stdout.trim().split('\n').map((text) => JSON.parse(text));
+		assert.deepEqual([row.ok, row.host, row.decision.chosen.host], [true, 'h', 'h']);
+		const kept = Buffer.concat(await Promise.all((await readdir(folder)).filter((name) => name.startsWith(file)).map((name) => readFile(path.join(folder, name)))));
+		assert.equal(kept.includes('very private'), prompts);
+	}
+	await rm(folder, { recursive: true });
+});
+
+test('a history that is none is refused by its key', () => {
+	const hosts = [{ url: 'http://127.0.0.1:1' }];
+	assert.throws(() => createDispatcher({ hosts, history: { url: 'off', keep_days: 0 } }), { code: 'config_invalid', field: 'history.keep_days' });
+	assert.throws(() => createDispatcher({ hosts, history: 'mysql://a' }), { code: 'config_invalid', field: 'history.url' });
+	createDispatcher({ hosts, history: 'off' }).close();
 });

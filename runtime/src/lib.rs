@@ -18,5 +18,5 @@ pub use driver::{AskOptions, Engine};
 pub use serve::{ServeError, ServeOptions, Serving, serve};
 pub use smart_ai_core::wire::{Answer, Ask, FleetConfig};
 pub use smart_ai_core::{ConfigError, Decision, DispatchError, DispatchErrorCode, Snapshot};
-pub use store::{HistoryConfig, HistoryError};
+pub use store::{HistoryConfig, HistoryError, Keeping};
 pub use traces::TracesConfig;

@@ -81,6 +81,8 @@ export interface Core {
 	failureOfConnection(code: string | undefined, message: string): Failure;
 	hostState(version: Reply, tags: Reply, resident: Reply): HostState;
 	modelState(show: Reply): ModelState;
+	/** Why an ask of one token brought none. */
+	canaryFailure(reply: Reply): Failure | null;
 	signalsState(reply: Reply): SignalsState;
 	answerResolved(id: unknown, text: string, embeddings: number[][] | null, outcome: Outcome, decision: Decision | null): Answer;
 	answerRejected(id: unknown, text: string, error: DispatchError, outcome: Outcome, decision: Decision | null): Answer;

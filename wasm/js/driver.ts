@@ -9,6 +9,9 @@ import type { AnswerStream, AskOptions, SmartAi } from './smart-ai.js';
 import { streamed } from './stream.js';
 import type { Hands } from './transport.js';
 
+/** What a model is asked that need only show that it writes. */
+const CANARY: Ask = { prompt: 'Hi' };
+
 interface Job {
 	ask: Ask;
 	options: AskOptions;
@@ -202,7 +205,8 @@ export class Driver implements SmartAi {
 					this.#looks.delete(done);
 					this.#post(event);
 				});
-				this.#looks.add(done);
+				// A stuck host answers no canary, and nobody need wait for it.
+				if (effect.source.type !== 'canary') this.#looks.add(done);
 				return;
 			}
 		}
@@ -258,6 +262,13 @@ export class Driver implements SmartAi {
 				const content = { type: 'application/json', body: JSON.stringify({ model }) };
 				const show = await this.#fetch(this.#endpoints.get(host), '/api/show', content);
 				return { type: 'model_state', host, model, state: this.core.modelState(show) };
+			}
+			case 'canary': {
+				const { host, model, options } = source;
+				const path = this.core.askEndpoint(CANARY);
+				const content = { type: 'application/json', body: this.core.askBody(CANARY, model, options) };
+				const failure = this.core.canaryFailure(await this.#fetch(this.#endpoints.get(host), path, content));
+				return { type: 'canary', host, model, failure };
 			}
 			case 'signals': {
 				const body = `query=${encodeURIComponent(this.core.metricsQuery())}`;

@@ -149,6 +149,12 @@ pub fn model_state(show: &JsValue) -> Result<JsValue, JsValue> {
     to_js(&wire::model_state(&from_js(show)?))
 }
 
+/// Why an ask of one token brought none; null where it did.
+#[wasm_bindgen(js_name = canaryFailure)]
+pub fn canary_failure(reply: &JsValue) -> Result<JsValue, JsValue> {
+    to_js(&wire::canary_failure(&from_js(reply)?))
+}
+
 /// The state of the signals from the metrics server's reply.
 #[wasm_bindgen(js_name = signalsState)]
 pub fn signals_state(reply: &JsValue) -> Result<JsValue, JsValue> {

@@ -3,6 +3,7 @@
 mod assess;
 mod attempt;
 mod calls;
+mod canary;
 mod ending;
 mod failing;
 mod hedge;
@@ -121,6 +122,7 @@ impl Dispatcher {
         self.check_timeouts();
         self.look_around();
         if telling {
+            self.send_canaries();
             self.place_waiting_jobs();
         }
     }
@@ -134,7 +136,7 @@ impl Dispatcher {
     pub fn poll_timeout(&self) -> Option<Millis> {
         let jobs = self.jobs.values().filter_map(|job| job.wake_at(self));
         let attempts = self.attempts.values().map(Attempt::wake_at);
-        jobs.chain(attempts).chain(self.next_look()).min()
+        jobs.chain(attempts).chain(self.next_look()).chain(self.next_canary()).min()
     }
 
     /// `handle`, every effect, and `poll_timeout` in one.
@@ -220,6 +222,7 @@ impl Dispatcher {
             Event::HostState { host, state } => self.host_state(&host, state),
             Event::ModelState { host, model, state } => self.model_state(&host, &model, state),
             Event::Signals { state } => self.signals(state),
+            Event::Canary { host, model, failure } => self.canary_ended(&host, &model, failure.as_ref()),
             Event::Feedback { model, task, rating } => self.feedback(&model, task, rating),
             Event::Tick => {}
         }

@@ -6,7 +6,7 @@ use crate::fleet::{Contact, Host, RETURN_MS};
 use crate::names::Millis;
 
 /// A look that brought no event by then is forgotten.
-const LOOK_LOST_MS: u64 = 30_000;
+pub(super) const LOOK_LOST_MS: u64 = 30_000;
 
 /// When the metrics server was last asked.
 #[derive(Clone, Copy, Debug, Default)]

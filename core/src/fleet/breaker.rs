@@ -19,6 +19,8 @@ pub(crate) struct Breaker {
     open_until: Millis,
     /// Calls let through at a time; zero stands for any number.
     slots: u32,
+    /// A canary of ours takes one of them.
+    canary: bool,
     cause: Option<Failure>,
 }
 
@@ -76,8 +78,29 @@ impl Breaker {
 
     /// The failure for which no call may go beside `underway` others.
     pub(crate) fn forbids(&self, now: Millis, underway: u32) -> Option<&Failure> {
-        let full = self.slots > 0 && underway >= self.slots;
+        let full = self.slots > 0 && underway.saturating_add(u32::from(self.canary)) >= self.slots;
         self.cause.as_ref().filter(|_| now < self.open_until || full)
+    }
+
+    /// Whether a token would show that its fault is over: nothing has been answered since it opened, and it was not for want
+    /// of a connection, of which a look tells.
+    pub(crate) fn is_on_trial(&self) -> bool {
+        self.slots == 1 && self.cause.as_ref().is_some_and(|cause| !cause.kind.is_of_connection())
+    }
+
+    /// A canary takes the place of that call.
+    pub(crate) fn canary_goes(&mut self) {
+        self.canary = true;
+    }
+
+    /// A canary was answered, or failed, which is a failure as any.
+    pub(crate) fn canary_ended(&mut self, now: Millis, failure: Option<&Failure>) {
+        self.canary = false;
+        match failure {
+            None => self.succeed(now),
+            Some(failure) if self.is_on_trial() => self.trip(now, failure.clone(), 1),
+            Some(_) => {}
+        }
     }
 
     /// The failure that made it open, until its calls are answered again.

@@ -59,6 +59,8 @@ pub(crate) struct Host {
     pub(crate) models: LiteMap<ModelName, Model>,
     pub(crate) signals: Signals,
     pub(crate) breaker: Breaker,
+    /// The model that is asked for one token, and since when.
+    pub(crate) canary: Option<(ModelName, Millis)>,
     /// When a piece of an answer last came from it: the only proof that it works.
     pub(crate) moved: Millis,
     /// Decode speed against the prior, pooled over its models: one model teaches the others.
@@ -102,6 +104,7 @@ impl Host {
             models: LiteMap::new(),
             signals: Signals::default(),
             breaker: Breaker::default(),
+            canary: None,
             moved: Millis(0),
             decode_speed: LogMean::default(),
             prefill_speed: LogMean::default(),

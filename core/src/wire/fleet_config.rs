@@ -50,6 +50,9 @@ pub struct FleetConfig {
     /// Milliseconds between two tokens after which an answer counts as stuck, at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stall_timeout_ms: Option<u32>,
+    /// See [`Config::canary`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<bool>,
     /// Jobs that may wait for an arm; one more is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_queue: Option<u32>,
@@ -200,6 +203,7 @@ impl FleetConfig {
             load_timeout_ms: self.load_timeout_ms.unwrap_or(default.load_timeout_ms),
             first_token_timeout_ms: self.first_token_timeout_ms.unwrap_or(default.first_token_timeout_ms),
             stall_timeout_ms: self.stall_timeout_ms.unwrap_or(default.stall_timeout_ms),
+            canary: self.canary.unwrap_or(default.canary),
             max_queue: self.max_queue.unwrap_or(default.max_queue),
             look_ahead: self.look_ahead.unwrap_or(default.look_ahead),
             quality: self.quality.clone().unwrap_or(default.quality),

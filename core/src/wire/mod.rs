@@ -31,7 +31,7 @@ pub use fleet_config::{Endpoint, Fleet, FleetConfig, FleetHost, PrometheusServer
 pub use host::{read_ps, read_tags, read_version};
 pub use metrics::{metrics_query, read_metrics, recorded_query};
 pub use preset::{Preset, PresetSignal, presets};
-pub use reply::{Reply, host_state, model_state, signals_state};
+pub use reply::{Reply, canary_failure, host_state, model_state, signals_state};
 pub use show::read_show;
 pub use status::failure_of_status;
 pub use verdict::{Verdict, repair_prompt};

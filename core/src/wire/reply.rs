@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::{
-    failure_of_connection, failure_of_status, read_metrics, read_ps, read_show, read_tags, read_version,
+    AnswerReader, Piece, failure_of_connection, failure_of_status, read_metrics, read_ps, read_show,
+    read_tags, read_version,
 };
 use crate::event::{HostReport, HostState, ModelState, SignalsState};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::read::Deserialize;
 use crate::write::Write;
 
@@ -69,6 +70,28 @@ pub fn model_state(show: &Reply) -> ModelState {
     show.body().and_then(read_show).map_or_else(ModelState::Unknown, ModelState::Known)
 }
 
+/// The answer to an ask of one token: why none came.
+pub fn canary_failure(answer: &Reply) -> Option<Failure> {
+    match answer.body() {
+        Ok(body) => {
+            let mut reader = AnswerReader::new();
+            let pieces = reader.push(body.as_bytes());
+            pieces.into_iter().chain(reader.finish()).find_map(|piece| match piece {
+                Piece::Failed { failure } => Some(failure),
+                Piece::Text { .. }
+                | Piece::Thinking { .. }
+                | Piece::ToolCalls { .. }
+                | Piece::Done { .. } => None,
+            })
+        }
+        // The connection stood: a look has just gone through.
+        Err(failure) if failure.kind == FailureKind::ConnectTimeout => {
+            Some(Failure { kind: FailureKind::FirstTokenTimeout, ..failure })
+        }
+        Err(failure) => Some(failure),
+    }
+}
+
 /// The answer to the metrics query.
 pub fn signals_state(reply: &Reply) -> SignalsState {
     let samples = match reply {
@@ -82,7 +105,6 @@ pub fn signals_state(reply: &Reply) -> SignalsState {
 mod tests {
     #![expect(clippy::panic, reason = "a test stops at the first surprise")]
     use super::*;
-    use crate::failure::FailureKind;
 
     fn ok(body: &str) -> Reply {
         Reply::Answered { status: 200, body: body.into(), retry_after: None }
@@ -112,5 +134,21 @@ mod tests {
             panic!("up");
         };
         assert_eq!(failure.kind, FailureKind::Unauthorized);
+    }
+
+    #[test]
+    fn a_canary_lives_that_brings_its_final_line() {
+        let kind = |reply: &Reply| canary_failure(reply).map(|failure| failure.kind);
+        let token = r#"{"message":{"role":"assistant","content":"H"},"done":false}"#;
+        let last = r#"{"message":{"role":"assistant","content":""},"done":true,"done_reason":"length"}"#;
+        assert_eq!(kind(&ok(&format!("{token}\n{last}\n"))), None);
+        assert_eq!(kind(&ok(&format!("{token}\n"))), Some(FailureKind::CutOff));
+        assert_eq!(
+            kind(&ok("{\"error\":\"model runner has unexpectedly stopped\"}\n")),
+            Some(FailureKind::ServerError)
+        );
+        let late = Reply::Lost { code: Some("ETIMEDOUT".into()), message: String::new() };
+        assert_eq!(kind(&late), Some(FailureKind::FirstTokenTimeout));
+        assert_eq!(kind(&lost()), Some(FailureKind::Unreachable));
     }
 }

@@ -1,6 +1,7 @@
 //! The dispatcher as a driver sees it: events in, effects out.
 
 mod calling;
+mod canary;
 mod cascading;
 mod choosing;
 mod conversing;

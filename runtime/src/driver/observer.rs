@@ -71,6 +71,8 @@ pub(crate) trait Observer: Debug + Send + Sync {
     fn called(&self, _call: &Call<'_>) {}
     /// A call ended: `ok`, `cancelled`, or the failure's word.
     fn call_ended(&self, _arm: &Arm, _outcome: &str) {}
+    /// A loaded model was asked for one token, to see whether its host works again.
+    fn canary_ended(&self, _arm: &Arm, _outcome: &str) {}
     /// A job ended.
     fn ended(&self, _end: &JobEnd<'_>) {}
     /// What has been learned until now; told now and then.
@@ -106,6 +108,10 @@ impl Observers {
 
     pub(super) fn call_ended(&self, arm: &Arm, outcome: &str) {
         self.each(|observer| observer.call_ended(arm, outcome));
+    }
+
+    pub(super) fn canary_ended(&self, arm: &Arm, outcome: &str) {
+        self.each(|observer| observer.canary_ended(arm, outcome));
     }
 
     pub(super) fn ended(&self, end: &JobEnd<'_>) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use smart_ai_core::wire::{Answer, Ask, Fleet, host_state, model_state};
+use smart_ai_core::wire::{Answer, Ask, Fleet, canary_failure, host_state, model_state};
 use smart_ai_core::{
     Arm, AttemptId, ConfigError, Decision, DispatchError, Dispatcher, Effect, Event, FailureKind, HostId,
     JobId, Json, Millis, Outcome, Request, Snapshot, Source,
@@ -21,6 +21,8 @@ use crate::http::{Refusal, Server, look, timed_look};
 
 /// A dry run waits this long for hosts nobody has looked at yet.
 const SETTLE_MS: u64 = 3_000;
+/// What a model is asked that need only show that it writes.
+const CANARY_PROMPT: &str = "Hi";
 /// Between two tellings of what has been learned.
 const LEARNED_EVERY: Duration = Duration::from_secs(10);
 
@@ -348,6 +350,7 @@ impl Task {
             | Event::HostState { .. }
             | Event::ModelState { .. }
             | Event::Signals { .. }
+            | Event::Canary { .. }
             | Event::Feedback { .. }
             | Event::Tick => None,
         };
@@ -517,6 +520,19 @@ impl Task {
                     let body = serde_json::json!({ "model": model }).to_string();
                     let show = look(server.post("/api/show", body)).await;
                     send(Event::ModelState { host, model, state: model_state(&show) });
+                });
+            }
+            Source::Canary { host, model, options } => {
+                let Some(server) = self.hosts.get(&host).cloned() else { return };
+                let observers = self.observers.clone();
+                tokio::spawn(async move {
+                    let ask = Ask { prompt: Some(CANARY_PROMPT.to_owned()), ..Ask::default() };
+                    let (path, body) = body(&ask, model.as_str(), &options);
+                    let failure = canary_failure(&look(server.post(path, body)).await);
+                    let arm = Arm { host: host.clone(), model: model.clone() };
+                    observers
+                        .canary_ended(&arm, failure.as_ref().map_or("ok", |failure| failure.kind.as_str()));
+                    send(Event::Canary { host, model, failure });
                 });
             }
             Source::Signals => {

@@ -6,6 +6,7 @@ mod dialect;
 mod inventory;
 mod measure;
 mod metrics;
+mod native;
 mod proxy;
 
 use std::collections::BTreeMap;
@@ -19,8 +20,8 @@ use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::routing::get;
-use smart_ai_core::ConfigError;
 use smart_ai_core::wire::FleetConfig;
+use smart_ai_core::{ConfigError, HostId};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -32,6 +33,7 @@ use crate::store::{History, HistoryConfig, HistoryError};
 use crate::traces::{Traces, TracesConfig};
 use inventory::Inventory;
 use metrics::{Metrics, exposition};
+use native::Natives;
 use proxy::Proxy;
 
 /// Between two askings for what the dispatcher believes.
@@ -114,11 +116,13 @@ pub async fn serve(config: &FleetConfig, options: &ServeOptions) -> Result<Servi
         None => None,
     };
     let traces = options.traces.as_ref().map(Traces::open).transpose()?.flatten();
-    let proxy = Arc::new(proxy(config, history.as_ref(), traces.as_ref())?);
+    let natives = Arc::new(Natives::default());
+    let proxy = Arc::new(proxy(config, &natives, history.as_ref(), traces.as_ref())?);
     let addresses = (address(&metrics_listener, options.metrics), address(&proxy_listener, options.proxy));
     let (stopping, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(poll(Arc::clone(&proxy), options.poll, stopped.clone()));
+    tasks.spawn(ask_for_metrics(proxy.hosts.clone(), natives, options.poll, stopped.clone()));
     tasks.spawn(ask_for_belief(Arc::clone(&proxy), stopped.clone()));
     let pages = Router::new()
         .route("/metrics", get(page))
@@ -156,6 +160,7 @@ impl Serving {
 
 fn proxy(
     config: &FleetConfig,
+    natives: &Arc<Natives>,
     history: Option<&History>,
     traces: Option<&Traces>,
 ) -> Result<Proxy, ServeError> {
@@ -167,7 +172,7 @@ fn proxy(
     let inventory = Arc::new(Inventory::new(hosts.keys().cloned()));
     let health = history.map(|history| history.health().clone()).unwrap_or_default();
     let sent = traces.map(|traces| traces.sent().clone()).unwrap_or_default();
-    let metrics = Arc::new(Metrics::new(Arc::clone(&inventory), &health, &sent));
+    let metrics = Arc::new(Metrics::new(Arc::clone(&inventory), natives, &health, &sent));
     let mut watching = vec![Arc::clone(&metrics) as Arc<dyn crate::driver::Observer>];
     watching.extend(traces.map(Traces::observer));
     let engine = History::engine(history, config, watching)?;
@@ -225,6 +230,19 @@ async fn poll(proxy: Arc<Proxy>, every: Duration, stopped: watch::Receiver<bool>
             () = &mut stop => return,
             _ = ticks.tick() => proxy.engine.look(),
         }
+    }
+}
+
+/// Asks the hosts for metrics of their own.
+async fn ask_for_metrics(
+    hosts: BTreeMap<HostId, Server>,
+    natives: Arc<Natives>,
+    every: Duration,
+    stopped: watch::Receiver<bool>,
+) {
+    tokio::select! {
+        () = stop(stopped) => {}
+        () = native::watch(hosts, natives, every) => {}
     }
 }
 

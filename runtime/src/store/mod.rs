@@ -4,6 +4,7 @@
 
 mod config;
 mod database;
+mod kept;
 mod learned;
 mod query;
 mod recorder;
@@ -24,6 +25,7 @@ use crate::driver::{Engine, Observer, Observers};
 pub use config::HistoryConfig;
 pub(crate) use config::{Place, Refused};
 use database::{Database, Purpose, timed};
+pub use kept::Keeping;
 use learned::Learned;
 pub(crate) use learned::Rated;
 pub(crate) use query::{Filter, Reader};

@@ -361,6 +361,12 @@ impl<'a> Truth<'a> {
         self.conditions.get(host).is_some_and(|condition| !condition.has(FaultKind::Down))
     }
 
+    /// Whether a loaded model of a host would write.
+    pub(crate) fn writes(&self, host: usize) -> bool {
+        let stuck = [FaultKind::Down, FaultKind::Hang, FaultKind::Busy, FaultKind::Cut];
+        self.conditions.get(host).is_some_and(|condition| !stuck.into_iter().any(|kind| condition.has(kind)))
+    }
+
     /// Share of a host's CPU in use, and bytes of memory that are free, as an exporter tells them.
     pub fn metrics(&self, host: usize) -> (f64, f64) {
         let (Some(condition), Some(traits)) = (self.conditions.get(host), self.scenario.hosts.get(host))

@@ -28,7 +28,7 @@ export async function find() {
   return initdb && postgres ? { initdb, postgres } : null;
 }
 
-/** A fresh server: its `url`; `stop` and `begin` take it away and bring it back with what it holds; `remove` ends it for good. */
+/** A fresh server: its `url`, and the `folder` that holds its files; `stop` and `begin` take it away and bring it back with what it holds; `remove` ends it for good. */
 export async function start() {
   const { initdb, postgres } = await install();
   // Not in the cache, which nobody but its owner may enter.
@@ -51,5 +51,5 @@ export async function start() {
     await stop();
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   };
-  return { url: `postgres://smart@127.0.0.1:${port}/postgres`, begin, stop, remove };
+  return { url: `postgres://smart@127.0.0.1:${port}/postgres`, folder, begin, stop, remove };
 }

@@ -11,6 +11,7 @@ const GB = 1e9;
 /**
  * `before`: faults that the first look meets; `fault`: faults that come after it, so that the call meets them; `metrics`: what the metrics server says;
  * `healed`: asked, in vain at first, until the faults that were there before are over and that has been seen;
+ * `canary`: asked until the fault is over and host `a` has been asked for a token, every job answered by `b`; then the job is for `a`;
  * `attempts`: host and outcome of each call in order, `?` where the host is left open;
  * `certificate`: host `a` is a server with this certificate; `why`: what the decision says of it;
  * `error`: the code of a job that cannot succeed.
@@ -28,6 +29,7 @@ export const rows = [
   { name: '503 storm on every host', fault: both({ kind: 'busy', count: 1 }), attempts: ['a busy', 'b busy', 'a ok'] },
 
   { name: 'hang with green /api/tags', fault: { a: { kind: 'hang' } }, attempts: ['a first_token_timeout', 'b ok'] },
+  { name: 'hang with green /api/tags that ends: seen by a canary', fault: { a: { kind: 'hang' } }, canary: true, attempts: ['a ok'] },
   { name: 'slow ×5', fault: { a: { kind: 'slow', factor: 5 } }, attempts: ['a ok'] },
 
   { name: 'out of memory at load', cold: true, fault: { a: { kind: 'oom' } }, attempts: ['a out_of_memory', 'b ok'] },

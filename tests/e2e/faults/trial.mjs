@@ -16,7 +16,7 @@ export async function trial(create, fleet, row) {
   const ai = await create({ ...PATIENCE, ...row.config, ...prometheus(row, metrics), hosts });
   const texts = [];
   const options = row.streaming ? { onText: (text) => texts.push(text) } : {};
-  const ask = () => ai.ask({ prompt: 'Say hello.' }, options);
+  const ask = (more) => ai.ask({ prompt: 'Say hello.', ...more }, options);
   try {
     // A dry run waits for the hosts to be looked at.
     if (row.fault || row.healed) await ai.decide({ prompt: 'Say hello.' });
@@ -25,8 +25,9 @@ export async function trial(create, fleet, row) {
       if ((await ask()).ok) throw new Error('answered in spite of the fault');
       await fleet.whole();
     }
+    if (row.canary) await recovery(fleet, ask);
     const began = performance.now();
-    let answer = await ask();
+    let answer = await ask(row.canary && { host: 'a' });
     while (row.healed && !answer.ok) answer = await ask();
     return { answer, texts, ms: performance.now() - began };
   } finally {
@@ -35,6 +36,21 @@ export async function trial(create, fleet, row) {
     await secure?.stop();
     if (secure?.asked()) throw new Error('a request went to a server whose certificate is not right');
   }
+}
+
+/** The fault costs the first job a call; then it ends, and jobs go on to `b` until `a` has been asked for a token. */
+async function recovery(fleet, ask) {
+  await ask();
+  await fleet.a.heal();
+  const told = async () => (await fleet.a.stats()).models[MODEL];
+  const before = await told();
+  let now = before;
+  while (now.requests === before.requests || now.in_flight > 0) {
+    const between = attemptsOf(await ask()).join();
+    if (between !== 'b ok') throw new Error(`it cost a job a call: ${between}`);
+    now = await told();
+  }
+  if (now.requests !== before.requests + 1 || now.output_tokens > before.output_tokens + 1) throw new Error('more than a token was asked for');
 }
 
 const fault = (fleet, faults = {}) => Promise.all(Object.entries(faults).map(([id, fault]) => fleet[id].fault(fault)));

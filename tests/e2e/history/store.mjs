@@ -4,7 +4,10 @@ import path from 'node:path';
 import { needOrSkip, run, scratchFolder } from '../bed/index.mjs';
 
 export const stores = {
-	SQLite: async () => ({ url: path.join(scratchFolder('history'), 'history.db'), remove: async () => {} }),
+	SQLite: async () => {
+		const folder = scratchFolder('history');
+		return { url: path.join(folder, 'history.db'), folder, remove: async () => {} };
+	},
 	PostgreSQL: async (t) => {
 		const parts = await needOrSkip(t, 'postgres');
 		return parts && parts.postgres.start();
@@ -23,6 +26,13 @@ export async function ask(sidecar, prompt = 'hello') {
 	const response = await fetch(`${sidecar.proxy}/api/generate`, { method: 'POST', body });
 	await response.arrayBuffer();
 	return response.status;
+}
+
+/** Whether any file of the store holds this text. */
+export function holds(store, text) {
+	const { status } = spawnSync('grep', ['-rqaF', '-e', text, store.folder]);
+	if (status > 1) throw new Error('the files of the store cannot be searched');
+	return status === 0;
 }
 
 /** Runs a script of Python with its SQLite, which no part of the program is; null where there is none. */

@@ -1,9 +1,11 @@
 // One suite for both stores: what serve writes, `history` shows, `rate` judges, and the next start goes on from.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
-import { run, until } from '../bed/index.mjs';
+import { run, scratchFolder, until } from '../bed/index.mjs';
 import { build, startHost, startSidecar } from '../serve/sidecar.mjs';
-import { ask, rows, stores } from './store.mjs';
+import { ask, holds, rows, stores } from './store.mjs';
 
 const MODEL = { models: [{ name: 'm' }] };
 
@@ -51,5 +53,27 @@ for (const [name, open] of Object.entries(stores)) {
 		assert.ok(price(first) > price(all[0]), 'the rating outlives the program');
 		const length = (row) => row.decision.output_tokens;
 		assert.ok(length(first) < length(all.at(-1)), `what was learned was lost: ${length(first)} tokens expected, at the very first ${length(all.at(-1))}`);
+	});
+
+	test(`${name}: prompts and answers are in its files only where the owner says so`, async (t) => {
+		const store = await open(t);
+		if (!store) return;
+		t.after(store.remove);
+		const program = build();
+		const host = await startHost(program, { models: [{ name: 'm', answer: 'a treasure of an answer' }] });
+		t.after(host.stop);
+		const kept = async (prompt, prompts) => {
+			const config = path.join(scratchFolder('config'), 'smart-ai.toml');
+			writeFileSync(config, `[[hosts]]\nurl = "${host.url}"\n[history]\nurl = "${store.url}"\n${prompts}`);
+			const { stdout } = await run(program('smart-ai'), ['--config', config, 'ask', prompt]);
+			assert.equal(stdout.trim(), 'a treasure of an answer');
+			const [row] = await rows(program, store.url, '--limit', '1');
+			return { row, prompt: holds(store, prompt), answer: holds(store, 'a treasure of') };
+		};
+		const without = await kept('where is it buried', '');
+		assert.deepEqual([without.prompt, without.answer, without.row.prompt, without.row.text], [false, false, undefined, undefined]);
+		const { row, ...found } = await kept('who has buried it', 'prompts = true\n');
+		assert.deepEqual(found, { prompt: true, answer: true });
+		assert.deepEqual([row.prompt, row.text], ['who has buried it', 'a treasure of an answer']);
 	});
 }

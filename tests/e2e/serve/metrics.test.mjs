@@ -1,6 +1,9 @@
 // docs/metrics.md against what a scrape shows; and a real Prometheus that scrapes it.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { needOrSkip, stopAll, until } from '../bed/index.mjs';
 import { build, startHost, startSidecar } from './sidecar.mjs';
@@ -27,6 +30,61 @@ function shown({ types, samples }) {
 	return found;
 }
 
+/** What llama.cpp's server and an Ollama with metrics say, in one. */
+const NATIVE = `# TYPE ollama_eval_total counter
+ollama_eval_total{model="a",reason="stop"} 103
+ollama_eval_total{model="b \\"}",reason="stop"} 7
+ollama_prompt_eval_total{model="a",reason="stop"} 20
+llamacpp:requests_processing 1
+llamacpp:requests_deferred 2
+ollama_queue_capacity 512
+ollama_peak_memory_bytes 3e9
+nobody_knows{prompt="secret"} 1
+`;
+
+const fronts = [];
+after(() => fronts.forEach((server) => (server.close(), server.closeAllConnections())));
+
+/** A server that has `/metrics` and passes everything else on. */
+async function startFront(url, metrics) {
+	const server = createServer(async (request, response) => {
+		if (request.url === '/metrics') return response.end(typeof metrics === 'function' ? metrics() : metrics);
+		const body = request.method === 'GET' ? undefined : await text(request);
+		const answer = await fetch(url + request.url, { method: request.method, body }).catch(() => null);
+		if (answer === null) return response.destroy();
+		response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? 'text/plain' });
+		response.end(Buffer.from(await answer.arrayBuffer()));
+	});
+	fronts.push(server.listen(0, '127.0.0.1'));
+	await once(server, 'listening');
+	return { url: `http://127.0.0.1:${server.address().port}` };
+}
+
+test("a host's own metrics are shown under our names, and hostile ones are not", async () => {
+	const program = build();
+	const host = await startHost(program, { models });
+	let page = NATIVE;
+	const front = await startFront(host.url, () => page);
+	const sidecar = await startSidecar(program, { pc: front.url, nas: host.url });
+	const seen = await until('its metrics', async () => {
+		const now = await sidecar.scrape();
+		return now.sum('ollama_native_metrics_up') > 0 && now;
+	});
+	const native = seen.samples.filter(({ name }) => name.startsWith('ollama_native_') && name !== 'ollama_native_metrics_up');
+	assert.deepEqual(native.map(({ name, value }) => [name.replace('ollama_native_', ''), value]), [
+		['requests_running', 1], ['requests_queued', 2], ['queue_capacity', 512], ['peak_memory_bytes', 3e9], ['prompt_tokens', 20], ['generated_tokens', 110],
+	]);
+	assert.deepEqual([seen.sum('ollama_native_metrics_up', { host: 'pc' }), seen.sum('ollama_native_metrics_up', { host: 'nas' })], [1, 0]);
+	assert.ok(!seen.text.includes('secret'));
+	page = `ollama_eval_total NaN\n${'<html>'.repeat(1 << 20)}`;
+	const gone = await until('they are gone', async () => {
+		const now = await sidecar.scrape();
+		return now.sum('ollama_native_metrics_up') === 0 && now;
+	});
+	assert.equal(gone.sum('ollama_up', { host: 'pc' }), 1);
+	assert.equal(gone.sum('ollama_native_generated_tokens'), 0);
+});
+
 const chat = (proxy, body = {}) => fetch(`${proxy}/api/chat`, {
 	method: 'POST',
 	body: JSON.stringify({ model: 'auto', messages: [{ role: 'user', content: 'Hello' }], ...body }),
@@ -41,7 +99,8 @@ test('every metric is documented with its type and labels, and every documented 
 	const idle = 'rate(node_cpu_seconds_total{mode="idle"}[1m])';
 	await until('two scrapes', async () => (await node.query(idle)).length > 0);
 	const [pc, nas] = [await startHost(program, { models }), await startHost(program, { models })];
-	const sidecar = await startSidecar(program, { pc: pc.url, nas: nas.url, gone: 'http://127.0.0.1:1' }, ['--prometheus', node.url]);
+	const told = await startFront(nas.url, NATIVE);
+	const sidecar = await startSidecar(program, { pc: pc.url, nas: told.url, gone: 'http://127.0.0.1:1' }, ['--prometheus', node.url]);
 	await until('the signals', async () => (await sidecar.scrape()).sum('dispatcher_metric_age_seconds') > 0);
 	await chat(sidecar.proxy);
 	await pc.fault({ kind: 'status', status: 500, text: 'broken', paths: ['/api/chat'] });

@@ -23,6 +23,7 @@ pub(super) struct Dispatching {
     decisions: Counts,
     computing: Spreads,
     attempts: Counts,
+    canaries: Counts,
     fallbacks: Counts,
     overrules: Counts,
     gain: Sums,
@@ -48,6 +49,7 @@ impl Dispatching {
             decisions: Counts::default(),
             computing: computing(),
             attempts: Counts::default(),
+            canaries: Counts::default(),
             fallbacks: Counts::default(),
             overrules: Counts::default(),
             gain: Sums::default(),
@@ -59,6 +61,11 @@ impl Dispatching {
         drop(this.overrules.get_or_create(&Labels::new()));
         drop(this.gain.get_or_create(&Labels::new()));
         drop(this.computing.get_or_create(&Labels::new()));
+        for (host, _) in this.inventory.hosts().iter() {
+            for outcome in ["ok", "failed"] {
+                drop(this.canaries.get_or_create(&labels([("host", host.as_str()), ("outcome", outcome)])));
+            }
+        }
         this.register(registry);
         registry.register_collector(Box::new(Shown(View {
             belief: Arc::clone(&this.belief),
@@ -72,6 +79,8 @@ impl Dispatching {
         counts("dispatcher_jobs_total", "Jobs that ended", &self.jobs);
         counts("dispatcher_decisions_total", "Calls begun, by why this arm", &self.decisions);
         counts("dispatcher_attempts_total", "Calls that ended", &self.attempts);
+        let canaries = "Asks of one token, to see whether a host that failed works again";
+        counts("dispatcher_canaries_total", canaries, &self.canaries);
         counts("dispatcher_fallbacks_total", "Calls after a failed one of the same job", &self.fallbacks);
         let overrules = "Choices in which sampled futures overruled the score";
         counts("dispatcher_look_ahead_overrules_total", overrules, &self.overrules);
@@ -115,6 +124,11 @@ impl Dispatching {
         let mut labels = self.arm(arm);
         labels.push(("outcome", outcome.to_owned()));
         self.attempts.get_or_create(&labels).inc();
+    }
+
+    pub(super) fn canary_ended(&self, arm: &Arm, outcome: &str) {
+        let outcome = if outcome == "ok" { "ok" } else { "failed" };
+        self.canaries.get_or_create(&labels([("host", arm.host.as_str()), ("outcome", outcome)])).inc();
     }
 
     pub(super) fn job_ended(&self, request: &Request, outcome: &Outcome, error: Option<&DispatchError>) {

@@ -3,6 +3,7 @@
 mod dispatcher;
 mod family;
 mod hosts;
+mod native;
 mod requests;
 mod residency;
 mod text;
@@ -15,6 +16,7 @@ use smart_ai_core::{Arm, HostId, Request, Snapshot};
 
 use super::inventory::{Inventory, now_s};
 use super::measure::Measured;
+use super::native::Natives;
 use crate::driver::{Call, JobEnd, Looks, Observer};
 use crate::store::Health;
 use crate::traces::Sent;
@@ -33,9 +35,18 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new(inventory: Arc<Inventory>, history: &Health, traces: &Sent) -> Self {
+    pub(super) fn new(
+        inventory: Arc<Inventory>,
+        natives: &Arc<Natives>,
+        history: &Health,
+        traces: &Sent,
+    ) -> Self {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Shown(hosts::Hosts(Arc::clone(&inventory)))));
+        registry.register_collector(Box::new(Shown(native::Native {
+            natives: Arc::clone(natives),
+            inventory: Arc::clone(&inventory),
+        })));
         let residency = residency::Residency::new(Arc::clone(&inventory), &mut registry);
         let requests = requests::Requests::new(Arc::clone(&inventory), &mut registry);
         let dispatching = dispatcher::Dispatching::new(Arc::clone(&inventory), &mut registry);
@@ -74,6 +85,10 @@ impl Observer for Metrics {
     fn called(&self, call: &Call<'_>) {
         self.requests.answering(call.arm, 1);
         self.dispatching.called(call);
+    }
+
+    fn canary_ended(&self, arm: &Arm, outcome: &str) {
+        self.dispatching.canary_ended(arm, outcome);
     }
 
     fn call_ended(&self, arm: &Arm, outcome: &str) {

@@ -190,6 +190,12 @@ fn look(truth: &Truth<'_>, source: Source) -> Event {
             };
             Event::ModelState { host, model, state: ModelState::Known(details) }
         }
+        // Told at once, as every look is.
+        Source::Canary { host, model, .. } => {
+            let writes = truth.scenario.host(host.as_str()).is_some_and(|position| truth.writes(position));
+            let failure = (!writes).then(|| Failure::new(FailureKind::FirstTokenTimeout, "simulated"));
+            Event::Canary { host, model, failure }
+        }
         Source::Signals => Event::Signals { state: SignalsState::Up(samples(truth)) },
     }
 }

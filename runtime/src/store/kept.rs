@@ -1,0 +1,55 @@
+//! An engine with a history of its own, for programs that have no command line.
+
+use serde_json::{Value, json};
+use smart_ai_core::ConfigError;
+use smart_ai_core::wire::FleetConfig;
+use tokio::sync::watch;
+
+use super::{History, HistoryConfig, Refused};
+use crate::driver::Engine;
+
+/// The history of an engine: goes on until it is closed, after the engine.
+#[derive(Debug)]
+pub struct Keeping {
+    history: History,
+    stopping: watch::Sender<bool>,
+}
+
+impl Engine {
+    /// Starts the driver's task as [`Engine::start`] does, goes on from what an earlier one learned, and keeps decisions,
+    /// outcomes and what is learned. `history`: the place, or the section `[history]`. A store that does not answer within two
+    /// seconds is tried again later.
+    ///
+    /// # Errors
+    /// The first key of either configuration that is not right.
+    pub async fn keeping(
+        config: &FleetConfig,
+        history: Value,
+    ) -> Result<(Self, Option<Keeping>), ConfigError> {
+        let section = if history.is_string() { json!({ "url": history }) } else { history };
+        let settings = HistoryConfig::read(section).map_err(|Refused { key, message }| {
+            let field = if key.is_empty() { "history".to_owned() } else { format!("history.{key}") };
+            ConfigError::new(field, message)
+        })?;
+        // Before a file is made for a fleet that is none.
+        config.split()?;
+        let history = History::open(&settings)
+            .await
+            .map_err(|error| ConfigError::new("history.url", error.to_string()))?;
+        let engine = History::engine(history.as_ref(), config, Vec::new())?;
+        let keeping = history.map(|history| {
+            let stopping = watch::Sender::default();
+            tokio::spawn(history.follow_ratings(engine.clone(), stopping.subscribe()));
+            Keeping { history, stopping }
+        });
+        Ok((engine, keeping))
+    }
+}
+
+impl Keeping {
+    /// Waits until all is written, five seconds at most; the engine must have been closed or drained.
+    pub async fn close(self) {
+        self.stopping.send_replace(true);
+        self.history.close().await;
+    }
+}
