@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::event::Rating;
+use crate::learn::log_mean::fading;
 use crate::names::{Millis, ModelName};
 use crate::number::Between as _;
 use crate::read::Deserialize;
@@ -85,7 +86,7 @@ impl Qualities {
 
 impl Judged {
     fn kept(&self, now: Millis) -> f64 {
-        libm::exp2(-(now.since(self.updated) as f64) / HALF_LIFE_MS)
+        fading(now.since(self.updated), HALF_LIFE_MS)
     }
 }
 
