@@ -1,6 +1,6 @@
 //! What holds whatever happens: the dispatcher under sequences of events nobody planned.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use smart_ai_core::{
@@ -120,6 +120,8 @@ struct World {
     now: u64,
     jobs: u64,
     calls: BTreeMap<AttemptId, (JobId, String)>,
+    /// Arms that the last look, or a call since, showed in memory.
+    loaded: BTreeSet<String>,
     ends: BTreeMap<JobId, u32>,
     steps: Vec<Step>,
 }
@@ -134,6 +136,7 @@ impl World {
             now: 1_000,
             jobs: 0,
             calls: BTreeMap::new(),
+            loaded: BTreeSet::new(),
             ends: BTreeMap::new(),
             steps: Vec::new(),
         };
@@ -151,6 +154,7 @@ impl World {
 
     /// One event; its effects are followed, and what must hold after each is held.
     fn step(&mut self, event: Event) {
+        self.see(&event);
         if let Event::Succeeded { attempt, .. } | Event::Failed { attempt, .. } = &event {
             self.calls.remove(attempt);
         }
@@ -170,7 +174,8 @@ impl World {
                 Effect::Refresh { source: Source::Canary { host, model, .. } } => {
                     let busy = |(_, arm): &&(JobId, String)| arm.ends_with(&format!("@{host}"));
                     assert!(self.calls.values().find(busy).is_none(), "a canary beside a call on {host}");
-                    assert_eq!(MODELS.first(), Some(&model.as_str()), "a canary would load {model}");
+                    let arm = format!("{model}@{host}");
+                    assert!(self.loaded.contains(&arm), "a canary would load {arm}");
                 }
                 Effect::Refresh { .. } => {}
             }
@@ -183,6 +188,21 @@ impl World {
         assert!(self.ends.values().all(|ends| *ends == 1), "a job ended twice: {:?}", self.ends);
         assert!(self.ends.keys().all(|job| job.0 >= 1 && job.0 <= self.jobs), "a job nobody submitted ended");
         self.steps.push(step);
+    }
+
+    /// Notes what an event says of memory.
+    fn see(&mut self, event: &Event) {
+        if let Event::HostState { host, state: HostState::Up(report) } = event {
+            self.loaded.retain(|arm| !arm.ends_with(&format!("@{host}")));
+            let resident = report.resident.iter().flatten();
+            self.loaded.extend(resident.map(|model| format!("{}@{host}", model.name)));
+        }
+        if let Event::FirstToken { attempt }
+        | Event::Progress { attempt, .. }
+        | Event::Succeeded { attempt, .. } = event
+        {
+            self.loaded.extend(self.calls.get(attempt).map(|(_, arm)| arm.clone()));
+        }
     }
 
     fn call(&self, place: usize) -> AttemptId {
