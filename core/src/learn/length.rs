@@ -13,8 +13,8 @@ use crate::write::Write;
 
 /// A wider history counts as this many observations of the narrower one.
 const POOL_WEIGHT: f64 = 3.0;
-/// What a shape and a model's own way tell counts as this many answers of this model to this shape.
-const PAIR_WEIGHT: f64 = 2.0;
+/// A model's own way with a shape counts by what of it is beyond this many times the chance of its mean.
+const PAIR_CHANCE: f64 = 6.0;
 /// What is known of a shape after this many answers needs no prior from its task.
 const SHAPE_WEIGHT: f64 = 1.0;
 /// Variance of the logarithm of answer lengths before any history (σ = 0.8).
@@ -75,8 +75,12 @@ impl Expectation<'_> {
         let mut length = self.length;
         length.mean_ln += libm::log(factor);
         if let Some(own) = self.known(model) {
-            length.mean_ln = own.estimate_ln(length.mean_ln, PAIR_WEIGHT);
-            length.sigma = own.spread(length.sigma * length.sigma, POOL_WEIGHT).sqrt();
+            let (off, wider) = (own.mean_ln - length.mean_ln, length.sigma * length.sigma);
+            let spread = own.spread(wider, POOL_WEIGHT);
+            // Stein's shrinkage: off² is expected to be spread ÷ weight where all models are alike.
+            let share = (1.0 - PAIR_CHANCE * spread / own.weight.max(1.0) / (off * off).max(1e-9)).max(0.0);
+            length.mean_ln += share * off;
+            length.sigma = (wider + share * (spread - wider)).sqrt();
         }
         length
     }
