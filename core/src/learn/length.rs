@@ -14,7 +14,7 @@ use crate::write::Write;
 /// A wider history counts as this many observations of the narrower one.
 const POOL_WEIGHT: f64 = 3.0;
 /// A model's own way with a shape counts by what of it is beyond this many times the chance of its mean.
-const PAIR_CHANCE: f64 = 6.0;
+const PAIR_CHANCE: f64 = 2.0;
 /// What is known of a shape after this many answers needs no prior from its task.
 const SHAPE_WEIGHT: f64 = 1.0;
 /// Variance of the logarithm of answer lengths before any history (σ = 0.8).
