@@ -13,13 +13,13 @@ use crate::request::{Capability, Task};
 use crate::write::Write;
 
 /// Changes when an older snapshot can no longer be restored.
-const SNAPSHOT_VERSION: u32 = 2;
+const SNAPSHOT_VERSION: u32 = 3;
 
 /// Everything believed at one moment.
 #[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Snapshot {
-    /// Of this format: 2.
+    /// Of this format: 3.
     pub version: u32,
     /// When, on the driver's clock.
     pub at: Millis,

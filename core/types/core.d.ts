@@ -1000,7 +1000,7 @@ updated: Millis, };
 /**
  * Answer lengths in tokens, by shape and by task, and what each model makes of them.
  */
-export type Lengths = { shapes: { [key in Shape]: LogMean }, tasks: { [key in Task]?: LogMean }, 
+export type Lengths = { shapes: { [key in Shape]: ShapeLengths }, tasks: { [key in Task]?: LogMean }, 
 /**
  * Actual ÷ expected length, by model.
  */
@@ -1483,6 +1483,19 @@ age_ms: number, };
 export type Shape = string;
 
 /**
+ * Lengths of the answers to one shape.
+ */
+export type ShapeLengths = { 
+/**
+ * Tokens as a model without a way of its own would write them.
+ */
+any: LogMean, 
+/**
+ * Tokens that each model wrote: one stops after a word where another runs on.
+ */
+models: { [key in ModelName]: LogMean }, };
+
+/**
  * How old a signal is, and whether it counted.
  */
 export type SignalAge = { 
@@ -1522,7 +1535,7 @@ export type SignalsState = { "up": Array<Sample> } | { "down": Failure };
  */
 export type Snapshot = { 
 /**
- * Of this format: 2.
+ * Of this format: 3.
  */
 version: number, 
 /**

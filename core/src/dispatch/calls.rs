@@ -89,8 +89,7 @@ impl Dispatcher {
         let job = self.jobs.get(&id)?;
         let host = self.fleet.hosts.get(wish.position)?;
         let model = host.models.get(&wish.model)?;
-        let mut length = self.lengths.belief(&job.request);
-        length.mean_ln += libm::log(model.length_factor);
+        let length = self.lengths.expectation(&job.request).by(&model.name, model.length_factor);
         let tokens = length.mean();
         let slowdown = if tokens > 0.0 && terms.decode_s > 0.0 {
             terms.decode_s * model.rates.decode / tokens

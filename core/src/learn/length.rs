@@ -1,5 +1,5 @@
 //! How long answers get: a shape's own history first, then what the text asks for or the task's history, then a prior; a
-//! model's own way on top.
+//! model's own way on top, with this shape where that is known, else with all.
 
 use litemap::LiteMap;
 use serde::Serialize;
@@ -13,6 +13,8 @@ use crate::write::Write;
 
 /// A wider history counts as this many observations of the narrower one.
 const POOL_WEIGHT: f64 = 3.0;
+/// A model's own way with a shape counts by what of it is beyond this many times the chance of its mean.
+const PAIR_CHANCE: f64 = 2.0;
 /// What is known of a shape after this many answers needs no prior from its task.
 const SHAPE_WEIGHT: f64 = 1.0;
 /// Variance of the logarithm of answer lengths before any history (σ = 0.8).
@@ -23,6 +25,8 @@ const STATED_SPREAD: f64 = 0.25;
 const SHAPES_KEPT: usize = 2_000;
 /// Models remembered, likewise.
 const MODELS_KEPT: usize = 500;
+/// Models remembered for one shape.
+const SHAPE_MODELS_KEPT: usize = 16;
 
 /// Answer lengths in tokens, by shape and by task, and what each model makes of them.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
@@ -30,8 +34,8 @@ const MODELS_KEPT: usize = 500;
 #[serde(deny_unknown_fields)]
 pub struct Lengths {
     #[serde(serialize_with = "crate::write::map")]
-    #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<Shape, LogMean>"))]
-    shapes: LiteMap<Shape, LogMean>,
+    #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<Shape, ShapeLengths>"))]
+    shapes: LiteMap<Shape, ShapeLengths>,
     #[serde(serialize_with = "crate::write::map")]
     #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<Task, LogMean>"))]
     tasks: LiteMap<Task, LogMean>,
@@ -39,6 +43,67 @@ pub struct Lengths {
     #[serde(serialize_with = "crate::write::map")]
     #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<ModelName, LogMean>"))]
     models: LiteMap<ModelName, LogMean>,
+}
+
+/// Lengths of the answers to one shape.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShapeLengths {
+    /// Tokens as a model without a way of its own would write them.
+    any: LogMean,
+    /// Tokens that each model wrote: one stops after a word where another runs on.
+    #[serde(serialize_with = "crate::write::map")]
+    #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<ModelName, LogMean>"))]
+    models: LiteMap<ModelName, LogMean>,
+}
+
+/// What is believed of the answer to one request, for each model that may write it.
+#[derive(Clone, Copy)]
+pub(crate) struct Expectation<'a> {
+    /// Of a model without a way of its own.
+    pub(crate) length: Length,
+    /// Its mean before the caller's cap.
+    uncapped: f64,
+    /// What each model made of this shape.
+    models: Option<&'a LiteMap<ModelName, LogMean>>,
+}
+
+impl Expectation<'_> {
+    /// The length of this model's answer; `factor` is its own way with all requests.
+    pub(crate) fn by(&self, model: &ModelName, factor: f64) -> Length {
+        let mut length = self.length;
+        length.mean_ln += libm::log(factor);
+        if let Some(own) = self.known(model) {
+            let (off, wider) = (own.mean_ln - length.mean_ln, length.sigma * length.sigma);
+            let spread = own.spread(wider, POOL_WEIGHT);
+            // Stein's shrinkage: off² is expected to be spread ÷ weight where all models are alike.
+            let share = (1.0 - PAIR_CHANCE * spread / own.weight.max(1.0) / (off * off).max(1e-9)).max(0.0);
+            length.mean_ln += share * off;
+            length.sigma = (wider + share * (spread - wider)).sqrt();
+        }
+        length
+    }
+
+    /// Expected tokens of this model's answer, capped.
+    pub(crate) fn tokens_by(&self, model: &ModelName, factor: f64) -> f64 {
+        match self.known(model) {
+            Some(_) => self.by(model, factor).mean(),
+            None => (self.uncapped * factor).min(self.length.cap),
+        }
+    }
+
+    /// How much longer this model's answer is than that of one without a way of its own.
+    pub(crate) fn factor_of(&self, model: &ModelName, factor: f64) -> f64 {
+        match self.known(model) {
+            Some(_) => self.by(model, factor).uncapped() / self.uncapped.max(1.0),
+            None => factor,
+        }
+    }
+
+    fn known(&self, model: &ModelName) -> Option<&LogMean> {
+        self.models.filter(|_| self.length.cap > 0.0)?.get(model)
+    }
 }
 
 /// A log-normal belief about one answer's tokens.
@@ -103,14 +168,25 @@ impl Lengths {
         let Some(shape) = &request.shape else { return };
         if self.shapes.len() >= SHAPES_KEPT && !self.shapes.contains_key(shape) {
             let oldest =
-                self.shapes.iter().min_by_key(|(_, mean)| mean.updated).map(|(shape, _)| shape.clone());
+                self.shapes.iter().min_by_key(|(_, known)| known.any.updated).map(|(shape, _)| shape.clone());
             oldest.map(|shape| self.shapes.remove(&shape));
         }
-        self.shapes.entry(shape.clone()).or_default().observe(now, plain);
+        let known = self.shapes.entry(shape.clone()).or_default();
+        known.any.observe(now, plain);
+        if known.models.len() < SHAPE_MODELS_KEPT || known.models.contains_key(model) {
+            known.models.entry(model.clone()).or_default().observe(now, tokens);
+        }
+    }
+
+    /// What is believed of the answer, for each model that may write it.
+    pub(crate) fn expectation(&self, request: &Request) -> Expectation<'_> {
+        let length = self.belief(request);
+        let known = request.shape.as_ref().and_then(|shape| self.shapes.get(shape));
+        Expectation { length, uncapped: length.uncapped(), models: known.map(|known| &known.models) }
     }
 
     /// What is believed of the answer, whichever model writes it.
-    pub(crate) fn belief(&self, request: &Request) -> Length {
+    fn belief(&self, request: &Request) -> Length {
         let cap = request.max_tokens.map_or(f64::MAX, f64::from);
         let prior = prior_tokens(request.task);
         if prior == 0.0 {
@@ -118,7 +194,8 @@ impl Lengths {
         }
         let none = LogMean::default();
         let task = self.tasks.get(&request.task).unwrap_or(&none);
-        let shape = request.shape.as_ref().and_then(|shape| self.shapes.get(shape)).unwrap_or(&none);
+        let known = request.shape.as_ref().and_then(|shape| self.shapes.get(shape));
+        let shape = known.map_or(&none, |known| &known.any);
         let (wider_ln, wider_spread) = match request.stated_tokens {
             Some(tokens) => (libm::log(f64::from(tokens.max(1))), STATED_SPREAD),
             None => (task.estimate_ln(libm::log(prior), POOL_WEIGHT), task.spread(PRIOR_SPREAD, POOL_WEIGHT)),
@@ -214,6 +291,28 @@ mod tests {
         let narrow = Length { sigma: 0.05, ..length };
         assert!(narrow.rest(90.0) < 15.0, "{}", narrow.rest(90.0));
         assert!(Length { cap: 120.0, ..length }.rest(100.0) <= 20.0);
+    }
+
+    #[test]
+    fn a_model_that_runs_on_with_one_shape_is_known_for_it_with_that_shape() {
+        let mut lengths = Lengths::default();
+        let [label, list] = ["label", "list"]
+            .map(|shape| Request { shape: Some(shape.into()), ..Request::new(Task::General, 100) });
+        let (large, small) = (ModelName::from("large"), ModelName::from("small"));
+        for at in 0..20 {
+            lengths.observe(Millis(at), &label, &large, 2);
+            lengths.observe(Millis(at), &label, &small, 32);
+            lengths.observe(Millis(at), &list, &large, 40);
+            lengths.observe(Millis(at), &list, &small, 40);
+        }
+        let tokens = |request: &Request, model: &ModelName| {
+            lengths.expectation(request).tokens_by(model, lengths.factor(model))
+        };
+        assert!(tokens(&label, &large) < 4.0, "{}", tokens(&label, &large));
+        assert!(tokens(&label, &small) > 24.0, "{}", tokens(&label, &small));
+        assert!((30.0..50.0).contains(&tokens(&list, &large)), "{}", tokens(&list, &large));
+        let capped = Request { max_tokens: Some(10), ..label };
+        assert!(tokens(&capped, &small) <= 10.0);
     }
 
     #[test]

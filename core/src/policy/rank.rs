@@ -57,13 +57,12 @@ pub(crate) struct Ranked<'a> {
 impl<'a> Ranking<'a> {
     /// Filters and scores every arm; `waited_ms` of the request's deadline are over.
     pub(crate) fn rank(self, request: &'a Request, tried: &'a Exclusions, waited_ms: u64) -> Ranked<'a> {
-        let length = self.lengths.belief(request);
-        let output_tokens = length.mean();
+        let answer = self.lengths.expectation(request);
+        let output_tokens = answer.length.mean();
         let context_tokens =
             tokens_of_context(request.prompt_tokens, request.max_tokens.map_or(output_tokens, f64::from));
         let deadline_s = request.deadline_ms.map(|limit| limit.saturating_sub(waited_ms) as f64 / 1e3);
-        let wanted =
-            RequestView { request, length, uncapped_tokens: length.uncapped(), context_tokens, deadline_s };
+        let wanted = RequestView { request, answer, context_tokens, deadline_s };
         let filter = Filter { config: self.config, request, tried, context_tokens, now: self.now };
         let total = self.fleet.hosts.iter().map(|host| host.models.len()).sum();
         let (mut arms, mut dropped) = (Vec::with_capacity(total), Vec::new());

@@ -4,7 +4,7 @@
 use crate::decision::Terms;
 use crate::event::SignalName;
 use crate::fleet::{Host, Model, Residency};
-use crate::learn::Length;
+use crate::learn::Expectation;
 use crate::policy::backlog::Backlog;
 use crate::policy::deadline::deadline_price_s;
 use crate::policy::load::{Eviction, InMemory, load_s};
@@ -35,9 +35,7 @@ pub(crate) struct HostView<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct RequestView<'a> {
     pub(crate) request: &'a Request,
-    pub(crate) length: Length,
-    /// Its expectation before the caller's cap.
-    pub(crate) uncapped_tokens: f64,
+    pub(crate) answer: Expectation<'a>,
     pub(crate) context_tokens: u32,
     /// Seconds until the answer is worthless.
     pub(crate) deadline_s: Option<f64>,
@@ -87,7 +85,7 @@ pub(crate) fn score<'a>(
     slowdown: f64,
 ) -> Scored<'a> {
     let (host, backlog, now, tuning) = (at.host, at.backlog, view.now, &view.config.tuning);
-    let output_tokens = (wanted.uncapped_tokens * model.length_factor).min(wanted.length.cap);
+    let output_tokens = wanted.answer.tokens_by(&model.name, model.length_factor);
     let resident = is_resident(model, wanted.request, output_tokens);
     let runner = backlog.runner(&model.name);
     let kept = if resident { model.kept_share(wanted.request) } else { 0.0 };
@@ -137,7 +135,8 @@ pub(crate) fn score<'a>(
     }
     let expected_s = terms.expected_s();
     if let Some(deadline_s) = wanted.deadline_s {
-        terms.deadline_s = deadline_price_s(expected_s, terms.decode_s, wanted.length.sigma, deadline_s);
+        terms.deadline_s =
+            deadline_price_s(expected_s, terms.decode_s, wanted.answer.length.sigma, deadline_s);
     } else {
         let known = model.decode.weight.min(1e6);
         terms.optimism_s = -tuning.optimism * own_s / (1.0 + known).sqrt();

@@ -220,7 +220,8 @@ struct Build<'a> {
 impl Build<'_> {
     fn kind(&self, request: &Request, kind: Option<&Kind>) -> PlayedKind {
         let view = self.view;
-        let length = view.lengths.belief(request);
+        let answer = view.lengths.expectation(request);
+        let length = answer.length;
         let prompt = f64::from(request.prompt_tokens);
         let (prompt_tokens, prompt_sigma) = kind.map_or((prompt, 0.0), |kind| {
             (kind.prompt.estimate(prompt.max(1.0), 0.5), (kind.prompt.spread(0.25, 1.0)).sqrt())
@@ -239,11 +240,12 @@ impl Build<'_> {
                 if filter.model(host, model, chain_binds, None).is_err() {
                     continue;
                 }
-                let tokens = (length.uncapped() * model.length_factor).min(length.cap);
+                let tokens = answer.tokens_by(&model.name, model.length_factor);
                 // The next ones of a kind may begin as this one did, or not.
                 let kept = if kind.is_none() { model.kept_share(request) } else { 0.0 };
                 let prefill_s = prompt_tokens * (1.0 - kept) / model.rates.prefill;
-                let decode_s_per_token = model.length_factor / model.rates.decode;
+                let decode_s_per_token =
+                    answer.factor_of(&model.name, model.length_factor) / model.rates.decode;
                 let own_s = prefill_s + tokens / model.rates.decode;
                 let kept = keep_alive_s(host, model, view.now, view.config.tuning.keep_alive).map(f64::from);
                 arms.push(KindArm {
