@@ -177,10 +177,9 @@ async fn what_was_learned_by_another_version_is_left_aside() -> Result {
     run(&ask).await?;
     sqlx::any::install_default_drivers();
     let pool = sqlx::any::AnyPoolOptions::new().connect(&format!("sqlite://{at}")).await?;
-    let changed =
-        sqlx::query("UPDATE learned SET state = replace(state, '{\"version\":2', '{\"version\":92')")
-            .execute(&pool)
-            .await?;
+    let changed = sqlx::query("UPDATE learned SET state = replace(state, '{\"version\":', '{\"version\":9')")
+        .execute(&pool)
+        .await?;
     assert_eq!(changed.rows_affected(), 1);
     pool.close().await;
     let ran = run(&ask).await?;
