@@ -44,7 +44,7 @@ const rest = [
 	npm('n8n node: scan', 'n8n-node', 'run', 'scan'),
 	{ name: 'Fuzzing, a few seconds', command: 'node', args: ['fuzz/run.mjs'] },
 	nodeTest('Faults on both drivers', 'tests/e2e/faults/matrix.test.mjs', 'tests/e2e/faults/cancel.test.mjs', 'tests/e2e/faults/embed.test.mjs', 'tests/e2e/faults/clock.test.mjs'),
-	nodeTest('Metrics and proxy', 'tests/e2e/serve/counters.test.mjs', 'tests/e2e/serve/metrics.test.mjs', 'tests/e2e/serve/dialects.test.mjs', 'tests/e2e/serve/evictions.test.mjs'),
+	nodeTest('Metrics and proxy', 'tests/e2e/serve/counters.test.mjs', 'tests/e2e/serve/metrics.test.mjs', 'tests/e2e/serve/dialects.test.mjs', 'tests/e2e/serve/streams.test.mjs', 'tests/e2e/serve/evictions.test.mjs'),
 	nodeTest('History in SQLite and PostgreSQL', 'tests/e2e/history/store.test.mjs', 'tests/e2e/history/faults.test.mjs'),
 	nodeTest('Faults on real Ollama', 'tests/e2e/faults/real.test.mjs'),
 	nodeTest('Test bed', 'tests/e2e/bed/bed.test.mjs'),
