@@ -52,7 +52,7 @@ const rest = [
 	npm('Report page: types', 'runtime/src/report/page', 'run', 'check'),
 	nodeTest('Report in Chromium', 'tests/e2e/report/report.test.mjs'),
 	npm('Dashboards: types', 'deploy/grafana', 'run', 'check'),
-	nodeTest('Rules, alerts, dashboards and the Compose stack', 'tests/e2e/deploy/rules.test.mjs', 'tests/e2e/deploy/dashboards.test.mjs', 'tests/e2e/deploy/compose.test.mjs'),
+	nodeTest('Rules, alerts, dashboards and the Compose stack', 'tests/e2e/deploy/rules.test.mjs', 'tests/e2e/deploy/dashboards.test.mjs', 'tests/e2e/deploy/compose.test.mjs', 'tests/e2e/deploy/image.test.mjs'),
 	nodeTest('Expressions on a real Prometheus', 'tests/e2e/deploy/expressions.test.mjs'),
 	nodeTest('Verify a real fleet', 'tests/e2e/verify/verify.test.mjs'),
 	nodeTest('Both engines of the n8n node', 'tests/e2e/n8n/engines.test.mjs'),

@@ -1,9 +1,11 @@
 //! `models` and `verify`.
 
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 use smart_ai_sim::{Config, FakeOllama, Fault, FaultKind};
 
-use crate::program::{NOWHERE, Result, host, keys, run};
+use crate::program::{NOWHERE, Ran, Result, host, keys, program, run};
 
 fn check<'a>(report: &'a Value, part: &str) -> Result<&'a Value> {
     let checks = report["checks"].as_array().ok_or("no checks")?;
@@ -24,6 +26,23 @@ async fn models_lists_what_each_host_has() -> Result {
     assert_eq!((&hosts[0]["host"], &hosts[0]["models"][0]["model"]), (&json!("pc"), &json!("m:latest")));
     let ran = run(&["models", "--host", &down]).await?;
     assert!(ran.code == Some(1) && ran.err.contains("no host answers"), "{ran:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_machine_that_knows_no_authority_reaches_plain_hosts_and_says_what_an_encrypted_one_lacks() -> Result
+{
+    let host = host().await?;
+    let bare = async |url: &str| {
+        let mut command = program(&["--host", url, "ask", "hello"]);
+        command.env("SSL_CERT_FILE", "/nowhere").env("SSL_CERT_DIR", "/nowhere");
+        Ran::of(command.stdin(Stdio::null()).output().await?)
+    };
+    let plain = bare(host.url()).await?;
+    assert_eq!(plain.code, Some(0), "{plain:?}");
+    let encrypted = bare("https://127.0.0.1:9").await?;
+    assert_eq!(encrypted.code, Some(2));
+    assert!(encrypted.err.contains("No CA certificates"), "{encrypted:?}");
     Ok(())
 }
 
