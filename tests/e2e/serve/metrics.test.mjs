@@ -12,20 +12,22 @@ const models = [{ name: 'small:latest', prefill_tok_per_s: 2000, decode_tok_per_
 
 after(stopAll);
 
-/** The tables of docs/metrics.md: name, type and labels. */
+/** The tables of docs/metrics.md: name, type, unit and labels. */
 function documented() {
 	const text = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8');
-	const rows = [...text.matchAll(/^\| `([a-z_0-9]+)` \| (gauge|counter|histogram) \| [^|]*\| ([^|]*)\|/gm)];
-	return new Map(rows.map(([, name, type, labels]) => [name, { type, labels: [...labels.matchAll(/`(\w+)`/g)].map(([, label]) => label).sort() }]));
+	const rows = [...text.matchAll(/^\| `([a-z_0-9]+)` \| (gauge|counter|histogram) \| ([^|]*)\| ([^|]*)\|/gm)];
+	// OpenMetrics tells a unit that the name ends in.
+	const unit = (name, words) => (name.replace(/_total$/, '').endsWith(`_${words}`) ? words : '');
+	return new Map(rows.map(([, name, type, words, labels]) => [name, { type, unit: unit(name, words.trim()), labels: [...labels.matchAll(/`(\w+)`/g)].map(([, label]) => label).sort() }]));
 }
 
 /** The same as a scrape shows it. */
-function shown({ types, samples }) {
+function shown({ types, units, samples }) {
 	const found = new Map();
 	for (const [family, type] of types) {
 		const name = type === 'counter' ? `${family}_total` : family;
 		const own = samples.find((sample) => sample.name === name || sample.name === `${family}_count`);
-		found.set(name, { type, labels: Object.keys(own?.labels ?? {}).sort() });
+		found.set(name, { type, unit: units.get(family) ?? '', labels: Object.keys(own?.labels ?? {}).sort() });
 	}
 	return found;
 }
@@ -41,6 +43,18 @@ ollama_queue_capacity 512
 ollama_peak_memory_bytes 3e9
 nobody_knows{prompt="secret"} 1
 `;
+
+test('what two public exporters tell, ours tells by a name that is documented', () => {
+	const text = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8');
+	const rows = [...text.matchAll(/^\| `(\w+)` \| (?:both|lucavb|maravexa) \| ([^|]*)\|/gm)];
+	assert.equal(rows.length, 25);
+	const known = documented();
+	for (const [, theirs, ours] of rows) {
+		const names = [...ours.matchAll(/\b(?:ollama|smart_ai)_\w+/g)].map(([name]) => name.replace(/_sum$/, ''));
+		assert.ok(names.length > 0 || ours.includes('the line above'), `nothing beside ${theirs}`);
+		for (const name of names) assert.ok(known.has(name), `${name}, beside ${theirs}, is no metric of ours`);
+	}
+});
 
 const fronts = [];
 after(() => fronts.forEach((server) => (server.close(), server.closeAllConnections())));

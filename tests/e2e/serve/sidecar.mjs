@@ -51,15 +51,17 @@ export async function startSidecar(program, hosts, flags = [], poll_s = 0.2) {
 	return { metrics, proxy, pid, scrape: () => scrape(metrics), log: server.log, stop: server.stop, ended: server.ended };
 }
 
-/** What a scrape shows: `samples` of name, labels and value; `types` by family; `text`. */
+/** What a scrape shows: `samples` of name, labels and value; `types` and `units` by family; `text`. */
 export async function scrape(url) {
 	const response = await fetch(url, { headers: { accept: 'application/openmetrics-text; version=1.0.0' } });
 	const text = await response.text();
-	const types = new Map();
+	const [types, units] = [new Map(), new Map()];
 	const samples = [];
 	for (const line of text.split('\n')) {
 		const type = /^# TYPE (\S+) (\S+)$/.exec(line);
 		if (type) types.set(type[1], type[2]);
+		const unit = /^# UNIT (\S+) (\S+)$/.exec(line);
+		if (unit) units.set(unit[1], unit[2]);
 		if (line === '' || line.startsWith('#')) continue;
 		const [, name, inner, value] = /^([^{ ]+)(?:\{(.*)\})? (\S+)$/.exec(line);
 		const labels = Object.fromEntries([...(inner ?? '').matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, text]) => [key, text]));
@@ -68,5 +70,5 @@ export async function scrape(url) {
 	const sum = (name, wanted = {}) => samples
 		.filter((sample) => sample.name === name && Object.entries(wanted).every(([key, value]) => sample.labels[key] === value))
 		.reduce((total, { value }) => total + value, 0);
-	return { text, types, samples, sum, contentType: response.headers.get('content-type') };
+	return { text, types, units, samples, sum, contentType: response.headers.get('content-type') };
 }

@@ -89,16 +89,20 @@ pub(super) fn labels<const N: usize>(pairs: [(&'static str, &str); N]) -> Labels
     pairs.map(|(name, value)| (name, value.to_owned())).into()
 }
 
-/// Shows a metric by its whole name; the unit is told from the name, as `OpenMetrics` wants.
+/// Shows a metric by its whole name.
 pub(super) fn register(registry: &mut Registry, name: &str, help: &str, metric: impl Metric) {
-    let name = name.strip_suffix("_total").unwrap_or(name);
-    for (ending, unit) in [("_seconds", Unit::Seconds), ("_bytes", Unit::Bytes), ("_ratio", Unit::Ratios)] {
-        // The library writes ratios as `_ratios`.
-        if let Some(stem) = name.strip_suffix(ending).filter(|_| ending != "_ratio") {
-            return registry.register_with_unit(stem, help, unit, metric);
-        }
+    match unit_of(name.strip_suffix("_total").unwrap_or(name)) {
+        (stem, Some(unit)) => registry.register_with_unit(stem, help, unit, metric),
+        (name, None) => registry.register(name, help, metric),
     }
-    registry.register(name, help, metric);
+}
+
+/// A name without its unit, which the library writes behind it again, as `OpenMetrics` wants.
+fn unit_of(name: &str) -> (&str, Option<Unit>) {
+    let tokens = Unit::Other("tokens".to_owned());
+    let units = [("_seconds", Unit::Seconds), ("_bytes", Unit::Bytes), ("_tokens", tokens)];
+    let found = units.into_iter().find_map(|(ending, unit)| Some((name.strip_suffix(ending)?, unit)));
+    found.map_or((name, None), |(stem, unit)| (stem, Some(unit)))
 }
 
 /// Gauges that are read off where a scrape asks for them.
@@ -124,9 +128,7 @@ impl<T: Readings> Collector for Shown<T> {
             if values.is_empty() {
                 continue;
             }
-            let units = [("_seconds", Unit::Seconds), ("_bytes", Unit::Bytes)];
-            let unit = units.into_iter().find_map(|(ending, unit)| Some((name.strip_suffix(ending)?, unit)));
-            let (stem, unit) = unit.map_or((name, None), |(stem, unit)| (stem, Some(unit)));
+            let (stem, unit) = unit_of(name);
             let mut metric = encoder.encode_descriptor(stem, help, unit.as_ref(), MetricType::Gauge)?;
             for (labels, value) in values {
                 ConstGauge::new(value).encode(metric.encode_family(&labels)?)?;

@@ -28,6 +28,7 @@ const FOREIGN: &str = "foreign";
 #[derive(Debug)]
 pub(super) struct Residency {
     inventory: Arc<Inventory>,
+    looks: Counts,
     errors: Counts,
     loads: Counts,
     unloads: Counts,
@@ -64,12 +65,14 @@ impl Residency {
     pub(super) fn new(inventory: Arc<Inventory>, registry: &mut Registry) -> Self {
         let this = Self {
             inventory,
+            looks: Counts::default(),
             errors: Counts::default(),
             loads: Counts::default(),
             unloads: Counts::default(),
             reloads: Counts::default(),
             memory: Mutex::default(),
         };
+        register(registry, "ollama_scrapes_total", "Polls", this.looks.clone());
         let errors = "Polls without an answer";
         register(registry, "ollama_scrape_errors_total", errors, this.errors.clone());
         let loads = "Loads, by whether a request through here waited for it";
@@ -83,6 +86,9 @@ impl Residency {
 
     /// One look was taken in. `busy` says whether a call of a model is under way.
     pub(super) fn looked(&self, host: &HostId, change: &Change, busy: impl Fn(&str) -> bool) {
+        for endpoint in change.after.took_s.keys() {
+            self.looks.get_or_create(&labels([("host", host.as_str()), ("endpoint", endpoint)])).inc();
+        }
         for (endpoint, reason) in &change.failed {
             let labels = labels([("host", host.as_str()), ("endpoint", endpoint), ("reason", reason)]);
             self.errors.get_or_create(&labels).inc();
