@@ -41,14 +41,19 @@ impl Group {
 
 /// Groups by name, the largest first; rows without a name are in none.
 pub(super) fn groups(rows: &[Row], name: impl Fn(&Row) -> Option<String>) -> Vec<Group> {
+    alike(rows, name).iter().map(|(name, rows)| Group::of(name, rows)).collect()
+}
+
+/// The rows of each name, the largest group first, each in the order of the rows.
+pub(super) fn alike(rows: &[Row], name: impl Fn(&Row) -> Option<String>) -> Vec<(String, Vec<&Row>)> {
     let mut by_name: BTreeMap<String, Vec<&Row>> = BTreeMap::new();
     for row in rows {
         if let Some(name) = name(row) {
             by_name.entry(name).or_default().push(row);
         }
     }
-    let mut groups: Vec<Group> = by_name.iter().map(|(name, rows)| Group::of(name, rows)).collect();
-    groups.sort_by_key(|group| std::cmp::Reverse(group.jobs));
+    let mut groups: Vec<_> = by_name.into_iter().collect();
+    groups.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.len()));
     groups
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use smart_ai_sim::virtual_time::{Competition, Measures, Policy, Scenario, compete};
 
-use super::fit::fit;
+use super::fit::{fit, gigabytes};
 use super::rows::Row;
 use super::spread::mean;
 
@@ -18,6 +18,8 @@ pub(super) struct Replay {
     policies: Vec<Measures>,
     /// Gigabytes times hours if every model that was used had stayed in the memory of every host that used it.
     always_gb_hours: f64,
+    /// Gigabytes times hours in which these models answered: what is in memory beyond that lies idle.
+    busy_gb_hours: f64,
     /// What the jobs were played on.
     scenario: Scenario,
 }
@@ -36,6 +38,32 @@ pub(super) fn replay(rows: &[Row]) -> Option<Replay> {
         actual_mean_s: mean(&actual),
         policies: played.policies,
         always_gb_hours: all_gb * scenario.hosts.len() as f64 * hours,
+        busy_gb_hours: busy_gb_hours(rows) * scenario.requests as f64 / rows.len() as f64,
         scenario,
     })
+}
+
+fn busy_gb_hours(rows: &[Row]) -> f64 {
+    let of = |row: &Row| {
+        let answering_ms = (row.ms.total - row.ms.queue).max(0.0);
+        row.model.as_deref().map_or(0.0, gigabytes) * answering_ms / 3.6e6
+    };
+    rows.iter().filter(|row| row.ok).map(of).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows::tests::answered;
+    use super::*;
+
+    #[test]
+    fn memory_is_busy_while_it_answers() {
+        let waited = |queue| {
+            let mut row = answered(1, 3600.0);
+            row.ms.queue = queue;
+            row
+        };
+        let hours = busy_gb_hours(&[waited(0.0), waited(1.8e6), Row { ok: false, ..waited(0.0) }]);
+        assert!((hours - 1.5 * gigabytes("small:1b")).abs() < 1e-9, "{hours}");
+    }
 }

@@ -71,7 +71,7 @@ test('the page draws every chart at every width, in light and dark, and asks for
       await page.waitForFunction(() => [...document.querySelectorAll('.chart')].every((chart) => chart.querySelector('svg')));
       assert.deepEqual(errors, []);
       assert.deepEqual(asked, [pathToFileURL(out).href]);
-      assert.equal(await page.locator('.chart').count(), 8);
+      assert.equal(await page.locator('.chart').count(), 10);
       assert.ok((await page.locator('svg circle').count()) > 150, 'a dot for each prediction');
       assert.match(await page.locator('.tiles').innerText(), /97\.5 %|98 %/);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);

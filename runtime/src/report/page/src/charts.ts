@@ -1,7 +1,7 @@
 // Every chart as a function of its width. Colours are the page's own, so that light and dark need no second drawing.
 import * as Plot from '@observablehq/plot';
-import type { Dot, Group, Report } from './report';
-import { failure, percent, policy, seconds } from './words';
+import type { Course, Dot, Group, Report, Slice } from './report';
+import { count, failure, percent, policy, seconds } from './words';
 
 export type Chart = (width: number) => Element;
 
@@ -45,6 +45,34 @@ export const success = ({ timeline }: Report): Chart => (width) => {
 	});
 };
 
+/** One below the other, on the same axes. Roots of seconds, so that short jobs are seen beside long ones. */
+export const courses = (rows: Course[]): Chart => (width) => {
+	const slices = rows.flatMap(({ name, slices }) => slices.map((slice) => ({ ...slice, course: name, at: new Date(slice.at_ms) })));
+	const answered = slices.filter(({ answered }) => answered > 0);
+	const failed = slices.filter(({ answered, jobs }) => answered < jobs);
+	const sum = (slices: Slice[], of: 'jobs' | 'answered') => slices.reduce((total, slice) => total + slice[of], 0);
+	const named = rows.map(({ name, slices }) => {
+		const [jobs, answered] = [sum(slices, 'jobs'), sum(slices, 'answered')];
+		return { course: name, text: `${name} · ${count(jobs, 'job')}${answered < jobs ? ` · ${percent(answered / jobs)} answered` : ''}` };
+	});
+	const over = { fy: 'course', x: 'at' };
+	return Plot.plot({
+		...base(width), marginTop: 26, height: 60 + 100 * rows.length,
+		x: { type: 'time', label: null },
+		y: { type: 'sqrt', label: null, grid: true, zero: true, ticks: 3 },
+		fy: { domain: rows.map(({ name }) => name), axis: null, padding: 0.32 },
+		marks: [
+			Plot.areaY(answered, { ...over, y1: 'p50_s', y2: 'p95_s', fill: 'var(--main)', fillOpacity: 0.16, curve: 'monotone-x' }),
+			Plot.lineY(answered, { ...over, y: 'p50_s', stroke: 'var(--main)', strokeWidth: 2, curve: 'monotone-x' }),
+			Plot.dot(answered, { ...over, y: 'p50_s', r: 1.6, fill: 'var(--main)' }),
+			Plot.ruleY([0], { stroke: 'var(--line)' }),
+			Plot.dot(failed, { ...over, frameAnchor: 'bottom', r: 3.5, fill: 'var(--bad)', fillOpacity: ({ answered, jobs }) => 1 - 0.5 * (answered / jobs) }),
+			Plot.text(named, { fy: 'course', text: 'text', frameAnchor: 'top-left', dy: -17, fontWeight: 600, fill: 'var(--ink)' }),
+			Plot.tip(slices, Plot.pointerX({ ...over, y: 'p50_s', fill: 'var(--card)', stroke: 'var(--line)', title: (slice: Slice) => `half within ${seconds(slice.p50_s)}\n95 % within ${seconds(slice.p95_s)}\n${slice.answered} of ${count(slice.jobs, 'job')} answered` })),
+		],
+	});
+};
+
 const wrapped = (width: number, names: string[]) => Math.min(width * 0.42, 12 + 6.6 * Math.max(...names.map((name) => name.length)));
 /** A name that fits its room; the whole of it is shown under the pointer. */
 const cut = (room: number) => (name: string) => (name.length * 6.6 > room ? `${name.slice(0, Math.floor(room / 6.6) - 1)}…` : name);
@@ -54,7 +82,7 @@ export const groups = (rows: Group[]): Chart => (width) => {
 	const room = wrapped(width, shown.map(({ name }) => name));
 	const widest = Math.max(...shown.map(({ p95_s }) => p95_s), 1e-3);
 	return Plot.plot({
-		...base(width), marginLeft: room, marginRight: 62, marginBottom: 44, height: 64 + 34 * shown.length,
+		...base(width), marginLeft: room, marginRight: 84, marginBottom: 44, height: 64 + 34 * shown.length,
 		x: { label: 'seconds', ...below, grid: true, domain: [0, widest], ticks: width < NARROW ? 4 : 6 },
 		y: { label: null, domain: shown.map(({ name }) => name), tickSize: 0, tickFormat: cut(room - 8) },
 		marks: [
@@ -119,8 +147,24 @@ type Replay = NonNullable<Report['replay']>;
 export const choices = ({ policies }: Replay): Chart =>
 	compared(policies.map(({ name, mean_s }) => ({ name: policy(name), value: mean_s })), 'mean seconds of a job', seconds);
 
-export const memory = ({ policies, always_gb_hours }: Replay): Chart =>
-	compared([
-		{ name: 'all models always loaded', value: always_gb_hours },
-		...policies.filter(({ name }) => name !== 'clairvoyant').map(({ name, resident_gb_hours }) => ({ name: policy(name), value: resident_gb_hours })),
-	], 'gigabytes of models in memory × hours', (value) => `${value.toPrecision(3)}`);
+/** What answered, and what was only there. */
+export const memory = ({ policies, always_gb_hours, busy_gb_hours }: Replay): Chart => (width) => {
+	const rows = [
+		{ name: 'all models always loaded', whole: always_gb_hours },
+		...policies.filter(({ name }) => name !== 'clairvoyant').map(({ name, resident_gb_hours }) => ({ name: policy(name), whole: resident_gb_hours })),
+	];
+	const room = wrapped(width, rows.map(({ name }) => name));
+	const bars = rows.flatMap(({ name, whole }) => [
+		{ name, from: 0, to: Math.min(busy_gb_hours, whole), colour: 'var(--main)' },
+		{ name, from: Math.min(busy_gb_hours, whole), to: whole, colour: 'var(--idle)' },
+	]);
+	return Plot.plot({
+		...base(width), marginLeft: room, marginRight: 66, marginBottom: 44, height: 64 + 36 * rows.length,
+		x: { label: 'gigabytes of models in memory × hours', ...below, grid: true, ticks: width < NARROW ? 3 : 5, zero: true }, y: { label: null, domain: rows.map(({ name }) => name), tickSize: 0, tickFormat: cut(room - 8) }, color: { type: 'identity' },
+		marks: [
+			Plot.barX(bars, { y: 'name', x1: 'from', x2: 'to', insetTop: 4, insetBottom: 4, fill: 'colour' }),
+			Plot.text(rows, { y: 'name', x: 'whole', dx: 6, textAnchor: 'start', text: ({ whole }) => `${+whole.toPrecision(3)}` }),
+			Plot.ruleX([0], { stroke: 'var(--line)' }),
+		],
+	});
+};

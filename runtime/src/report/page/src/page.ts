@@ -1,5 +1,5 @@
 // Puts the page together: what matters first, each chart under one sentence that says what it shows.
-import { calibration, type Chart, choices, fallbacks, groups, latency, memory, success, WENT } from './charts';
+import { calibration, type Chart, choices, courses, fallbacks, groups, latency, memory, success, WENT } from './charts';
 import type { Report } from './report';
 import { count, percent, seconds, when } from './words';
 
@@ -82,10 +82,11 @@ function replayCards(): HTMLElement[] {
 	const trust = off > 0.67 && off < 1.5
 		? `There Smart AI takes ${seconds(smart.mean_s)}; really, it took ${seconds(replay.actual_mean_s)}.`
 		: `Take it with care: there Smart AI takes ${seconds(smart.mean_s)}, but really it took ${seconds(replay.actual_mean_s)}.`;
-	const kept = 1 - smart.resident_gb_hours / replay.always_gb_hours;
+	const idle = (whole: number) => Math.max(0, whole - replay.busy_gb_hours);
+	const kept = 1 - idle(smart.resident_gb_hours) / idle(replay.always_gb_hours);
 	return [
 		card('What a fixed choice would have cost', `${fixed.mean_s > smart.mean_s * 1.02 ? `A fixed host for each model takes ${versus(replay)} as long` : 'A fixed host for each model would have been as good'}: ${played}. ${trust}`, [drawn(choices(replay))]),
-		card('Memory that is not kept busy for nothing', `${kept > 0 ? `${percent(kept)} less` : 'No less'} than keeping every model loaded on every host; ${count(Math.round(smart.loads), 'load')} against ${Math.round(fixed.loads)} of the fixed choice. Sizes are told by the models' names.`, [drawn(memory(replay))]),
+		card('Idle memory', `${kept > 0 ? `${percent(kept)} less` : 'No less'} lies idle than with every model always loaded on every host; ${count(Math.round(smart.loads), 'load')} against ${Math.round(fixed.loads)} of the fixed choice. Sizes are told by the models' names.`, [drawn(memory(replay)), key({ answering: 'var(--main)', idle: 'var(--idle)' })]),
 	];
 }
 
@@ -98,7 +99,9 @@ const cards = element('div', '', 'cards');
 cards.append(
 	card('Time and success', 'The line: half of the jobs took at most this long. The band reaches up to what 95 % took. Below: jobs, and in red those not answered.',
 		[drawn(latency(report)), drawn(success(report)), key({ 'half took at most': 'var(--main)', answered: 'var(--good)', 'not answered': 'var(--bad)' })], true),
-	card('Who answered', 'Bars: half took at most this long; whiskers: 95 %. Right: jobs.', [drawn(groups(report.arms))]),
+	card('Models over time', 'Seconds. The line: half took at most this long; the band: 95 %. Red: times in which jobs were not answered.', [drawn(courses(report.model_courses))]),
+	card('Kinds of work over time', 'The same, by task.', [drawn(courses(report.task_courses))]),
+	card('Who answered', 'Bars: half took at most this long; whiskers: 95 %. Right: jobs, and how many were answered; one that was not counts for who was called last.', [drawn(groups(report.arms))]),
 	card('By kind of work', 'The same, by task.', [drawn(groups(report.tasks))]),
 	card('Predicted and actual', `Half of the predictions were off by less than ${percent(median_error)} in the later half. On the dashed line they are right; in the band within a quarter.`,
 		[drawn(calibration(report)), key(WENT)]),

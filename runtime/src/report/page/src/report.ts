@@ -27,19 +27,30 @@ export interface Policy {
 	regret: number;
 }
 
+/** Jobs that have something in common, over time. */
+export interface Course {
+	name: string;
+	slices: Slice[];
+}
+
+export type Slice = Group & { at_ms: number };
+
 export interface Report {
 	from_ms: number;
 	to_ms: number;
 	all: Group;
 	arms: Group[];
 	tasks: Group[];
-	timeline: (Group & { at_ms: number })[];
+	timeline: Slice[];
+	model_courses: Course[];
+	task_courses: Course[];
 	calibration: { median_error: number; within_quarter: number; dots: Dot[] };
 	fallbacks: { saved: number; mean_delay_s: number; causes: { word: string; jobs: number; saved: number }[] };
 	replay: null | {
 		actual_mean_s: number;
 		policies: Policy[];
 		always_gb_hours: number;
+		busy_gb_hours: number;
 		scenario: { requests: number; hosts: { id: string }[]; models: { id: string; gb: number }[] };
 	};
 }

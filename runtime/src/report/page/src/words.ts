@@ -1,6 +1,6 @@
 // Numbers as a person says them.
 
-export const percent = (share: number): string => `${(share * 100).toFixed(share > 0.99 && share < 1 ? 1 : 0)} %`;
+export const percent = (share: number): string => `${(share * 100).toFixed(share > 0.95 && share < 1 ? 1 : 0)} %`;
 
 export function seconds(value: number): string {
 	if (value < 1) return `${Math.round(value * 1000)} ms`;
