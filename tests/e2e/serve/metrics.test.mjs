@@ -59,9 +59,10 @@ test('what two public exporters tell, ours tells by a name that is documented', 
 const fronts = [];
 after(() => fronts.forEach((server) => (server.close(), server.closeAllConnections())));
 
-/** A server that has `/metrics` and passes everything else on. */
-async function startFront(url, metrics) {
+/** A server that has `/metrics` and passes everything else on; what `holds` takes gets no answer. */
+async function startFront(url, metrics, holds = () => false) {
 	const server = createServer(async (request, response) => {
+		if (holds(request, response)) return;
 		if (request.url === '/metrics') return response.end(typeof metrics === 'function' ? metrics() : metrics);
 		const body = request.method === 'GET' ? undefined : await text(request);
 		const answer = await fetch(url + request.url, { method: request.method, body }).catch(() => null);
@@ -137,15 +138,39 @@ test('every metric is documented with its type and labels, and every documented 
 	assert.ok(await value('histogram_quantile(0.5, sum by (le) (ollama_request_duration_seconds_bucket))') > 0);
 });
 
-test('a scrape never waits for a host, and a host that is gone is down', async () => {
+test('a scrape never waits for a host: while no poll is answered it shows what was known', async () => {
+	const program = build();
+	const host = await startHost(program, { models });
+	const held = [];
+	let holding = false;
+	const front = await startFront(host.url, '', (request, response) => holding && held.push(response));
+	const sidecar = await startSidecar(program, { pc: front.url });
+	await until('the host', async () => (await sidecar.scrape()).sum('ollama_up') === 1);
+	holding = true;
+	await until('polls', async () => held.length >= 3);
+	const polls = held.slice();
+	const during = await sidecar.scrape();
+	assert.ok(polls.every((poll) => !poll.destroyed), 'the scrape came after the polls were given up');
+	assert.deepEqual([during.sum('ollama_up'), during.sum('ollama_models_available')], [1, 1]);
+});
+
+test('what a deleted model was has no series any more', async () => {
+	const program = build();
+	const host = await startHost(program, { models: [...models, { name: 'large:latest', load_s: 0.1 }] });
+	const sidecar = await startSidecar(program, { pc: host.url });
+	await chat(sidecar.proxy, { model: 'large' });
+	const gauges = (seen) => seen.samples.filter(({ name, labels }) => /^ollama_model_[a-z_]+(?<!_total)$/.test(name) && labels.model === 'large:latest').map(({ name }) => name);
+	await until('the loaded model', async () => gauges(await sidecar.scrape()).includes('ollama_model_size_bytes'));
+	await host.fault({ kind: 'missing', model: 'large:latest' });
+	await until('its end', async () => gauges(await sidecar.scrape()).length === 0);
+	assert.equal((await sidecar.scrape()).sum('ollama_models_available'), 1);
+});
+
+test('a host that is gone is down, and its last state stays', async () => {
 	const program = build();
 	const host = await startHost(program, { models });
 	const sidecar = await startSidecar(program, { pc: host.url });
 	await until('the host', async () => (await sidecar.scrape()).sum('ollama_up') === 1);
-	await host.fault({ kind: 'hang' });
-	const during = await sidecar.scrape();
-	assert.equal(during.sum('ollama_models_available'), 1);
-	await host.heal();
 	await host.stop();
 	await until('the host to be down', async () => (await sidecar.scrape()).sum('ollama_up') === 0);
 	const gone = await sidecar.scrape();
