@@ -4,20 +4,15 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { everyPartRequired, scratchFolder, until } from '../bed/index.mjs';
+import { scratchFolder, until } from '../bed/index.mjs';
 import { build, startHost, startSidecar } from '../serve/sidecar.mjs';
-import { ask, python, rows, stores } from './store.mjs';
+import { ask, missing, python, rows, stores } from './store.mjs';
 
 const MODEL = { models: [{ name: 'm' }] };
 const KILLS = 50;
 const CHECK = 'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("PRAGMA integrity_check").fetchone()[0])';
 // Holds the file until its stdin ends.
 const LOCK = 'import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute("BEGIN IMMEDIATE"); print("locked", flush=True); sys.stdin.read()';
-
-function missing(t, what) {
-	assert.ok(!everyPartRequired, `needs ${what}`);
-	t.skip(`skipped: needs ${what}`);
-}
 
 async function fleet(t, url) {
 	const program = build();

@@ -1,7 +1,8 @@
 // A store under test: an SQLite file or a PostgreSQL server, with the same things to do to each.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
-import { needOrSkip, run, scratchFolder } from '../bed/index.mjs';
+import { everyPartRequired, needOrSkip, run, scratchFolder } from '../bed/index.mjs';
+import { onPath } from '../bed/process.mjs';
 
 export const stores = {
 	SQLite: async () => {
@@ -13,6 +14,12 @@ export const stores = {
 		return parts && parts.postgres.start();
 	},
 };
+
+/** Skips a test for want of something that is no part of the bed, unless every part is required. */
+export function missing(t, what) {
+  if (everyPartRequired) throw new Error(`needs ${what}`);
+  t.skip(`skipped: needs ${what}`);
+}
 
 /** Rows of the history, newest first. */
 export async function rows(program, url, ...flags) {
@@ -33,6 +40,20 @@ export function holds(store, text) {
 	const { status } = spawnSync('grep', ['-rqaF', '-e', text, store.folder]);
 	if (status > 1) throw new Error('the files of the store cannot be searched');
 	return status === 0;
+}
+
+// Prints the rows of a query as lines, opening the file as Datasette and Grafana do: to read only.
+const SELECT = 'import sqlite3, sys; c = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True); print("\\n".join(map(str, c.execute(sys.argv[2]))))';
+
+/** Rows that another program's query gives, as lines; null where that program is missing. */
+export async function select(store, sql) {
+  const lines = (text) => text.split('\n').filter(Boolean);
+  if (store.url.startsWith('postgres')) {
+    if (!onPath('psql')) return null;
+    return lines((await run('psql', [store.url, '--tuples-only', '--no-align', '--command', sql])).stdout);
+  }
+  if (python('print(1)') === null) return null;
+  return lines(python(SELECT, store.url, sql) ?? '');
 }
 
 /** Runs a script of Python with its SQLite, which no part of the program is; null where there is none. */

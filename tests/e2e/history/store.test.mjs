@@ -1,13 +1,20 @@
 // One suite for both stores: what serve writes, `history` shows, `rate` judges, and the next start goes on from.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { run, scratchFolder, until } from '../bed/index.mjs';
 import { build, startHost, startSidecar } from '../serve/sidecar.mjs';
-import { ask, holds, rows, stores } from './store.mjs';
+import { ask, holds, missing, rows, select, stores } from './store.mjs';
 
 const MODEL = { models: [{ name: 'm' }] };
+
+/** The queries of docs/history.md: those for SQLite, and those for PostgreSQL. */
+function documented(name) {
+	const text = readFileSync(new URL('../../../docs/history.md', import.meta.url), 'utf8');
+	const queries = [...text.matchAll(/([^\n]*)\n\n```sql\n([\s\S]+?)```/g)].map(([, words, sql]) => ({ sql, of: words.includes('(SQLite)') ? 'SQLite' : 'PostgreSQL' }));
+	return queries.filter(({ of }) => of === name).map(({ sql }) => sql);
+}
 
 for (const [name, open] of Object.entries(stores)) {
 	test(`${name}: rows, pages, ratings and what was learned`, async (t) => {
@@ -53,6 +60,28 @@ for (const [name, open] of Object.entries(stores)) {
 		assert.ok(price(first) > price(all[0]), 'the rating outlives the program');
 		const length = (row) => row.decision.output_tokens;
 		assert.ok(length(first) < length(all.at(-1)), `what was learned was lost: ${length(first)} tokens expected, at the very first ${length(all.at(-1))}`);
+	});
+
+	test(`${name}: the queries of its documentation give other programs rows while it is written`, async (t) => {
+		const store = await open(t);
+		if (!store) return;
+		t.after(store.remove);
+		const program = build();
+		const host = await startHost(program, MODEL);
+		t.after(host.stop);
+		const sidecar = await startSidecar(program, { pc: host.url }, ['--history', store.url]);
+		t.after(sidecar.stop);
+		assert.equal(await ask(sidecar), 200);
+		await until('a row', async () => (await sidecar.scrape()).sum('dispatcher_history_rows_total') === 1);
+		const queries = documented(name);
+		assert.ok(queries.length > 0);
+		for (const sql of queries) {
+			const found = await select(store, sql);
+			if (found === null) return missing(t, name === 'SQLite' ? 'python3' : 'psql');
+			assert.equal(found.length, 1, sql);
+			assert.match(found[0], /m:latest/);
+			assert.doesNotMatch(found[0], /None|\|\||\|$/, `a column that is empty: ${sql}`);
+		}
 	});
 
 	test(`${name}: prompts and answers are in its files only where the owner says so`, async (t) => {
