@@ -20,8 +20,17 @@ export interface HistoryConfig {
 /** A fleet, and its history where one is kept: the place alone, or with what is kept. */
 export type NativeFleetConfig = FleetConfig & { history?: string | HistoryConfig };
 
+/** An answer, and what the history calls its job. */
+export interface KeptAnswer extends Answer {
+	/**
+	 * The name that `smart-ai rate` and `smart-ai history --job` take. Absent where no history is kept, where the ask was cancelled or made no
+	 * sense, and where it was many jobs: texts to embed that were asked in parts.
+	 */
+	job?: string;
+}
+
 /** The native runtime behind the interface that every engine has. */
-export class NativeFleet implements SmartAi {
+export class NativeFleet implements SmartAi<KeptAnswer> {
 	readonly engine = 'native';
 	readonly #native: Native;
 	readonly #engine: NativeEngine;
@@ -34,7 +43,7 @@ export class NativeFleet implements SmartAi {
 		this.#engine = called(() => new native.Engine(JSON.stringify(config == null ? null : fleet), kept));
 	}
 
-	async ask(ask: Ask, options: AskOptions = {}): Promise<Answer> {
+	async ask(ask: Ask, options: AskOptions = {}): Promise<KeptAnswer> {
 		this.#mustBeOpen();
 		if (typeof ask !== 'object' || ask === null) {
 			throw new SmartAiError('invalid_argument', 'ask takes an object with a prompt');
@@ -51,7 +60,7 @@ export class NativeFleet implements SmartAi {
 		}
 	}
 
-	stream(ask: Ask, options?: AskOptions): AnswerStream {
+	stream(ask: Ask, options?: AskOptions): AnswerStream<KeptAnswer> {
 		return streamed((heard) => this.ask(ask, heard), options);
 	}
 

@@ -1,6 +1,6 @@
 /** Smart AI for Node, with the native runtime. */
 import type { SmartAi } from './contract/smart-ai.js';
-import { NativeFleet, type NativeFleetConfig } from './fleet.js';
+import { type KeptAnswer, NativeFleet, type NativeFleetConfig } from './fleet.js';
 import { here } from './here.js';
 import { load } from './native.js';
 import { typed } from './typed.js';
@@ -15,7 +15,7 @@ export const { Dispatcher, AnswerReader, classify } = core;
  * A fleet at work. With `history` it goes on from what was learned before; a store that does not answer holds this call up
  * for two seconds at most. Throws an Error with code `config_invalid` and `field`.
  */
-export function createDispatcher(config: NativeFleetConfig): SmartAi {
+export function createDispatcher(config: NativeFleetConfig): SmartAi<KeptAnswer> {
 	return new NativeFleet(native, config);
 }
 
@@ -25,7 +25,7 @@ export function cli(args: string[]): number {
 }
 
 export { SmartAiError } from './native.js';
-export type { HistoryConfig, NativeFleetConfig } from './fleet.js';
+export type { HistoryConfig, KeptAnswer, NativeFleetConfig } from './fleet.js';
 export type * from './contract/core.js';
 export type * from './contract/generated/core.js';
 export type * from './contract/smart-ai.js';

@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{PromiseRaw, block_on, within_runtime_if_available};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 use serde_json::Value;
-use smart_ai::{Answer, Ask, AskOptions, DispatchError, DispatchErrorCode, FleetConfig, Keeping};
+use smart_ai::{Answer, Ask, AskOptions, DispatchError, DispatchErrorCode, FleetConfig, Keeping, KeptAnswer};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -71,18 +71,17 @@ impl Engine {
         let answering = Ask::from_value(value).map(|ask| {
             let (options, texts) = options_for(on_text);
             // Where the caller has left already, no call is made.
-            let answer = (!cancel.is_cancelled()).then(|| self.0.ask(ask, options));
+            let answer = (!cancel.is_cancelled()).then(|| self.0.ask_kept(ask, options));
             async { tokio::join!(answer?, texts).0.into() }
         });
         env.spawn_future(async move {
+            let refused = |error| KeptAnswer::from(Answer::refused(id, error));
             let answer = match answering {
                 Ok(answering) => cancel.run_until_cancelled(answering).await.flatten().unwrap_or_else(|| {
-                    Answer::refused(
-                        id,
-                        DispatchError::new(DispatchErrorCode::Cancelled, "the caller cancelled", "ask again"),
-                    )
+                    let hint = "ask again";
+                    refused(DispatchError::new(DispatchErrorCode::Cancelled, "the caller cancelled", hint))
                 }),
-                Err(error) => Answer::refused(id, error),
+                Err(error) => refused(error),
             };
             Ok(serde_json::to_string(&answer)?)
         })

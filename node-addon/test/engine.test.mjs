@@ -158,6 +158,33 @@ test('with a history decisions and what was learned outlive the program, and tex
 	await rm(folder, { recursive: true });
 });
 
+test('an answer says what the history calls its job, so that it can be rated', async () => {
+	const folder = await mkdtemp(path.join(tmpdir(), 'smart-ai-'));
+	const history = path.join(folder, 'history.db');
+	const server = await ollama();
+	open.push(server);
+	const hosts = [{ id: 'h', url: server.url }];
+	const ai = createDispatcher({ hosts, history });
+	const asked = await ai.ask({ prompt: 'Say hello.' });
+	const streamed = ai.stream({ prompt: 'Say hello.' });
+	for await (const _ of streamed);
+	const jobs = [asked, await streamed.answer].map(({ job }) => job);
+	assert.notEqual(jobs[0], jobs[1]);
+	assert.equal((await ai.ask({ prompt: '' })).job, undefined, 'a name for what the history lacks');
+	await ai.drain();
+	const run = promisify(execFile);
+	for (const [at, job] of jobs.entries()) {
+		const { stdout: rated } = await run(process.execPath, [command, 'rate', job, 'up', '--history', history, '--json']);
+		assert.deepEqual([JSON.parse(rated).job, JSON.parse(rated).model], [job, 'phi3:mini']);
+		const { stdout } = await run(process.execPath, [command, 'history', '--history', history, '--job', job, '--json']);
+		assert.equal(JSON.parse(stdout).ms.total, [asked, await streamed.answer][at].ms.total);
+	}
+	const without = createDispatcher({ hosts });
+	open.push(without);
+	assert.equal((await without.ask({ prompt: 'Say hello.' })).job, undefined);
+	await rm(folder, { recursive: true });
+});
+
 test('a history that is none is refused by its key', () => {
 	const hosts = [{ url: 'http://127.0.0.1:1' }];
 	assert.throws(() => createDispatcher({ hosts, history: { url: 'off', keep_days: 0 } }), { code: 'config_invalid', field: 'history.keep_days' });

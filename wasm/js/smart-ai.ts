@@ -9,18 +9,18 @@ export interface AskOptions {
 }
 
 /** An answer piece by piece: `for await (const text of stream)`. Leaving the loop cancels the ask. */
-export interface AnswerStream extends AsyncIterable<string> {
+export interface AnswerStream<A = Answer> extends AsyncIterable<string> {
 	/** The whole answer, once it has ended; of a job that failed, with `ok: false`. */
-	readonly answer: Promise<Answer>;
+	readonly answer: Promise<A>;
 }
 
-/** A fleet at work. */
-export interface SmartAi {
+/** A fleet at work. `A`: what an engine says of an answer. */
+export interface SmartAi<A = Answer> {
 	readonly engine: 'native' | 'wasm';
 	/** Answers. A job that fails is an answer with `ok: false`; it throws on misuse only. */
-	ask(ask: Ask, options?: AskOptions): Promise<Answer>;
+	ask(ask: Ask, options?: AskOptions): Promise<A>;
 	/** The same, handed out as it comes. A call that breaks after its first piece is not repeated elsewhere. */
-	stream(ask: Ask, options?: AskOptions): AnswerStream;
+	stream(ask: Ask, options?: AskOptions): AnswerStream<A>;
 	/** What would be chosen now, and why. Nothing is called. Throws `invalid_request`. */
 	decide(ask: Ask): Promise<Decision>;
 	/**

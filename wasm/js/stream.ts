@@ -1,8 +1,7 @@
-import type { Answer } from './generated/core.js';
 import type { AnswerStream, AskOptions } from './smart-ai.js';
 
 /** Hands the pieces of an answer to a loop, as they come. */
-export function streamed(ask: (options: AskOptions) => Promise<Answer>, options: AskOptions = {}): AnswerStream {
+export function streamed<A>(ask: (options: AskOptions) => Promise<A>, options: AskOptions = {}): AnswerStream<A> {
 	const pieces: string[] = [];
 	const leaving = new AbortController();
 	const leave = () => leaving.abort();

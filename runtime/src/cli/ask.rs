@@ -4,14 +4,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 use smart_ai_core::wire::{Answer, Ask};
 use tokio::sync::mpsc;
 
 use super::{DONE, FAILED, MISUSED, batch, complain, print_json, prompt_of};
-use crate::driver::{AskOptions, Engine};
-use crate::store::JobNames;
+use crate::driver::{AskOptions, Engine, KeptAnswer};
 
 #[derive(Args, Debug)]
 pub(super) struct AskArgs {
@@ -83,24 +81,24 @@ impl Wish {
     }
 }
 
-pub(super) async fn run(engine: &Engine, names: Option<&JobNames>, arguments: AskArgs) -> io::Result<u8> {
+pub(super) async fn run(engine: &Engine, arguments: AskArgs) -> io::Result<u8> {
     let concurrency = usize::from(arguments.concurrency);
     match &arguments.jsonl {
         Some(path) if path.as_os_str() == "-" => {
-            batch::answer_lines(engine, names, concurrency, tokio::io::stdin(), None).await
+            batch::answer_lines(engine, concurrency, tokio::io::stdin(), None).await
         }
         Some(path) => match tokio::fs::read(path).await {
             Ok(text) => {
                 let total = batch::count(&text);
-                batch::answer_lines(engine, names, concurrency, text.as_slice(), Some(total)).await
+                batch::answer_lines(engine, concurrency, text.as_slice(), Some(total)).await
             }
             Err(error) => Ok(complain(&format!("{}: {error}", path.display()), MISUSED)),
         },
-        None => one(engine, names, arguments).await,
+        None => one(engine, arguments).await,
     }
 }
 
-async fn one(engine: &Engine, names: Option<&JobNames>, arguments: AskArgs) -> io::Result<u8> {
+async fn one(engine: &Engine, arguments: AskArgs) -> io::Result<u8> {
     let mut keys = arguments.wish.keys(&prompt_of(arguments.prompt).await?);
     if let Some(system) = arguments.system {
         keys.insert("system".to_owned(), json!(system));
@@ -123,40 +121,18 @@ async fn one(engine: &Engine, names: Option<&JobNames>, arguments: AskArgs) -> i
         }
         return Ok(MISUSED);
     }
-    let answer = if arguments.json {
-        let result = KeptAnswer::to(engine, names, ask).await;
-        print_json(&result)?;
-        result.answer
+    let kept = if arguments.json {
+        let kept = engine.ask_kept(ask, AskOptions::default()).await;
+        print_json(&kept)?;
+        kept
     } else {
         streamed(engine, ask).await?
     };
+    let KeptAnswer { answer, job } = kept;
     if let Some(embeddings) = answer.embeddings.as_ref().filter(|_| !arguments.json) {
         print_json(embeddings)?;
     }
-    report(&answer, arguments.explain, arguments.json)
-}
-
-/// An answer, and what the history calls its job: `smart-ai rate` wants it.
-#[derive(Debug, Serialize)]
-pub(super) struct KeptAnswer {
-    #[serde(flatten)]
-    pub(super) answer: Answer,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    job: Option<String>,
-}
-
-impl KeptAnswer {
-    pub(super) async fn to(engine: &Engine, names: Option<&JobNames>, ask: Ask) -> Self {
-        let (job, answer) = engine.ask_as_job(ask, AskOptions::default()).await;
-        Self { answer, job: names.zip(job).map(|(names, job)| names.of(job)) }
-    }
-}
-
-impl From<Answer> for KeptAnswer {
-    /// An answer without a job.
-    fn from(answer: Answer) -> Self {
-        Self { answer, job: None }
-    }
+    report(&answer, job.as_deref(), arguments.explain, arguments.json)
 }
 
 fn parse(text: &str) -> Result<Value, String> {
@@ -164,9 +140,9 @@ fn parse(text: &str) -> Result<Value, String> {
 }
 
 /// Prints the answer as it comes. A reader that goes away cancels the ask.
-async fn streamed(engine: &Engine, ask: Ask) -> io::Result<Answer> {
+async fn streamed(engine: &Engine, ask: Ask) -> io::Result<KeptAnswer> {
     let (pieces, mut coming) = mpsc::unbounded_channel::<String>();
-    let answer = async { Ok(engine.ask(ask, AskOptions { pieces: Some(pieces) }).await) };
+    let answer = async { Ok(engine.ask_kept(ask, AskOptions { pieces: Some(pieces) }).await) };
     let print = async {
         let mut any = false;
         while let Some(piece) = coming.recv().await {
@@ -180,7 +156,7 @@ async fn streamed(engine: &Engine, ask: Ask) -> io::Result<Answer> {
     tokio::try_join!(answer, print).map(|(answer, ())| answer)
 }
 
-fn report(answer: &Answer, explain: bool, json: bool) -> io::Result<u8> {
+fn report(answer: &Answer, job: Option<&str>, explain: bool, json: bool) -> io::Result<u8> {
     let mut out = io::stderr();
     if let Some(decision) = answer.decision.as_ref().filter(|_| explain) {
         writeln!(out, "{}", decision.reason)?;
@@ -188,6 +164,9 @@ fn report(answer: &Answer, explain: bool, json: bool) -> io::Result<u8> {
             writeln!(out, "{note}")?;
         }
         writeln!(out, "predicted {:.1} s, took {:.1} s", answer.predicted_ms / 1e3, answer.ms.total / 1e3)?;
+        if let Some(job) = job {
+            writeln!(out, "the history calls it {job}: smart-ai rate {job} up, or down")?;
+        }
     }
     let Some(error) = &answer.error else { return Ok(DONE) };
     if !json {

@@ -9,10 +9,8 @@ use smart_ai_core::wire::{Answer, Ask};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::task::JoinSet;
 
-use super::ask::KeptAnswer;
 use super::{DONE, FAILED, print_json};
-use crate::driver::Engine;
-use crate::store::JobNames;
+use crate::driver::{AskOptions, Engine, KeptAnswer};
 
 /// Lines that hold something.
 pub(super) fn count(text: &[u8]) -> usize {
@@ -22,7 +20,6 @@ pub(super) fn count(text: &[u8]) -> usize {
 /// Reads a line as soon as there is room for its ask. A line that is no ask is a failed result; the others go on.
 pub(super) async fn answer_lines(
     engine: &Engine,
-    names: Option<&JobNames>,
     concurrency: usize,
     input: impl AsyncRead + Unpin,
     total: Option<usize>,
@@ -40,8 +37,8 @@ pub(super) async fn answer_lines(
                 };
                 number += 1;
                 if !line.trim_ascii().is_empty() {
-                    let (engine, names) = (engine.clone(), names.cloned());
-                    underway.spawn(async move { answer_line(&engine, names.as_ref(), number, &line).await });
+                    let engine = engine.clone();
+                    underway.spawn(async move { answer_line(&engine, number, &line).await });
                 }
             }
             Some(ended) = underway.join_next() => {
@@ -77,7 +74,7 @@ impl LineResult {
 }
 
 /// A line without an id is called by its number. `{"feedback": …}` judges an answer instead of asking.
-async fn answer_line(engine: &Engine, names: Option<&JobNames>, number: u64, line: &[u8]) -> LineResult {
+async fn answer_line(engine: &Engine, number: u64, line: &[u8]) -> LineResult {
     let name = json!(format!("line {number}"));
     let text = String::from_utf8_lossy(line);
     let value = Json::parse(&text).unwrap_or_default();
@@ -88,8 +85,12 @@ async fn answer_line(engine: &Engine, names: Option<&JobNames>, number: u64, lin
         };
     }
     let answer = match Ask::from_json(&text) {
-        Ok(ask) if ask.id.is_null() => KeptAnswer::to(engine, names, Ask { id: name.into(), ..ask }).await,
-        Ok(ask) => KeptAnswer::to(engine, names, ask).await,
+        Ok(mut ask) => {
+            if ask.id.is_null() {
+                ask.id = name.into();
+            }
+            engine.ask_kept(ask, AskOptions::default()).await
+        }
         Err(error) => Answer::refused(name, error).into(),
     };
     LineResult::Answer(Box::new(answer))

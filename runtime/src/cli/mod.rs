@@ -23,7 +23,7 @@ use smart_ai_core::wire::FleetConfig;
 
 use crate::config::{Settings, Sources, load};
 use crate::driver::Engine;
-use crate::store::{History, HistoryError, JobNames};
+use crate::store::{History, HistoryError};
 use crate::traces::Traces;
 
 const DONE: u8 = 0;
@@ -200,7 +200,7 @@ async fn execute(
         Err(error) => return complain(&error.to_string(), MISUSED),
     };
     let work = async {
-        let done = carry_out(command, &engine, config, history.map(History::names)).await?;
+        let done = carry_out(command, &engine, config).await?;
         finish_loads(&engine).await?;
         Ok(done)
     };
@@ -236,14 +236,9 @@ async fn finish_loads(engine: &Engine) -> io::Result<()> {
     Ok(())
 }
 
-async fn carry_out(
-    command: Command,
-    engine: &Engine,
-    config: &FleetConfig,
-    names: Option<&JobNames>,
-) -> io::Result<u8> {
+async fn carry_out(command: Command, engine: &Engine, config: &FleetConfig) -> io::Result<u8> {
     match command {
-        Command::Ask(arguments) => ask::run(engine, names, arguments).await,
+        Command::Ask(arguments) => ask::run(engine, arguments).await,
         Command::Decide(arguments) => decide::run(engine, arguments).await,
         Command::Models { json } => models::run(engine, json).await,
         Command::Bench(arguments) => bench::run(engine, config, arguments).await,

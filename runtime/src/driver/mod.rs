@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
+use serde::Serialize;
 use smart_ai_core::wire::{Answer, Ask, FleetConfig, feedback_event};
 use smart_ai_core::{
     Arm, ConfigError, Decision, DispatchError, DispatchErrorCode, Event, JobId, Json, Request, Snapshot,
@@ -35,8 +36,23 @@ pub struct Engine {
     last_job: Arc<AtomicU64>,
 }
 
-/// An answer to come, and the job it is of.
-type AnswerOfJob = Pin<Box<dyn Future<Output = (Option<JobId>, Answer)> + Send>>;
+/// An answer, and what the history calls its job: `smart-ai rate` takes that name.
+#[derive(Debug, Serialize)]
+pub struct KeptAnswer {
+    /// The answer.
+    #[serde(flatten)]
+    pub answer: Answer,
+    /// Absent where no history is kept, where it was no job, and where it was many: an ask answered in parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+}
+
+impl From<Answer> for KeptAnswer {
+    /// An answer without a job.
+    fn from(answer: Answer) -> Self {
+        Self { answer, job: None }
+    }
+}
 
 /// How one ask is to be answered.
 #[derive(Debug, Default)]
@@ -69,31 +85,30 @@ impl Engine {
     /// Answers one ask, which is queued when this returns. A failing job is an answer with an error; dropping the future
     /// cancels the job.
     pub fn ask(&self, ask: Ask, options: AskOptions) -> impl Future<Output = Answer> + use<> {
-        let asked = self.ask_as_job(ask, options);
-        async { asked.await.1 }
+        let asked = self.ask_kept(ask, options);
+        async { asked.await.answer }
     }
 
-    /// The same, and its job; an ask of many parts is many jobs and has none of its own.
-    pub(crate) fn ask_as_job(&self, ask: Ask, options: AskOptions) -> AnswerOfJob {
+    /// The same, with the name that the history has for its job.
+    pub fn ask_kept(&self, ask: Ask, options: AskOptions) -> impl Future<Output = KeptAnswer> + use<> {
         let parts = ask.parts();
-        if parts.len() > 1 {
+        let asked: Pin<Box<dyn Future<Output = KeptAnswer> + Send>> = if parts.len() > 1 {
             let answer = Parted::begin(self).ask(ask, parts);
-            return Box::pin(async { (None, answer.await) });
-        }
-        let job = self.next_job();
-        let answer = self.ask_whole(job, ask, options, None);
-        Box::pin(async move { (Some(job), answer.await) })
+            Box::pin(async { answer.await.into() })
+        } else {
+            Box::pin(self.ask_whole(ask, options, None))
+        };
+        asked
     }
 
     /// `part_of`: the ask of many parts that this is one of.
     fn ask_whole(
         &self,
-        job: JobId,
         ask: Ask,
         options: AskOptions,
         part_of: Option<JobId>,
-    ) -> impl Future<Output = Answer> + use<> {
-        let id = ask.id.clone();
+    ) -> impl Future<Output = KeptAnswer> + use<> {
+        let (id, job) = (ask.id.clone(), self.next_job());
         let asked = ask.request().map(|mut request| {
             request.streaming = options.pieces.is_some();
             let (reply, answer) = oneshot::channel();
@@ -106,9 +121,9 @@ impl Engine {
                 Ok((mut caller, answer)) => {
                     let answer = answer.await;
                     caller.waits = false;
-                    answer.unwrap_or_else(|_| Answer::refused(id, closed()))
+                    answer.unwrap_or_else(|_| Answer::refused(id, closed()).into())
                 }
-                Err(error) => Answer::refused(id, error),
+                Err(error) => Answer::refused(id, error).into(),
             }
         }
     }

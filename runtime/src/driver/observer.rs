@@ -75,6 +75,10 @@ pub(crate) trait Observer: Debug + Send + Sync {
     fn canary_ended(&self, _arm: &Arm, _outcome: &str) {}
     /// A job ended.
     fn ended(&self, _end: &JobEnd<'_>) {}
+    /// What it calls a job where others look for it.
+    fn name(&self, _job: JobId) -> Option<String> {
+        None
+    }
     /// What has been learned until now; told now and then.
     fn learned(&self, _snapshot: &Snapshot) {}
     /// The driver's task is over, and this is all it learned.
@@ -116,6 +120,11 @@ impl Observers {
 
     pub(super) fn ended(&self, end: &JobEnd<'_>) {
         self.each(|observer| observer.ended(end));
+    }
+
+    /// The name that some observer has for the job.
+    pub(super) fn name(&self, job: JobId) -> Option<String> {
+        self.0.iter().find_map(|observer| observer.name(job))
     }
 
     /// Whether nobody watches.

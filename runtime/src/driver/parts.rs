@@ -37,8 +37,8 @@ impl Parted {
         }
         let mut waiting = parts.into_iter();
         let mut whole = match waiting.next() {
-            Some(first) => engine.ask_whole(engine.next_job(), first, AskOptions::default(), part_of).await,
-            None => return engine.ask_whole(engine.next_job(), ask, AskOptions::default(), part_of).await,
+            Some(first) => engine.ask_whole(first, AskOptions::default(), part_of).await.answer,
+            None => return engine.ask_whole(ask, AskOptions::default(), part_of).await.answer,
         };
         let model = whole.model.clone();
         let mut waiting = waiting.map(|part| Ask { model: model.clone(), ..part }).enumerate();
@@ -53,7 +53,7 @@ impl Parted {
                 let engine = engine.clone();
                 underway.spawn(async move {
                     let part = Ask { deadline_ms, ..part };
-                    (place, engine.ask_whole(engine.next_job(), part, AskOptions::default(), part_of).await)
+                    (place, engine.ask_whole(part, AskOptions::default(), part_of).await.answer)
                 });
             }
             match underway.join_next().await {

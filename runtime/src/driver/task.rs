@@ -13,10 +13,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::call::{Judged, Reporter, body, call};
-use super::closed;
 use super::observer::{Call, JobEnd, MadeCall, Observers, Texts};
 use super::relay::{Relay, RelayEnd, relay};
 use super::signals::{MetricsServer, Signals};
+use super::{KeptAnswer, closed};
 use crate::http::{Refusal, Server, look, timed_look};
 
 /// A dry run waits this long for hosts nobody has looked at yet.
@@ -35,7 +35,7 @@ pub(super) enum Message {
         ask: Box<Ask>,
         request: Request,
         pieces: Option<mpsc::UnboundedSender<String>>,
-        reply: oneshot::Sender<Answer>,
+        reply: oneshot::Sender<KeptAnswer>,
     },
     /// An ask of many parts begins: each part counts as under way until it ends.
     PartsBegin(JobId),
@@ -103,7 +103,7 @@ struct Waiting {
 
 /// Who waits, and for what.
 enum Caller {
-    Ask { ask: Box<Ask>, pieces: Option<mpsc::UnboundedSender<String>>, reply: oneshot::Sender<Answer> },
+    Ask { ask: Box<Ask>, pieces: Option<mpsc::UnboundedSender<String>>, reply: oneshot::Sender<KeptAnswer> },
     Relay { relay: Arc<Relay>, refusal: Option<Refusal>, reply: oneshot::Sender<RelayEnd> },
 }
 
@@ -235,7 +235,7 @@ impl Task {
             Message::Ask { ask, part_of, reply, .. }
                 if !self.drained.is_empty() && part_of.is_none_or(|id| !self.parted.contains(&id)) =>
             {
-                drop(reply.send(Answer::refused(ask.id, closed())));
+                drop(reply.send(Answer::refused(ask.id, closed()).into()));
             }
             // Its client hears that the engine is closed.
             Message::Relay { .. } if !self.drained.is_empty() => {}
@@ -486,7 +486,7 @@ impl Task {
                 answer.thinking = Some(thinking).filter(|text| !text.is_empty());
                 answer.tool_calls = (!tool_calls.is_empty()).then(|| Json::from(tool_calls));
                 // A caller that is gone needs no answer.
-                drop(reply.send(answer));
+                drop(reply.send(KeptAnswer { answer, job: self.observers.name(id) }));
             }
             Caller::Relay { refusal, reply, .. } => drop(reply.send(RelayEnd { outcome, error, refusal })),
         }

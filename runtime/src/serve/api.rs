@@ -55,8 +55,8 @@ async fn decide(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes
 async fn ask(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
     match read(&headers, &body) {
         Ok(ask) => {
-            let answer = proxy.engine.ask(ask, AskOptions::default()).await;
-            reply(answer.error.as_ref().map_or(StatusCode::OK, status_of), &answer)
+            let kept = proxy.engine.ask_kept(ask, AskOptions::default()).await;
+            reply(kept.answer.error.as_ref().map_or(StatusCode::OK, status_of), &kept)
         }
         Err(error) => refuse(&error),
     }

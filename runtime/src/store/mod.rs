@@ -29,8 +29,8 @@ pub use kept::Keeping;
 use learned::Learned;
 pub(crate) use learned::Rated;
 pub(crate) use query::{Filter, Reader};
+pub(crate) use recorder::Health;
 use recorder::Recorder;
-pub(crate) use recorder::{Health, JobNames};
 pub(crate) use row::Row;
 #[cfg(test)]
 pub(crate) use row::{Attempt, Decided, Phases, Usage};
@@ -141,11 +141,6 @@ impl History {
             judge(&engine, rating);
         }
         Ok(engine)
-    }
-
-    /// What it calls the jobs of its engine.
-    pub(crate) fn names(&self) -> &JobNames {
-        self.recorder.names()
     }
 
     pub(crate) fn health(&self) -> &Health {

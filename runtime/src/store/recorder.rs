@@ -1,6 +1,6 @@
 //! Watches the driver and passes on what is worth keeping. Never waits: what finds no room is dropped and counted.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus_client::metrics::counter::Counter;
@@ -27,24 +27,11 @@ pub(crate) struct Health {
     pub(crate) last_write: Gauge,
 }
 
-/// What the history calls the jobs of one run of the program.
-#[derive(Clone, Debug)]
-pub(crate) struct JobNames(Arc<str>);
-
-impl JobNames {
-    fn of_this_run() -> Self {
-        Self(format!("{:x}-{:x}", now_ms(), std::process::id()).into())
-    }
-
-    pub(crate) fn of(&self, job: JobId) -> String {
-        format!("{}-{}", self.0, job.0)
-    }
-}
-
 /// What the driver's task and the writer share.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    names: JobNames,
+    /// What every job of this run of the program is called, before its number.
+    run: String,
     prompts: bool,
     rows: mpsc::Sender<Ended>,
     learned: Mutex<Option<Box<Snapshot>>>,
@@ -54,13 +41,13 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(super) fn new(prompts: bool, rows: mpsc::Sender<Ended>, health: Health) -> Self {
-        let names = JobNames::of_this_run();
+        let run = format!("{:x}-{:x}", now_ms(), std::process::id());
         let (learned, stopped) = (Mutex::default(), watch::Sender::default());
-        Self { names, prompts, rows, learned, stopped, health }
+        Self { run, prompts, rows, learned, stopped, health }
     }
 
-    pub(super) fn names(&self) -> &JobNames {
-        &self.names
+    fn called(&self, job: JobId) -> String {
+        format!("{}-{}", self.run, job.0)
     }
 
     /// What was learned since it was last taken.
@@ -77,7 +64,7 @@ impl Recorder {
 impl Observer for Recorder {
     fn ended(&self, end: &JobEnd<'_>) {
         let row = Ended {
-            job: self.names.of(end.job),
+            job: self.called(end.job),
             at_ms: now_ms().saturating_sub(end.outcome.ms.total.max(0.0) as u64),
             request: end.request.clone(),
             outcome: end.outcome.clone(),
@@ -90,6 +77,10 @@ impl Observer for Recorder {
             Ok(()) => drop(self.health.queue.inc()),
             Err(_) => drop(self.health.dropped.inc()),
         }
+    }
+
+    fn name(&self, job: JobId) -> Option<String> {
+        Some(self.called(job))
     }
 
     fn learned(&self, snapshot: &Snapshot) {

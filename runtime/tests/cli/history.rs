@@ -223,7 +223,18 @@ async fn an_answer_says_what_the_history_calls_it_so_that_it_can_be_rated() -> R
         let rows = shown(&["--history", &at, "--job", &job]).await?;
         assert_eq!((rows.len(), &rows[0]["ms"]["total"]), (1, &answer["ms"]["total"]));
     }
+    let told = run(&[&fleet[..], &["ask", "--explain", "hello"]].concat()).await?;
+    let newest =
+        shown(&["--history", &at, "--limit", "1"]).await?[0]["job"].as_str().unwrap_or_default().to_owned();
+    assert!(told.err.contains(&format!("smart-ai rate {newest} up")), "{told:?}");
     let unkept = lines(&run(&["--host", host.url(), "ask", "--json", "hello"]).await?)?;
     assert!(unkept[0].get("job").is_none(), "{unkept:?}");
+    let no_job = run_with(b"{\"prompt\":\"\"}\n", &[&fleet[..], &["ask", "--jsonl", "-"]].concat()).await?;
+    let no_job = lines(&no_job)?;
+    assert_eq!(
+        (&no_job[0]["ok"], no_job[0].get("job")),
+        (&false.into(), None),
+        "a name for what the history lacks"
+    );
     Ok(())
 }

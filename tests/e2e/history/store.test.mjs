@@ -59,6 +59,9 @@ for (const [name, open] of Object.entries(stores)) {
 		const [first] = await rows(program, store.url, '--limit', '1');
 		assert.ok(price(first) > price(all[0]), 'the rating outlives the program');
 		const length = (row) => row.decision.output_tokens;
+		const response = await fetch(`${again.proxy}/smart-ai/ask`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ prompt: 'hello' }) });
+		const { job } = await response.json();
+		await until('the row an answer names', async () => (await rows(program, store.url, '--job', job)).length === 1);
 		assert.ok(length(first) < length(all.at(-1)), `what was learned was lost: ${length(first)} tokens expected, at the very first ${length(all.at(-1))}`);
 	});
 
