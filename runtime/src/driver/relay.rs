@@ -52,7 +52,13 @@ impl Debug for Relay {
 #[derive(Debug)]
 pub(crate) enum Part {
     /// The answer begins: nothing of it is repeated elsewhere any more.
-    Head { status: StatusCode, headers: HeaderMap, arm: Arm },
+    Head {
+        status: StatusCode,
+        headers: HeaderMap,
+        arm: Arm,
+        /// What the history calls the job.
+        job: Option<String>,
+    },
     /// More of it.
     Bytes(Bytes),
     /// What came last was the host's own word that the answer broke off.
@@ -92,6 +98,7 @@ pub(crate) trait Reader: Send {
 pub(super) async fn relay(
     server: Server,
     arm: Arm,
+    job: Option<String>,
     relay: std::sync::Arc<Relay>,
     options: CallOptions,
     report: Reporter,
@@ -109,7 +116,7 @@ pub(super) async fn relay(
         Err(error) => return report.failed(connection_failure(&error)),
     };
     report.event(Event::Started { attempt: report.attempt });
-    Passing { relay: &relay, arm, report, progress: Progress::new(), reader, emitted: false }
+    Passing { relay: &relay, arm, job, report, progress: Progress::new(), reader, emitted: false }
         .pass(response)
         .await;
 }
@@ -118,6 +125,7 @@ pub(super) async fn relay(
 struct Passing<'a> {
     relay: &'a Relay,
     arm: Arm,
+    job: Option<String>,
     report: Reporter,
     progress: Progress,
     reader: Box<dyn Reader>,
@@ -178,8 +186,10 @@ impl Passing<'_> {
             }
             let failed = matches!(ended, Some(Err(_)));
             if !forward.is_empty() && (self.emitted || !failed) {
-                let head = Part::Head { status, headers: headers.clone(), arm: self.arm.clone() };
-                let head = Some(head).filter(|_| !self.emitted);
+                let head = (!self.emitted).then(|| {
+                    let (headers, arm, job) = (headers.clone(), self.arm.clone(), self.job.clone());
+                    Part::Head { status, headers, arm, job }
+                });
                 self.emitted = true;
                 let told = failed.then_some(Part::ToldBroken);
                 for part in head.into_iter().chain([Part::Bytes(forward)]).chain(told) {

@@ -414,7 +414,8 @@ impl Task {
                         tokio::spawn(call(server.clone(), content, judged, report))
                     }
                     Caller::Relay { relay: request, .. } => {
-                        let call = relay(server.clone(), arm.clone(), Arc::clone(request), options, report);
+                        let (request, name) = (Arc::clone(request), self.observers.name(job));
+                        let call = relay(server.clone(), arm.clone(), name, request, options, report);
                         tokio::spawn(call)
                     }
                 };

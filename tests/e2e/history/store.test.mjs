@@ -59,6 +59,12 @@ for (const [name, open] of Object.entries(stores)) {
 		const [first] = await rows(program, store.url, '--limit', '1');
 		assert.ok(price(first) > price(all[0]), 'the rating outlives the program');
 		const length = (row) => row.decision.output_tokens;
+		for (const stream of [true, false]) {
+			const passed = await fetch(`${again.proxy}/api/generate`, { method: 'POST', body: JSON.stringify({ model: 'auto', prompt: 'hello', stream }) });
+			await passed.arrayBuffer();
+			const job = passed.headers.get('x-smart-ai-job');
+			await until('the row a header names', async () => (await rows(program, store.url, '--job', job)).length === 1);
+		}
 		const response = await fetch(`${again.proxy}/smart-ai/ask`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ prompt: 'hello' }) });
 		const { job } = await response.json();
 		await until('the row an answer names', async () => (await rows(program, store.url, '--job', job)).length === 1);

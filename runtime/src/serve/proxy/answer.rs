@@ -38,10 +38,15 @@ pub(super) fn passed_on(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-/// Says who answered.
-pub(super) fn signed(headers: &mut HeaderMap, arm: &Arm) {
-    for (name, value) in [("x-smart-ai-host", arm.host.as_str()), ("x-smart-ai-model", arm.model.as_str())] {
-        if let Ok(value) = HeaderValue::from_str(value) {
+/// Says who answered, and what the history calls the job.
+pub(super) fn signed(headers: &mut HeaderMap, arm: &Arm, job: Option<&str>) {
+    let signs = [
+        ("x-smart-ai-host", Some(arm.host.as_str())),
+        ("x-smart-ai-model", Some(arm.model.as_str())),
+        ("x-smart-ai-job", job),
+    ];
+    for (name, value) in signs {
+        if let Some(Ok(value)) = value.map(HeaderValue::from_str) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }

@@ -82,13 +82,13 @@ impl Proxy {
             speaker: OnceLock::new(),
         };
         let mut ticket = self.engine.relay(relay, request);
-        if let Some(Part::Head { status, headers, arm }) = parts.recv().await {
+        if let Some(Part::Head { status, headers, arm, job }) = parts.recv().await {
             measure.so_far.arm = arm.clone();
             if streams {
                 measure.first();
             }
             let mut headers = passed_on(headers);
-            signed(&mut headers, &arm);
+            signed(&mut headers, &arm, job.as_deref());
             if operation.is_native_text() && !streams {
                 let json = HeaderValue::from_static("application/json; charset=utf-8");
                 headers.insert(CONTENT_TYPE, json);
@@ -151,7 +151,7 @@ impl Proxy {
         };
         let status = response.status();
         let mut passed = passed_on(std::mem::take(response.headers_mut()));
-        signed(&mut passed, &Arm { host, model: inference.model.as_str().into() });
+        signed(&mut passed, &Arm { host, model: inference.model.as_str().into() }, None);
         if !status.is_success() {
             let (failure, refusal) = crate::http::refusal(response).await;
             measure.failed(failure.kind.as_str());
