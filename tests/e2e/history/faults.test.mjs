@@ -14,9 +14,9 @@ const CHECK = 'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("
 // Holds the file until its stdin ends.
 const LOCK = 'import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute("BEGIN IMMEDIATE"); print("locked", flush=True); sys.stdin.read()';
 
-async function fleet(t, url) {
+async function fleet(t, url, config = MODEL) {
 	const program = build();
-	const host = await startHost(program, MODEL);
+	const host = await startHost(program, config);
 	t.after(host.stop);
 	const sidecar = await startSidecar(program, { pc: host.url }, ['--history', url]);
 	t.after(sidecar.stop);
@@ -105,4 +105,27 @@ test(`killed ${KILLS} times, the file stays sound and keeps what was written`, a
 	assert.equal(python(CHECK, url), 'ok');
 	const found = (await rows(program, url)).length;
 	assert.ok(found >= kept, `${found} rows, of ${kept} that were written`);
+});
+
+test('a program that is killed in the middle of its work loses no job of more than a second ago', async (t) => {
+	const { url } = await stores.SQLite();
+	// Few enough at a time that no batch is full before it is due.
+	const { program, sidecar } = await fleet(t, url, { models: [{ name: 'm', decode_tok_per_s: 200, output_tokens: 6 }] });
+	const answered = [];
+	const began = Date.now();
+	const client = async () => {
+		while (Date.now() - began < 3000) {
+			const response = await fetch(`${sidecar.proxy}/api/generate`, { method: 'POST', body: JSON.stringify({ model: 'auto', prompt: 'hello', stream: false }) });
+			await response.arrayBuffer();
+			answered.push({ job: response.headers.get('x-smart-ai-job'), at: Date.now() });
+		}
+	};
+	await Promise.all([client(), client()]);
+	const killed = Date.now();
+	process.kill(sidecar.pid, 'SIGKILL');
+	await sidecar.ended;
+	const kept = new Set((await rows(program, url)).map(({ job }) => job));
+	const due = answered.filter(({ at }) => at < killed - 1000);
+	assert.ok(due.length > 20, `${due.length} jobs are too few to tell`);
+	assert.deepEqual(due.filter(({ job }) => !kept.has(job)), []);
 });
