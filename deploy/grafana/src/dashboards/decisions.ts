@@ -31,8 +31,8 @@ export const decisions = page({
 				queries: [['histogram_quantile(0.95, sum by (le) (rate(dispatcher_decision_seconds_bucket@@[$__rate_interval])))', 'p95']],
 			}),
 			number({
-				title: 'Gained by looking ahead', unit: units.Seconds, description: 'Seconds a minute that sampled futures promised to save where they overruled the score: an estimate of the regret avoided.',
-				queries: [['60 * sum(rate(dispatcher_look_ahead_gain_seconds_total@@[$__rate_interval]))', 'gain']],
+				title: 'Regret of a job', unit: units.Seconds, description: 'Estimate, mean over the last hour: how much worse a job did than the best other arm was expected to.',
+				queries: [['(sum(increase(dispatcher_regret_seconds_total@[1h])) or vector(0)) / sum(increase(dispatcher_prediction_error_ratio_count@[1h]))', 'regret']],
 			}),
 		]],
 		['Who and why', [
@@ -70,8 +70,11 @@ export const decisions = page({
 				queries: [['histogram_quantile(0.5, sum by (le, host, model) (rate(dispatcher_prediction_error_ratio_bucket@[$__rate_interval])))', '{{model}} on {{host}}']],
 			}),
 			lines({
-				title: 'Regret that looking ahead avoided', unit: units.Seconds, description: 'Estimate, seconds a minute: what all jobs together were expected to gain where sampled futures overruled the score.',
-				queries: [['60 * sum(rate(dispatcher_look_ahead_gain_seconds_total@@[$__rate_interval]))', 'gain']],
+				title: 'Regret', unit: units.Seconds, description: 'Estimates, seconds a minute over all jobs. Regret: how much worse jobs did than the best other arm was expected to. Avoided: what sampled futures promised to save where they overruled the score.',
+				queries: [
+					['60 * sum(rate(dispatcher_regret_seconds_total@[$__rate_interval])) or vector(0)', 'regret'],
+					['60 * sum(rate(dispatcher_look_ahead_gain_seconds_total@@[$__rate_interval]))', 'avoided by looking ahead'],
+				],
 			}),
 		]],
 		['Trouble', [

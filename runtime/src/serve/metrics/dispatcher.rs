@@ -4,12 +4,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use prometheus_client::registry::Registry;
 use smart_ai_core::wire::Reply;
-use smart_ai_core::{Arm, DispatchError, Mode, Outcome, Request, Snapshot};
+use smart_ai_core::{Arm, Mode, Snapshot};
 
 use super::family::{
     Counts, Labels, Reading, Readings, Shown, Spreads, Sums, computing, labels, ratio, register,
 };
-use crate::driver::Call;
+use super::regret::regret_s;
+use crate::driver::{Call, JobEnd};
 use crate::serve::inventory::Inventory;
 use crate::store::Health;
 use crate::traces::Sent;
@@ -29,6 +30,7 @@ pub(super) struct Dispatching {
     gain: Sums,
     predicted: Sums,
     actual: Sums,
+    regret: Sums,
     error: Spreads,
     belief: Arc<Belief>,
 }
@@ -55,6 +57,7 @@ impl Dispatching {
             gain: Sums::default(),
             predicted: Sums::default(),
             actual: Sums::default(),
+            regret: Sums::default(),
             error: ratio(),
             belief: Arc::default(),
         };
@@ -88,6 +91,8 @@ impl Dispatching {
         sums("dispatcher_look_ahead_gain_seconds_total", "What sampled futures promised to save", &self.gain);
         sums("dispatcher_predicted_seconds_total", "Expected of jobs that succeeded", &self.predicted);
         sums("dispatcher_actual_seconds_total", "What they took", &self.actual);
+        let regret = "Estimate of what the next best arm would have saved";
+        sums("dispatcher_regret_seconds_total", regret, &self.regret);
         let distance = "Distance of prediction and duration, by the duration";
         register(registry, "dispatcher_prediction_error_ratio", distance, self.error.clone());
         let computing = "Computing time of an event that led to a call";
@@ -131,7 +136,8 @@ impl Dispatching {
         self.canaries.get_or_create(&labels([("host", arm.host.as_str()), ("outcome", outcome)])).inc();
     }
 
-    pub(super) fn job_ended(&self, request: &Request, outcome: &Outcome, error: Option<&DispatchError>) {
+    pub(super) fn job_ended(&self, end: &JobEnd<'_>) {
+        let JobEnd { request, outcome, error, decision, .. } = end;
         let mode = match request.mode {
             Mode::Fast => "fast",
             Mode::Balanced => "balanced",
@@ -145,6 +151,9 @@ impl Dispatching {
         let (predicted_ms, actual_ms) = (outcome.predicted_ms, outcome.ms.total);
         self.predicted.get_or_create(&arm).inc_by(predicted_ms.max(0.0) / 1e3);
         self.actual.get_or_create(&arm).inc_by(actual_ms.max(0.0) / 1e3);
+        if let Some(regret) = decision.and_then(|decision| regret_s(decision, outcome)) {
+            self.regret.get_or_create(&arm).inc_by(regret);
+        }
         if actual_ms > 0.0 {
             self.error.get_or_create(&arm).observe((predicted_ms - actual_ms).abs() / actual_ms);
         }

@@ -4,6 +4,7 @@ mod dispatcher;
 mod family;
 mod hosts;
 mod native;
+mod regret;
 mod requests;
 mod residency;
 mod text;
@@ -97,7 +98,7 @@ impl Observer for Metrics {
     }
 
     fn ended(&self, end: &JobEnd<'_>) {
-        self.dispatching.job_ended(end.request, end.outcome, end.error);
+        self.dispatching.job_ended(end);
     }
 
     fn looked(&self, host: &HostId, looks: Looks<'_>) {
