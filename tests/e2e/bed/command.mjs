@@ -42,7 +42,7 @@ async function status(asJson) {
   const rows = [];
   for (const [name, part] of Object.entries(parts)) {
     const found = await part.find();
-    const at = found ? (found.command ?? found.folder ?? found.prometheus) : null;
+    const at = found ? (found.command ?? found.folder ?? found.prometheus ?? found.postgres) : null;
     const stamp = at?.startsWith(cacheRoot) ? await stampOf(path.relative(cacheRoot, at).split(path.sep)[0]) : null;
     rows.push({ part: name, ready: Boolean(found), version: found?.version ?? null, at, bytes: stamp?.bytes ?? null, seconds: stamp?.seconds ?? null });
   }

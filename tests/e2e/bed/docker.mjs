@@ -19,18 +19,18 @@ export async function install() {
 /** The same, or null. */
 export async function find() {
   const [dockerd, client] = [onPath('dockerd'), existsSync(DEBIANS) ? DEBIANS : onPath('docker')];
-  return dockerd && client ? { dockerd, client } : null;
+  return dockerd && client ? { command: dockerd, client } : null;
 }
 
 /** A fresh engine without images: `docker` runs its client, `logs` tells what a container has said; `stop` ends it with all it holds. */
 export async function start() {
-  const { dockerd, client } = await install();
+  const { command, client } = await install();
   const folder = scratchFolder('docker');
   const at = (name) => path.join(folder, name);
   const address = `unix://${at('sock')}`;
   const engine = await launch({
     name: 'dockerd',
-    command: dockerd,
+    command,
     args: ['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid'), '-H', address, '--bridge=none', '--iptables=false', '--ip6tables=false'],
     ready: /API listen on/,
   });
