@@ -44,7 +44,7 @@ pub struct Decision {
 #[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct PlanReport {
-    /// The arm with the best score.
+    /// The arm with the best score; the chosen one where only waiting for its other models was overruled.
     pub instead_of: Arm,
     /// Futures played.
     pub futures: u32,

@@ -43,6 +43,9 @@ pub struct Tuning {
     pub optimism: f64,
     /// Whether a job waits here, not in a busy runner's queue, until its arm is free.
     pub hold: bool,
+    /// How readily a job waits while other models keep its host busy: where that costs all jobs less than this share of what
+    /// running beside them would.
+    pub turns: f64,
     /// Whether a job that waits counts for those after it.
     pub reserve: bool,
     /// Weight of what a model is worth in how long a call keeps it in memory; zero leaves that to the host.
@@ -60,10 +63,11 @@ impl Default for Tuning {
             overdue: 1.0,
             change: true,
             harm: 1.0,
-            reload: 0.25,
+            reload: 0.4,
             risk: 1.0,
             optimism: 0.0,
             hold: true,
+            turns: 0.7,
             reserve: true,
             keep_alive: 1.0,
             age: 0.3,
@@ -72,7 +76,7 @@ impl Default for Tuning {
 }
 
 /// The ranges of the weights.
-const WEIGHTS: [Range<'_>; 10] = [
+const WEIGHTS: [Range<'_>; 11] = [
     ("load", 0.0, 10.0),
     ("queue", 0.0, 10.0),
     ("interference", 0.0, 10.0),
@@ -81,6 +85,7 @@ const WEIGHTS: [Range<'_>; 10] = [
     ("reload", 0.0, 10.0),
     ("risk", 0.0, 10.0),
     ("optimism", 0.0, 10.0),
+    ("turns", 0.0, 10.0),
     ("keep_alive", 0.0, 10.0),
     ("age", 0.0, 10.0),
 ];
@@ -96,6 +101,7 @@ impl Tuning {
             self.reload,
             self.risk,
             self.optimism,
+            self.turns,
             self.keep_alive,
             self.age,
         ];

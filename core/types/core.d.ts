@@ -1260,7 +1260,7 @@ failure: Failure, };
  */
 export type PlanReport = { 
 /**
- * The arm with the best score.
+ * The arm with the best score; the chosen one where only waiting for its other models was overruled.
  */
 instead_of: Arm, 
 /**
@@ -1707,6 +1707,11 @@ optimism: number,
  * Whether a job waits here, not in a busy runner's queue, until its arm is free.
  */
 hold: boolean, 
+/**
+ * How readily a job waits while other models keep its host busy: where that costs all jobs less than this share of what
+ * running beside them would.
+ */
+turns: number, 
 /**
  * Whether a job that waits counts for those after it.
  */

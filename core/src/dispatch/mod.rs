@@ -155,7 +155,7 @@ impl Dispatcher {
         let view = Ranking { now: self.now.max(now), ..self.view(&backlogs) };
         let nothing = Exclusions::default();
         let mut ranked = view.rank(request, &nothing, 0);
-        ranked.plan = self.look_ahead(view, &ranked, request, None);
+        ranked.follow(self.look_ahead(view, &ranked, request, None));
         ranked.record(view, request, usize::MAX).decision(&self.fleet.hosts)
     }
 

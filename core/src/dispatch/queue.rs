@@ -111,7 +111,7 @@ impl Dispatcher {
         if job.state == JobState::Waiting(None) && !self.may_decide(job, &ranked) {
             return;
         }
-        ranked.plan = self.look_ahead(view, &ranked, &job.request, Some(id));
+        ranked.follow(self.look_ahead(view, &ranked, &job.request, Some(id)));
         let placing = self.placing(job, &ranked, || Box::new(ranked.record(view, &job.request, KEPT)));
         match placing {
             Placing::Call(decision, wish) => self.begin(id, decision, wish, backlogs),

@@ -47,7 +47,7 @@ pub(crate) struct Ranking<'a> {
 pub(crate) struct Ranked<'a> {
     pub(crate) arms: Vec<Scored<'a>>,
     /// What looking ahead found, where it looked.
-    pub(crate) plan: Option<Plan>,
+    plan: Option<Plan>,
     by_score: Option<usize>,
     dropped: Vec<(usize, &'a Host, Option<&'a Model>, DropCode)>,
     filter: Filter<'a>,
@@ -55,14 +55,15 @@ pub(crate) struct Ranked<'a> {
 }
 
 impl<'a> Ranking<'a> {
-    /// Filters and scores every arm; `waited_ms` of the request's deadline are over.
+    /// Filters and scores every arm; the request has waited for `waited_ms`, of its deadline too.
     pub(crate) fn rank(self, request: &'a Request, tried: &'a Exclusions, waited_ms: u64) -> Ranked<'a> {
         let answer = self.lengths.expectation(request);
         let output_tokens = answer.length.mean();
         let context_tokens =
             tokens_of_context(request.prompt_tokens, request.max_tokens.map_or(output_tokens, f64::from));
         let deadline_s = request.deadline_ms.map(|limit| limit.saturating_sub(waited_ms) as f64 / 1e3);
-        let wanted = RequestView { request, answer, context_tokens, deadline_s };
+        let wanted =
+            RequestView { request, answer, context_tokens, waited_s: waited_ms as f64 / 1e3, deadline_s };
         let filter = Filter { config: self.config, request, tried, context_tokens, now: self.now };
         let total = self.fleet.hosts.iter().map(|host| host.models.len()).sum();
         let (mut arms, mut dropped) = (Vec::with_capacity(total), Vec::new());
@@ -181,6 +182,14 @@ impl<'a> Ranked<'a> {
             })
             .filter_map(|(_, host, _, _)| host.returns(filter.now))
             .min()
+    }
+
+    /// Takes the plan's choice in place of the score's.
+    pub(crate) fn follow(&mut self, plan: Option<Plan>) {
+        self.plan = plan;
+        if let Some(arm) = plan.filter(|plan| plan.now).and_then(|plan| self.arms.get_mut(plan.arm)) {
+            arm.begin_now();
+        }
     }
 
     /// The place of the arm with the best score.

@@ -1,6 +1,6 @@
 //! The sentence a decision says about itself.
 
-use crate::decision::{Candidate, Decision, PlanReport};
+use crate::decision::{Arm, Candidate, Decision, PlanReport};
 use crate::number::{one_decimal, rounded};
 use crate::order::sort_by;
 use crate::text::joined;
@@ -24,17 +24,21 @@ pub(crate) fn explain(decision: &Decision, loading: bool) -> String {
                 if deciding.is_empty() { String::new() } else { format!(" ({})", joined(&deciding, ", ")) };
             let rival =
                 format!("; next {} on {} with {}{why}", next.model, next.host, seconds(next.expected_s));
-            text + &rival + &decision.plan.as_ref().map(overruled).unwrap_or_default()
+            text + &rival + &decision.plan.as_ref().map(|plan| overruled(plan, best)).unwrap_or_default()
         }
     }
 }
 
 /// That looking ahead overruled the score, and what it saw.
-fn overruled(plan: &PlanReport) -> String {
+fn overruled(plan: &PlanReport, best: &Candidate) -> String {
+    let Arm { host, model } = &plan.instead_of;
+    let choice = if *host == best.host && *model == best.model {
+        format!("began at once, beside what else {host} does")
+    } else {
+        format!("chose it over {model} on {host}")
+    };
     format!(
-        "; looking ahead chose it over {} on {}: all jobs end sooner in {} of {} futures, by {} in all",
-        plan.instead_of.model,
-        plan.instead_of.host,
+        "; looking ahead {choice}: all jobs end sooner in {} of {} futures, by {} in all",
         plan.better_in,
         plan.futures,
         seconds(plan.gain_s)
@@ -57,4 +61,34 @@ fn deciding_terms(best: &Candidate, next: &Candidate) -> Vec<String> {
 
 fn seconds(value: f64) -> String {
     if value < 0.1 { rounded(value * 1e3) + " ms" } else { one_decimal(value) + " s" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::Terms;
+
+    fn candidate(model: &str, decode_s: f64) -> Candidate {
+        Candidate {
+            host: "pc".into(),
+            model: model.into(),
+            resident: true,
+            score_s: decode_s,
+            expected_s: decode_s,
+            terms: Terms { decode_s, ..Terms::default() },
+        }
+    }
+
+    #[test]
+    fn a_plan_says_whether_it_overruled_the_arm_or_only_the_wait() {
+        let best = candidate("big", 4.0);
+        for (model, said) in
+            [("small", "chose it over small on pc"), ("big", "began at once, beside what else pc does")]
+        {
+            let instead_of = Arm { host: "pc".into(), model: model.into() };
+            let plan = PlanReport { instead_of, futures: 8, better_in: 7, gain_s: 2.0 };
+            let text = overruled(&plan, &best);
+            assert!(text.contains(said) && text.ends_with("in 7 of 8 futures, by 2.0 s in all"), "{text}");
+        }
+    }
 }

@@ -95,11 +95,18 @@ impl Record {
     pub(crate) fn decision(&self, hosts: &[Host]) -> Decision {
         let mut others: Vec<&KeptArm> = self.arms.iter().skip(1).collect();
         sort_by(&mut others, |left, right| order(hosts, left, right));
-        // Where looking ahead overruled the score, its choice is the best of the others.
-        let overruled = others.first().and_then(|best| best.arm(hosts));
-        let plan = self.plan.filter(|plan| plan.gain_s > 0.0).zip(overruled).map(|(plan, instead_of)| {
-            PlanReport { instead_of, futures: plan.futures, better_in: plan.better_in, gain_s: plan.gain_s }
-        });
+        // Where looking ahead overruled the score, its choice is the best of the others, unless only to wait was overruled.
+        let (chosen, next) = (self.arms.first(), others.first().copied());
+        let overruled = if self.plan.is_some_and(|plan| plan.of_score) { chosen } else { next };
+        let plan =
+            self.plan.filter(|plan| plan.gain_s > 0.0).zip(overruled.and_then(|arm| arm.arm(hosts))).map(
+                |(plan, instead_of)| PlanReport {
+                    instead_of,
+                    futures: plan.futures,
+                    better_in: plan.better_in,
+                    gain_s: plan.gain_s,
+                },
+            );
         let best = self.arms.first();
         let mut candidates = Vec::with_capacity(self.arms.len());
         candidates.extend(best.into_iter().chain(others).filter_map(|arm| arm.candidate(hosts)));

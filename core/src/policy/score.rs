@@ -17,6 +17,9 @@ const STALE_SHARE: f64 = 0.1;
 /// However busy others keep a host, this share of it is left to us.
 const LEAST_SHARE: f64 = 0.1;
 
+/// A job lets others go first where it has this many times the time that it needs.
+const SPARE: f64 = 2.0;
+
 /// What is the same for every arm of one host.
 #[derive(Clone, Copy)]
 pub(crate) struct HostView<'a> {
@@ -37,6 +40,8 @@ pub(crate) struct RequestView<'a> {
     pub(crate) request: &'a Request,
     pub(crate) answer: Expectation<'a>,
     pub(crate) context_tokens: u32,
+    /// Seconds it has waited so far.
+    pub(crate) waited_s: f64,
     /// Seconds until the answer is worthless.
     pub(crate) deadline_s: Option<f64>,
 }
@@ -51,13 +56,26 @@ pub(crate) struct Scored<'a> {
     pub(crate) resident: bool,
     /// The share of the prompt that it has read before.
     pub(crate) kept: f64,
-    /// A call made now would begin at once: a slot is free, and the loader where it is needed.
+    /// A call made now would begin at once: a slot is free, and the loader where it is needed; nor is it another's turn.
     pub(crate) startable: bool,
+    /// It could begin at once, but is to wait until other models leave its host to it: what beginning now would cost.
+    pub(crate) turn: Option<Turn>,
     pub(crate) terms: Terms,
     pub(crate) expected_s: f64,
     pub(crate) score_s: f64,
     /// The same in whole milliseconds, less what staying with a conversation's arm is worth: what arms are compared by.
     pub(crate) score_ms: f64,
+}
+
+/// A job may run beside other models' jobs, each slowing the other, or after them: the shorter work first is sooner for all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    /// Seconds until the others are done.
+    wait: f64,
+    /// Seconds lost to them by beginning now.
+    interference: f64,
+    /// Seconds that they lose by it.
+    harm: f64,
 }
 
 /// Seconds other processes cost for each second of our work: busy ÷ (1 − busy); a stale metric means unknown, not idle.
@@ -115,20 +133,39 @@ pub(crate) fn score<'a>(
     let own_s = terms.prefill_s + terms.decode_s;
     let ahead_s = tuning.queue * Backlog::queue_s(runner, slots, own_s);
     let until_s = ahead_s + own_s;
-    let shared = |other: &Backlog| -> f64 {
-        other.others(&model.name, terms.load_s).map(|left_s| left_s.min(until_s)).sum()
+    let neighbours = || at.neighbours.iter().filter_map(|position| view.backlogs.get(*position));
+    // Seconds of work that other runners have left, each counted no further than `most_s`.
+    let beside_s = |most_s: f64| -> f64 {
+        let others = backlog.others(&model.name, terms.load_s);
+        let next_door =
+            neighbours().flat_map(|neighbour| neighbour.runners.iter().map(|runner| runner.left_s));
+        others.chain(next_door).map(|left_s| left_s.min(most_s)).sum()
     };
-    let mut shared_s = shared(backlog);
-    let mut late = backlog.slowness();
-    for neighbour in at.neighbours.iter().filter_map(|position| view.backlogs.get(*position)) {
-        shared_s += neighbour.runners.iter().map(|runner| runner.left_s.min(until_s)).sum::<f64>();
-        late = late.max(neighbour.slowness());
+    let shared_s = beside_s(until_s);
+    let late = neighbours().map(Backlog::slowness).fold(backlog.slowness(), f64::max);
+    let late = 1.0 + tuning.overdue * (late - 1.0);
+    let mut turn = None;
+    if shared_s > 0.0 && startable && terms.load_s <= 0.0 && tuning.turns > 0.0 {
+        // The longer it has waited, the less it lets others go first.
+        let (wait_s, aged_s) = (beside_s(f64::INFINITY), until_s - tuning.age * wanted.waited_s);
+        let in_time = wanted.deadline_s.is_none_or(|deadline_s| SPARE * (wait_s + until_s) <= deadline_s);
+        if in_time && wait_s < tuning.turns * 2.0 * beside_s(aged_s.max(0.0)) {
+            turn = Some(Turn {
+                wait: wait_s * late,
+                interference: tuning.interference * shared_s * late,
+                harm: tuning.harm * shared_s,
+            });
+        }
     }
-    late = 1.0 + tuning.overdue * (late - 1.0);
     terms.load_s *= tuning.load;
     terms.queue_s = ahead_s * late;
-    terms.interference_s = tuning.interference * shared_s * late + own_s * (late - 1.0) + own_s * at.foreign;
-    terms.harm_s = tuning.harm * shared_s;
+    terms.interference_s = own_s * (late - 1.0) + own_s * at.foreign;
+    if let Some(Turn { wait, .. }) = turn {
+        terms.queue_s += wait;
+    } else {
+        terms.interference_s += tuning.interference * shared_s * late;
+        terms.harm_s = tuning.harm * shared_s;
+    }
     if wanted.request.models.is_none() {
         terms.quality_s =
             quality_price_s(wanted.request.mode, wanted.request.task, model.quality(wanted.request.task));
@@ -147,11 +184,25 @@ pub(crate) fn score<'a>(
         model,
         resident,
         kept,
-        startable,
+        startable: startable && turn.is_none(),
+        turn,
         terms,
         expected_s,
         score_s: 0.0,
         score_ms: 0.0,
+    }
+}
+
+impl Scored<'_> {
+    /// It begins now, beside the others, though it is their turn.
+    pub(crate) fn begin_now(&mut self) {
+        let Some(turn) = self.turn.take() else { return };
+        self.startable = true;
+        self.terms.queue_s -= turn.wait;
+        self.terms.interference_s += turn.interference;
+        self.terms.harm_s += turn.harm;
+        self.expected_s = self.terms.expected_s();
+        self.score_s = self.terms.sum_s();
     }
 }
 

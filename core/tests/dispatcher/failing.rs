@@ -1,7 +1,8 @@
 //! What failures lead to.
 
 use smart_ai_core::{
-    AttemptId, DispatchErrorCode, Effect, Event, Failure, FailureKind, JobId, Request, Source,
+    AttemptId, Config, DispatchErrorCode, Effect, Event, Failure, FailureKind, HostConfig, JobId, Request,
+    Source,
 };
 
 use crate::world::{Fleet, ask, call, called, code, rejection, usage};
@@ -182,7 +183,9 @@ fn an_arm_that_crashes_again_and_again_is_left_alone_but_never_the_only_one() {
 #[test]
 fn silence_speaks_against_the_host_where_nothing_else_moves_on_it() {
     for (moves, next) in [(false, None), (true, Some("n@a".to_owned()))] {
-        let mut fleet = Fleet::of(&["a"]);
+        let mut config = Config::new(vec![HostConfig::new("a")]);
+        config.tuning.turns = 0.0;
+        let mut fleet = Fleet::new(config);
         fleet.up("a", &[("m", 2.0), ("n", 2.0)], &["m", "n"]);
         let on = |model: &str| Request { model: Some(model.into()), ..ask() };
         fleet.submit(1, on("n"));

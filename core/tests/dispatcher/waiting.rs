@@ -48,6 +48,47 @@ fn a_long_job_is_not_passed_for_ever() {
     assert!(called.is_some_and(|job| job > 4), "{called:?}");
 }
 
+fn on(model: &str, tokens: u32) -> Request {
+    Request { model: Some(model.into()), max_tokens: Some(tokens), ..ask() }
+}
+
+#[test]
+fn a_job_lets_another_model_of_its_host_finish_first_unless_it_is_short_or_in_a_hurry() {
+    let hurried = |request: Request| Request { deadline_ms: Some(20_000), ..request };
+    let cases = [
+        (on("n", 400), None),
+        (on("n", 5), Some("n@a".to_owned())),
+        (hurried(on("n", 400)), Some("n@a".to_owned())),
+    ];
+    for (second, expected) in cases {
+        let mut fleet = Fleet::of(&["a"]);
+        fleet.up("a", &[("m", 2.0), ("n", 2.0)], &["m", "n"]);
+        assert_eq!(called(&fleet.submit(1, on("m", 200))), "m@a");
+        assert_eq!(call(&fleet.submit(2, second.clone())), expected, "{second:?}");
+        let step = fleet.after(2_000, Event::Succeeded { attempt: AttemptId(1), usage: usage() });
+        assert_eq!(call(&step.effects).is_some(), expected.is_none(), "{second:?}");
+    }
+}
+
+#[test]
+fn a_job_does_not_let_other_models_go_first_for_ever() {
+    let mut fleet = Fleet::of(&["a"]);
+    fleet.up("a", &[("m", 2.0), ("n", 2.0)], &["m", "n"]);
+    fleet.submit(1, on("m", 50));
+    assert_eq!(call(&fleet.submit(2, on("n", 400))), None);
+    // The other model is never without a job.
+    let called = (3..200_u64).find(|job| {
+        let mut effects = fleet.submit(*job, on("m", 50));
+        effects.extend(fleet.after(2_000, ended(*job - 2)).effects);
+        effects.iter().any(|effect| matches!(effect, Effect::Call { job: JobId(2), .. }))
+    });
+    assert!(called.is_some_and(|job| job > 3), "{called:?}");
+}
+
+fn ended(attempt: u64) -> Event {
+    Event::Succeeded { attempt: AttemptId(attempt), usage: usage() }
+}
+
 #[test]
 fn a_cancelled_job_that_waits_ends_at_once() {
     let mut fleet = Fleet::of(&["a"]);

@@ -9,7 +9,7 @@ use crate::policy::backlog::Running;
 use crate::policy::feasibility::{Exclusions, Filter};
 use crate::policy::keep_alive::keep_alive_s;
 use crate::policy::load::load_s;
-use crate::policy::look_ahead::Outlook;
+use crate::policy::look_ahead::{Choice, Outlook};
 use crate::policy::rank::Ranking;
 use crate::policy::score::{Scored, foreign_share};
 use crate::request::Request;
@@ -82,13 +82,15 @@ pub(super) struct Belief {
     /// The choices, as positions of `fleet`; the first is the score's. Whether each would begin at once.
     pub(super) choices: Vec<(usize, usize, bool)>,
     pub(super) age_weight: f64,
+    /// How readily a job lets others go first.
+    pub(super) turns: f64,
 }
 
 impl Belief {
     pub(super) fn of(
         view: Ranking<'_>,
         arms: &[Scored<'_>],
-        contested: &[usize],
+        contested: &[Choice],
         request: &Request,
         outlook: Outlook<'_>,
     ) -> Option<Self> {
@@ -150,9 +152,10 @@ impl Belief {
         kinds.truncate(KINDS);
         let choices = contested
             .iter()
-            .filter_map(|place| {
-                let arm = arms.get(*place)?;
-                Some((host_of(arm.position)?, model_of(&arm.model.name)?, arm.startable))
+            .filter_map(|choice| {
+                let arm = arms.get(choice.arm)?;
+                let begins = arm.startable || choice.now;
+                Some((host_of(arm.position)?, model_of(&arm.model.name)?, begins))
             })
             .collect();
         Some(Self {
@@ -162,6 +165,7 @@ impl Belief {
             burstiness: outlook.arrivals.burstiness(),
             since_last_s: outlook.arrivals.since_last_s(view.now),
             age_weight: view.config.tuning.age,
+            turns: view.config.tuning.turns,
             fleet,
             calls,
             jobs,
@@ -172,10 +176,10 @@ impl Belief {
 }
 
 /// The hosts of the contested arms, then of the best others.
-fn played_hosts(arms: &[Scored<'_>], contested: &[usize]) -> Vec<usize> {
+fn played_hosts(arms: &[Scored<'_>], contested: &[Choice]) -> Vec<usize> {
     let mut order: Vec<(f64, usize)> = arms.iter().map(|arm| (arm.score_s, arm.position)).collect();
     sort_by(&mut order, |left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
-    let first = contested.iter().filter_map(|place| arms.get(*place)).map(|arm| arm.position);
+    let first = contested.iter().filter_map(|choice| arms.get(choice.arm)).map(|arm| arm.position);
     let mut hosts = Vec::with_capacity(HOSTS);
     for position in first.chain(order.into_iter().map(|(_, position)| position)) {
         if hosts.len() < HOSTS && !hosts.contains(&position) {

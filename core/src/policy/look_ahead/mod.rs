@@ -1,8 +1,9 @@
 //! Looking ahead: where a choice is contested, sampled futures are played through on the fleet as it is believed to be.
 //!
 //! Each future draws what is unknown: the answers still to come, the next requests, their kinds and sizes. Every choice plays
-//! the same futures; a choice whose arm is busy is to wait for it. The score's choice stands unless another one ends the jobs
-//! of all callers sooner by more than a standard error of the paired difference. The effort is counted in futures and
+//! the same futures; a choice whose arm is busy is to wait for it, and where the score would let others go first, to begin at
+//! once is a choice too. The score's choice stands unless another one ends the jobs of all callers sooner by more than a
+//! standard error of the paired difference and a share of the loading it asks for. The effort is counted in futures and
 //! arrivals, never in time.
 
 mod belief;
@@ -32,6 +33,8 @@ const LEAST_FUTURES: usize = 6;
 const GATE: f64 = 1.0;
 /// Standard errors beyond which more futures would hardly change what is thought of a choice.
 const CLEAR: f64 = 2.0;
+/// A choice must gain so much for each second of loading that it takes beyond the score's.
+const LOADING: f64 = 0.3;
 /// A choice is contested where the second-best score is within this factor and these seconds of the best.
 const CONTEST: (f64, f64) = (2.0, 1.0);
 /// Rates learned from fewer calls than this are not played with.
@@ -44,6 +47,10 @@ const MOST_SURPRISE: f64 = 0.7;
 pub(crate) struct Plan {
     /// The place in `Ranked::arms` of the choice.
     pub(crate) arm: usize,
+    /// The score's arm too.
+    pub(crate) of_score: bool,
+    /// It begins at once, though the score would let others go first.
+    pub(crate) now: bool,
     /// Futures played.
     pub(crate) futures: u32,
     /// Futures in which the choice was better than the score's.
@@ -92,20 +99,33 @@ pub(crate) fn plan(
             break;
         }
     }
+    let load_s = |choice: usize| {
+        let arm = contested.get(choice).and_then(|choice| ranked.arms.get(choice.arm));
+        arm.map_or(0.0, |arm| arm.terms.load_s)
+    };
     let mut best = (0, 0.0);
     for (place, gain) in gains.iter().enumerate().skip(1) {
         let (mean, error) = mean_and_error(gain);
-        if mean > GATE * error && mean > best.1 {
+        let loading_s = (load_s(place) - load_s(0)).max(0.0);
+        if mean > GATE * error + LOADING * loading_s && mean > best.1 {
             best = (place, mean);
         }
     }
     let better_in = gains.get(best.0)?.iter().filter(|gain| **gain > 0.0).count();
-    let arm = *contested.get(best.0)?;
-    Some(Plan { arm, futures: played as u32, better_in: better_in as u32, gain_s: best.1 })
+    let Choice { arm, now } = *contested.get(best.0)?;
+    let of_score = contested.first().is_some_and(|first| first.arm == arm);
+    Some(Plan { arm, of_score, now, futures: played as u32, better_in: better_in as u32, gain_s: best.1 })
 }
 
-/// The arms worth playing, the score's choice first; `None` where it has no rival or rates cannot be trusted.
-fn contested(view: Ranking<'_>, ranked: &Ranked<'_>) -> Option<Vec<usize>> {
+/// An arm to take, by its place; `now` where it is to begin though the score would let others go first.
+#[derive(Clone, Copy)]
+struct Choice {
+    arm: usize,
+    now: bool,
+}
+
+/// The choices worth playing, the score's first; `None` where it has no rival or rates cannot be trusted.
+fn contested(view: Ranking<'_>, ranked: &Ranked<'_>) -> Option<Vec<Choice>> {
     let best = ranked.best_position()?;
     let best_s = ranked.arms.get(best)?.score_s;
     let limit_s = best_s * CONTEST.0 + CONTEST.1;
@@ -116,19 +136,25 @@ fn contested(view: Ranking<'_>, ranked: &Ranked<'_>) -> Option<Vec<usize>> {
         .filter(|(place, arm)| *place != best && arm.score_s <= limit_s)
         .map(|(place, arm)| (arm.score_s, place))
         .collect();
-    if rivals.is_empty() {
-        return None;
-    }
     sort_by(&mut rivals, |left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
     rivals.truncate(ARMS - 1);
     let places: Vec<usize> =
         std::iter::once(best).chain(rivals.into_iter().map(|(_, place)| place)).collect();
     // Whom to wait for may be decided when one of them is free.
-    if !places.iter().filter_map(|place| ranked.arms.get(*place)).any(|arm| arm.startable) {
+    let arms = || places.iter().filter_map(|place| Some((*place, ranked.arms.get(*place)?)));
+    if !arms().any(|(_, arm)| arm.startable || arm.turn.is_some())
+        || !arms().all(|(_, arm)| is_trusted(view, arm))
+    {
         return None;
     }
-    let trusted = |place: &usize| ranked.arms.get(*place).is_some_and(|arm| is_trusted(view, arm));
-    places.iter().all(trusted).then_some(places)
+    let mut choices = Vec::with_capacity(2 * ARMS);
+    for (place, arm) in arms() {
+        choices.push(Choice { arm: place, now: false });
+        if arm.turn.is_some() {
+            choices.push(Choice { arm: place, now: true });
+        }
+    }
+    (choices.len() > 1).then_some(choices)
 }
 
 fn is_trusted(view: Ranking<'_>, arm: &Scored<'_>) -> bool {

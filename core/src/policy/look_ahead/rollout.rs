@@ -218,11 +218,15 @@ impl Rollout {
             }
         };
         let until_s = queue_s + own_s;
-        let mut shared_s = 0.0;
+        let (mut shared_s, mut others_s) = (0.0, 0.0);
         for (model, other) in host.iter().enumerate() {
             if model != arm.model && other.left_s > 0.0 {
                 shared_s += (other.left_s - load_s).max(0.0).min(until_s);
+                others_s += other.left_s;
             }
+        }
+        if startable && load_s <= 0.0 && others_s < belief.turns * 2.0 * shared_s {
+            return (until_s + others_s, false);
         }
         (load_s + until_s + 2.0 * shared_s, startable)
     }
