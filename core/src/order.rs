@@ -2,16 +2,22 @@
 
 use std::cmp::Ordering;
 
-/// Sorts in place by heap. Items the order calls equal end up in any order: compare them to the last name.
+/// Fewer items than this are put in their places one by one, which takes the fewest comparisons.
+const FEW: usize = 64;
+
+/// Sorts in place. Items the order calls equal end up in any order: compare them to the last name.
 pub(crate) fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
     let length = items.len();
-    heap_sort(length, &mut Items { items, compare });
+    let sort = if length < FEW { insertion_sort } else { heap_sort };
+    sort(length, &mut Items { items, compare });
 }
 
 /// What a sort does with items, whatever they are: so there is one sort for all types.
 trait Sorted {
     fn is_less(&self, left: usize, right: usize) -> bool;
     fn swap(&mut self, left: usize, right: usize);
+    /// Moves the item at `last` before those from `first` on.
+    fn insert(&mut self, first: usize, last: usize);
 }
 
 struct Items<'a, T, F> {
@@ -29,6 +35,30 @@ impl<T, F: Fn(&T, &T) -> Ordering> Sorted for Items<'_, T, F> {
 
     fn swap(&mut self, left: usize, right: usize) {
         self.items.swap(left, right);
+    }
+
+    fn insert(&mut self, first: usize, last: usize) {
+        if let Some(moved) = self.items.get_mut(first..=last) {
+            moved.rotate_right(1);
+        }
+    }
+}
+
+/// Looks the place of each item up by halves among those before it.
+fn insertion_sort(length: usize, items: &mut dyn Sorted) {
+    for last in 1..length {
+        let (mut first, mut end) = (0, last);
+        while first < end {
+            let middle = usize::midpoint(first, end);
+            if items.is_less(last, middle) {
+                end = middle;
+            } else {
+                first = middle + 1;
+            }
+        }
+        if first < last {
+            items.insert(first, last);
+        }
     }
 }
 
@@ -71,7 +101,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sorts_as_the_standard_library_does(mut items: Vec<u8>) {
+        fn sorts_as_the_standard_library_does(mut items in prop::collection::vec(any::<u8>(), 0..2 * FEW)) {
             let mut expected = items.clone();
             expected.sort_unstable();
             sort_by(&mut items, u8::cmp);

@@ -118,7 +118,8 @@ impl Filter<'_> {
         if model.tag.remote && request.model.is_none() {
             return Err(DropCode::Remote);
         }
-        if self.tried_arm(host, model).is_some() {
+        // Mostly nothing was tried.
+        if !self.tried.tried.is_empty() && self.tried_arm(host, model).is_some() {
             return Err(DropCode::AlreadyTried);
         }
         if self.tried.above.is_some_and(|above| model.quality(request.task) <= above) {
