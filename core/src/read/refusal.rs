@@ -36,6 +36,12 @@ impl Refusal {
         Self::new(["invalid type: ", found, ", expected ", expected].concat())
     }
 
+    /// A field that must be there.
+    #[cold]
+    pub(crate) fn missing(key: &str) -> Self {
+        Self::new(["missing field `", key, "`"].concat())
+    }
+
     /// A word that is none of the allowed ones. `what` is `field` or `variant`.
     #[cold]
     pub(crate) fn unknown<'a>(what: &str, word: &str, allowed: impl Iterator<Item = &'a str>) -> Self {
