@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::read::Deserialize;
-use crate::write::Write;
+use crate::write::{Word as _, Write};
 
 /// Why an attempt failed. The class decides what the fallback avoids.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
@@ -96,27 +96,7 @@ pub(crate) struct Class {
 impl FailureKind {
     /// The stable word used in every interface.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unreachable => "unreachable",
-            Self::ConnectTimeout => "connect_timeout",
-            Self::LoadTimeout => "load_timeout",
-            Self::FirstTokenTimeout => "first_token_timeout",
-            Self::Stalled => "stalled",
-            Self::Busy => "busy",
-            Self::RateLimited => "rate_limited",
-            Self::Unauthorized => "unauthorized",
-            Self::ModelMissing => "model_missing",
-            Self::OutOfMemory => "out_of_memory",
-            Self::ContextTooSmall => "context_too_small",
-            Self::NotCapable => "not_capable",
-            Self::ServerError => "server_error",
-            Self::BadRequest => "bad_request",
-            Self::CutOff => "cut_off",
-            Self::BadProtocol => "bad_protocol",
-            Self::InvalidAnswer => "invalid_answer",
-            Self::EmptyAnswer => "empty_answer",
-            Self::RefusedAnswer => "refused_answer",
-        }
+        self.word()
     }
 
     /// What the failure means for the next call: the whole table, one row a kind.
