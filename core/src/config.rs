@@ -198,8 +198,15 @@ impl From<Refusal> for ConfigError {
 
 /// Reads a configuration's type from JSON.
 pub(crate) fn from_json<T: Read>(json: &str) -> Result<T, ConfigError> {
+    let mut config = T::blank();
+    fill(&mut config, json)?;
+    Ok(config)
+}
+
+#[inline(never)]
+fn fill(config: &mut dyn Read, json: &str) -> Result<(), ConfigError> {
     let value = Json::parse(json).map_err(|error| ConfigError::new("config", error.to_string()))?;
-    Ok(T::read(value)?)
+    Ok(config.fill(value)?)
 }
 
 /// The ranges of numbers, in the order they are checked in. What may be left out counts as within.

@@ -204,6 +204,13 @@ pub enum DispatchErrorCode {
     Cancelled,
 }
 
+impl DispatchErrorCode {
+    /// The stable word used in every interface.
+    pub fn as_str(self) -> &'static str {
+        self.word()
+    }
+}
+
 impl DispatchError {
     /// An error with its remedy.
     pub fn new(code: DispatchErrorCode, message: impl Into<String>, hint: impl Into<String>) -> Self {
