@@ -8,6 +8,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { shortened } from './constants.mjs';
 
 const WASM_BINDGEN = '0.2.130';
 const WASM_PACK = '0.15.1';
@@ -15,6 +16,8 @@ const WASM_PACK = '0.15.1';
 const WASM_MAX_BYTES = 268 * 1024;
 // Rust keeps the first bytes of the memory free, and a new memory is zero.
 const OPTIMIZE = ['--low-memory-unused', '--zero-filled-memory', '--generate-global-effects', '--flatten', '--rereloop', '-Oz', '-Oz', '--converge', '--merge-similar-functions', '--reorder-functions'];
+// A module's text does not say what it needs.
+const FEATURES = ['bulk-memory', 'multivalue', 'mutable-globals', 'nontrapping-float-to-int', 'reference-types', 'sign-ext'];
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
@@ -92,12 +95,21 @@ function pack(target) {
 		writeFileSync(file, same.bytes);
 		return same.bytes;
 	}
-	// npm's wasm-opt: older ones that systems ship miscompile reference types.
-	const optimizer = join(dirname(require.resolve('binaryen/package.json')), 'bin', 'wasm-opt');
-	run(process.execPath, [optimizer, ...OPTIMIZE, '--strip-debug', '--strip-producers', file, '-o', file]);
+	optimize(file);
 	const bytes = readFileSync(file);
 	optimized.push({ built, bytes });
 	return bytes;
+}
+
+function optimize(file) {
+	// npm's wasm-opt: older ones that systems ship miscompile reference types.
+	const optimizer = join(dirname(require.resolve('binaryen/package.json')), 'bin', 'wasm-opt');
+	const text = `${file}.wat`;
+	run(process.execPath, [optimizer, ...OPTIMIZE, '--strip-debug', '--strip-producers', file, '--emit-text', '-o', text]);
+	// As bytes: a data segment is not always text.
+	writeFileSync(text, shortened(readFileSync(text, 'latin1')), 'latin1');
+	run(process.execPath, [optimizer, ...FEATURES.map((feature) => `--enable-${feature}`), '--optimize-level=2', '--shrink-level=2', '--quiet', text, '-o', file]);
+	rmSync(text);
 }
 
 async function bundle(entry, format) {
