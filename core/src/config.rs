@@ -184,8 +184,13 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// A refusal of one key.
-    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: "config_invalid", field: field.into(), message: message.into() }
+    pub fn new(field: impl AsRef<str>, message: impl AsRef<str>) -> Self {
+        Self::of(field.as_ref(), message.as_ref())
+    }
+
+    #[cold]
+    fn of(field: &str, message: &str) -> Self {
+        Self { code: "config_invalid", field: field.to_owned(), message: message.to_owned() }
     }
 }
 
