@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::read::Deserialize;
+use crate::text::first;
 use crate::write::{Word as _, Write};
 
 /// Why an attempt failed. The class decides what the fallback avoids.
@@ -147,7 +148,12 @@ pub struct Failure {
 impl Failure {
     /// A failure with the server's words, cut to 300 characters.
     pub fn new(kind: FailureKind, detail: impl AsRef<str>) -> Self {
-        Self { kind, detail: detail.as_ref().chars().take(300).collect(), retry_after_ms: None }
+        Self::of(kind, detail.as_ref())
+    }
+
+    #[cold]
+    fn of(kind: FailureKind, detail: &str) -> Self {
+        Self { kind, detail: first(detail, 300).0.to_owned(), retry_after_ms: None }
     }
 }
 
@@ -213,8 +219,13 @@ impl DispatchErrorCode {
 
 impl DispatchError {
     /// An error with its remedy.
-    pub fn new(code: DispatchErrorCode, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: hint.into(), retry_after_ms: None }
+    pub fn new(code: DispatchErrorCode, message: impl AsRef<str>, hint: impl AsRef<str>) -> Self {
+        Self::of(code, message.as_ref(), hint.as_ref())
+    }
+
+    #[cold]
+    fn of(code: DispatchErrorCode, message: &str, hint: &str) -> Self {
+        Self { code, message: message.to_owned(), hint: hint.to_owned(), retry_after_ms: None }
     }
 
     /// The same, with the time after which it is worth asking again.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::json::Json;
-use crate::text::joined;
+use crate::text::{first, joined};
 
 /// A value that was refused. Never quotes a text: it may be a key or a prompt.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,8 +52,8 @@ impl Refusal {
             [one, two] => ["expected ", one, " or ", two].concat(),
             [..] => ["expected one of ", &joined(&quoted, ", ")].concat(),
         };
-        let word: String = word.chars().take(40).collect();
-        Self::new(["unknown ", what, " `", &word, "`, ", &expected].concat())
+        let (word, _) = first(word, 40);
+        Self::new(["unknown ", what, " `", word, "`, ", &expected].concat())
     }
 
     /// The same refusal, inside this key.

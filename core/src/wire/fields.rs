@@ -5,12 +5,13 @@ use crate::json::{Json, Object};
 use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::names::ModelName;
 use crate::request::{Mode, Task};
+use crate::text::first;
 use crate::write::Word as _;
 
 const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
 
 /// The refusal of an ask.
-pub(super) fn invalid(message: impl Into<String>, hint: impl Into<String>) -> DispatchError {
+pub(super) fn invalid(message: impl AsRef<str>, hint: impl AsRef<str>) -> DispatchError {
     DispatchError::new(DispatchErrorCode::InvalidRequest, message, hint)
 }
 
@@ -40,7 +41,7 @@ impl Fields {
         match self.left.keys().next() {
             None => Ok(()),
             Some(key) => {
-                let key: String = key.chars().take(40).collect();
+                let (key, _) = first(key, 40);
                 Err(invalid(format!("{key}: unknown key"), format!("Known keys: {known}.")))
             }
         }

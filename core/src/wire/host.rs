@@ -7,6 +7,7 @@ use crate::event::{ModelTag, ResidentModel};
 use crate::failure::Failure;
 use crate::number::parse;
 use crate::request::Capability;
+use crate::text::split;
 
 /// Ollama writes "for ever" as a moment some three centuries away.
 const NEVER: &str = "2200";
@@ -109,7 +110,7 @@ pub(super) fn parameters(text: &str) -> Option<f64> {
     };
     let digits = text.trim_end_matches(|end: char| end.is_ascii_alphabetic());
     let mut product = unit;
-    for factor in digits.split(['x', 'X']) {
+    for factor in split(digits, |sign| matches!(sign, 'x' | 'X')) {
         product *= parse(factor)?;
     }
     (product.is_finite() && product > 0.0).then_some(product)
