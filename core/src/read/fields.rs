@@ -22,7 +22,7 @@ impl Fields {
             match fields.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, slot)) => *slot = Some(value),
                 None if strict => {
-                    return Err(Refusal::unknown("field", &key, keys.iter().copied()).at(&key));
+                    return Err(Refusal::unknown("field", &key, keys).at(&key));
                 }
                 None => {}
             }
@@ -71,7 +71,7 @@ pub(crate) fn word(value: &Json, words: &'static [&'static str]) -> Result<usize
 
 fn place(text: &str, words: &'static [&'static str]) -> Result<usize, Refusal> {
     let place = words.iter().position(|known| *known == text);
-    place.ok_or_else(|| Refusal::unknown("variant", text, words.iter().copied()))
+    place.ok_or_else(|| Refusal::unknown("variant", text, words))
 }
 
 /// What goes with a variant of an enum without a tag.
@@ -112,7 +112,8 @@ pub(crate) fn tagged(
     };
     let found = table.iter().enumerate().find(|(_, (known, _))| known == text);
     let Some((place, (_, keys))) = found else {
-        return Err(Refusal::unknown("variant", text, table.iter().map(|(word, _)| *word)).at(tag));
+        let words: Vec<&str> = table.iter().map(|(word, _)| *word).collect();
+        return Err(Refusal::unknown("variant", text, &words).at(tag));
     };
     Ok((place, Fields::sorted(map, keys, strict)?))
 }

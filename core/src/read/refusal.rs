@@ -44,8 +44,8 @@ impl Refusal {
 
     /// A word that is none of the allowed ones. `what` is `field` or `variant`.
     #[cold]
-    pub(crate) fn unknown<'a>(what: &str, word: &str, allowed: impl Iterator<Item = &'a str>) -> Self {
-        let quoted: Vec<String> = allowed.map(|word| ["`", word, "`"].concat()).collect();
+    pub(crate) fn unknown(what: &str, word: &str, allowed: &[&str]) -> Self {
+        let quoted: Vec<String> = allowed.iter().map(|word| ["`", word, "`"].concat()).collect();
         let expected = match quoted.as_slice() {
             [] => "there are no fields".to_owned(),
             [one] => ["expected ", one].concat(),
