@@ -227,7 +227,8 @@ fn is_message(message: &Object) -> bool {
 fn is_duration(text: &str) -> bool {
     let body = text.strip_prefix(['-', '+']).unwrap_or(text);
     let known = |part: char| matches!(part, '0'..='9' | 'h' | 'm' | 's' | 'n' | 'u' | 'µ' | '.');
-    body.starts_with(|first: char| first.is_ascii_digit() || first == '.')
+    let (first, last) = (body.bytes().next(), body.bytes().next_back());
+    matches!(first, Some(b'0'..=b'9' | b'.'))
         && body.chars().all(known)
-        && (body == "0" || body.ends_with(['h', 'm', 's']))
+        && (body == "0" || matches!(last, Some(b'h' | b'm' | b's')))
 }
