@@ -6,6 +6,7 @@ use super::json;
 use crate::event::{ModelTag, ResidentModel};
 use crate::failure::Failure;
 use crate::number::parse;
+use crate::read::Read as _;
 use crate::request::Capability;
 use crate::text::split;
 
@@ -86,15 +87,7 @@ fn is_remote(map: &Object, name: &str) -> bool {
 
 /// The words of a list that core understands.
 pub(super) fn capabilities(list: &Json) -> Option<Vec<Capability>> {
-    let known = list.as_list()?.iter().filter_map(|word| match word.as_str()? {
-        "completion" => Some(Capability::Completion),
-        "tools" => Some(Capability::Tools),
-        "vision" => Some(Capability::Vision),
-        "embedding" => Some(Capability::Embedding),
-        "thinking" => Some(Capability::Thinking),
-        "insert" => Some(Capability::Insert),
-        _ => None,
-    });
+    let known = list.as_list()?.iter().filter_map(|word| Capability::read(word.clone()).ok());
     Some(known.collect())
 }
 
