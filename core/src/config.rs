@@ -184,8 +184,13 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// A refusal of one key.
-    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: "config_invalid", field: field.into(), message: message.into() }
+    pub fn new(field: impl AsRef<str>, message: impl AsRef<str>) -> Self {
+        Self::of(field.as_ref(), message.as_ref())
+    }
+
+    #[cold]
+    fn of(field: &str, message: &str) -> Self {
+        Self { code: "config_invalid", field: field.to_owned(), message: message.to_owned() }
     }
 }
 
@@ -198,8 +203,15 @@ impl From<Refusal> for ConfigError {
 
 /// Reads a configuration's type from JSON.
 pub(crate) fn from_json<T: Read>(json: &str) -> Result<T, ConfigError> {
+    let mut config = T::blank();
+    fill(&mut config, json)?;
+    Ok(config)
+}
+
+#[inline(never)]
+fn fill(config: &mut dyn Read, json: &str) -> Result<(), ConfigError> {
     let value = Json::parse(json).map_err(|error| ConfigError::new("config", error.to_string()))?;
-    Ok(T::read(value)?)
+    Ok(config.fill(value)?)
 }
 
 /// The ranges of numbers, in the order they are checked in. What may be left out counts as within.

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::names::{AttemptId, HostId, JobId, ModelName, Shape};
 use crate::read::Deserialize;
 use crate::request::{Capability, Request, Task};
-use crate::write::Write;
+use crate::write::{Word as _, Write};
 
 /// Something that happened. Unknown ids are ignored: the world may be late.
 #[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
@@ -279,13 +279,7 @@ pub enum SignalName {
 impl SignalName {
     /// The word used in every interface.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CpuBusyRatio => "cpu_busy_ratio",
-            Self::MemoryAvailableBytes => "memory_available_bytes",
-            Self::MemoryTotalBytes => "memory_total_bytes",
-            Self::ContainerMemoryBytes => "container_memory_bytes",
-            Self::ContainerMemoryLimitBytes => "container_memory_limit_bytes",
-        }
+        self.word()
     }
 }
 

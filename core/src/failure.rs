@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::read::Deserialize;
-use crate::write::Write;
+use crate::text::first;
+use crate::write::{Word as _, Write};
 
 /// Why an attempt failed. The class decides what the fallback avoids.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
@@ -96,27 +97,7 @@ pub(crate) struct Class {
 impl FailureKind {
     /// The stable word used in every interface.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unreachable => "unreachable",
-            Self::ConnectTimeout => "connect_timeout",
-            Self::LoadTimeout => "load_timeout",
-            Self::FirstTokenTimeout => "first_token_timeout",
-            Self::Stalled => "stalled",
-            Self::Busy => "busy",
-            Self::RateLimited => "rate_limited",
-            Self::Unauthorized => "unauthorized",
-            Self::ModelMissing => "model_missing",
-            Self::OutOfMemory => "out_of_memory",
-            Self::ContextTooSmall => "context_too_small",
-            Self::NotCapable => "not_capable",
-            Self::ServerError => "server_error",
-            Self::BadRequest => "bad_request",
-            Self::CutOff => "cut_off",
-            Self::BadProtocol => "bad_protocol",
-            Self::InvalidAnswer => "invalid_answer",
-            Self::EmptyAnswer => "empty_answer",
-            Self::RefusedAnswer => "refused_answer",
-        }
+        self.word()
     }
 
     /// What the failure means for the next call: the whole table, one row a kind.
@@ -167,7 +148,12 @@ pub struct Failure {
 impl Failure {
     /// A failure with the server's words, cut to 300 characters.
     pub fn new(kind: FailureKind, detail: impl AsRef<str>) -> Self {
-        Self { kind, detail: detail.as_ref().chars().take(300).collect(), retry_after_ms: None }
+        Self::of(kind, detail.as_ref())
+    }
+
+    #[cold]
+    fn of(kind: FailureKind, detail: &str) -> Self {
+        Self { kind, detail: first(detail, 300).0.to_owned(), retry_after_ms: None }
     }
 }
 
@@ -224,10 +210,22 @@ pub enum DispatchErrorCode {
     Cancelled,
 }
 
+impl DispatchErrorCode {
+    /// The stable word used in every interface.
+    pub fn as_str(self) -> &'static str {
+        self.word()
+    }
+}
+
 impl DispatchError {
     /// An error with its remedy.
-    pub fn new(code: DispatchErrorCode, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: hint.into(), retry_after_ms: None }
+    pub fn new(code: DispatchErrorCode, message: impl AsRef<str>, hint: impl AsRef<str>) -> Self {
+        Self::of(code, message.as_ref(), hint.as_ref())
+    }
+
+    #[cold]
+    fn of(code: DispatchErrorCode, message: &str, hint: &str) -> Self {
+        Self { code, message: message.to_owned(), hint: hint.to_owned(), retry_after_ms: None }
     }
 
     /// The same, with the time after which it is worth asking again.

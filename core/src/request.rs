@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::names::{HostId, ModelName, Shape};
 use crate::read::Deserialize;
-use crate::write::Write;
+use crate::write::{Word as _, Write};
 
 /// The kind of work a prompt asks for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Write, Deserialize)]
@@ -63,17 +63,7 @@ impl Task {
 
     /// The lower-case word used in every interface.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::General => "general",
-            Self::Summarize => "summarize",
-            Self::Analyze => "analyze",
-            Self::Extract => "extract",
-            Self::Classify => "classify",
-            Self::Code => "code",
-            Self::Chat => "chat",
-            Self::Vision => "vision",
-            Self::Embed => "embed",
-        }
+        self.word()
     }
 }
 
@@ -113,14 +103,7 @@ pub enum Capability {
 impl Capability {
     /// The word of `/api/show`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Completion => "completion",
-            Self::Tools => "tools",
-            Self::Vision => "vision",
-            Self::Embedding => "embedding",
-            Self::Thinking => "thinking",
-            Self::Insert => "insert",
-        }
+        self.word()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Finding words in texts, and joining them, in little code: the standard library's ways take 3 KB of WASM.
 
+use std::str::Split;
+
 /// Where a part begins in a text, in order.
 pub(crate) fn places<'a>(text: &'a str, part: &'a str) -> impl Iterator<Item = usize> + 'a {
     let (text, part) = (text.as_bytes(), part.as_bytes());
@@ -18,6 +20,30 @@ pub(crate) fn holds(text: &str, part: &str) -> bool {
 pub(crate) fn split_last(text: &str, sign: u8) -> Option<(&str, &str)> {
     let place = text.bytes().rposition(|byte| byte == sign)?;
     Some((text.get(..place)?, text.get(place + 1..)?))
+}
+
+/// The parts of a text between the signs that divide it: one type for all of them.
+pub(crate) fn split(text: &str, divides: fn(char) -> bool) -> Split<'_, fn(char) -> bool> {
+    text.split(divides)
+}
+
+/// The parts of a list of words.
+pub(crate) fn alternatives(words: &str) -> Split<'_, fn(char) -> bool> {
+    split(words, |sign| sign == '|')
+}
+
+/// The first letters of a text, and what is behind them.
+#[inline(never)]
+pub(crate) fn first(text: &str, letters: usize) -> (&str, &str) {
+    let end = text.char_indices().nth(letters).map_or(text.len(), |(at, _)| at);
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
+/// What is before the last letters of a text, and they themselves.
+#[inline(never)]
+pub(crate) fn last(text: &str, letters: usize) -> (&str, &str) {
+    let start = text.char_indices().rev().take(letters).last().map_or(text.len(), |(at, _)| at);
+    text.split_at_checked(start).unwrap_or((text, ""))
 }
 
 /// One text of several.

@@ -9,11 +9,14 @@ pub(crate) fn to_js(value: &dyn Write) -> Result<JsValue, JsValue> {
 }
 
 pub(crate) fn from_js<T: Read>(value: &JsValue) -> Result<T, JsValue> {
-    T::read(tree(value)?).map_err(misuse)
+    let mut read = T::blank();
+    fill(&mut read, value)?;
+    Ok(read)
 }
 
-fn tree(value: &JsValue) -> Result<Json, JsValue> {
-    Json::parse(&json(value)?).map_err(misuse)
+#[inline(never)]
+fn fill(place: &mut dyn Read, value: &JsValue) -> Result<(), JsValue> {
+    place.fill(Json::parse(&json(value)?).map_err(misuse)?).map_err(misuse)
 }
 
 /// The JSON of a value.
@@ -26,8 +29,7 @@ pub(crate) fn config_error(error: ConfigError) -> JsValue {
 }
 
 pub(crate) fn dispatch_error(error: DispatchError) -> JsValue {
-    let code = to_js(&error.code).ok().and_then(|code| code.as_string()).unwrap_or_default();
-    raise(&error.message, &[("code", &code), ("hint", &error.hint)])
+    raise(&error.message, &[("code", error.code.as_str()), ("hint", &error.hint)])
 }
 
 fn misuse(error: impl std::fmt::Display) -> JsValue {

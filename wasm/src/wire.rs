@@ -176,8 +176,8 @@ pub fn answer_resolved(
     outcome: &JsValue,
     decision: &JsValue,
 ) -> Result<JsValue, JsValue> {
-    let answer = Answer::resolved(from_js::<Json>(id)?, text, from_js(embeddings)?, from_js(outcome)?, None);
-    decided(&answer, decision)
+    let answer = Answer::resolved(Json::Null, text, from_js(embeddings)?, from_js(outcome)?, None);
+    told(answer, id, decision)
 }
 
 /// The answer of a job that ended without one.
@@ -189,19 +189,20 @@ pub fn answer_rejected(
     outcome: &JsValue,
     decision: &JsValue,
 ) -> Result<JsValue, JsValue> {
-    let answer = Answer::rejected(from_js::<Json>(id)?, text, from_js(error)?, from_js(outcome)?, None);
-    decided(&answer, decision)
-}
-
-/// The answer with its decision, which core made and nobody need read again.
-fn decided(answer: &Answer, decision: &JsValue) -> Result<JsValue, JsValue> {
-    let answer = to_js(answer)?;
-    js_sys::Reflect::set(&answer, &"decision".into(), decision)?;
-    Ok(answer)
+    let answer = Answer::rejected(Json::Null, text, from_js(error)?, from_js(outcome)?, None);
+    told(answer, id, decision)
 }
 
 /// The answer to an ask that never became a job.
 #[wasm_bindgen(js_name = answerRefused)]
 pub fn answer_refused(id: &JsValue, error: &JsValue) -> Result<JsValue, JsValue> {
-    to_js(&Answer::refused(from_js::<Json>(id)?, from_js(error)?))
+    told(Answer::refused(Json::Null, from_js(error)?), id, &JsValue::NULL)
+}
+
+/// The answer with its decision, which core made and nobody need read again.
+#[inline(never)]
+fn told(answer: Answer, id: &JsValue, decision: &JsValue) -> Result<JsValue, JsValue> {
+    let answer = to_js(&Answer { id: from_js(id)?, ..answer })?;
+    js_sys::Reflect::set(&answer, &"decision".into(), decision)?;
+    Ok(answer)
 }

@@ -14,8 +14,8 @@ pub(crate) fn blank_and_fill(container: &Container, data: &DataEnum) -> Result<(
     let name = &first.ident;
     let blank = match &first.fields {
         Fields::Named(named) => {
-            let places = named.named.iter().map(|field| &field.ident);
-            quote!(Self::#name { #(#places: crate::read::Read::blank()),* })
+            let (places, values) = (structs::places(named), structs::blanks(named)?);
+            quote!(Self::#name { #(#places: #values),* })
         }
         Fields::Unnamed(_) => quote!(Self::#name(crate::read::Read::blank())),
         Fields::Unit => quote!(Self::#name),
@@ -71,9 +71,9 @@ fn tagged(container: &Container, data: &DataEnum, tag: &str) -> Result<TokenStre
         let name = &variant.ident;
         let Fields::Named(named) = &variant.fields else { return Ok(quote!(Self::#name)) };
         let taken = structs::taken(container, named, &quote!(&mut))?;
-        let places: Vec<_> = named.named.iter().map(|field| &field.ident).collect();
+        let (places, values) = (structs::places(named), structs::blanks(named)?);
         Ok(quote!({
-            #(let mut #places = crate::read::Read::blank();)*
+            #(let mut #places = #values;)*
             #taken
             Self::#name { #(#places),* }
         }))

@@ -21,7 +21,7 @@ pub fn deserialize(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     reading(&input).unwrap_or_else(Error::into_compile_error).into()
 }
 
-/// Implements core's `Write`.
+/// Implements core's `Write`, and `Word` for an enum that is nothing but words.
 #[proc_macro_derive(Write, attributes(serde))]
 pub fn write(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -46,7 +46,16 @@ fn writing(input: &DeriveInput) -> Result<TokenStream> {
         Data::Union(_) => return Err(Error::new_spanned(input, "unions are not written")),
     };
     let name = &input.ident;
+    let words = match &input.data {
+        Data::Enum(data) if writing::is_of_words(&container, data) => {
+            let words = writing::words(&container, data)?;
+            quote!(impl crate::write::Word for #name { #words })
+        }
+        Data::Enum(_) | Data::Struct(_) | Data::Union(_) => TokenStream::new(),
+    };
     Ok(quote! {
+        #words
+
         impl crate::write::Write for #name {
             fn write(&self, to: &mut crate::write::Writer) {
                 #body

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Error, Fields, FieldsNamed, Result};
+use syn::{Error, Fields, FieldsNamed, Ident, Result};
 
 use crate::attributes::{Container, Fallback, Member};
 
@@ -12,15 +12,17 @@ pub(crate) fn blank_and_fill(container: &Container, fields: &Fields) -> Result<(
             Ok((quote!(Self(crate::read::Read::blank())), quote!(self.0.fill(value))))
         }
         Fields::Named(named) => {
-            let places = named.named.iter().map(|field| &field.ident);
-            let blank = quote!(Self { #(#places: crate::read::Read::blank()),* });
+            let blank = if container.default {
+                quote!(<Self as ::core::default::Default>::default())
+            } else {
+                let (places, values) = (places(named), blanks(named)?);
+                quote!(Self { #(#places: #values),* })
+            };
             let keys = keys(named)?;
             let strict = container.deny_unknown_fields;
-            let whole = container.default.then(|| quote!(*self = ::core::default::Default::default();));
             let taken = taken(container, named, &quote!(&mut self.))?;
             let fill = quote! {
                 let mut fields = crate::read::Fields::of(value, &[#(#keys),*], #strict)?;
-                #whole
                 #taken
                 fields.finish()
             };
@@ -41,20 +43,33 @@ pub(crate) fn keys(named: &FieldsNamed) -> Result<Vec<String>> {
     named.named.iter().map(key).collect()
 }
 
-/// Reads each field, at its place among the keys, into `at` and its name.
+/// The names of fields, in order.
+pub(crate) fn places(named: &FieldsNamed) -> Vec<&Option<Ident>> {
+    named.named.iter().map(|field| &field.ident).collect()
+}
+
+/// What fields are before they are read, in order.
+pub(crate) fn blanks(named: &FieldsNamed) -> Result<Vec<TokenStream>> {
+    let blank = |field: &syn::Field| {
+        Ok(match Member::of(&field.attrs)?.default {
+            Some(Fallback::By(path)) => quote!(#path()),
+            Some(Fallback::OfItsType) => quote!(::core::default::Default::default()),
+            None => quote!(crate::read::Read::blank()),
+        })
+    };
+    named.named.iter().map(blank).collect()
+}
+
+/// Reads each field, in order, into `at` and its name.
 pub(crate) fn taken(container: &Container, named: &FieldsNamed, at: &TokenStream) -> Result<TokenStream> {
     let mut code = TokenStream::new();
-    for (place, field) in named.named.iter().enumerate() {
+    for field in &named.named {
         let name = &field.ident;
-        code.extend(match Member::of(&field.attrs)?.default {
-            Some(Fallback::By(path)) => {
-                quote!(if !fields.given(#place, #at #name) { *(#at #name) = #path(); })
-            }
-            Some(Fallback::OfItsType) => {
-                quote!(if !fields.given(#place, #at #name) { *(#at #name) = ::core::default::Default::default(); })
-            }
-            None if container.default => quote!(fields.given(#place, #at #name);),
-            None => quote!(fields.take(#place, #at #name);),
+        let may_be_left_out = container.default || Member::of(&field.attrs)?.default.is_some();
+        code.extend(if may_be_left_out {
+            quote!(fields.given(#at #name);)
+        } else {
+            quote!(fields.take(#at #name);)
         });
     }
     Ok(code)

@@ -22,19 +22,12 @@ pub(crate) fn of_struct(container: &Container, fields: &Fields) -> Result<TokenS
 }
 
 pub(crate) fn of_enum(container: &Container, data: &DataEnum) -> Result<TokenStream> {
-    let word = |variant: &Variant| -> Result<String> {
-        Ok(container.word(&variant.ident, &Member::of(&variant.attrs)?))
-    };
-    let mut arms = TokenStream::new();
-    if data.variants.iter().all(|variant| matches!(variant.fields, Fields::Unit)) && container.tag.is_none() {
-        for variant in &data.variants {
-            let (name, word) = (&variant.ident, word(variant)?);
-            arms.extend(quote!(Self::#name => #word,));
-        }
-        return Ok(quote!(to.quoted(match self { #arms });));
+    if is_of_words(container, data) {
+        return Ok(quote!(to.quoted(crate::write::Word::word(self));));
     }
+    let mut arms = TokenStream::new();
     for variant in &data.variants {
-        let (name, word) = (&variant.ident, word(variant)?);
+        let (name, word) = (&variant.ident, word(container, variant)?);
         arms.extend(match (&container.tag, &variant.fields) {
             (Some(tag), Fields::Named(named)) => {
                 let places = named.named.iter().map(|field| &field.ident);
@@ -52,6 +45,30 @@ pub(crate) fn of_enum(container: &Container, data: &DataEnum) -> Result<TokenStr
         });
     }
     Ok(quote!(match self { #arms }))
+}
+
+/// Nothing but words.
+pub(crate) fn is_of_words(container: &Container, data: &DataEnum) -> bool {
+    data.variants.iter().all(|variant| matches!(variant.fields, Fields::Unit)) && container.tag.is_none()
+}
+
+/// The table of the words and the place of each variant's.
+pub(crate) fn words(container: &Container, data: &DataEnum) -> Result<TokenStream> {
+    let names = data.variants.iter().map(|variant| &variant.ident);
+    let words: Vec<String> =
+        data.variants.iter().map(|variant| word(container, variant)).collect::<Result<_>>()?;
+    let places = 0..words.len();
+    Ok(quote! {
+        const WORDS: &'static [&'static str] = &[#(#words),*];
+
+        fn place(&self) -> usize {
+            match self { #(Self::#names => #places),* }
+        }
+    })
+}
+
+fn word(container: &Container, variant: &Variant) -> Result<String> {
+    Ok(container.word(&variant.ident, &Member::of(&variant.attrs)?))
 }
 
 /// Writes each field, found by `at` and its name.

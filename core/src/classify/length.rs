@@ -1,6 +1,7 @@
 //! What a text says of how long its answer shall be: "in three sentences", "höchstens 50 Wörter".
 
 use super::letters::{is_of_word, lower};
+use crate::text::{alternatives, first, last, split};
 
 /// Characters at the start and at the end of a text where its instructions stand.
 const HEAD: usize = 500;
@@ -29,25 +30,23 @@ const NUMBERS: [&str; 5] = [
 
 /// Tokens of answer that the text asks for, where it says so: first at its start, else last at its end.
 pub(crate) fn stated_tokens(text: &str) -> Option<u32> {
-    let head_end = text.char_indices().nth(HEAD).map_or(text.len(), |(at, _)| at);
-    let tail_start = text.char_indices().rev().nth(TAIL - 1).map_or(0, |(at, _)| at).max(head_end);
-    let part = |from: usize, to: usize| stated(&lower(text.get(from..to).unwrap_or_default()));
-    let tokens = part(0, head_end).first().copied();
-    let tokens = tokens.or_else(|| part(tail_start, text.len()).last().copied())?;
+    let (head, rest) = first(text, HEAD);
+    let (_, tail) = last(rest, TAIL);
+    let tokens = stated(head).first().copied().or_else(|| stated(tail).last().copied())?;
     (tokens <= MOST_TOKENS).then_some(tokens.max(1.0) as u32)
 }
 
-/// Every length that a text in lower case states.
+/// Every length that a text states.
 fn stated(text: &str) -> Vec<f64> {
     let mut all = Vec::new();
-    for phrase in text.split(['.', ',', ';', ':', '?', '!', '\n', '(', ')']) {
+    for phrase in split(&lower(text), is_between_phrases) {
         let mut number: Option<(f64, usize)> = None;
-        for word in phrase.split(|letter| !is_of_word(letter)).filter(|word| !word.is_empty()) {
+        for word in split(phrase, |letter| !is_of_word(letter)).filter(|word| !word.is_empty()) {
             if let Some(value) = number_of(word) {
                 number = Some((value, 0));
             } else if let Some((value, between)) = number {
                 let unit =
-                    UNITS.iter().find(|(stems, _)| stems.split('|').any(|stem| word.starts_with(stem)));
+                    UNITS.iter().find(|(stems, _)| alternatives(stems).any(|stem| word.starts_with(stem)));
                 if let Some((_, tokens)) = unit {
                     all.push(value * tokens);
                 }
@@ -58,8 +57,12 @@ fn stated(text: &str) -> Vec<f64> {
     all
 }
 
+fn is_between_phrases(sign: char) -> bool {
+    matches!(sign, '.' | ',' | ';' | ':' | '?' | '!' | '\n' | '(' | ')')
+}
+
 fn number_of(word: &str) -> Option<f64> {
-    let spelled = NUMBERS.iter().position(|words| words.split('|').any(|known| known == word));
+    let spelled = NUMBERS.iter().position(|words| alternatives(words).any(|known| known == word));
     spelled.map(|position| position as f64 + 1.0).or_else(|| {
         let digits = word.len() <= 5 && word.bytes().all(|byte| byte.is_ascii_digit());
         word.parse::<u32>().ok().filter(|value| digits && *value > 0).map(f64::from)

@@ -3,7 +3,7 @@
 use super::cues::{CODE_MARKS, STEMS};
 use super::letters::{is_of_word, lower};
 use crate::request::Task;
-use crate::text::{holds, places};
+use crate::text::{alternatives, first, holds, last, places};
 
 /// Characters at the start and at the end of a text where its instructions stand.
 const HEAD: usize = 500;
@@ -53,15 +53,10 @@ struct Parts {
 
 impl Parts {
     fn of(text: &str) -> Self {
-        let head_end = text.char_indices().nth(HEAD).map_or(text.len(), |(at, _)| at);
-        let tail_start = text.char_indices().rev().nth(TAIL - 1).map_or(0, |(at, _)| at).max(head_end);
-        let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
-        let middle: String = part(head_end, tail_start).chars().take(MIDDLE).collect();
-        Self {
-            head: lower(part(0, head_end)),
-            tail: lower(part(tail_start, text.len())),
-            middle: lower(&middle),
-        }
+        let (head, rest) = first(text, HEAD);
+        let (middle, tail) = last(rest, TAIL);
+        let (middle, _) = first(middle, MIDDLE);
+        Self { head: lower(head), tail: lower(tail), middle: lower(middle) }
     }
 }
 
@@ -81,7 +76,7 @@ impl Points {
     fn add(&mut self, part: &str, factor: u32) {
         for group in &STEMS {
             let mut sum = 0;
-            for stem in group.words.split('|') {
+            for stem in alternatives(group.words) {
                 if let Some(at) = position(part, stem) {
                     let early = if at < 60 && factor == 10 { 6 } else { 4 };
                     sum += group.weight * factor * early / 4;

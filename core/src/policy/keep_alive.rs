@@ -1,6 +1,8 @@
 //! How long a model is worth keeping in memory. Ollama evicts the idle model with the shortest keep-alive first (0.30,
 //! `server/sched.go`), so the length is also the order in which models make way.
 
+use std::f64::consts::LN_2;
+
 use crate::fleet::{Host, Model};
 use crate::names::Millis;
 use crate::policy::load::load_s;
@@ -19,5 +21,7 @@ pub(crate) fn keep_alive_s(host: &Host, model: &Model, now: Millis, weight: f64)
     }
     let calls_per_hour = model.demand.per_s(now) * 3_600.0;
     let value = calls_per_hour * load_s(host, model, now) / (host.needed_bytes(model, 0) / 1e9).max(0.01);
-    Some(host.config.keep_alive_s + (weight * DOUBLING_S * libm::log2(1.0 + value / LEAST_VALUE)) as u32)
+    Some(
+        host.config.keep_alive_s + (weight * DOUBLING_S * libm::log(1.0 + value / LEAST_VALUE) / LN_2) as u32,
+    )
 }

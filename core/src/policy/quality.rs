@@ -8,7 +8,7 @@ use crate::names::Millis;
 use crate::number::Between as _;
 use crate::read::{Deserialize, Read as _};
 use crate::request::{Mode, Task};
-use crate::text::{holds, split_last};
+use crate::text::{holds, split, split_last};
 
 /// Published results of families that are well known: see `docs/quality.md`.
 const PUBLISHED: &str = smart_ai_core_derive::compact_json!("src/policy/quality.json", "family", "sizes");
@@ -109,7 +109,7 @@ fn by_size(parameters: f64) -> f64 {
 /// A name as families are written: what comes after the last slash and before the tag, without dashes.
 fn plain(name: &str) -> String {
     let last = split_last(name, b'/').map_or(name, |(_, last)| last);
-    let last = last.split(':').next().unwrap_or(last);
+    let last = split(last, |sign| sign == ':').next().unwrap_or(last);
     last.chars()
         .filter(|letter| !matches!(letter, '-' | '_'))
         .map(|letter| letter.to_ascii_lowercase())

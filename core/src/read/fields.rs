@@ -4,10 +4,9 @@ use crate::json::{Json, Object};
 
 use super::{Read, Refusal};
 
-/// The fields of one object, each at the place of its key in the type's table. Keeps the first refusal.
+/// The fields of one object, in the order of the type's table. Keeps the first refusal.
 pub(crate) struct Fields {
-    keys: &'static [&'static str],
-    values: Vec<Option<Json>>,
+    left: std::vec::IntoIter<(&'static str, Option<Json>)>,
     refusal: Option<Refusal>,
 }
 
@@ -18,51 +17,47 @@ impl Fields {
     }
 
     fn sorted(map: Object, keys: &'static [&'static str], strict: bool) -> Result<Self, Refusal> {
-        let mut values = vec![None; keys.len()];
+        let mut fields: Vec<(&str, Option<Json>)> = keys.iter().map(|key| (*key, None)).collect();
         for (key, value) in map {
-            let place = keys.iter().position(|known| *known == key);
-            match place.and_then(|place| values.get_mut(place)) {
-                Some(slot) => *slot = Some(value),
+            match fields.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, slot)) => *slot = Some(value),
                 None if strict => {
-                    return Err(Refusal::unknown("field", &key, keys.iter().copied()).at(&key));
+                    return Err(Refusal::unknown("field", &key, keys).at(&key));
                 }
                 None => {}
             }
         }
-        Ok(Self { keys, values, refusal: None })
+        Ok(Self { left: fields.into_iter(), refusal: None })
     }
 
-    /// Reads the field at this place.
+    /// Reads the next field.
     #[inline(never)]
-    pub(crate) fn take(&mut self, place: usize, into: &mut dyn Read) {
-        if !self.given(place, into) && !into.fill_absent() {
-            let key = self.key(place);
-            self.refuse(place, Refusal::new(["missing field `", key, "`"].concat()));
-        }
+    pub(crate) fn take(&mut self, into: &mut dyn Read) {
+        let must_be_there = !into.may_be_absent();
+        self.next(into, must_be_there);
     }
 
-    /// Reads the field at this place, if it is there.
+    /// Reads the next field, if it is there.
     #[inline(never)]
-    pub(crate) fn given(&mut self, place: usize, into: &mut dyn Read) -> bool {
-        let Some(value) = self.values.get_mut(place).and_then(Option::take) else { return false };
-        if let Err(refusal) = into.fill(value) {
-            self.refuse(place, refusal);
+    pub(crate) fn given(&mut self, into: &mut dyn Read) {
+        self.next(into, false);
+    }
+
+    fn next(&mut self, into: &mut dyn Read, must_be_there: bool) {
+        let Some((key, value)) = self.left.next() else { return };
+        let read = match value {
+            Some(value) => into.fill(value),
+            None if must_be_there => Err(Refusal::missing(key)),
+            None => Ok(()),
+        };
+        if let Err(refusal) = read {
+            self.refusal.get_or_insert_with(|| refusal.at(key));
         }
-        true
     }
 
     /// The first refusal, if there was one.
     pub(crate) fn finish(self) -> Result<(), Refusal> {
         self.refusal.map_or(Ok(()), Err)
-    }
-
-    fn key(&self, place: usize) -> &'static str {
-        self.keys.get(place).copied().unwrap_or_default()
-    }
-
-    fn refuse(&mut self, place: usize, refusal: Refusal) {
-        let key = self.key(place);
-        self.refusal.get_or_insert_with(|| refusal.at(key));
     }
 }
 
@@ -76,7 +71,7 @@ pub(crate) fn word(value: &Json, words: &'static [&'static str]) -> Result<usize
 
 fn place(text: &str, words: &'static [&'static str]) -> Result<usize, Refusal> {
     let place = words.iter().position(|known| *known == text);
-    place.ok_or_else(|| Refusal::unknown("variant", text, words.iter().copied()))
+    place.ok_or_else(|| Refusal::unknown("variant", text, words))
 }
 
 /// What goes with a variant of an enum without a tag.
@@ -110,14 +105,15 @@ pub(crate) fn tagged(
 ) -> Result<(usize, Fields), Refusal> {
     let mut map = Object::read(value)?;
     let Some(word) = map.remove(tag) else {
-        return Err(Refusal::new(["missing field `", tag, "`"].concat()).at(tag));
+        return Err(Refusal::missing(tag).at(tag));
     };
     let Json::Text(text) = &word else {
         return Err(Refusal::unexpected(&word, "a word").at(tag));
     };
     let found = table.iter().enumerate().find(|(_, (known, _))| known == text);
     let Some((place, (_, keys))) = found else {
-        return Err(Refusal::unknown("variant", text, table.iter().map(|(word, _)| *word)).at(tag));
+        let words: Vec<&str> = table.iter().map(|(word, _)| *word).collect();
+        return Err(Refusal::unknown("variant", text, &words).at(tag));
     };
     Ok((place, Fields::sorted(map, keys, strict)?))
 }

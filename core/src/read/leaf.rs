@@ -131,8 +131,7 @@ impl<T: Read> Read for Option<T> {
         self.insert(T::blank()).fill(value)
     }
 
-    fn fill_absent(&mut self) -> bool {
-        *self = None;
+    fn may_be_absent(&self) -> bool {
         true
     }
 }

@@ -17,19 +17,19 @@ pub use refusal::Refusal;
 ///
 /// Values are read into their place, through `dyn Read`: so fields need no code of their own for each type.
 pub trait Read {
-    /// A place to read into; what it holds means nothing.
+    /// A place to read into: what may be left out is what it then is; what else it holds means nothing.
     fn blank() -> Self
     where
         Self: Sized;
 
-    /// Reads the value into this place.
+    /// Reads the value into this place, which is blank or what the field is where it is left out.
     ///
     /// # Errors
     /// The first thing that is not as it must be, with its place.
     fn fill(&mut self, value: Json) -> Result<(), Refusal>;
 
-    /// Makes it what an absent field is; false where it must be there.
-    fn fill_absent(&mut self) -> bool {
+    /// Whether a field of this type may be left out wherever it stands.
+    fn may_be_absent(&self) -> bool {
         false
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::json::Json;
-use crate::text::joined;
+use crate::text::{first, joined};
 
 /// A value that was refused. Never quotes a text: it may be a key or a prompt.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,18 +36,24 @@ impl Refusal {
         Self::new(["invalid type: ", found, ", expected ", expected].concat())
     }
 
+    /// A field that must be there.
+    #[cold]
+    pub(crate) fn missing(key: &str) -> Self {
+        Self::new(["missing field `", key, "`"].concat())
+    }
+
     /// A word that is none of the allowed ones. `what` is `field` or `variant`.
     #[cold]
-    pub(crate) fn unknown<'a>(what: &str, word: &str, allowed: impl Iterator<Item = &'a str>) -> Self {
-        let quoted: Vec<String> = allowed.map(|word| ["`", word, "`"].concat()).collect();
+    pub(crate) fn unknown(what: &str, word: &str, allowed: &[&str]) -> Self {
+        let quoted: Vec<String> = allowed.iter().map(|word| ["`", word, "`"].concat()).collect();
         let expected = match quoted.as_slice() {
             [] => "there are no fields".to_owned(),
             [one] => ["expected ", one].concat(),
             [one, two] => ["expected ", one, " or ", two].concat(),
             [..] => ["expected one of ", &joined(&quoted, ", ")].concat(),
         };
-        let word: String = word.chars().take(40).collect();
-        Self::new(["unknown ", what, " `", &word, "`, ", &expected].concat())
+        let (word, _) = first(word, 40);
+        Self::new(["unknown ", what, " `", word, "`, ", &expected].concat())
     }
 
     /// The same refusal, inside this key.

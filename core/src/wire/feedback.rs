@@ -75,25 +75,23 @@ pub fn feedback_event(value: Json) -> Result<Event, DispatchError> {
 
 /// The share of words that were put in, taken out or changed (Levenshtein's distance by words, from 0 to 1).
 fn edit_distance(answer: &str, edited: &str) -> f64 {
-    let words = |text: &'_ str| -> Vec<String> {
-        text.split_ascii_whitespace().take(WORDS).map(str::to_owned).collect()
-    };
     let (from, to) = (words(answer), words(edited));
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (line, word) in from.iter().enumerate() {
         let mut left = line + 1;
-        let mut corner = line;
-        for (place, other) in row.iter_mut().zip(std::iter::once(None).chain(to.iter().map(Some))) {
-            let above = *place;
-            left = match other {
-                None => line + 1,
-                Some(other) => (corner + usize::from(word != other)).min(above + 1).min(left + 1),
-            };
-            (*place, corner) = (left, above);
+        let mut places = row.iter_mut();
+        let mut corner = places.next().map_or(line, |first| std::mem::replace(first, left));
+        for (place, other) in places.zip(&to) {
+            left = (corner + usize::from(word != other)).min(*place + 1).min(left + 1);
+            corner = std::mem::replace(place, left);
         }
     }
     let longest = from.len().max(to.len()).max(1);
     row.last().copied().unwrap_or(0) as f64 / longest as f64
+}
+
+fn words(text: &str) -> Vec<&str> {
+    text.split_ascii_whitespace().take(WORDS).collect()
 }
 
 #[cfg(test)]

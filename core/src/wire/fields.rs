@@ -5,11 +5,13 @@ use crate::json::{Json, Object};
 use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::names::ModelName;
 use crate::request::{Mode, Task};
+use crate::text::first;
+use crate::write::Word as _;
 
 const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
 
 /// The refusal of an ask.
-pub(super) fn invalid(message: impl Into<String>, hint: impl Into<String>) -> DispatchError {
+pub(super) fn invalid(message: impl AsRef<str>, hint: impl AsRef<str>) -> DispatchError {
     DispatchError::new(DispatchErrorCode::InvalidRequest, message, hint)
 }
 
@@ -39,7 +41,7 @@ impl Fields {
         match self.left.keys().next() {
             None => Ok(()),
             Some(key) => {
-                let key: String = key.chars().take(40).collect();
+                let (key, _) = first(key, 40);
                 Err(invalid(format!("{key}: unknown key"), format!("Known keys: {known}.")))
             }
         }
@@ -102,7 +104,7 @@ impl Fields {
         }
         let known = Task::ALL.into_iter().find(|task| task.as_str() == word);
         if known.is_none() {
-            self.refuse("task", &format!("one of auto, {}", Task::ALL.map(Task::as_str).join(", ")));
+            self.refuse("task", &format!("one of auto, {}", Task::WORDS.join(", ")));
         }
         known
     }
@@ -225,7 +227,8 @@ fn is_message(message: &Object) -> bool {
 fn is_duration(text: &str) -> bool {
     let body = text.strip_prefix(['-', '+']).unwrap_or(text);
     let known = |part: char| matches!(part, '0'..='9' | 'h' | 'm' | 's' | 'n' | 'u' | 'µ' | '.');
-    body.starts_with(|first: char| first.is_ascii_digit() || first == '.')
+    let (first, last) = (body.bytes().next(), body.bytes().next_back());
+    matches!(first, Some(b'0'..=b'9' | b'.'))
         && body.chars().all(known)
-        && (body == "0" || body.ends_with(['h', 'm', 's']))
+        && (body == "0" || matches!(last, Some(b'h' | b'm' | b's')))
 }

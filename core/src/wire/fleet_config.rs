@@ -1,8 +1,7 @@
 //! What an owner writes: the fleet with its URLs and keys. Split once into core's [`Config`], which
 //! knows neither, and the endpoints a driver keeps.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64ct::{Base64, Encoding as _};
 use litemap::LiteMap;
 use serde::Serialize;
 
@@ -264,7 +263,7 @@ fn bearer(token: &str) -> String {
 }
 
 fn basic(name: &str, password: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
+    format!("Basic {}", Base64::encode_string(format!("{name}:{password}").as_bytes()))
 }
 
 fn authorized(

@@ -6,7 +6,9 @@ use super::json;
 use crate::event::{ModelTag, ResidentModel};
 use crate::failure::Failure;
 use crate::number::parse;
+use crate::read::Read as _;
 use crate::request::Capability;
+use crate::text::split;
 
 /// Ollama writes "for ever" as a moment some three centuries away.
 const NEVER: &str = "2200";
@@ -85,15 +87,7 @@ fn is_remote(map: &Object, name: &str) -> bool {
 
 /// The words of a list that core understands.
 pub(super) fn capabilities(list: &Json) -> Option<Vec<Capability>> {
-    let known = list.as_list()?.iter().filter_map(|word| match word.as_str()? {
-        "completion" => Some(Capability::Completion),
-        "tools" => Some(Capability::Tools),
-        "vision" => Some(Capability::Vision),
-        "embedding" => Some(Capability::Embedding),
-        "thinking" => Some(Capability::Thinking),
-        "insert" => Some(Capability::Insert),
-        _ => None,
-    });
+    let known = list.as_list()?.iter().filter_map(|word| Capability::read(word.clone()).ok());
     Some(known.collect())
 }
 
@@ -109,7 +103,7 @@ pub(super) fn parameters(text: &str) -> Option<f64> {
     };
     let digits = text.trim_end_matches(|end: char| end.is_ascii_alphabetic());
     let mut product = unit;
-    for factor in digits.split(['x', 'X']) {
+    for factor in split(digits, |sign| matches!(sign, 'x' | 'X')) {
         product *= parse(factor)?;
     }
     (product.is_finite() && product > 0.0).then_some(product)

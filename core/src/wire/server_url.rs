@@ -28,23 +28,23 @@ impl ServerUrl {
         if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
             return refuse("must begin with http:// or https://");
         }
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        if authority.contains('@') {
+        if authority.as_bytes().contains(&b'@') {
             // The text holds a password: say nothing of it.
             return Err(ConfigError::new(
                 field,
                 "holds a name or password; use the key for credentials instead",
             ));
         }
-        if path.contains(['?', '#']) {
+        if path.bytes().any(|byte| matches!(byte, b'?' | b'#')) {
             return refuse("must end with its path: no ? and no #");
         }
         let (hostname, port) = match split_last(authority, b':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
             _ => (authority, None),
         };
-        if hostname.is_empty() || trimmed.contains(char::is_whitespace) {
+        if hostname.is_empty() || trimmed.chars().any(char::is_whitespace) {
             return refuse("names no host; write http://host:port");
         }
         if port.is_some_and(|port| port.parse::<u16>().is_err()) {

@@ -31,6 +31,20 @@ pub trait Write {
     }
 }
 
+/// One of a few words. Implemented by `derive(Write)` for an enum that is nothing more.
+pub(crate) trait Word {
+    /// The words, in the order of the variants.
+    const WORDS: &'static [&'static str];
+
+    /// The place of its word.
+    fn place(&self) -> usize;
+
+    /// Its word.
+    fn word(&self) -> &'static str {
+        Self::WORDS.get(self.place()).copied().unwrap_or_default()
+    }
+}
+
 /// The JSON of any value: one function for all types.
 pub fn json_of(value: &dyn Write) -> String {
     let mut writer = Writer::default();
