@@ -15,7 +15,7 @@ const WASM_PACK = '0.15.1';
 // The goal.
 const WASM_MAX_BYTES = 250 * 1024;
 // Rust keeps the first bytes of the memory free, and a new memory is zero.
-const OPTIMIZE = ['--low-memory-unused', '--zero-filled-memory', '--generate-global-effects', '--flatten', '--rereloop', '-Oz', '-Oz', '--converge', '--merge-similar-functions', '--reorder-functions'];
+const OPTIMIZE = ['--low-memory-unused', '--zero-filled-memory', '--generate-global-effects', '--flatten', '--rereloop', '-Oz', '-Oz', '--converge', '--merge-similar-functions', '--reorder-functions', '--always-inline-max-function-size=4'];
 // A module's text does not say what it needs.
 const FEATURES = ['bulk-memory', 'multivalue', 'mutable-globals', 'nontrapping-float-to-int', 'reference-types', 'sign-ext'];
 
@@ -33,7 +33,7 @@ const env = {
 // The standard library is built along, small and with panics that only stop: 30 KB less than the one that rustup brings.
 const STANDARD_LIBRARY = ['-Zbuild-std=std,panic_abort', '-Zbuild-std-features=optimize_for_size'];
 // Small code calls every little function; taking in those a little larger costs little size and saves an eighth of a step's time.
-const INLINING = '-Cllvm-args=-inline-threshold=12';
+const INLINING = '-Cllvm-args=-inline-threshold=12 -sink-common-insts';
 // Half of Rust's megabyte, with the data above it: an address takes three bytes of code, not four. JSON is read 128 levels deep at most, and nothing else goes deep.
 const STACK = '-Clink-arg=-zstack-size=524288';
 const PANICS = ['-Zunstable-options', '-Cpanic=immediate-abort', '-Zlocation-detail=none', '-Zfmt-debug=none'];

@@ -8,7 +8,6 @@ const FEW: usize = 64;
 /// Sorts in place. Items the order calls equal end up in any order: compare them to the last name.
 pub(crate) fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
     let length = items.len();
-    let sort = if length < FEW { insertion_sort } else { heap_sort };
     sort(length, &mut Items { items, compare });
 }
 
@@ -16,8 +15,6 @@ pub(crate) fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) 
 trait Sorted {
     fn is_less(&self, left: usize, right: usize) -> bool;
     fn swap(&mut self, left: usize, right: usize);
-    /// Moves the item at `last` before those from `first` on.
-    fn insert(&mut self, first: usize, last: usize);
 }
 
 struct Items<'a, T, F> {
@@ -36,11 +33,14 @@ impl<T, F: Fn(&T, &T) -> Ordering> Sorted for Items<'_, T, F> {
     fn swap(&mut self, left: usize, right: usize) {
         self.items.swap(left, right);
     }
+}
 
-    fn insert(&mut self, first: usize, last: usize) {
-        if let Some(moved) = self.items.get_mut(first..=last) {
-            moved.rotate_right(1);
-        }
+#[inline(never)]
+fn sort(length: usize, items: &mut dyn Sorted) {
+    if length < FEW {
+        insertion_sort(length, items);
+    } else {
+        heap_sort(length, items);
     }
 }
 
@@ -56,13 +56,12 @@ fn insertion_sort(length: usize, items: &mut dyn Sorted) {
                 first = middle + 1;
             }
         }
-        if first < last {
-            items.insert(first, last);
+        for place in (first..last).rev() {
+            items.swap(place, place + 1);
         }
     }
 }
 
-#[inline(never)]
 fn heap_sort(length: usize, items: &mut dyn Sorted) {
     let mut end = length;
     let mut root = end / 2;

@@ -25,6 +25,8 @@ const STATED_SPREAD: f64 = 0.25;
 const SHAPES_KEPT: usize = 2_000;
 /// Models remembered, likewise.
 const MODELS_KEPT: usize = 500;
+/// The height of the standard normal at its middle.
+const SQRT_2_PI_INVERSE: f64 = 0.398_942_280_401_432_7;
 /// Models remembered for one shape.
 const SHAPE_MODELS_KEPT: usize = 16;
 
@@ -146,9 +148,13 @@ impl Length {
     }
 }
 
-/// Probability that a standard normal is above `z`.
+/// Probability that a standard normal is above `z`, to 10⁻⁷: Abramowitz and Stegun 26.2.17, a tenth of the code of an exact one.
 pub(crate) fn upper_tail(z: f64) -> f64 {
-    0.5 * libm::erfc(z * core::f64::consts::FRAC_1_SQRT_2)
+    let t = 1.0 / (1.0 + 0.231_641_9 * z.abs());
+    let factors = [1.330_274_429, -1.821_255_978, 1.781_477_937, -0.356_563_782, 0.319_381_53];
+    let sum = factors.iter().fold(0.0, |sum, factor| t * (sum + factor)) * SQRT_2_PI_INVERSE;
+    let tail = libm::exp(-z * z / 2.0) * sum;
+    if z < 0.0 { 1.0 - tail } else { tail }
 }
 
 impl Lengths {
@@ -233,6 +239,15 @@ fn prior_tokens(task: Task) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_tail_of_the_normal_is_that_of_the_error_function() {
+        for step in -60..=47 {
+            let z = f64::from(step) / 10.0;
+            let exact = 0.5 * libm::erfc(z * core::f64::consts::FRAC_1_SQRT_2);
+            assert!((upper_tail(z) - exact).abs() <= (2e-3 * exact).min(1e-7), "{z}");
+        }
+    }
 
     #[test]
     fn a_shape_says_more_than_its_task() {

@@ -33,7 +33,7 @@ pub(crate) fn explain(decision: &Decision, loading: bool) -> String {
 fn overruled(plan: &PlanReport, best: &Candidate) -> String {
     let Arm { host, model } = &plan.instead_of;
     let choice = if *host == best.host && *model == best.model {
-        format!("began at once, beside what else {host} does")
+        "began it beside its host's other work".to_owned()
     } else {
         format!("chose it over {model} on {host}")
     };
@@ -83,7 +83,7 @@ mod tests {
     fn a_plan_says_whether_it_overruled_the_arm_or_only_the_wait() {
         let best = candidate("big", 4.0);
         for (model, said) in
-            [("small", "chose it over small on pc"), ("big", "began at once, beside what else pc does")]
+            [("small", "chose it over small on pc"), ("big", "began it beside its host's other work")]
         {
             let instead_of = Arm { host: "pc".into(), model: model.into() };
             let plan = PlanReport { instead_of, futures: 8, better_in: 7, gain_s: 2.0 };

@@ -5,6 +5,7 @@ use crate::decision::Terms;
 use crate::event::SignalName;
 use crate::fleet::{Host, Model, Residency};
 use crate::learn::Expectation;
+use crate::names::ModelName;
 use crate::policy::backlog::Backlog;
 use crate::policy::deadline::deadline_price_s;
 use crate::policy::load::{Eviction, InMemory, load_s};
@@ -78,6 +79,16 @@ pub(crate) struct Turn {
     harm: f64,
 }
 
+impl Turn {
+    /// Waits so many times more: once, or once less.
+    #[cold]
+    fn count(self, terms: &mut Terms, times: f64) {
+        terms.queue_s += times * self.wait;
+        terms.interference_s -= times * self.interference;
+        terms.harm_s -= times * self.harm;
+    }
+}
+
 /// Seconds other processes cost for each second of our work: busy ÷ (1 − busy); a stale metric means unknown, not idle.
 pub(crate) fn foreign_share(view: Ranking<'_>, host: &Host) -> f64 {
     let stale_ms = view.config.stale_after_ms();
@@ -133,38 +144,30 @@ pub(crate) fn score<'a>(
     let own_s = terms.prefill_s + terms.decode_s;
     let ahead_s = tuning.queue * Backlog::queue_s(runner, slots, own_s);
     let until_s = ahead_s + own_s;
-    let neighbours = || at.neighbours.iter().filter_map(|position| view.backlogs.get(*position));
-    // Seconds of work that other runners have left, each counted no further than `most_s`.
-    let beside_s = |most_s: f64| -> f64 {
-        let others = backlog.others(&model.name, terms.load_s);
-        let next_door =
-            neighbours().flat_map(|neighbour| neighbour.runners.iter().map(|runner| runner.left_s));
-        others.chain(next_door).map(|left_s| left_s.min(most_s)).sum()
-    };
-    let shared_s = beside_s(until_s);
-    let late = neighbours().map(Backlog::slowness).fold(backlog.slowness(), f64::max);
-    let late = 1.0 + tuning.overdue * (late - 1.0);
-    let mut turn = None;
-    if shared_s > 0.0 && startable && terms.load_s <= 0.0 && tuning.turns > 0.0 {
-        // The longer it has waited, the less it lets others go first.
-        let (wait_s, aged_s) = (beside_s(f64::INFINITY), until_s - tuning.age * wanted.waited_s);
-        let in_time = wanted.deadline_s.is_none_or(|deadline_s| SPARE * (wait_s + until_s) <= deadline_s);
-        if in_time && wait_s < tuning.turns * 2.0 * beside_s(aged_s.max(0.0)) {
-            turn = Some(Turn {
-                wait: wait_s * late,
-                interference: tuning.interference * shared_s * late,
-                harm: tuning.harm * shared_s,
-            });
-        }
+    let load_s = terms.load_s;
+    let beside = |most_s: f64| beside_s(view.backlogs, at, &model.name, load_s, most_s);
+    let shared_s = beside(until_s);
+    let mut late = backlog.slowness();
+    for neighbour in at.neighbours.iter().filter_map(|position| view.backlogs.get(*position)) {
+        late = late.max(neighbour.slowness());
     }
+    late = 1.0 + tuning.overdue * (late - 1.0);
+    let may_wait = shared_s > 0.0 && startable && load_s <= 0.0 && tuning.turns > 0.0;
     terms.load_s *= tuning.load;
     terms.queue_s = ahead_s * late;
-    terms.interference_s = own_s * (late - 1.0) + own_s * at.foreign;
-    if let Some(Turn { wait, .. }) = turn {
-        terms.queue_s += wait;
-    } else {
-        terms.interference_s += tuning.interference * shared_s * late;
-        terms.harm_s = tuning.harm * shared_s;
+    let interference_s = tuning.interference * shared_s * late;
+    terms.interference_s = interference_s + own_s * (late - 1.0) + own_s * at.foreign;
+    terms.harm_s = tuning.harm * shared_s;
+    let mut turn = None;
+    if may_wait {
+        // The longer it has waited, the less it lets others go first.
+        let (wait_s, aged_s) = (beside(f64::INFINITY), until_s - tuning.age * wanted.waited_s);
+        let in_time = wanted.deadline_s.is_none_or(|deadline_s| SPARE * (wait_s + until_s) <= deadline_s);
+        if in_time && wait_s < tuning.turns * 2.0 * beside(aged_s.max(0.0)) {
+            let others = Turn { wait: wait_s * late, interference: interference_s, harm: terms.harm_s };
+            others.count(&mut terms, 1.0);
+            turn = Some(others);
+        }
     }
     if wanted.request.models.is_none() {
         terms.quality_s =
@@ -193,14 +196,26 @@ pub(crate) fn score<'a>(
     }
 }
 
+/// Seconds of work that other runners of the machine have left after `later_s` seconds, each counted no further than `most_s`.
+fn beside_s(backlogs: &[Backlog], at: HostView<'_>, model: &ModelName, later_s: f64, most_s: f64) -> f64 {
+    let mut sum_s = 0.0;
+    for left_s in at.backlog.others(model, later_s) {
+        sum_s += left_s.min(most_s);
+    }
+    for neighbour in at.neighbours.iter().filter_map(|position| backlogs.get(*position)) {
+        for runner in &neighbour.runners {
+            sum_s += runner.left_s.min(most_s);
+        }
+    }
+    sum_s
+}
+
 impl Scored<'_> {
     /// It begins now, beside the others, though it is their turn.
     pub(crate) fn begin_now(&mut self) {
         let Some(turn) = self.turn.take() else { return };
         self.startable = true;
-        self.terms.queue_s -= turn.wait;
-        self.terms.interference_s += turn.interference;
-        self.terms.harm_s += turn.harm;
+        turn.count(&mut self.terms, -1.0);
         self.expected_s = self.terms.expected_s();
         self.score_s = self.terms.sum_s();
     }

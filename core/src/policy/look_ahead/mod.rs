@@ -99,22 +99,19 @@ pub(crate) fn plan(
             break;
         }
     }
-    let load_s = |choice: usize| {
-        let arm = contested.get(choice).and_then(|choice| ranked.arms.get(choice.arm));
-        arm.map_or(0.0, |arm| arm.terms.load_s)
-    };
-    let mut best = (0, 0.0);
-    for (place, gain) in gains.iter().enumerate().skip(1) {
+    let first = *contested.first()?;
+    let futures = played as u32;
+    let mut plan = Plan { arm: first.arm, of_score: true, now: false, futures, better_in: 0, gain_s: 0.0 };
+    for (choice, gain) in contested.iter().zip(&gains).skip(1) {
         let (mean, error) = mean_and_error(gain);
-        let loading_s = (load_s(place) - load_s(0)).max(0.0);
-        if mean > GATE * error + LOADING * loading_s && mean > best.1 {
-            best = (place, mean);
+        let loading_s = (choice.load_s - first.load_s).max(0.0);
+        if mean > GATE * error + LOADING * loading_s && mean > plan.gain_s {
+            let better_in = gain.iter().filter(|gain| **gain > 0.0).count() as u32;
+            let of_score = choice.arm == first.arm;
+            plan = Plan { arm: choice.arm, of_score, now: choice.now, futures, better_in, gain_s: mean };
         }
     }
-    let better_in = gains.get(best.0)?.iter().filter(|gain| **gain > 0.0).count();
-    let Choice { arm, now } = *contested.get(best.0)?;
-    let of_score = contested.first().is_some_and(|first| first.arm == arm);
-    Some(Plan { arm, of_score, now, futures: played as u32, better_in: better_in as u32, gain_s: best.1 })
+    Some(plan)
 }
 
 /// An arm to take, by its place; `now` where it is to begin though the score would let others go first.
@@ -122,12 +119,15 @@ pub(crate) fn plan(
 struct Choice {
     arm: usize,
     now: bool,
+    /// Seconds of loading it asks for.
+    load_s: f64,
 }
 
 /// The choices worth playing, the score's first; `None` where it has no rival or rates cannot be trusted.
 fn contested(view: Ranking<'_>, ranked: &Ranked<'_>) -> Option<Vec<Choice>> {
     let best = ranked.best_position()?;
-    let best_s = ranked.arms.get(best)?.score_s;
+    // Mostly it is trusted or none is.
+    let best_s = ranked.arms.get(best).filter(|arm| is_trusted(view, arm))?.score_s;
     let limit_s = best_s * CONTEST.0 + CONTEST.1;
     let mut rivals: Vec<(f64, usize)> = ranked
         .arms
@@ -138,23 +138,19 @@ fn contested(view: Ranking<'_>, ranked: &Ranked<'_>) -> Option<Vec<Choice>> {
         .collect();
     sort_by(&mut rivals, |left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
     rivals.truncate(ARMS - 1);
-    let places: Vec<usize> =
-        std::iter::once(best).chain(rivals.into_iter().map(|(_, place)| place)).collect();
-    // Whom to wait for may be decided when one of them is free.
-    let arms = || places.iter().filter_map(|place| Some((*place, ranked.arms.get(*place)?)));
-    if !arms().any(|(_, arm)| arm.startable || arm.turn.is_some())
-        || !arms().all(|(_, arm)| is_trusted(view, arm))
-    {
-        return None;
-    }
     let mut choices = Vec::with_capacity(2 * ARMS);
-    for (place, arm) in arms() {
-        choices.push(Choice { arm: place, now: false });
+    let mut startable = false;
+    for place in std::iter::once(best).chain(rivals.into_iter().map(|(_, place)| place)) {
+        let arm = ranked.arms.get(place).filter(|arm| is_trusted(view, arm))?;
+        startable |= arm.startable || arm.turn.is_some();
+        let choice = Choice { arm: place, now: false, load_s: arm.terms.load_s };
+        choices.push(choice);
         if arm.turn.is_some() {
-            choices.push(Choice { arm: place, now: true });
+            choices.push(Choice { now: true, ..choice });
         }
     }
-    (choices.len() > 1).then_some(choices)
+    // Whom to wait for may be decided when one of them is free.
+    (startable && choices.len() > 1).then_some(choices)
 }
 
 fn is_trusted(view: Ranking<'_>, arm: &Scored<'_>) -> bool {
