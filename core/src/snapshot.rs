@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::config::{Config, ConfigError};
 use crate::decision::SignalAge;
 use crate::fleet::{Contact, Fleet, Host, Model, Residency};
-use crate::learn::{Change, Lengths, LogMean, Qualities, Reliability};
+use crate::learn::{Change, Lengths, LogMean, Qualities, Reliability, Sharing, all_shared};
 use crate::names::{HostId, Millis, ModelName};
 use crate::read::Deserialize;
 use crate::request::{Capability, Task};
@@ -67,6 +67,9 @@ pub struct HostSnapshot {
     pub reload_rate: LogMean,
     /// Surprises of its speed.
     pub change: Change,
+    /// How much its busy runners take from one another: 1 where they share all of the host, 0 where each has a part of its own.
+    #[serde(default = "all_shared")]
+    pub sharing: f64,
 }
 
 /// One model on a host as it is believed to be.
@@ -140,6 +143,7 @@ fn host_snapshot(now: Millis, config: &Config, host: &Host) -> HostSnapshot {
         load_rate: host.load_rate,
         reload_rate: host.reload_rate,
         change: host.change,
+        sharing: host.sharing.taken,
         load_speed: host.load_speed,
     }
 }
@@ -185,6 +189,7 @@ pub(crate) fn restore(fleet: &mut Fleet, snapshot: &Snapshot) -> Result<Lengths,
         host.load_rate = kept.load_rate;
         host.reload_rate = kept.reload_rate;
         host.change = kept.change;
+        host.sharing = Sharing::believed(kept.sharing);
         host.load_speed = kept.load_speed;
         host.estimate();
         for model in &kept.models {

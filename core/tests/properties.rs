@@ -197,7 +197,8 @@ impl World {
             let resident = report.resident.iter().flatten();
             self.loaded.extend(resident.map(|model| format!("{}@{host}", model.name)));
         }
-        if let Event::FirstToken { attempt }
+        if let Event::Started { attempt }
+        | Event::FirstToken { attempt }
         | Event::Progress { attempt, .. }
         | Event::Succeeded { attempt, .. } = event
         {

@@ -959,7 +959,11 @@ reload_rate: LogMean,
 /**
  * Surprises of its speed.
  */
-change: Change, };
+change: Change, 
+/**
+ * How much its busy runners take from one another: 1 where they share all of the host, 0 where each has a part of its own.
+ */
+sharing: number, };
 
 /**
  * A host as one look at it showed.

@@ -5,8 +5,9 @@ use litemap::LiteMap;
 use crate::config::HostConfig;
 use crate::event::{HostReport, ModelTag, SignalName};
 use crate::failure::Failure;
+use crate::fleet::dynamics::slowed;
 use crate::fleet::{Breaker, Model, Residency, Signals};
-use crate::learn::{Change, LogMean, Reliability};
+use crate::learn::{Change, LogMean, Reliability, Sharing};
 use crate::names::{Millis, ModelName};
 use crate::policy::{Rates, load_rates};
 use crate::text::split_last;
@@ -81,7 +82,9 @@ pub(crate) struct Host {
     pub(crate) load_bytes_per_s: (f64, f64),
     /// Positions of the other servers on the same machine: those with the same `instance`.
     pub(crate) neighbours: Vec<usize>,
-    /// Seconds of work one busy runner has had to itself so far: a second counts as 1 ÷ busy runners.
+    /// How much its busy runners take from one another.
+    pub(crate) sharing: Sharing,
+    /// Seconds of work one busy runner has had to itself so far: where all is shared, a second counts as 1 ÷ busy runners.
     pub(crate) shared_s: f64,
     /// Share of the last half minute in which calls of ours were at work on the machine.
     pub(crate) own_busy: f64,
@@ -115,6 +118,7 @@ impl Host {
             reload_rate: LogMean::default(),
             load_bytes_per_s: load_rates(&LogMean::default(), &LogMean::default(), 1.0),
             neighbours: Vec::new(),
+            sharing: Sharing::default(),
             shared_s: 0.0,
             own_busy: 0.0,
             foreign_busy: None,
@@ -168,7 +172,7 @@ impl Host {
 
     /// Lets the shared clock run on: `busy` runners were at work on the machine.
     pub(crate) fn advance(&mut self, elapsed_s: f64, busy: usize) {
-        self.shared_s += elapsed_s / busy.max(1) as f64;
+        self.shared_s += elapsed_s / slowed(busy, self.sharing.taken);
         let at_work = f64::from(u8::from(busy > 0));
         self.own_busy += (at_work - self.own_busy) * (1.0 - libm::exp(-elapsed_s / OWN_BUSY_MEMORY_S));
     }

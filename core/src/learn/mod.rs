@@ -1,4 +1,4 @@
-//! What outcomes teach: rates, load times, answer lengths, demand, reliability, quality, and when a host has changed.
+//! What outcomes teach: rates, load times, how runners slow each other, answer lengths, demand, reliability, quality, and when a host has changed.
 
 mod arrivals;
 mod change;
@@ -7,6 +7,7 @@ mod length;
 mod log_mean;
 mod quality;
 mod reliability;
+mod sharing;
 
 pub(crate) use arrivals::{Arrivals, Kind};
 pub use change::Change;
@@ -16,3 +17,4 @@ pub(crate) use length::{Expectation, Length, upper_tail};
 pub use log_mean::LogMean;
 pub use quality::{Judged, Qualities};
 pub use reliability::Reliability;
+pub(crate) use sharing::{Sharing, all_shared};

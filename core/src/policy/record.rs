@@ -112,7 +112,7 @@ impl Record {
         candidates.extend(best.into_iter().chain(others).filter_map(|arm| arm.candidate(hosts)));
         let mut notes = self.notes.clone();
         if self.left_out > 0 {
-            notes.push(format!("{} more arms could serve it, each with a worse score", self.left_out));
+            notes.push(format!("{} more arms could serve it, with worse scores", self.left_out));
         }
         let mut decision = Decision {
             chosen: best.and_then(|best| best.arm(hosts)),

@@ -50,7 +50,7 @@ pub(crate) fn refusal(request: &Request, decision: &Decision) -> DispatchError {
         return DispatchError::new(
             DispatchErrorCode::ContextTooSmall,
             format!("about {} prompt tokens fit no model: {}", request.prompt_tokens, listed(decision)),
-            "shorten or split the prompt, or install a model with a larger context",
+            "shorten or split it, or install a model with a larger context",
         );
     }
     if let Some(model) = request.model.as_ref().filter(|_| up && !any_other_than_pin(decision)) {

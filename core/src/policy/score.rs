@@ -146,7 +146,8 @@ pub(crate) fn score<'a>(
     let until_s = ahead_s + own_s;
     let load_s = terms.load_s;
     let beside = |most_s: f64| beside_s(view.backlogs, at, &model.name, load_s, most_s);
-    let shared_s = beside(until_s);
+    let sharing = host.sharing.taken;
+    let shared_s = sharing * beside(until_s);
     let mut late = backlog.slowness();
     for neighbour in at.neighbours.iter().filter_map(|position| view.backlogs.get(*position)) {
         late = late.max(neighbour.slowness());
@@ -163,7 +164,7 @@ pub(crate) fn score<'a>(
         // The longer it has waited, the less it lets others go first.
         let (wait_s, aged_s) = (beside(f64::INFINITY), until_s - tuning.age * wanted.waited_s);
         let in_time = wanted.deadline_s.is_none_or(|deadline_s| SPARE * (wait_s + until_s) <= deadline_s);
-        if in_time && wait_s < tuning.turns * 2.0 * beside(aged_s.max(0.0)) {
+        if in_time && wait_s < tuning.turns * 2.0 * sharing * beside(aged_s.max(0.0)) {
             let others = Turn { wait: wait_s * late, interference: interference_s, harm: terms.harm_s };
             others.count(&mut terms, 1.0);
             turn = Some(others);
@@ -216,8 +217,9 @@ impl Scored<'_> {
         let Some(turn) = self.turn.take() else { return };
         self.startable = true;
         turn.count(&mut self.terms, -1.0);
-        self.expected_s = self.terms.expected_s();
-        self.score_s = self.terms.sum_s();
+        let later_s = turn.interference - turn.wait;
+        self.expected_s += later_s;
+        self.score_s += later_s + turn.harm;
     }
 }
 

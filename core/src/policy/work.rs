@@ -83,6 +83,9 @@ pub(crate) struct Shares {
     pub(crate) decode: f64,
 }
 
+/// A rate from so many calls is known well enough to tell of a change, or of what slowed a call.
+const KNOWN_WEIGHT: f64 = 3.0;
+
 /// Takes a finished call's counters into the arm's and the host's rates, as if it had had the host to itself.
 pub(crate) fn learn_rates(
     now: Millis,
@@ -95,12 +98,16 @@ pub(crate) fn learn_rates(
     let Some(model) = host.models.get_mut(model_name) else { return };
     let (prior, expected) = (prior_rates(model), model.rates);
     if usage.output_tokens > 1 && usage.output_ms > 0.0 {
-        let rate =
-            f64::from(usage.output_tokens) / (usage.output_ms / 1e3) / shares.decode.between(0.02, 1.0);
+        let (seen, share) =
+            (f64::from(usage.output_tokens) / (usage.output_ms / 1e3), shares.decode.between(0.02, 1.0));
+        let rate = seen / share;
+        if model.decode.weight >= KNOWN_WEIGHT {
+            host.sharing.observe(expected.decode / seen, share);
+        }
         model.decode.observe(now, rate);
         host.decode_speed.observe(now, rate / prior.decode);
         let surprise = libm::log(rate / expected.decode);
-        let known = host.decode_speed.weight >= 3.0;
+        let known = host.decode_speed.weight >= KNOWN_WEIGHT;
         if let Some(by_ln) = host.change.observe(surprise).filter(|_| known && detect_change) {
             shift(host, by_ln);
         }

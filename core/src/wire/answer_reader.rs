@@ -134,7 +134,7 @@ impl AnswerReader {
         let done = map.get("done").and_then(Json::as_bool);
         let response = map.get("response").and_then(Json::as_str);
         if message.is_none() && response.is_none() && done.is_none() {
-            let detail = "a line of the stream is JSON, but not Ollama's; check the URL and its port";
+            let detail = "a line is JSON, but not Ollama's; check the URL and its port";
             return self.fail(Failure::new(FailureKind::BadProtocol, detail), pieces);
         }
         let part = message.unwrap_or(map);

@@ -134,12 +134,12 @@ impl Fields {
     }
 
     pub(super) fn options(&mut self) -> Option<Object> {
-        let allowed = "an object of Ollama's options: numbers, true or false, texts, or lists of texts";
+        let allowed = "an object of numbers, true or false, texts, or lists of texts";
         let options = self.take("options", allowed, &Json::is_object)?.into_object()?;
         if options.contains_key("num_ctx") {
             self.refusal.get_or_insert_with(|| {
                 invalid(
-                    "options.num_ctx: the dispatcher sets it, one value per model, so that no ask reloads a model",
+                    "options.num_ctx: the dispatcher sets it, one per model, so that none is loaded again",
                     "Leave it out; the context is chosen to fit the prompt.",
                 )
             });

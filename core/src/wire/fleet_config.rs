@@ -278,7 +278,7 @@ fn authorized(
     {
         let field = || format!("{place}.headers.{name}");
         if !is_header_name(&name) {
-            return Err(ConfigError::new(field(), "is not the name of an HTTP header"));
+            return Err(ConfigError::new(field(), "is no name of an HTTP header"));
         }
         if value.chars().any(char::is_control) {
             return Err(ConfigError::new(field(), "must be one line of text"));

@@ -132,9 +132,7 @@ fn not_a_vector(status: u16) -> Failure {
 
 fn refusal(status: u16, body: &str, answer: Option<&Object>) -> Failure {
     let (kind, check) = match status {
-        200..=299 => {
-            (FailureKind::BadProtocol, "this is not Prometheus: check the URL, its port and its path")
-        }
+        200..=299 => (FailureKind::BadProtocol, "no Prometheus: check the URL, its port and its path"),
         300..=399 => (FailureKind::BadProtocol, "it redirects: check the URL's scheme, host and path"),
         401 | 403 => (FailureKind::Unauthorized, "check the user and password or the bearer token"),
         404 | 405 => (
@@ -142,7 +140,7 @@ fn refusal(status: u16, body: &str, answer: Option<&Object>) -> Failure {
             "no query API here: check the URL's path, such as a missing /prometheus",
         ),
         429 => (FailureKind::RateLimited, "too many queries: raise the scrape interval"),
-        503 => (FailureKind::Busy, "it is starting, overloaded, or timed the query out: check the server"),
+        503 => (FailureKind::Busy, "it is starting, overloaded or slow: check the server"),
         400 | 422 => {
             (FailureKind::BadRequest, "it refused the query: check that it is Prometheus 2.42 or later")
         }

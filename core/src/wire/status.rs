@@ -91,7 +91,8 @@ fn kind_of_words(words: &str) -> Option<FailureKind> {
 fn detail(status: u16, body: &str, words: Option<&str>) -> String {
     match (status, words) {
         (403, None) if body.trim().is_empty() => {
-            "403 without a word: Ollama refuses this Host header; call it by localhost, an IP address or *.local".to_owned()
+            "403 without a word: Ollama refuses this Host header; use localhost, an IP address or *.local"
+                .to_owned()
         }
         (_, Some(words)) => words.to_owned(),
         (_, None) => format!("status {status} with {}", json::found(body.as_bytes())),

@@ -135,6 +135,7 @@ fn hosts(rates: &BTreeMap<(&str, &str), Rates>, models: &[Model]) -> Vec<Host> {
                 speed: speed.clamp(0.01, 100.0),
                 memory_gb: memory_gb(&arms),
                 disk_gb_per_s: disk.clamp(0.01, 100.0),
+                sharing: 1.0,
                 parallel: 1,
                 max_loaded: 3,
             }

@@ -51,12 +51,19 @@ pub struct Host {
     pub memory_gb: f64,
     /// A load takes 0.5 s + gb ÷ this.
     pub disk_gb_per_s: f64,
+    /// How much its busy runners take from one another: 1 where they share all of it, 0 where each has a part of its own.
+    #[serde(default = "all")]
+    pub sharing: f64,
     /// Slots of a runner.
     #[serde(default = "one")]
     pub parallel: u32,
     /// Models in memory at most.
     #[serde(default = "three")]
     pub max_loaded: u32,
+}
+
+fn all() -> f64 {
+    1.0
 }
 
 fn one() -> u32 {
@@ -340,6 +347,7 @@ impl Host {
         within(format!("{place}.speed"), self.speed, 1e-3, 1e3)?;
         within(format!("{place}.memory_gb"), self.memory_gb, 1e-3, 1e6)?;
         within(format!("{place}.disk_gb_per_s"), self.disk_gb_per_s, 1e-4, 1e4)?;
+        within(format!("{place}.sharing"), self.sharing, 0.0, 2.0)?;
         within(format!("{place}.parallel"), f64::from(self.parallel), 1.0, 1024.0)?;
         within(format!("{place}.max_loaded"), f64::from(self.max_loaded), 1.0, 1024.0)
     }

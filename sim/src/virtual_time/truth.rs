@@ -103,6 +103,7 @@ impl<'a> Truth<'a> {
             let traits = HostTraits {
                 speed: host.speed,
                 memory_bytes: host.memory_gb * 1e9,
+                sharing: host.sharing,
                 parallel: host.parallel,
                 max_loaded: host.max_loaded,
                 keep_alive_s: KEEP_ALIVE_S,

@@ -66,6 +66,11 @@ impl Clone for Host {
     }
 }
 
+/// How many times slower a runner is where so many are busy and take this much from one another.
+pub(crate) fn slowed(busy: usize, sharing: f64) -> f64 {
+    1.0 + sharing * busy.saturating_sub(1) as f64
+}
+
 impl Runner {
     fn is_busy(&self) -> bool {
         self.state == RunnerState::Loaded && !self.jobs.is_empty()
@@ -128,7 +133,7 @@ impl Host {
     /// Seconds of work done in a second by each busy runner.
     fn runner_rate(&self) -> f64 {
         let busy = self.runners.iter().filter(|runner| runner.is_busy()).count();
-        self.traits.speed / busy.max(1) as f64
+        self.traits.speed / slowed(busy, self.traits.sharing)
     }
 
     pub(super) fn left_s(&self, now: f64, model: usize) -> f64 {

@@ -1,6 +1,7 @@
 //! The fleet played forward in virtual time: what Ollama servers will do with the jobs they are given.
 //!
-//! * A runner works at its host's speed ÷ busy runners there; jobs in its slots share it, jobs beyond them wait in order.
+//! * A runner works at its host's speed ÷ busy runners there, or less slowed where they hardly share anything; jobs in its slots
+//!   share it, jobs beyond them wait in order.
 //! * Each host loads one model at a time. A load waits until the model fits: idle runners are evicted, busy ones finish first.
 //! * Beside others a model may take 80 % of what is free, alone all of it; larger than its host, it works five times slower.
 //! * A runner that is idle for its keep-alive leaves; who is to make way is the idle one with the shortest.
@@ -12,6 +13,8 @@ mod host;
 
 use host::Host;
 
+pub(crate) use host::slowed;
+
 /// A host, as far as its behaviour goes.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct HostTraits {
@@ -19,6 +22,8 @@ pub struct HostTraits {
     pub speed: f64,
     /// Bytes for models; infinite where unknown.
     pub memory_bytes: f64,
+    /// How much busy runners take from one another: 1 where they share all of the host, 0 where each has a part of its own.
+    pub sharing: f64,
     /// Jobs a runner works on at a time.
     pub parallel: u32,
     /// Models in memory at most.

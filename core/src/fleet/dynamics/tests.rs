@@ -2,8 +2,14 @@ use proptest::prelude::*;
 
 use super::*;
 
-const HOST: HostTraits =
-    HostTraits { speed: 1.0, memory_bytes: 10e9, parallel: 1, max_loaded: 3, keep_alive_s: 300.0 };
+const HOST: HostTraits = HostTraits {
+    speed: 1.0,
+    memory_bytes: 10e9,
+    sharing: 1.0,
+    parallel: 1,
+    max_loaded: 3,
+    keep_alive_s: 300.0,
+};
 
 fn arm(gb: f64, load_s: f64) -> ArmTraits {
     ArmTraits { bytes: gb * 1e9, load_s }

@@ -194,6 +194,7 @@ fn host_traits(view: Ranking<'_>, host: &Host, names: &[&ModelName]) -> (HostTra
     let traits = HostTraits {
         speed: 1.0 / (1.0 + foreign_share(view, host)),
         memory_bytes: bound.unwrap_or(f64::INFINITY),
+        sharing: host.sharing.taken,
         parallel: host.config.parallel,
         max_loaded: host.config.max_loaded,
         keep_alive_s: f64::from(host.config.keep_alive_s),

@@ -218,6 +218,7 @@ impl Rollout {
             }
         };
         let until_s = queue_s + own_s;
+        let sharing = self.fleet.traits(arm.host).map_or(1.0, |traits| traits.sharing);
         let (mut shared_s, mut others_s) = (0.0, 0.0);
         for (model, other) in host.iter().enumerate() {
             if model != arm.model && other.left_s > 0.0 {
@@ -225,6 +226,7 @@ impl Rollout {
                 others_s += other.left_s;
             }
         }
+        shared_s *= sharing;
         if startable && load_s <= 0.0 && others_s < belief.turns * 2.0 * shared_s {
             return (until_s + others_s, false);
         }

@@ -1,0 +1,69 @@
+//! How much the busy runners of a host take from one another: all share one processor, or each has a GPU of its own.
+
+use crate::number::Between as _;
+
+/// Least and most that is believed: nothing would leave nothing to learn from, and more than all is thrashing.
+const BOUNDS: (f64, f64) = (0.1, 1.5);
+/// A call tells of it that was slowed by at least so much, times what is believed.
+const TELLING: f64 = 0.3;
+/// The share of what a call tells that becomes the new belief.
+const LEARNED: f64 = 0.1;
+
+/// With `b` runners busy each is `1 + taken × (b − 1)` times slower than alone.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Sharing {
+    /// 1 where runners share all of the host, towards 0 where each has a part of its own.
+    pub(crate) taken: f64,
+}
+
+/// What is believed of a host that nobody knows.
+pub(crate) fn all_shared() -> f64 {
+    1.0
+}
+
+impl Default for Sharing {
+    fn default() -> Self {
+        Self { taken: all_shared() }
+    }
+}
+
+impl Sharing {
+    /// What was believed before, within bounds.
+    pub(crate) fn believed(taken: f64) -> Self {
+        Self { taken: taken.between(BOUNDS.0, BOUNDS.1) }
+    }
+
+    /// Takes in a call that took `slower` times as long as it would have alone, and had `share` of the host by what was believed.
+    pub(crate) fn observe(&mut self, slower: f64, share: f64) {
+        let believed = 1.0 / share - 1.0;
+        if believed >= TELLING * self.taken {
+            let told = self.taken * (slower - 1.0) / believed;
+            self.taken += LEARNED * (told.between(BOUNDS.0, BOUNDS.1) - self.taken);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runners_that_do_not_slow_each_other_are_found_out_and_those_that_do_too() {
+        let mut sharing = Sharing::default();
+        for _ in 0..60 {
+            sharing.observe(1.0, 1.0 / (1.0 + sharing.taken));
+        }
+        assert!(sharing.taken < 0.2, "{sharing:?}");
+        for _ in 0..60 {
+            sharing.observe(2.0, 1.0 / (1.0 + sharing.taken));
+        }
+        assert!((sharing.taken - 1.0).abs() < 0.05, "{sharing:?}");
+        let before = sharing;
+        sharing.observe(9.0, 1.0);
+        assert_eq!(sharing, before, "a call that was alone tells nothing of it");
+        for absurd in [f64::NAN, f64::INFINITY, -1e300] {
+            sharing.observe(absurd, 0.5);
+            assert!(sharing.taken >= BOUNDS.0 && sharing.taken <= BOUNDS.1, "{absurd}: {sharing:?}");
+        }
+    }
+}
