@@ -132,7 +132,7 @@ fn not_a_vector(status: u16) -> Failure {
 
 fn refusal(status: u16, body: &str, answer: Option<&Object>) -> Failure {
     let (kind, check) = match status {
-        200..=299 => (FailureKind::BadProtocol, "no Prometheus: check the URL, its port and its path"),
+        200..=299 => (FailureKind::BadProtocol, "not Prometheus: check the URL, its port and its path"),
         300..=399 => (FailureKind::BadProtocol, "it redirects: check the URL's scheme, host and path"),
         401 | 403 => (FailureKind::Unauthorized, "check the user and password or the bearer token"),
         404 | 405 => (
