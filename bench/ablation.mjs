@@ -12,6 +12,7 @@ const WITHOUT = {
 	'slowness seen in calls': 'overdue=0',
 	'change detection': 'change=false',
 	'holding jobs back': 'hold=false',
+	'taking turns': 'turns=0',
 	'reserving': 'reserve=false',
 	'ageing': 'age=0',
 	'keeping by worth': 'keep_alive=0',
