@@ -89,7 +89,7 @@ pub struct Candidate {
 pub struct Terms {
     /// Until the model is loaded: the loads before it and its own.
     pub load_s: f64,
-    /// Work ahead of it in that model's slots.
+    /// Work that goes first: in that model's slots, or of other models whose turn it is.
     pub queue_s: f64,
     /// Lost to other models and processes busy on that host.
     pub interference_s: f64,

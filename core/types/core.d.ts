@@ -1627,7 +1627,7 @@ export type Terms = {
  */
 load_s: number, 
 /**
- * Work ahead of it in that model's slots.
+ * Work that goes first: in that model's slots, or of other models whose turn it is.
  */
 queue_s: number, 
 /**
