@@ -96,8 +96,8 @@ impl Record {
         let mut others: Vec<&KeptArm> = self.arms.iter().skip(1).collect();
         sort_by(&mut others, |left, right| order(hosts, left, right));
         // Where looking ahead overruled the score, its choice is the best of the others, unless only to wait was overruled.
-        let (chosen, next) = (self.arms.first(), others.first().copied());
-        let overruled = if self.plan.is_some_and(|plan| plan.of_score) { chosen } else { next };
+        let (best, next) = (self.arms.first(), others.first().copied());
+        let overruled = if self.plan.is_some_and(|plan| plan.of_score) { best } else { next };
         let plan =
             self.plan.filter(|plan| plan.gain_s > 0.0).zip(overruled.and_then(|arm| arm.arm(hosts))).map(
                 |(plan, instead_of)| PlanReport {
@@ -107,7 +107,6 @@ impl Record {
                     gain_s: plan.gain_s,
                 },
             );
-        let best = self.arms.first();
         let mut candidates = Vec::with_capacity(self.arms.len());
         candidates.extend(best.into_iter().chain(others).filter_map(|arm| arm.candidate(hosts)));
         let mut notes = self.notes.clone();

@@ -81,7 +81,6 @@ pub(crate) struct Turn {
 
 impl Turn {
     /// Waits so many times more: once, or once less.
-    #[cold]
     fn count(self, terms: &mut Terms, times: f64) {
         terms.queue_s += times * self.wait;
         terms.interference_s -= times * self.interference;
