@@ -38,18 +38,22 @@ fn untagged(container: &Container, data: &DataEnum) -> Result<TokenStream> {
         })?;
         return Ok(quote!(*self = match crate::read::word(&value, &[#(#words),*])? { #arms };));
     }
-    let arms = arms(data, |variant| {
+    let blanks = arms(data, |variant| {
         let name = &variant.ident;
         match &variant.fields {
-            Fields::Unnamed(fields) if fields.unnamed.len() == 1 => Ok(quote!(Self::#name(content.read()?))),
+            Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
+                Ok(quote!(Self::#name(crate::read::Read::blank())))
+            }
             Fields::Unnamed(_) | Fields::Named(_) | Fields::Unit => {
                 Err(Error::new_spanned(variant, "without a tag, all variants are words or all are newtypes"))
             }
         }
     })?;
+    let names = data.variants.iter().map(|variant| &variant.ident);
     Ok(quote! {
         let (place, content) = crate::read::variant(value, &[#(#words),*])?;
-        *self = match place { #arms };
+        *self = match place { #blanks };
+        match self { #(Self::#names(inner) => content.fill(inner)?,)* }
     })
 }
 
@@ -67,20 +71,27 @@ fn tagged(container: &Container, data: &DataEnum, tag: &str) -> Result<TokenStre
     });
     let table: Vec<TokenStream> = table.collect::<Result<_>>()?;
     let strict = container.deny_unknown_fields;
-    let arms = arms(data, |variant| {
+    let blanks = arms(data, |variant| {
         let name = &variant.ident;
         let Fields::Named(named) = &variant.fields else { return Ok(quote!(Self::#name)) };
-        let taken = structs::taken(container, named, &quote!(&mut))?;
         let (places, values) = (structs::places(named), structs::blanks(named)?);
-        Ok(quote!({
-            #(let mut #places = #values;)*
-            #taken
-            Self::#name { #(#places),* }
-        }))
+        Ok(quote!(Self::#name { #(#places: #values),* }))
     })?;
+    let mut fills = TokenStream::new();
+    for variant in &data.variants {
+        let name = &variant.ident;
+        fills.extend(match &variant.fields {
+            Fields::Named(named) => {
+                let (places, taken) = (structs::places(named), structs::taken(container, named, &quote!())?);
+                quote!(Self::#name { #(#places),* } => { #taken })
+            }
+            Fields::Unnamed(_) | Fields::Unit => quote!(Self::#name => {}),
+        });
+    }
     Ok(quote! {
         let (place, mut fields) = crate::read::tagged(value, #tag, &[#(#table),*], #strict)?;
-        *self = match place { #arms };
+        *self = match place { #blanks };
+        match self { #fills }
         fields.finish()?;
     })
 }

@@ -81,8 +81,9 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    pub(crate) fn read<T: Read>(self) -> Result<T, Refusal> {
-        T::read(self.value).map_err(|refusal| refusal.at(self.word))
+    #[inline(never)]
+    pub(crate) fn fill(self, into: &mut dyn Read) -> Result<(), Refusal> {
+        into.fill(self.value).map_err(|refusal| refusal.at(self.word))
     }
 }
 
