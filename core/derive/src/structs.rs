@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Error, Fields, FieldsNamed, Ident, Result};
+use syn::{Error, Fields, FieldsNamed, Ident, Result, Type};
 
 use crate::attributes::{Container, Fallback, Member};
 
@@ -65,7 +65,8 @@ pub(crate) fn taken(container: &Container, named: &FieldsNamed, at: &TokenStream
     let mut code = TokenStream::new();
     for field in &named.named {
         let name = &field.ident;
-        let may_be_left_out = container.default || Member::of(&field.attrs)?.default.is_some();
+        let may_be_left_out =
+            container.default || Member::of(&field.attrs)?.default.is_some() || is_option(&field.ty);
         code.extend(if may_be_left_out {
             quote!(fields.given(#at #name);)
         } else {
@@ -73,4 +74,10 @@ pub(crate) fn taken(container: &Container, named: &FieldsNamed, at: &TokenStream
         });
     }
     Ok(code)
+}
+
+/// Whether a field of this type may be left out wherever it stands. Told by its name, as serde does.
+fn is_option(written: &Type) -> bool {
+    let Type::Path(named) = written else { return false };
+    named.path.segments.last().is_some_and(|last| last.ident == "Option")
 }

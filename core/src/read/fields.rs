@@ -30,11 +30,10 @@ impl Fields {
         Ok(Self { left: fields.into_iter(), refusal: None })
     }
 
-    /// Reads the next field.
+    /// Reads the next field, which must be there.
     #[inline(never)]
     pub(crate) fn take(&mut self, into: &mut dyn Read) {
-        let must_be_there = !into.may_be_absent();
-        self.next(into, must_be_there);
+        self.next(into, true);
     }
 
     /// Reads the next field, if it is there.

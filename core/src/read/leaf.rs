@@ -130,10 +130,6 @@ impl<T: Read> Read for Option<T> {
         }
         self.insert(T::blank()).fill(value)
     }
-
-    fn may_be_absent(&self) -> bool {
-        true
-    }
 }
 
 impl<T: Read> Read for Vec<T> {

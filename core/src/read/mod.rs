@@ -28,11 +28,6 @@ pub trait Read {
     /// The first thing that is not as it must be, with its place.
     fn fill(&mut self, value: Json) -> Result<(), Refusal>;
 
-    /// Whether a field of this type may be left out wherever it stands.
-    fn may_be_absent(&self) -> bool {
-        false
-    }
-
     /// Reads the value.
     ///
     /// # Errors
