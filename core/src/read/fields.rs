@@ -6,28 +6,23 @@ use super::{Read, Refusal};
 
 /// The fields of one object, in the order of the type's table. Keeps the first refusal.
 pub(crate) struct Fields {
-    left: std::vec::IntoIter<(&'static str, Option<Json>)>,
+    values: Object,
+    keys: std::slice::Iter<'static, &'static str>,
     refusal: Option<Refusal>,
 }
 
 impl Fields {
-    /// Sorts an object's values. `strict` refuses keys that are not in the table.
+    /// An object's values. `strict` refuses keys that are not in the table.
     pub(crate) fn of(value: Json, keys: &'static [&'static str], strict: bool) -> Result<Self, Refusal> {
-        Self::sorted(Object::read(value)?, keys, strict)
+        Self::known(Object::read(value)?, keys, strict)
     }
 
-    fn sorted(map: Object, keys: &'static [&'static str], strict: bool) -> Result<Self, Refusal> {
-        let mut fields: Vec<(&str, Option<Json>)> = keys.iter().map(|key| (*key, None)).collect();
-        for (key, value) in map {
-            match fields.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, slot)) => *slot = Some(value),
-                None if strict => {
-                    return Err(Refusal::unknown("field", &key, keys).at(&key));
-                }
-                None => {}
-            }
+    fn known(values: Object, keys: &'static [&'static str], strict: bool) -> Result<Self, Refusal> {
+        let is_unknown = |key: &&str| strict && !keys.contains(key);
+        if let Some(key) = values.keys().find(is_unknown) {
+            return Err(Refusal::unknown("field", key, keys).at(key));
         }
-        Ok(Self { left: fields.into_iter(), refusal: None })
+        Ok(Self { values, keys: keys.iter(), refusal: None })
     }
 
     /// Reads the next field, which must be there.
@@ -43,8 +38,8 @@ impl Fields {
     }
 
     fn next(&mut self, into: &mut dyn Read, must_be_there: bool) {
-        let Some((key, value)) = self.left.next() else { return };
-        let read = match value {
+        let Some(key) = self.keys.next() else { return };
+        let read = match self.values.remove(key) {
             Some(value) => into.fill(value),
             None if must_be_there => Err(Refusal::missing(key)),
             None => Ok(()),
@@ -115,5 +110,5 @@ pub(crate) fn tagged(
         let words: Vec<&str> = table.iter().map(|(word, _)| *word).collect();
         return Err(Refusal::unknown("variant", text, &words).at(tag));
     };
-    Ok((place, Fields::sorted(map, keys, strict)?))
+    Ok((place, Fields::known(map, keys, strict)?))
 }
