@@ -1,10 +1,10 @@
 //! What an owner writes: the fleet with its URLs and keys. Split once into core's [`Config`], which
 //! knows neither, and the endpoints a driver keeps.
 
-use base64ct::{Base64, Encoding as _};
 use litemap::LiteMap;
 use serde::Serialize;
 
+use super::base64::base64;
 use super::server_url::ServerUrl;
 use crate::config::{Config, ConfigError, HostConfig, Limits, QualityConfig, from_json};
 use crate::names::{HostId, ModelName};
@@ -190,25 +190,31 @@ impl FleetConfig {
     }
 
     fn config(&self, hosts: Vec<HostConfig>) -> Config {
-        let default = Config::new(hosts);
-        Config {
-            models: self.models.clone().unwrap_or(default.models),
-            limits: self.limits.clone().unwrap_or(default.limits),
-            scrape_interval_s: self.scrape_interval_s.unwrap_or(default.scrape_interval_s),
-            refresh_ms: self.refresh_ms.unwrap_or(default.refresh_ms),
-            metrics: self.prometheus.is_some(),
-            max_attempts: self.max_attempts.unwrap_or(default.max_attempts),
-            connect_timeout_ms: self.connect_timeout_ms.unwrap_or(default.connect_timeout_ms),
-            load_timeout_ms: self.load_timeout_ms.unwrap_or(default.load_timeout_ms),
-            first_token_timeout_ms: self.first_token_timeout_ms.unwrap_or(default.first_token_timeout_ms),
-            stall_timeout_ms: self.stall_timeout_ms.unwrap_or(default.stall_timeout_ms),
-            canary: self.canary.unwrap_or(default.canary),
-            max_queue: self.max_queue.unwrap_or(default.max_queue),
-            look_ahead: self.look_ahead.unwrap_or(default.look_ahead),
-            quality: self.quality.clone().unwrap_or(default.quality),
-            tuning: self.tuning.unwrap_or(default.tuning),
-            hosts: default.hosts,
-        }
+        let mut config = Config::new(hosts);
+        config.metrics = self.prometheus.is_some();
+        set(&mut config.models, &self.models);
+        set(&mut config.limits, &self.limits);
+        set(&mut config.scrape_interval_s, &self.scrape_interval_s);
+        set(&mut config.refresh_ms, &self.refresh_ms);
+        set(&mut config.max_attempts, &self.max_attempts);
+        set(&mut config.connect_timeout_ms, &self.connect_timeout_ms);
+        set(&mut config.load_timeout_ms, &self.load_timeout_ms);
+        set(&mut config.first_token_timeout_ms, &self.first_token_timeout_ms);
+        set(&mut config.stall_timeout_ms, &self.stall_timeout_ms);
+        set(&mut config.canary, &self.canary);
+        set(&mut config.max_queue, &self.max_queue);
+        set(&mut config.look_ahead, &self.look_ahead);
+        set(&mut config.quality, &self.quality);
+        set(&mut config.tuning, &self.tuning);
+        config
+    }
+}
+
+/// Puts a value in place of the default, where one is given.
+#[expect(clippy::ref_option, reason = "one call for each key, as small as can be")]
+fn set<T: Clone>(place: &mut T, given: &Option<T>) {
+    if let Some(given) = given {
+        *place = given.clone();
     }
 }
 
@@ -219,15 +225,13 @@ impl FleetHost {
     }
 
     fn config(&self, id: HostId, url: &ServerUrl) -> HostConfig {
-        let default = HostConfig::new(id);
-        HostConfig {
-            parallel: self.parallel.unwrap_or(default.parallel),
-            max_loaded: self.max_loaded.unwrap_or(default.max_loaded),
-            keep_alive_s: self.keep_alive_s.unwrap_or(default.keep_alive_s),
-            memory_gb: self.memory_gb,
-            instance: self.instance.clone().or_else(|| Some(url.hostname.clone())),
-            id: default.id,
-        }
+        let mut config = HostConfig::new(id);
+        set(&mut config.parallel, &self.parallel);
+        set(&mut config.max_loaded, &self.max_loaded);
+        set(&mut config.keep_alive_s, &self.keep_alive_s);
+        config.memory_gb = self.memory_gb;
+        config.instance = self.instance.clone().or_else(|| Some(url.hostname.clone()));
+        config
     }
 }
 
@@ -263,7 +267,7 @@ fn bearer(token: &str) -> String {
 }
 
 fn basic(name: &str, password: &str) -> String {
-    format!("Basic {}", Base64::encode_string(format!("{name}:{password}").as_bytes()))
+    format!("Basic {}", base64(format!("{name}:{password}").as_bytes()))
 }
 
 fn authorized(
@@ -272,23 +276,32 @@ fn authorized(
     authorization: Option<String>,
 ) -> Result<LiteMap<String, String>, ConfigError> {
     let mut lower = LiteMap::new();
-    let own = authorization.map(|value| ("authorization".to_owned(), value));
-    for (name, value) in
-        headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).chain(own)
-    {
-        let field = || format!("{place}.headers.{name}");
-        if !is_header_name(&name) {
-            return Err(ConfigError::new(field(), "is no name of an HTTP header"));
-        }
-        if value.chars().any(char::is_control) {
-            return Err(ConfigError::new(field(), "must be one line of text"));
-        }
-        if lower.contains_key(&name) {
-            return Err(ConfigError::new(field(), "is set twice; keep one"));
-        }
-        lower.insert(name, value);
+    for (name, value) in headers.iter() {
+        add(&mut lower, place, name.to_ascii_lowercase(), value.clone())?;
+    }
+    if let Some(value) = authorization {
+        add(&mut lower, place, "authorization".to_owned(), value)?;
     }
     Ok(lower)
+}
+
+fn add(
+    headers: &mut LiteMap<String, String>,
+    place: &str,
+    name: String,
+    value: String,
+) -> Result<(), ConfigError> {
+    let fault = if !is_header_name(&name) {
+        "is no name of an HTTP header"
+    } else if value.chars().any(char::is_control) {
+        "must be one line of text"
+    } else if headers.contains_key(&name) {
+        "is set twice; keep one"
+    } else {
+        headers.insert(name, value);
+        return Ok(());
+    };
+    Err(ConfigError::new(format!("{place}.headers.{name}"), fault))
 }
 
 fn is_header_name(name: &str) -> bool {

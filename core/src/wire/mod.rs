@@ -3,6 +3,7 @@
 mod answer;
 mod answer_reader;
 mod ask;
+mod base64;
 mod body;
 mod connection;
 mod embeddings;
