@@ -201,8 +201,9 @@ pub fn answer_refused(id: &JsValue, error: &JsValue) -> Result<JsValue, JsValue>
 
 /// The answer with its decision, which core made and nobody need read again.
 #[inline(never)]
-fn told(answer: Answer, id: &JsValue, decision: &JsValue) -> Result<JsValue, JsValue> {
-    let answer = to_js(&Answer { id: from_js(id)?, ..answer })?;
+fn told(mut answer: Answer, id: &JsValue, decision: &JsValue) -> Result<JsValue, JsValue> {
+    answer.id = from_js(id)?;
+    let answer = to_js(&answer)?;
     js_sys::Reflect::set(&answer, &"decision".into(), decision)?;
     Ok(answer)
 }

@@ -71,7 +71,11 @@ impl Fields {
         let names = self.texts("models", allowed)?;
         let wrong = names.is_empty() || names.iter().any(|name| name.trim().is_empty());
         self.unless(wrong, "models", allowed)?;
-        Some(names.into_iter().map(ModelName::from).collect())
+        let mut models = Vec::new();
+        for name in names {
+            models.push(ModelName::from(name));
+        }
+        Some(models)
     }
 
     pub(super) fn whole(&mut self, key: &str, low: u64, high: u64) -> Option<u64> {
@@ -125,7 +129,11 @@ impl Fields {
         let allowed = "a list of {role, content}; role is system, user, assistant or tool, content a text";
         let is_message = |entry: &Json| entry.as_object().is_some_and(is_message);
         let list = self.list("messages", allowed, &is_message)?;
-        Some(list.into_iter().filter_map(Json::into_object).collect())
+        let mut messages = Vec::new();
+        for message in list {
+            messages.extend(message.into_object());
+        }
+        Some(messages)
     }
 
     pub(super) fn schema(&mut self) -> Option<Json> {
@@ -179,7 +187,11 @@ impl Fields {
 
     fn texts(&mut self, key: &str, allowed: &str) -> Option<Vec<String>> {
         let list = self.list(key, allowed, &Json::is_text)?;
-        Some(list.iter().filter_map(Json::as_str).map(str::to_owned).collect())
+        let mut texts = Vec::new();
+        for text in list {
+            texts.extend(text.into_text());
+        }
+        Some(texts)
     }
 
     fn list(&mut self, key: &str, allowed: &str, accepts: &dyn Fn(&Json) -> bool) -> Option<Vec<Json>> {
