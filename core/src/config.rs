@@ -8,6 +8,7 @@ use crate::json::Json;
 use crate::names::{HostId, ModelName};
 use crate::number::shortest;
 use crate::read::{Deserialize, Read, Refusal};
+use crate::text::joined;
 use crate::tuning::{LookAhead, Tuning};
 use crate::write::Write;
 
@@ -343,7 +344,7 @@ pub(crate) fn all_within(place: &str, ranges: &[Range<'_>], values: &[f64]) -> R
         if !value.is_finite() || value < low || value > high {
             let [value, low, high] = [value, low, high].map(|number| shortest(*number));
             let message = format!("is {value}; it must be from {low} to {high}");
-            return Err(ConfigError::new([place, key].concat(), message));
+            return Err(ConfigError::new(joined(&[place, key], ""), message));
         }
     }
     Ok(())

@@ -47,13 +47,13 @@ pub(crate) fn last(text: &str, letters: usize) -> (&str, &str) {
 }
 
 /// One text of several.
-pub(crate) fn joined(parts: &[String], between: &str) -> String {
+pub(crate) fn joined(parts: &[impl AsRef<str>], between: &str) -> String {
     let mut whole = String::new();
     for (place, part) in parts.iter().enumerate() {
         if place > 0 {
             whole.push_str(between);
         }
-        whole.push_str(part);
+        whole.push_str(part.as_ref());
     }
     whole
 }

@@ -33,34 +33,34 @@ impl Refusal {
             Json::List(_) => "list",
             Json::Object(_) => "object",
         };
-        Self::new(["invalid type: ", found, ", expected ", expected].concat())
+        Self::new(joined(&["invalid type: ", found, ", expected ", expected], ""))
     }
 
     /// A field that must be there.
     #[cold]
     pub(crate) fn missing(key: &str) -> Self {
-        Self::new(["missing field `", key, "`"].concat())
+        Self::new(joined(&["missing field `", key, "`"], ""))
     }
 
     /// A word that is none of the allowed ones. `what` is `field` or `variant`.
     #[cold]
     pub(crate) fn unknown(what: &str, word: &str, allowed: &[&str]) -> Self {
-        let quoted: Vec<String> = allowed.iter().map(|word| ["`", word, "`"].concat()).collect();
-        let expected = match quoted.as_slice() {
-            [] => "there are no fields".to_owned(),
-            [one] => ["expected ", one].concat(),
-            [one, two] => ["expected ", one, " or ", two].concat(),
-            [..] => ["expected one of ", &joined(&quoted, ", ")].concat(),
+        let (expected, between) = match allowed.len() {
+            0 => ("there are no fields", ""),
+            1 | 2 => ("expected `", "` or `"),
+            _ => ("expected one of `", "`, `"),
         };
+        let end = if allowed.is_empty() { "" } else { "`" };
         let (word, _) = first(word, 40);
-        Self::new(["unknown ", what, " `", word, "`, ", &expected].concat())
+        let parts = ["unknown ", what, " `", word, "`, ", expected, &joined(allowed, between), end];
+        Self::new(joined(&parts, ""))
     }
 
     /// The same refusal, inside this key.
     #[cold]
     pub(crate) fn at(mut self, key: &str) -> Self {
         let dot = if self.0.path.is_empty() || self.0.path.starts_with('[') { "" } else { "." };
-        self.0.path = [key, dot, &self.0.path].concat();
+        self.0.path = joined(&[key, dot, &self.0.path], "");
         self
     }
 

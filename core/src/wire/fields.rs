@@ -5,7 +5,7 @@ use crate::json::{Json, Object};
 use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::names::ModelName;
 use crate::request::{Mode, Task};
-use crate::text::first;
+use crate::text::{first, joined};
 use crate::write::Word as _;
 
 const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
@@ -108,7 +108,7 @@ impl Fields {
         }
         let known = Task::ALL.into_iter().find(|task| task.as_str() == word);
         if known.is_none() {
-            self.refuse("task", &format!("one of auto, {}", Task::WORDS.join(", ")));
+            self.refuse("task", &format!("one of auto, {}", joined(Task::WORDS, ", ")));
         }
         known
     }

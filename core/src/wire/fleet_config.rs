@@ -305,8 +305,9 @@ fn add(
 }
 
 fn is_header_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    let allowed =
+        |letter: char| letter.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".chars().any(|sign| sign == letter);
+    !name.is_empty() && name.chars().all(allowed)
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ impl ServerUrl {
         }
         let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        if authority.as_bytes().contains(&b'@') {
+        if authority.bytes().any(|byte| byte == b'@') {
             // The text holds a password: say nothing of it.
             return Err(ConfigError::new(
                 field,

@@ -6,6 +6,7 @@ use super::ask::Ask;
 use crate::failure::{Failure, FailureKind};
 use crate::json::Json;
 use crate::read::Deserialize;
+use crate::text::joined;
 use crate::write::Write;
 
 /// A refusal is short; a long text that begins like one goes on to answer.
@@ -54,7 +55,8 @@ impl Ask {
             };
             return Some((FailureKind::InvalidAnswer, detail));
         }
-        let start = trimmed.get(..40).unwrap_or(trimmed).to_ascii_lowercase().replace('\u{2019}', "'");
+        let plain = |letter: char| if letter == '\u{2019}' { '\'' } else { letter.to_ascii_lowercase() };
+        let start: String = trimmed.get(..40).unwrap_or(trimmed).chars().map(plain).collect();
         let refused = trimmed.len() <= REFUSAL_MOST && REFUSALS.iter().any(|words| start.starts_with(words));
         refused.then_some((FailureKind::RefusedAnswer, "the model refuses to answer"))
     }
@@ -62,7 +64,7 @@ impl Ask {
 
 /// What a model is told after an answer that does not fit its schema.
 pub fn repair_prompt(misfit: &str) -> String {
-    ["That does not fit the schema: ", misfit, ". Answer again, with JSON that does."].concat()
+    joined(&["That does not fit the schema: ", misfit, ". Answer again, with JSON that does."], "")
 }
 
 /// What stands between the fences that chat models like to put around JSON.
