@@ -33,7 +33,10 @@ const env = {
 // The standard library is built along, small and with panics that only stop: 30 KB less than the one that rustup brings.
 const STANDARD_LIBRARY = ['-Zbuild-std=std,panic_abort', '-Zbuild-std-features=optimize_for_size'];
 // Small code calls every little function; taking in those a little larger costs little size and saves an eighth of a step's time.
-const INLINING = '-Cllvm-args=-inline-threshold=12 -sink-common-insts';
+const INLINING = ['-inline-threshold=12'];
+// What two branches share is written once, and nothing twice to save a step of a loop: 2 KB less, in the same time.
+const SHARING = ['-sink-common-insts', '-hoist-common-insts', '-disable-lsr', '-enable-pre=0', '-disable-licm-promotion'];
+const LLVM = `-Cllvm-args=${[...INLINING, ...SHARING].join(' ')}`;
 // Half of Rust's megabyte, with the data above it: an address takes three bytes of code, not four. JSON is read 128 levels deep at most, and nothing else goes deep.
 const STACK = '-Clink-arg=-zstack-size=524288';
 const PANICS = ['-Zunstable-options', '-Cpanic=immediate-abort', '-Zlocation-detail=none', '-Zfmt-debug=none'];
@@ -43,7 +46,7 @@ function flags() {
 	const sysroot = output('rustc', ['--print', 'sysroot']).trim();
 	const cargo = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
 	const folders = { [root]: '.', [cargo]: 'cargo', [sysroot]: 'rust' };
-	return [INLINING, STACK, ...PANICS, ...Object.entries(folders).map(([folder, name]) => `--remap-path-prefix=${folder}=${name}`)];
+	return [LLVM, STACK, ...PANICS, ...Object.entries(folders).map(([folder, name]) => `--remap-path-prefix=${folder}=${name}`)];
 }
 
 function run(command, args, options = {}) {
