@@ -96,6 +96,7 @@ impl Answer {
         Self::ended(id.into(), String::new(), Some(error), Outcome::default(), None)
     }
 
+    #[inline(never)]
     fn ended(
         id: Json,
         text: String,
