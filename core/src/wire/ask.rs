@@ -180,13 +180,18 @@ impl Ask {
         if self.task == Some(Task::Embed) { "/api/embed" } else { "/api/chat" }
     }
 
+    /// The messages, if there are any.
+    pub(super) fn turns(&self) -> &[Object] {
+        self.messages.as_deref().unwrap_or_default()
+    }
+
     /// Every text of it, in order.
     pub(super) fn texts(&self) -> Vec<&str> {
         let mut texts = Vec::new();
         for text in [&self.system, &self.prompt] {
             texts.extend(text.as_deref());
         }
-        for message in self.messages.iter().flatten() {
+        for message in self.turns() {
             texts.extend(content(message));
         }
         texts
@@ -241,14 +246,14 @@ impl Ask {
         if self.image_count() > 0 {
             return Task::Vision;
         }
-        let turns = self.messages.iter().flatten().filter(|message| role(message) == "assistant").count();
-        let cues = Cues { schema: self.schema.is_some(), choice: self.is_choice(), conversation: turns > 0 };
+        let conversation = self.turns().iter().any(|message| role(message) == "assistant");
+        let cues = Cues { schema: self.schema.is_some(), choice: self.is_choice(), conversation };
         task_of(&self.instructions(), cues)
     }
 
     /// Where it says what to do: the system text and the last that the user says.
     fn instructions(&self) -> String {
-        let messages = self.messages.iter().flatten();
+        let messages = self.turns().iter();
         let last = messages.clone().rev().find(|message| is_user(message)).and_then(content);
         let first = messages.clone().find(|message| role(message) == "system").and_then(content);
         let mut text = self.system.as_deref().or(first).unwrap_or_default().to_owned();
@@ -266,16 +271,20 @@ impl Ask {
     }
 
     fn prompt_tokens(&self) -> u32 {
-        let texts = self.texts().into_iter().map(|text| text_tokens(text).saturating_add(FRAME_TOKENS));
-        let tools = self.tools.iter().flatten().map(|tool| text_tokens(&tool.to_string()));
-        let images = (self.image_count() as u32).saturating_mul(IMAGE_TOKENS);
-        texts.chain(tools).fold(images, u32::saturating_add)
+        let mut tokens = (self.image_count() as u32).saturating_mul(IMAGE_TOKENS);
+        for text in &self.texts() {
+            tokens = tokens.saturating_add(text_tokens(text).saturating_add(FRAME_TOKENS));
+        }
+        for tool in self.tools.as_deref().unwrap_or_default() {
+            tokens = tokens.saturating_add(text_tokens(&tool.to_json()));
+        }
+        tokens
     }
 
     fn image_count(&self) -> usize {
         let own = self.images.as_ref().map_or(0, Vec::len);
         let count = |message| Object::get(message, "images").and_then(Json::as_list).map_or(0, <[Json]>::len);
-        own + self.messages.iter().flatten().map(count).sum::<usize>()
+        own + self.turns().iter().map(count).sum::<usize>()
     }
 
     fn num_predict(&self) -> Option<u32> {

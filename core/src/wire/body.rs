@@ -38,7 +38,7 @@ impl Ask {
         for (role, text) in [("system", &self.system), ("user", &self.prompt)] {
             messages.extend(text.as_ref().map(|text| message(role, text)));
         }
-        for given in self.messages.iter().flatten() {
+        for given in self.turns() {
             messages.push(Json::Object(given.clone()));
         }
         let last = messages.iter_mut().rev().filter_map(Json::as_object_mut).find(|message| is_user(message));
