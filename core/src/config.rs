@@ -342,7 +342,7 @@ pub(crate) type Range<'a> = (&'a str, f64, f64);
 pub(crate) fn all_within(place: &str, ranges: &[Range<'_>], values: &[f64]) -> Result<(), ConfigError> {
     for ((key, low, high), value) in ranges.iter().zip(values) {
         if !value.is_finite() || value < low || value > high {
-            let [value, low, high] = [value, low, high].map(|number| shortest(*number));
+            let (value, low, high) = (shortest(*value), shortest(*low), shortest(*high));
             let message = format!("is {value}; it must be from {low} to {high}");
             return Err(ConfigError::new(joined(&[place, key], ""), message));
         }
