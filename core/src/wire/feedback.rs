@@ -63,9 +63,13 @@ pub fn feedback_event(value: Json) -> Result<Event, DispatchError> {
         fields.share("edit_distance").or(distance).map(Rating::EditDistance),
     ];
     fields.finish(KNOWN)?;
-    let mut given = ratings.into_iter().flatten();
-    match (given.next(), given.next()) {
-        (Some(rating), None) => Ok(Event::Feedback { model: ModelName::from(model), task, rating }),
+    match ratings {
+        [Some(rating), None, None, None]
+        | [None, Some(rating), None, None]
+        | [None, None, Some(rating), None]
+        | [None, None, None, Some(rating)] => {
+            Ok(Event::Feedback { model: ModelName::from(model), task, rating })
+        }
         _ => Err(invalid(
             "exactly one judgement is needed",
             "Send thumbs, score, schema_valid, edit_distance, or answer with edited.",
