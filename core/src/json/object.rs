@@ -31,6 +31,12 @@ impl Object {
         taken
     }
 
+    /// Takes the value of a key and leaves `null` there: no other key moves.
+    pub(crate) fn take(&mut self, key: &str) -> Option<Json> {
+        let found = self.0.iter_mut().rev().find(|(known, _)| known == key);
+        found.map(|(_, value)| std::mem::take(value))
+    }
+
     /// Puts a value under a key, in place of what was there.
     pub fn insert(&mut self, key: &str, value: impl Into<Json>) {
         self.set(key, value.into());

@@ -39,7 +39,7 @@ impl Fields {
 
     fn next(&mut self, into: &mut dyn Read, must_be_there: bool) {
         let Some(key) = self.keys.next() else { return };
-        let read = match self.values.remove(key) {
+        let read = match self.values.take(key) {
             Some(value) => into.fill(value),
             None if must_be_there => Err(Refusal::missing(key)),
             None => Ok(()),
