@@ -74,9 +74,14 @@ pub(crate) struct Expectation<'a> {
 impl Expectation<'_> {
     /// The length of this model's answer; `factor` is its own way with all requests.
     pub(crate) fn by(&self, model: &ModelName, factor: f64) -> Length {
+        self.length_by(self.known(model), factor)
+    }
+
+    /// Likewise; `own` is what the model made of this shape.
+    fn length_by(&self, own: Option<&LogMean>, factor: f64) -> Length {
         let mut length = self.length;
         length.mean_ln += libm::log(factor);
-        if let Some(own) = self.known(model) {
+        if let Some(own) = own {
             let (off, wider) = (own.mean_ln - length.mean_ln, length.sigma * length.sigma);
             let spread = own.spread(wider, POOL_WEIGHT);
             // Stein's shrinkage: off² is expected to be spread ÷ weight where all models are alike.
@@ -90,7 +95,7 @@ impl Expectation<'_> {
     /// Expected tokens of this model's answer, capped.
     pub(crate) fn tokens_by(&self, model: &ModelName, factor: f64) -> f64 {
         match self.known(model) {
-            Some(_) => self.by(model, factor).mean(),
+            own @ Some(_) => self.length_by(own, factor).mean(),
             None => (self.uncapped * factor).min(self.length.cap),
         }
     }
@@ -98,7 +103,7 @@ impl Expectation<'_> {
     /// How much longer this model's answer is than that of one without a way of its own.
     pub(crate) fn factor_of(&self, model: &ModelName, factor: f64) -> f64 {
         match self.known(model) {
-            Some(_) => self.by(model, factor).uncapped() / self.uncapped.max(1.0),
+            own @ Some(_) => self.length_by(own, factor).uncapped() / self.uncapped.max(1.0),
             None => factor,
         }
     }
