@@ -116,8 +116,8 @@ fn plain(name: &str) -> String {
         .collect()
 }
 
-/// Seconds a request pays for the quality a model lacks: price(mode) × weight(task) × (1 − quality).
-pub(crate) fn quality_price_s(mode: Mode, task: Task, quality: f64) -> f64 {
+/// Seconds a request pays for an answer of no quality at all: price(mode) × weight(task).
+pub(crate) fn quality_price_s(mode: Mode, task: Task) -> f64 {
     let price_s = match mode {
         Mode::Fast => 1.0,
         Mode::Balanced => 15.0,
@@ -130,7 +130,7 @@ pub(crate) fn quality_price_s(mode: Mode, task: Task, quality: f64) -> f64 {
         Task::General | Task::Chat | Task::Vision => 1.0,
         Task::Analyze | Task::Code => 1.5,
     };
-    price_s * weight * (1.0 - quality)
+    price_s * weight
 }
 
 #[cfg(test)]
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_larger_model_costs_less_quality_and_best_pays_more_for_it() {
-        let price = |mode, parameters| quality_price_s(mode, Task::General, by_size(parameters));
+        let price = |mode, parameters| quality_price_s(mode, Task::General) * (1.0 - by_size(parameters));
         let gain = |mode| price(mode, 3e9) - price(mode, 7e9);
         assert!(gain(Mode::Fast) > 0.0 && gain(Mode::Fast) < 0.2);
         assert!(gain(Mode::Balanced) > 1.0 && gain(Mode::Balanced) < 3.0);

@@ -10,11 +10,11 @@ use crate::names::Millis;
 use crate::order::sort_by;
 use crate::policy::backlog::Backlog;
 use crate::policy::feasibility::{Exclusions, Filter, said};
-use crate::policy::load::InMemory;
 use crate::policy::look_ahead::Plan;
 use crate::policy::notes::{Metrics, notes};
+use crate::policy::quality::quality_price_s;
 use crate::policy::record::{KeptArm, KeptDrop, Record};
-use crate::policy::score::{HostView, RequestView, Scored, foreign_share, score};
+use crate::policy::score::{HostView, RequestView, Scored, score};
 use crate::policy::work::tokens_of_context;
 use crate::request::Request;
 
@@ -62,8 +62,20 @@ impl<'a> Ranking<'a> {
         let context_tokens =
             tokens_of_context(request.prompt_tokens, request.max_tokens.map_or(output_tokens, f64::from));
         let deadline_s = request.deadline_ms.map(|limit| limit.saturating_sub(waited_ms) as f64 / 1e3);
-        let wanted =
-            RequestView { request, answer, context_tokens, waited_s: waited_ms as f64 / 1e3, deadline_s };
+        let wanted = RequestView {
+            request,
+            answer,
+            context_tokens,
+            waited_s: waited_ms as f64 / 1e3,
+            deadline_s,
+            // Models the caller names are good enough.
+            quality_price_s: if request.models.is_some() {
+                0.0
+            } else {
+                quality_price_s(request.mode, request.task)
+            },
+        };
+        let score = |at: &HostView<'a>, model, slowdown| score(&self, at, model, &wanted, slowdown);
         let filter = Filter { config: self.config, request, tried, context_tokens, now: self.now };
         let total = self.fleet.hosts.iter().map(|host| host.models.len()).sum();
         let (mut arms, mut dropped) = (Vec::with_capacity(total), Vec::new());
@@ -74,23 +86,16 @@ impl<'a> Ranking<'a> {
                 dropped.push((position, host, None, code));
                 continue;
             }
-            let at = HostView {
-                host,
-                backlog,
-                neighbours: &host.neighbours,
-                in_memory: InMemory::of(host, backlog),
-                bound: host.memory_bound(self.now, self.config.stale_after_ms()),
-                foreign: foreign_share(self, host),
-            };
+            let at = HostView::of(&self, position, host, backlog);
             let chain_binds = filter.chain_binds(host);
             for model in host.models.values() {
                 match filter.model(host, model, chain_binds, at.bound) {
-                    Ok(()) if model.quality(request.task) < floor => below.push((at, position, model)),
-                    Ok(()) if is_ejected(self.now, backlog, model) => ejected.push((at, position, model)),
-                    Ok(()) => arms.push(score(self, at, position, model, wanted, 1.0)),
+                    Ok(()) if model.quality(request.task) < floor => below.push((at, model)),
+                    Ok(()) if is_ejected(self.now, backlog, model) => ejected.push((at, model)),
+                    Ok(()) => arms.push(score(&at, model, 1.0)),
                     Err(code) => {
                         if code == DropCode::DoesNotFit {
-                            misfits.push((at, position, model));
+                            misfits.push((at, model));
                         }
                         dropped.push((position, host, Some(model), code));
                     }
@@ -99,29 +104,25 @@ impl<'a> Ranking<'a> {
         }
         // The floor holds while somebody above it can serve.
         let lowered = arms.is_empty();
-        for (at, position, model) in below {
+        for (at, model) in below {
             if lowered {
-                arms.push(score(self, at, position, model, wanted, 1.0));
+                arms.push(score(&at, model, 1.0));
             } else {
-                dropped.push((position, at.host, Some(model), DropCode::BelowFloor));
+                dropped.push((at.position, at.host, Some(model), DropCode::BelowFloor));
             }
         }
         if arms.is_empty() && !misfits.is_empty() {
-            arms.extend(
-                misfits
-                    .into_iter()
-                    .map(|(at, position, model)| score(self, at, position, model, wanted, MISFIT_SLOWDOWN)),
-            );
+            arms.extend(misfits.into_iter().map(|(at, model)| score(&at, model, MISFIT_SLOWDOWN)));
             dropped.retain(|(_, _, _, code)| *code != DropCode::DoesNotFit);
         }
         // At most half of the arms are left out for failing lately: those that have rested longest come back.
-        sort_by(&mut ejected, |left, right| right.2.breaker.opens().cmp(&left.2.breaker.opens()));
+        sort_by(&mut ejected, |left, right| right.1.breaker.opens().cmp(&left.1.breaker.opens()));
         while ejected.len() > arms.len() {
-            let Some((at, position, model)) = ejected.pop() else { break };
-            arms.push(score(self, at, position, model, wanted, 1.0));
+            let Some((at, model)) = ejected.pop() else { break };
+            arms.push(score(&at, model, 1.0));
         }
-        let left_out = |(at, position, model): (HostView<'a>, usize, &'a Model)| {
-            (position, at.host, Some(model), DropCode::FailedLately)
+        let left_out = |(at, model): (HostView<'a>, &'a Model)| {
+            (at.position, at.host, Some(model), DropCode::FailedLately)
         };
         dropped.extend(ejected.into_iter().map(left_out));
         add_risk(self, &mut arms);

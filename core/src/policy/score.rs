@@ -9,7 +9,6 @@ use crate::names::ModelName;
 use crate::policy::backlog::Backlog;
 use crate::policy::deadline::deadline_price_s;
 use crate::policy::load::{Eviction, InMemory, load_s};
-use crate::policy::quality::quality_price_s;
 use crate::policy::rank::Ranking;
 use crate::request::{Request, Task};
 
@@ -25,14 +24,39 @@ const SPARE: f64 = 2.0;
 #[derive(Clone, Copy)]
 pub(crate) struct HostView<'a> {
     pub(crate) host: &'a Host,
+    pub(crate) position: usize,
     pub(crate) backlog: &'a Backlog,
-    /// Backlogs of other servers on the same machine.
-    pub(crate) neighbours: &'a [usize],
     pub(crate) in_memory: InMemory,
     /// Bytes models may take, where known.
     pub(crate) bound: Option<f64>,
     /// Seconds lost to other processes for each second of work.
     pub(crate) foreign: f64,
+    /// How many times slower than expected its machine goes, as far as that counts.
+    pub(crate) late: f64,
+}
+
+impl<'a> HostView<'a> {
+    pub(crate) fn of(view: &Ranking<'a>, position: usize, host: &'a Host, backlog: &'a Backlog) -> Self {
+        let mut late = backlog.slowness();
+        for neighbour in neighbours(view, host) {
+            late = late.max(neighbour.slowness());
+        }
+        Self {
+            host,
+            position,
+            backlog,
+            in_memory: InMemory::of(host, backlog),
+            bound: host.memory_bound(view.now, view.config.stale_after_ms()),
+            foreign: foreign_share(view, host),
+            late: 1.0 + view.config.tuning.overdue * (late - 1.0),
+        }
+    }
+}
+
+/// Backlogs of other servers on the same machine.
+fn neighbours<'a>(view: &Ranking<'a>, host: &'a Host) -> impl Iterator<Item = &'a Backlog> {
+    let backlogs = view.backlogs;
+    host.neighbours.iter().filter_map(|position| backlogs.get(*position))
 }
 
 /// What is the same for every arm of one request.
@@ -45,6 +69,8 @@ pub(crate) struct RequestView<'a> {
     pub(crate) waited_s: f64,
     /// Seconds until the answer is worthless.
     pub(crate) deadline_s: Option<f64>,
+    /// Seconds that an answer of no quality at all would cost it.
+    pub(crate) quality_price_s: f64,
 }
 
 /// An arm with its score.
@@ -89,7 +115,7 @@ impl Turn {
 }
 
 /// Seconds other processes cost for each second of our work: busy ÷ (1 − busy); a stale metric means unknown, not idle.
-pub(crate) fn foreign_share(view: Ranking<'_>, host: &Host) -> f64 {
+pub(crate) fn foreign_share(view: &Ranking<'_>, host: &Host) -> f64 {
     let stale_ms = view.config.stale_after_ms();
     if host.signals.any_stale(view.now, stale_ms) {
         return STALE_SHARE;
@@ -105,11 +131,10 @@ pub(crate) fn foreign_share(view: Ranking<'_>, host: &Host) -> f64 {
 
 /// Scores one arm; `slowdown` multiplies its work.
 pub(crate) fn score<'a>(
-    view: Ranking<'a>,
-    at: HostView<'a>,
-    position: usize,
+    view: &Ranking<'a>,
+    at: &HostView<'a>,
     model: &'a Model,
-    wanted: RequestView<'_>,
+    wanted: &RequestView<'_>,
     slowdown: f64,
 ) -> Scored<'a> {
     let (host, backlog, now, tuning) = (at.host, at.backlog, view.now, &view.config.tuning);
@@ -144,14 +169,9 @@ pub(crate) fn score<'a>(
     let ahead_s = tuning.queue * Backlog::queue_s(runner, slots, own_s);
     let until_s = ahead_s + own_s;
     let load_s = terms.load_s;
-    let beside = |most_s: f64| beside_s(view.backlogs, at, &model.name, load_s, most_s);
+    let beside = |most_s: f64| beside_s(view, at, &model.name, load_s, most_s);
     let sharing = host.sharing.taken;
-    let shared_s = sharing * beside(until_s);
-    let mut late = backlog.slowness();
-    for neighbour in at.neighbours.iter().filter_map(|position| view.backlogs.get(*position)) {
-        late = late.max(neighbour.slowness());
-    }
-    late = 1.0 + tuning.overdue * (late - 1.0);
+    let (shared_s, late) = (sharing * beside(until_s), at.late);
     let may_wait = shared_s > 0.0 && startable && load_s <= 0.0 && tuning.turns > 0.0;
     terms.load_s *= tuning.load;
     terms.queue_s = ahead_s * late;
@@ -169,10 +189,7 @@ pub(crate) fn score<'a>(
             turn = Some(others);
         }
     }
-    if wanted.request.models.is_none() {
-        terms.quality_s =
-            quality_price_s(wanted.request.mode, wanted.request.task, model.quality(wanted.request.task));
-    }
+    terms.quality_s = wanted.quality_price_s * (1.0 - model.quality(wanted.request.task));
     let expected_s = terms.expected_s();
     if let Some(deadline_s) = wanted.deadline_s {
         terms.deadline_s =
@@ -183,7 +200,7 @@ pub(crate) fn score<'a>(
     }
     Scored {
         host,
-        position,
+        position: at.position,
         model,
         resident,
         kept,
@@ -197,12 +214,12 @@ pub(crate) fn score<'a>(
 }
 
 /// Seconds of work that other runners of the machine have left after `later_s` seconds, each counted no further than `most_s`.
-fn beside_s(backlogs: &[Backlog], at: HostView<'_>, model: &ModelName, later_s: f64, most_s: f64) -> f64 {
+fn beside_s(view: &Ranking<'_>, at: &HostView<'_>, model: &ModelName, later_s: f64, most_s: f64) -> f64 {
     let mut sum_s = 0.0;
     for left_s in at.backlog.others(model, later_s) {
         sum_s += left_s.min(most_s);
     }
-    for neighbour in at.neighbours.iter().filter_map(|position| backlogs.get(*position)) {
+    for neighbour in neighbours(view, at.host) {
         for runner in &neighbour.runners {
             sum_s += runner.left_s.min(most_s);
         }
