@@ -166,8 +166,8 @@ fn add_risk(view: Ranking<'_>, arms: &mut [Scored<'_>]) {
 fn order(left: &Scored<'_>, right: &Scored<'_>) -> Ordering {
     left.score_ms
         .total_cmp(&right.score_ms)
-        .then(right.resident.cmp(&left.resident))
-        .then(left.host.place.cmp(&right.host.place))
+        .then_with(|| right.resident.cmp(&left.resident))
+        .then_with(|| left.host.place.cmp(&right.host.place))
         .then_with(|| left.model.name.cmp(&right.model.name))
 }
 
@@ -262,7 +262,7 @@ impl<'a> Ranked<'a> {
             if worse || Some(place) == chosen {
                 continue;
             }
-            let at = best.iter().rposition(|better| order(better, arm).is_lt()).map_or(0, |place| place + 1);
+            let at = best.partition_point(|better| order(better, arm).is_lt());
             best.insert(at, arm);
             best.truncate(most);
         }
