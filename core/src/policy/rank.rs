@@ -220,11 +220,13 @@ impl<'a> Ranked<'a> {
             }
         }
         let mut arms = Vec::with_capacity(self.arms.len().min(kept));
-        arms.extend(best.map(KeptArm::of));
         if self.arms.len() <= kept {
-            let others = self.arms.iter().enumerate().filter(|(place, _)| Some(*place) != chosen);
-            arms.extend(others.map(|(_, arm)| KeptArm::of(arm)));
+            arms.extend(self.arms.iter().map(KeptArm::of));
+            if let Some(chosen) = chosen {
+                arms.swap(0, chosen);
+            }
         } else {
+            arms.extend(best.map(KeptArm::of));
             arms.extend(self.best_others(chosen, kept.saturating_sub(1)).into_iter().map(KeptArm::of));
         }
         let mut dropped = Vec::with_capacity(self.dropped.len());
