@@ -78,7 +78,7 @@ impl<'a> Resident<'a> {
     }
 }
 
-/// What the models in a host's memory take together.
+/// What the models in a host's memory, or on their way there, take together.
 #[derive(Clone, Copy)]
 pub(crate) struct InMemory {
     bytes: f64,
@@ -94,6 +94,12 @@ impl InMemory {
         }
         all
     }
+
+    /// Whether a model that needs so many bytes may be loaded beside the others; `bound` is what models may take.
+    pub(crate) fn takes(self, host: &Host, needed_bytes: f64, bound: Option<f64>) -> bool {
+        let fits = |bound: f64| self.count == 0 || needed_bytes <= (bound - self.bytes) * USABLE_SHARE;
+        self.count < host.config.max_loaded as usize && bound.is_none_or(fits)
+    }
 }
 
 impl Eviction {
@@ -102,22 +108,12 @@ impl Eviction {
     pub(crate) fn of(
         host: &Host,
         backlog: &Backlog,
-        in_memory: InMemory,
+        mut in_memory: InMemory,
         newcomer: &Model,
         needed_bytes: f64,
         bound: Option<f64>,
         now: Millis,
     ) -> Self {
-        let most = host.config.max_loaded as usize;
-        let fits = |used: f64, count: usize| {
-            let room = bound.is_none_or(|bound| count == 0 || needed_bytes <= (bound - used) * USABLE_SHARE);
-            room && count < most
-        };
-        let InMemory { bytes: mut used, mut count } = in_memory;
-        // Mostly there is room for all, and nobody need be put in order.
-        if fits(used, count) && Resident::of(newcomer, backlog).is_none() {
-            return Self::default();
-        }
         let residents = host.models.values().filter_map(|model| Resident::of(model, backlog));
         let mut residents: Vec<Resident<'_>> = residents.collect();
         let kept = |resident: &Resident<'_>| resident.model.kept_s(host.config.keep_alive_s);
@@ -129,11 +125,11 @@ impl Eviction {
         // A runner with too small a context makes way for itself.
         for victim in residents {
             let itself = victim.model.name == newcomer.name;
-            if fits(used, count) && !itself {
+            if !itself && in_memory.takes(host, needed_bytes, bound) {
                 continue;
             }
-            used -= victim.bytes;
-            count -= 1;
+            in_memory.bytes -= victim.bytes;
+            in_memory.count -= 1;
             eviction.drain_s = eviction.drain_s.max(victim.left_s);
             eviction.victims.push(victim.model.name.clone());
             if !itself {

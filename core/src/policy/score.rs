@@ -33,6 +33,8 @@ pub(crate) struct HostView<'a> {
     pub(crate) foreign: f64,
     /// How many times slower than expected its machine goes, as far as that counts.
     pub(crate) late: f64,
+    /// Seconds until its loader is free.
+    pub(crate) loader_s: f64,
 }
 
 impl<'a> HostView<'a> {
@@ -49,6 +51,7 @@ impl<'a> HostView<'a> {
             bound: host.memory_bound(view.now, view.config.stale_after_ms()),
             foreign: foreign_share(view, host),
             late: 1.0 + view.config.tuning.overdue * (late - 1.0),
+            loader_s: backlog.loader_s(),
         }
     }
 }
@@ -154,12 +157,16 @@ pub(crate) fn score<'a>(
     if let Some(runner) = loading {
         terms.load_s = runner.load_left_s;
     } else if !resident && runner.is_none_or(|runner| runner.calls == 0) {
-        let loader_s = backlog.loader_s();
-        let needed = host.needed_bytes(model, wanted.context_tokens);
-        let eviction = Eviction::of(host, backlog, at.in_memory, model, needed, at.bound, now);
-        terms.load_s = loader_s.max(eviction.drain_s) + load_s(host, model, now);
-        terms.reload_s = tuning.reload * eviction.reload_s;
-        startable &= loader_s <= 0.0 && eviction.drain_s <= 0.0;
+        let (mut free_s, needed) = (at.loader_s, host.needed_bytes(model, wanted.context_tokens));
+        let there = model.residency != Residency::Cold || runner.is_some();
+        // Mostly there is room for all, and nobody need make way.
+        if there || !at.in_memory.takes(host, needed, at.bound) {
+            let eviction = Eviction::of(host, backlog, at.in_memory, model, needed, at.bound, now);
+            free_s = free_s.max(eviction.drain_s);
+            terms.reload_s = tuning.reload * eviction.reload_s;
+        }
+        terms.load_s = free_s + load_s(host, model, now);
+        startable &= free_s <= 0.0;
     }
     if resident && !wanted.request.prefix.is_empty() {
         let again = model.prompts.displaced_tokens(&wanted.request.prefix, slots);
