@@ -1,6 +1,7 @@
 //! What the hosts have to do: the shared clock of each, and the backlog that scoring sees.
 
 use crate::dispatch::Dispatcher;
+use crate::fleet::OWN_BUSY_MEMORY_S;
 use crate::names::{Millis, ModelName};
 use crate::policy::Backlog;
 
@@ -12,11 +13,12 @@ impl Dispatcher {
         if elapsed_s <= 0.0 {
             return;
         }
+        let new_share = 1.0 - libm::exp(-elapsed_s / OWN_BUSY_MEMORY_S);
         let busy = self.busy_runners();
         for (position, host) in self.fleet.hosts.iter_mut().enumerate() {
             let on = |position: &usize| busy.get(*position).copied().unwrap_or(0);
             let machine = on(&position) + host.neighbours.iter().map(on).sum::<usize>();
-            host.advance(elapsed_s, machine);
+            host.advance(elapsed_s, new_share, machine);
         }
     }
 

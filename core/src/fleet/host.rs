@@ -13,7 +13,7 @@ use crate::policy::{Rates, load_rates};
 use crate::text::split_last;
 
 /// Seconds over which the share of our own work is averaged, about a metric's own window.
-const OWN_BUSY_MEMORY_S: f64 = 30.0;
+pub(crate) const OWN_BUSY_MEMORY_S: f64 = 30.0;
 /// Above this share of our own work the CPU's metric tells nothing of others.
 const TELLING_OWN_BUSY: f64 = 0.2;
 
@@ -170,11 +170,11 @@ impl Host {
         self.load_bytes_per_s = load_rates(&self.load_rate, &self.reload_rate, self.typical.load);
     }
 
-    /// Lets the shared clock run on: `busy` runners were at work on the machine.
-    pub(crate) fn advance(&mut self, elapsed_s: f64, busy: usize) {
+    /// Lets the shared clock run on: `busy` runners were at work on the machine. The last half minute is new by `new_share`.
+    pub(crate) fn advance(&mut self, elapsed_s: f64, new_share: f64, busy: usize) {
         self.shared_s += elapsed_s / slowed(busy, self.sharing.taken);
         let at_work = f64::from(u8::from(busy > 0));
-        self.own_busy += (at_work - self.own_busy) * (1.0 - libm::exp(-elapsed_s / OWN_BUSY_MEMORY_S));
+        self.own_busy += (at_work - self.own_busy) * new_share;
     }
 
     /// A piece of an answer came; gives the shared clock.

@@ -9,7 +9,7 @@ mod prompt_cache;
 mod signals;
 
 pub(crate) use breaker::Breaker;
-pub(crate) use host::{Contact, Host, RETURN_MS, Typical};
+pub(crate) use host::{Contact, Host, OWN_BUSY_MEMORY_S, RETURN_MS, Typical};
 pub(crate) use model::{Model, Residency};
 pub(crate) use prompt_cache::{PromptCache, fingerprints};
 pub(crate) use signals::{SignalReading, Signals};
