@@ -130,7 +130,9 @@ impl Backlog {
         let position = known.unwrap_or_else(|| {
             let (model, zero) = (model.clone(), 0.0);
             // Mostly one model of a host is at work.
-            self.runners.reserve_exact(1);
+            if self.runners.is_empty() {
+                self.runners = Vec::with_capacity(1);
+            }
             self.runners.push(Runner { model, calls: 0, waiting: 0, left_s: zero, load_left_s: zero });
             self.runners.len() - 1
         });
