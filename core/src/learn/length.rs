@@ -168,7 +168,7 @@ impl Lengths {
     /// Takes in the length of an answer that was not cut.
     pub fn observe(&mut self, now: Millis, request: &Request, model: &ModelName, output_tokens: u32) {
         let tokens = f64::from(output_tokens);
-        let expected = libm::exp(self.belief(request).mean_ln);
+        let expected = libm::exp(self.belief(request, self.known(request)).mean_ln);
         let factor = self.factor(model);
         if self.models.len() < MODELS_KEPT || self.models.contains_key(model) {
             self.models.entry(model.clone()).or_default().observe(now, tokens / expected.max(1.0));
@@ -193,13 +193,18 @@ impl Lengths {
 
     /// What is believed of the answer, for each model that may write it.
     pub(crate) fn expectation(&self, request: &Request) -> Expectation<'_> {
-        let length = self.belief(request);
-        let known = request.shape.as_ref().and_then(|shape| self.shapes.get(shape));
+        let known = self.known(request);
+        let length = self.belief(request, known);
         Expectation { length, uncapped: length.uncapped(), models: known.map(|known| &known.models) }
     }
 
-    /// What is believed of the answer, whichever model writes it.
-    fn belief(&self, request: &Request) -> Length {
+    /// What its shape's answers told.
+    fn known(&self, request: &Request) -> Option<&ShapeLengths> {
+        self.shapes.get(request.shape.as_ref()?)
+    }
+
+    /// What is believed of the answer, whichever model writes it; `known` is what its shape's answers told.
+    fn belief(&self, request: &Request, known: Option<&ShapeLengths>) -> Length {
         let cap = request.max_tokens.map_or(f64::MAX, f64::from);
         let prior = prior_tokens(request.task);
         if prior == 0.0 {
@@ -207,7 +212,6 @@ impl Lengths {
         }
         let none = LogMean::default();
         let task = self.tasks.get(&request.task).unwrap_or(&none);
-        let known = request.shape.as_ref().and_then(|shape| self.shapes.get(shape));
         let shape = known.map_or(&none, |known| &known.any);
         let (wider_ln, wider_spread) = match request.stated_tokens {
             Some(tokens) => (libm::log(f64::from(tokens.max(1))), STATED_SPREAD),
@@ -225,7 +229,7 @@ impl Lengths {
 
     /// Expected tokens of the answer, capped by the caller's own limit.
     pub fn expected_tokens(&self, request: &Request) -> f64 {
-        self.belief(request).mean()
+        self.belief(request, self.known(request)).mean()
     }
 }
 

@@ -279,9 +279,9 @@ fn is_loading(view: Ranking<'_>, arm: &Scored<'_>) -> bool {
 }
 
 fn readings(view: Ranking<'_>) -> Vec<(usize, SignalReading)> {
-    let mut all = Vec::new();
+    let (mut all, stale_ms) = (Vec::new(), view.config.stale_after_ms());
     for (position, host) in view.fleet.hosts.iter().enumerate() {
-        for reading in host.signals.readings(view.now, view.config.stale_after_ms()) {
+        for reading in host.signals.readings(view.now, stale_ms) {
             all.push((position, reading));
         }
     }
