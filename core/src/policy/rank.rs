@@ -43,13 +43,16 @@ pub(crate) struct Ranking<'a> {
     pub(crate) now: Millis,
 }
 
+/// The position of a host, the host, the model where not all of the host is left out, and why.
+pub(crate) type LeftOut<'a> = (usize, &'a Host, Option<&'a Model>, DropCode);
+
 /// Every arm for one request: those that may serve with their scores, and those that may not.
 pub(crate) struct Ranked<'a> {
     pub(crate) arms: Vec<Scored<'a>>,
     /// What looking ahead found, where it looked.
     plan: Option<Plan>,
     by_score: Option<usize>,
-    dropped: Vec<(usize, &'a Host, Option<&'a Model>, DropCode)>,
+    dropped: Vec<LeftOut<'a>>,
     filter: Filter<'a>,
     output_tokens: f64,
 }
@@ -75,56 +78,63 @@ impl<'a> Ranking<'a> {
                 quality_price_s(request.mode, request.task)
             },
         };
-        let score = |at: &HostView<'a>, model, slowdown| score(&self, at, model, &wanted, slowdown);
         let filter = Filter { config: self.config, request, tried, context_tokens, now: self.now };
         let total = self.fleet.hosts.iter().map(|host| host.models.len()).sum();
-        let (mut arms, mut dropped) = (Vec::with_capacity(total), Vec::new());
+        // The most memory is taken first: what is taken before would split the place it had the last time.
+        let mut arms: Vec<Scored<'a>> = Vec::with_capacity(total);
+        let hosts = self.fleet.hosts.iter().zip(self.backlogs).enumerate();
+        let views: Vec<Result<HostView<'_>, LeftOut<'_>>> = hosts
+            .map(|(position, (host, backlog))| match filter.host(host, backlog.calls()) {
+                Ok(()) => Ok(HostView::of(&self, position, host, backlog)),
+                Err(code) => Err((position, host, None, code)),
+            })
+            .collect();
+        // Arms that may serve, and how many times slower than usual they would work.
+        let (mut fit, mut dropped) = (Vec::with_capacity(total), Vec::new());
         let (mut misfits, mut ejected, mut below) = (Vec::new(), Vec::new(), Vec::new());
         let floor = filter.floor();
-        for (position, (host, backlog)) in self.fleet.hosts.iter().zip(self.backlogs).enumerate() {
-            if let Err(code) = filter.host(host, backlog.calls()) {
-                dropped.push((position, host, None, code));
-                continue;
-            }
-            let at = HostView::of(&self, position, host, backlog);
-            let chain_binds = filter.chain_binds(host);
-            for model in host.models.values() {
-                match filter.model(host, model, chain_binds, at.bound) {
+        for view in &views {
+            let at = match view {
+                Ok(at) => at,
+                Err(left_out) => {
+                    dropped.push(*left_out);
+                    continue;
+                }
+            };
+            let chain_binds = filter.chain_binds(at.host);
+            for model in at.host.models.values() {
+                match filter.model(at.host, model, chain_binds, at.bound) {
                     Ok(()) if model.quality(request.task) < floor => below.push((at, model)),
-                    Ok(()) if is_ejected(self.now, backlog, model) => ejected.push((at, model)),
-                    Ok(()) => arms.push(score(&at, model, 1.0)),
+                    Ok(()) if is_ejected(self.now, at.backlog, model) => ejected.push((at, model)),
+                    Ok(()) => fit.push((at, model, 1.0)),
                     Err(code) => {
                         if code == DropCode::DoesNotFit {
                             misfits.push((at, model));
                         }
-                        dropped.push((position, host, Some(model), code));
+                        dropped.push(at.dropped(model, code));
                     }
                 }
             }
         }
         // The floor holds while somebody above it can serve.
-        let lowered = arms.is_empty();
-        for (at, model) in below {
-            if lowered {
-                arms.push(score(&at, model, 1.0));
-            } else {
-                dropped.push((at.position, at.host, Some(model), DropCode::BelowFloor));
-            }
+        if fit.is_empty() {
+            fit.extend(below.into_iter().map(|(at, model)| (at, model, 1.0)));
+        } else {
+            dropped.extend(below.into_iter().map(|(at, model)| at.dropped(model, DropCode::BelowFloor)));
         }
-        if arms.is_empty() && !misfits.is_empty() {
-            arms.extend(misfits.into_iter().map(|(at, model)| score(&at, model, MISFIT_SLOWDOWN)));
+        if fit.is_empty() && !misfits.is_empty() {
+            fit.extend(misfits.into_iter().map(|(at, model)| (at, model, MISFIT_SLOWDOWN)));
             dropped.retain(|(_, _, _, code)| *code != DropCode::DoesNotFit);
         }
         // At most half of the arms are left out for failing lately: those that have rested longest come back.
         sort_by(&mut ejected, |left, right| right.1.breaker.opens().cmp(&left.1.breaker.opens()));
-        while ejected.len() > arms.len() {
+        while ejected.len() > fit.len() {
             let Some((at, model)) = ejected.pop() else { break };
-            arms.push(score(&at, model, 1.0));
+            fit.push((at, model, 1.0));
         }
-        let left_out = |(at, model): (HostView<'a>, &'a Model)| {
-            (at.position, at.host, Some(model), DropCode::FailedLately)
-        };
-        dropped.extend(ejected.into_iter().map(left_out));
+        dropped.extend(ejected.into_iter().map(|(at, model)| at.dropped(model, DropCode::FailedLately)));
+        let scored = fit.into_iter().map(|(at, model, slowdown)| score(&self, at, model, &wanted, slowdown));
+        arms.extend(scored);
         add_risk(self, &mut arms);
         let places = arms.iter().enumerate();
         let by_score = places.min_by(|left, right| order(left.1, right.1)).map(|(place, _)| place);

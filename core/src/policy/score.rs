@@ -1,7 +1,7 @@
 //! The score of one arm, in seconds: J = T + harm + reloads + risk + quality + deadline − optimism, where
 //! T = load + z × (queue + work + interference) is its expected completion.
 
-use crate::decision::Terms;
+use crate::decision::{DropCode, Terms};
 use crate::event::SignalName;
 use crate::fleet::{Host, Model, Residency};
 use crate::learn::Expectation;
@@ -9,7 +9,7 @@ use crate::names::ModelName;
 use crate::policy::backlog::Backlog;
 use crate::policy::deadline::deadline_price_s;
 use crate::policy::load::{Eviction, InMemory, load_s};
-use crate::policy::rank::Ranking;
+use crate::policy::rank::{LeftOut, Ranking};
 use crate::request::{Request, Task};
 
 /// Share of the work added where a host's metrics are known to exist but are stale.
@@ -53,6 +53,10 @@ impl<'a> HostView<'a> {
             late: 1.0 + view.config.tuning.overdue * (late - 1.0),
             loader_s: backlog.loader_s(),
         }
+    }
+
+    pub(crate) fn dropped(&self, model: &'a Model, code: DropCode) -> LeftOut<'a> {
+        (self.position, self.host, Some(model), code)
     }
 }
 
