@@ -169,9 +169,19 @@ impl Backlog {
         }
     }
 
-    /// Runners of other models that will be at work, and the seconds each has left after `later_s` seconds from now.
-    pub(crate) fn others<'a>(&'a self, model: &'a ModelName, later_s: f64) -> impl Iterator<Item = f64> + 'a {
-        let busy = self.runners.iter().filter(|runner| runner.left_s > 0.0).count().max(1) as f64;
+    /// Runners that have work left, one at least.
+    pub(crate) fn busy(&self) -> f64 {
+        self.runners.iter().filter(|runner| runner.left_s > 0.0).count().max(1) as f64
+    }
+
+    /// Runners of other models that will be at work, and the seconds each has left after `later_s` seconds from now, in which
+    /// `busy` runners share the host.
+    pub(crate) fn others<'a>(
+        &'a self,
+        model: &'a ModelName,
+        busy: f64,
+        later_s: f64,
+    ) -> impl Iterator<Item = f64> + 'a {
         self.runners
             .iter()
             .filter(move |runner| runner.model != *model)

@@ -35,6 +35,8 @@ pub(crate) struct HostView<'a> {
     pub(crate) late: f64,
     /// Seconds until its loader is free.
     pub(crate) loader_s: f64,
+    /// Its runners that have work left, one at least.
+    pub(crate) busy: f64,
 }
 
 impl<'a> HostView<'a> {
@@ -52,6 +54,7 @@ impl<'a> HostView<'a> {
             foreign: foreign_share(view, host),
             late: 1.0 + view.config.tuning.overdue * (late - 1.0),
             loader_s: backlog.loader_s(),
+            busy: backlog.busy(),
         }
     }
 
@@ -227,7 +230,7 @@ pub(crate) fn score<'a>(
 /// Seconds of work that other runners of the machine have left after `later_s` seconds, each counted no further than `most_s`.
 fn beside_s(view: &Ranking<'_>, at: &HostView<'_>, model: &ModelName, later_s: f64, most_s: f64) -> f64 {
     let mut sum_s = 0.0;
-    for left_s in at.backlog.others(model, later_s) {
+    for left_s in at.backlog.others(model, at.busy, later_s) {
         sum_s += left_s.min(most_s);
     }
     for neighbour in neighbours(view, at.host) {
