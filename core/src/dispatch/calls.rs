@@ -8,6 +8,7 @@ use crate::dispatch::queue::Wish;
 use crate::effect::{CallOptions, Effect};
 use crate::event::Usage;
 use crate::fleet::Residency;
+use crate::learn::Wordiness;
 use crate::names::{AttemptId, JobId, Millis, ModelName};
 use crate::policy::{Measured, Record, Running, keep_alive_s, learn_load, learn_rates, tokens_of_context};
 
@@ -89,7 +90,7 @@ impl Dispatcher {
         let job = self.jobs.get(&id)?;
         let host = self.fleet.hosts.get(wish.position)?;
         let model = host.models.get(&wish.model)?;
-        let length = self.lengths.expectation(&job.request).by(&model.name, model.length_factor);
+        let length = self.lengths.expectation(&job.request).by(&model.name, model.wordiness);
         let tokens = length.mean();
         let slowdown = if tokens > 0.0 && terms.decode_s > 0.0 {
             terms.decode_s * model.rates.decode / tokens
@@ -232,10 +233,10 @@ impl Dispatcher {
         }
         if let Some(job) = self.jobs.get(&attempt.job) {
             self.lengths.observe(self.now, &job.request, &attempt.model, usage.output_tokens);
-            let factor = self.lengths.factor(&attempt.model);
+            let wordiness = Wordiness::new(self.lengths.factor(&attempt.model));
             for host in &mut self.fleet.hosts {
                 if let Some(model) = host.models.get_mut(&attempt.model) {
-                    model.length_factor = factor;
+                    model.wordiness = wordiness;
                 }
             }
         }

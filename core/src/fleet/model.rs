@@ -3,7 +3,7 @@
 use crate::event::{ModelDetails, ModelTag, ResidentModel};
 use crate::failure::FailureKind;
 use crate::fleet::{Breaker, PromptCache};
-use crate::learn::{Demand, LogMean, Reliability};
+use crate::learn::{Demand, LogMean, Reliability, Wordiness};
 use crate::names::{Millis, ModelName};
 use crate::policy::{ByTask, Rates};
 use crate::request::{Capability, Request, Task};
@@ -50,7 +50,7 @@ pub(crate) struct Model {
     /// What its runner has read.
     pub(crate) prompts: PromptCache,
     /// How much longer than others it answers.
-    pub(crate) length_factor: f64,
+    pub(crate) wordiness: Wordiness,
     /// Bytes it took when it was last seen in memory, and with what context.
     pub(crate) seen_bytes: Option<(u64, Option<u32>)>,
     /// What the last call said of how long it stays.
@@ -81,7 +81,7 @@ impl Model {
             failing: Reliability::default().failure_probability(Millis(0)),
             quality: ByTask::default(),
             prompts: PromptCache::default(),
-            length_factor: 1.0,
+            wordiness: Wordiness::new(1.0),
             seen_bytes: None,
             keep_alive_s: None,
             pinned: false,

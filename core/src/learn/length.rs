@@ -60,6 +60,19 @@ pub(crate) struct ShapeLengths {
     models: LiteMap<ModelName, LogMean>,
 }
 
+/// How much longer than others a model answers, and the logarithm of that.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Wordiness {
+    factor: f64,
+    ln: f64,
+}
+
+impl Wordiness {
+    pub(crate) fn new(factor: f64) -> Self {
+        Self { factor, ln: libm::log(factor) }
+    }
+}
+
 /// What is believed of the answer to one request, for each model that may write it.
 #[derive(Clone, Copy)]
 pub(crate) struct Expectation<'a> {
@@ -72,15 +85,15 @@ pub(crate) struct Expectation<'a> {
 }
 
 impl Expectation<'_> {
-    /// The length of this model's answer; `factor` is its own way with all requests.
-    pub(crate) fn by(&self, model: &ModelName, factor: f64) -> Length {
-        self.length_by(self.known(model), factor)
+    /// The length of this model's answer; its wordiness is its own way with all requests.
+    pub(crate) fn by(&self, model: &ModelName, wordiness: Wordiness) -> Length {
+        self.length_by(self.known(model), wordiness)
     }
 
     /// Likewise; `own` is what the model made of this shape.
-    fn length_by(&self, own: Option<&LogMean>, factor: f64) -> Length {
+    fn length_by(&self, own: Option<&LogMean>, wordiness: Wordiness) -> Length {
         let mut length = self.length;
-        length.mean_ln += libm::log(factor);
+        length.mean_ln += wordiness.ln;
         if let Some(own) = own {
             let (off, wider) = (own.mean_ln - length.mean_ln, length.sigma * length.sigma);
             let spread = own.spread(wider, POOL_WEIGHT);
@@ -93,18 +106,18 @@ impl Expectation<'_> {
     }
 
     /// Expected tokens of this model's answer, capped.
-    pub(crate) fn tokens_by(&self, model: &ModelName, factor: f64) -> f64 {
+    pub(crate) fn tokens_by(&self, model: &ModelName, wordiness: Wordiness) -> f64 {
         match self.known(model) {
-            own @ Some(_) => self.length_by(own, factor).mean(),
-            None => (self.uncapped * factor).min(self.length.cap),
+            own @ Some(_) => self.length_by(own, wordiness).mean(),
+            None => (self.uncapped * wordiness.factor).min(self.length.cap),
         }
     }
 
     /// How much longer this model's answer is than that of one without a way of its own.
-    pub(crate) fn factor_of(&self, model: &ModelName, factor: f64) -> f64 {
+    pub(crate) fn factor_of(&self, model: &ModelName, wordiness: Wordiness) -> f64 {
         match self.known(model) {
-            own @ Some(_) => self.length_by(own, factor).uncapped() / self.uncapped.max(1.0),
-            None => factor,
+            own @ Some(_) => self.length_by(own, wordiness).uncapped() / self.uncapped.max(1.0),
+            None => wordiness.factor,
         }
     }
 
@@ -332,7 +345,7 @@ mod tests {
             lengths.observe(Millis(at), &list, &small, 40);
         }
         let tokens = |request: &Request, model: &ModelName| {
-            lengths.expectation(request).tokens_by(model, lengths.factor(model))
+            lengths.expectation(request).tokens_by(model, Wordiness::new(lengths.factor(model)))
         };
         assert!(tokens(&label, &large) < 4.0, "{}", tokens(&label, &large));
         assert!(tokens(&label, &small) > 24.0, "{}", tokens(&label, &small));

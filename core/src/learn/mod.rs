@@ -13,7 +13,7 @@ pub(crate) use arrivals::{Arrivals, Kind};
 pub use change::Change;
 pub use demand::Demand;
 pub use length::Lengths;
-pub(crate) use length::{Expectation, Length, upper_tail};
+pub(crate) use length::{Expectation, Length, Wordiness, upper_tail};
 pub use log_mean::LogMean;
 pub use quality::{Judged, Qualities};
 pub use reliability::Reliability;

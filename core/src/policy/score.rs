@@ -148,7 +148,7 @@ pub(crate) fn score<'a>(
     slowdown: f64,
 ) -> Scored<'a> {
     let (host, backlog, now, tuning) = (at.host, at.backlog, view.now, &view.config.tuning);
-    let output_tokens = wanted.answer.tokens_by(&model.name, model.length_factor);
+    let output_tokens = wanted.answer.tokens_by(&model.name, model.wordiness);
     let resident = is_resident(model, wanted.request, output_tokens);
     let runner = backlog.runner(&model.name);
     let kept = if resident { model.kept_share(wanted.request) } else { 0.0 };

@@ -245,12 +245,11 @@ impl Build<'_> {
                 if filter.model(host, model, chain_binds, None).is_err() {
                     continue;
                 }
-                let tokens = answer.tokens_by(&model.name, model.length_factor);
+                let tokens = answer.tokens_by(&model.name, model.wordiness);
                 // The next ones of a kind may begin as this one did, or not.
                 let kept = if kind.is_none() { model.kept_share(request) } else { 0.0 };
                 let prefill_s = prompt_tokens * (1.0 - kept) / model.rates.prefill;
-                let decode_s_per_token =
-                    answer.factor_of(&model.name, model.length_factor) / model.rates.decode;
+                let decode_s_per_token = answer.factor_of(&model.name, model.wordiness) / model.rates.decode;
                 let own_s = prefill_s + tokens / model.rates.decode;
                 let kept = keep_alive_s(host, model, view.now, view.config.tuning.keep_alive).map(f64::from);
                 arms.push(KindArm {
