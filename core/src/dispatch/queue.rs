@@ -45,21 +45,23 @@ enum Placing {
 impl Dispatcher {
     /// Gives every job that waits an arm, as soon as it may have one: shortest first, the longer it waited the sooner.
     pub(super) fn place_waiting_jobs(&mut self) {
-        let mut waiting: Vec<JobId> = Vec::new();
+        let mut order: Vec<(f64, JobId)> = Vec::new();
         for (id, job) in &self.jobs {
             if self.is_due(job) {
-                waiting.push(*id);
+                order.push((0.0, *id));
             }
         }
-        if waiting.is_empty() {
+        if order.is_empty() {
             return;
         }
         let mut backlogs = self.backlogs();
         // Where one waits alone there is nothing to order.
-        let alone = waiting.len() == 1;
-        let key = |id| if alone { 0.0 } else { self.order_key(id, &backlogs) };
-        let mut order: Vec<(f64, JobId)> = waiting.into_iter().map(|id| (key(id), id)).collect();
-        sort_by(&mut order, |left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+        if order.len() > 1 {
+            for (key, id) in &mut order {
+                *key = self.order_key(*id, &backlogs);
+            }
+            sort_by(&mut order, |left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+        }
         for (rank, (_, id)) in order.into_iter().enumerate() {
             let later = self.now.plus(HELD_LOOK_MS);
             let Some(job) = self.jobs.get_mut(&id) else { continue };
