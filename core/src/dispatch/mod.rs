@@ -197,6 +197,7 @@ impl Dispatcher {
             backlogs,
             metrics: self.metrics_state(),
             now: self.now,
+            stale_ms: self.config.stale_after_ms(),
         }
     }
 

@@ -41,6 +41,8 @@ pub(crate) struct Ranking<'a> {
     pub(crate) backlogs: &'a [Backlog],
     pub(crate) metrics: Metrics<'a>,
     pub(crate) now: Millis,
+    /// Signals older than this are stale.
+    pub(crate) stale_ms: u64,
 }
 
 /// The position of a host, the host, the model where not all of the host is left out, and why.
@@ -289,9 +291,9 @@ fn is_loading(view: Ranking<'_>, arm: &Scored<'_>) -> bool {
 }
 
 fn readings(view: Ranking<'_>) -> Vec<(usize, SignalReading)> {
-    let (mut all, stale_ms) = (Vec::new(), view.config.stale_after_ms());
+    let mut all = Vec::new();
     for (position, host) in view.fleet.hosts.iter().enumerate() {
-        for reading in host.signals.readings(view.now, stale_ms) {
+        for reading in host.signals.readings(view.now, view.stale_ms) {
             all.push((position, reading));
         }
     }

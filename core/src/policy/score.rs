@@ -50,7 +50,7 @@ impl<'a> HostView<'a> {
             position,
             backlog,
             in_memory: InMemory::of(host, backlog),
-            bound: host.memory_bound(view.now, view.config.stale_after_ms()),
+            bound: host.memory_bound(view.now, view.stale_ms),
             foreign: foreign_share(view, host),
             late: 1.0 + view.config.tuning.overdue * (late - 1.0),
             loader_s: backlog.loader_s(),
@@ -126,7 +126,7 @@ impl Turn {
 
 /// Seconds other processes cost for each second of our work: busy ÷ (1 − busy); a stale metric means unknown, not idle.
 pub(crate) fn foreign_share(view: &Ranking<'_>, host: &Host) -> f64 {
-    let stale_ms = view.config.stale_after_ms();
+    let stale_ms = view.stale_ms;
     if host.signals.any_stale(view.now, stale_ms) {
         return STALE_SHARE;
     }

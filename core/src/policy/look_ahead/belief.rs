@@ -190,7 +190,7 @@ fn played_hosts(arms: &[Scored<'_>], contested: &[Choice]) -> Vec<usize> {
 }
 
 fn host_traits(view: Ranking<'_>, host: &Host, names: &[&ModelName]) -> (HostTraits, Vec<ArmTraits>) {
-    let bound = host.memory_bound(view.now, view.config.stale_after_ms());
+    let bound = host.memory_bound(view.now, view.stale_ms);
     let traits = HostTraits {
         speed: 1.0 / (1.0 + foreign_share(&view, host)),
         memory_bytes: bound.unwrap_or(f64::INFINITY),
