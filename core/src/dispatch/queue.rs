@@ -4,6 +4,7 @@ use crate::dispatch::Dispatcher;
 use crate::dispatch::job::{Job, JobState};
 use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::fleet::{Host, Model, Residency};
+use crate::learn::Length;
 use crate::names::{JobId, Millis, ModelName};
 use crate::number::rounded;
 use crate::order::sort_by;
@@ -35,7 +36,7 @@ impl Wish {
 /// What becomes of a waiting job now.
 enum Placing {
     /// Its arm is free: call it.
-    Call(Box<Record>, Wish),
+    Call(Box<Record>, Wish, Length),
     /// Its best arm is busy: wait for it.
     Hold(Wish, f64, Option<Box<Record>>),
     /// No arm at all.
@@ -116,7 +117,7 @@ impl Dispatcher {
         ranked.follow(self.look_ahead(view, &ranked, &job.request, Some(id)));
         let placing = self.placing(job, &ranked, || Box::new(ranked.record(view, &job.request, KEPT)));
         match placing {
-            Placing::Call(decision, wish) => self.begin(id, decision, wish, backlogs),
+            Placing::Call(decision, wish, length) => self.begin(id, decision, wish, length, backlogs),
             Placing::Hold(wish, expected_s, decision) => {
                 self.reserve(backlogs, &wish);
                 let again = self.now.plus(HELD_LOOK_MS);
@@ -152,7 +153,7 @@ impl Dispatcher {
             return Placing::Nothing(record(), error, None);
         }
         if best.startable || !self.config.tuning.hold {
-            return Placing::Call(record(), Wish::of(best));
+            return Placing::Call(record(), Wish::of(best), ranked.length(best));
         }
         let first = job.decision.is_none();
         if let Some(error) = self.hopeless(job, ranked).filter(|_| first) {
@@ -177,10 +178,17 @@ impl Dispatcher {
         })
     }
 
-    fn begin(&mut self, id: JobId, decision: Box<Record>, wish: Wish, backlogs: &mut [Backlog]) {
+    fn begin(
+        &mut self,
+        id: JobId,
+        decision: Box<Record>,
+        wish: Wish,
+        length: Length,
+        backlogs: &mut [Backlog],
+    ) {
         let position = wish.position;
         self.evict_for(&wish, backlogs);
-        let Some(attempt) = self.call(id, decision, wish) else { return };
+        let Some(attempt) = self.call(id, decision, wish, length) else { return };
         let shared_s = self.fleet.hosts.get(position).map_or(0.0, |host| host.shared_s);
         if let (Some(backlog), Some(attempt)) = (backlogs.get_mut(position), self.attempts.get(&attempt)) {
             backlog.add(&attempt.running, shared_s, self.now);

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use crate::config::Config;
 use crate::decision::DropCode;
 use crate::fleet::{Fleet, Host, Model, SignalReading};
-use crate::learn::Lengths;
+use crate::learn::{Expectation, Length, Lengths};
 use crate::names::Millis;
 use crate::order::sort_by;
 use crate::policy::backlog::Backlog;
@@ -56,6 +56,7 @@ pub(crate) struct Ranked<'a> {
     by_score: Option<usize>,
     dropped: Vec<LeftOut<'a>>,
     filter: Filter<'a>,
+    answer: Expectation<'a>,
     output_tokens: f64,
 }
 
@@ -140,7 +141,7 @@ impl<'a> Ranking<'a> {
         add_risk(self, &mut arms);
         let places = arms.iter().enumerate();
         let by_score = places.min_by(|left, right| order(left.1, right.1)).map(|(place, _)| place);
-        Ranked { arms, plan: None, by_score, dropped, filter, output_tokens }
+        Ranked { arms, plan: None, by_score, dropped, filter, answer, output_tokens }
     }
 }
 
@@ -218,6 +219,11 @@ impl<'a> Ranked<'a> {
     /// The arm to take.
     pub(crate) fn best(&self) -> Option<&Scored<'a>> {
         self.arms.get(self.chosen()?)
+    }
+
+    /// How long the answer of this arm is expected to be.
+    pub(crate) fn length(&self, arm: &Scored<'_>) -> Length {
+        self.answer.by(&arm.model.name, arm.model.wordiness)
     }
 
     /// What the decision is made from, with at most so many arms.
