@@ -159,8 +159,8 @@ fn add_risk(view: Ranking<'_>, arms: &mut [Scored<'_>]) {
     for (index, arm) in arms.iter().enumerate() {
         if arm.expected_s < best_s {
             (best, second_s, best_s) = (index, best_s, arm.expected_s);
-        } else {
-            second_s = second_s.min(arm.expected_s);
+        } else if arm.expected_s < second_s {
+            second_s = arm.expected_s;
         }
     }
     for (index, arm) in arms.iter_mut().enumerate() {
