@@ -15,6 +15,9 @@ impl Dispatcher {
     pub(super) fn send_canaries(&mut self) {
         let (now, fresh_ms) = (self.now, u64::from(self.config.refresh_ms));
         for position in 0..self.fleet.hosts.len() {
+            if let Some(host) = self.fleet.hosts.get_mut(position).filter(|host| host.failed) {
+                host.failed = host.canary.is_some() || is_on_trial(host);
+            }
             self.forget_canary(position);
             if self.canary_due(position).is_none_or(|due| due > now) {
                 continue;
@@ -49,7 +52,7 @@ impl Dispatcher {
 
     /// When a canary may go to a host that is up and has nothing of ours to do.
     fn canary_due(&self, position: usize) -> Option<Millis> {
-        let host = self.fleet.hosts.get(position).filter(|_| self.config.canary)?;
+        let host = self.fleet.hosts.get(position).filter(|host| host.failed && self.config.canary)?;
         if host.canary.is_some() || !matches!(host.contact, Contact::Up) {
             return None;
         }
@@ -86,6 +89,10 @@ impl Dispatcher {
             self.canary_ended(&host.config.id.clone(), &model, Some(&failure));
         }
     }
+}
+
+fn is_on_trial(host: &Host) -> bool {
+    host.breaker.is_on_trial() || host.models.values().any(|model| model.breaker.is_on_trial())
 }
 
 /// Loaded models that write, of which a token would tell something.

@@ -31,6 +31,7 @@ impl Dispatcher {
         let now = self.now;
         let spread = self.spread(attempt.began.0);
         let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
+        host.failed = true;
         let blame = failure.kind.class().blame;
         let alone = host.moved <= attempt.last_sign();
         match blame {

@@ -60,6 +60,8 @@ pub(crate) struct Host {
     pub(crate) models: LiteMap<ModelName, Model>,
     pub(crate) signals: Signals,
     pub(crate) breaker: Breaker,
+    /// It or one of its models has failed, and may be on trial since.
+    pub(crate) failed: bool,
     /// The model that is asked for one token, and since when.
     pub(crate) canary: Option<(ModelName, Millis)>,
     /// When a piece of an answer last came from it: the only proof that it works.
@@ -107,6 +109,7 @@ impl Host {
             models: LiteMap::new(),
             signals: Signals::default(),
             breaker: Breaker::default(),
+            failed: false,
             canary: None,
             moved: Millis(0),
             decode_speed: LogMean::default(),
