@@ -231,7 +231,9 @@ impl<'a> Ranked<'a> {
         let chosen = self.chosen();
         let best = chosen.and_then(|place| self.arms.get(place));
         let mut fastest_other_s: Option<f64> = None;
-        for (place, arm) in self.arms.iter().enumerate() {
+        // Only a deadline makes somebody ask for it.
+        let others = if request.deadline_ms.is_some() { self.arms.as_slice() } else { &[] };
+        for (place, arm) in others.iter().enumerate() {
             if arm.resident && Some(place) != chosen {
                 fastest_other_s =
                     Some(fastest_other_s.map_or(arm.expected_s, |so_far| so_far.min(arm.expected_s)));

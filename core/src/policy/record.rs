@@ -75,7 +75,7 @@ pub(crate) struct Record {
     pub(crate) arms: Vec<KeptArm>,
     /// Arms that could serve too, and of which no more is kept.
     pub(crate) left_out: usize,
-    /// Expected seconds of the fastest other arm that is loaded.
+    /// Expected seconds of the fastest other arm that is loaded, where there is a deadline.
     pub(crate) fastest_other_s: Option<f64>,
     pub(crate) plan: Option<Plan>,
     pub(crate) dropped: Vec<KeptDrop>,
