@@ -1,10 +1,10 @@
 //! What an owner writes: the fleet with its URLs and keys. Split once into core's [`Config`], which
 //! knows neither, and the endpoints a driver keeps.
 
+use base64ct::{Base64, Encoding as _};
 use litemap::LiteMap;
 use serde::Serialize;
 
-use super::base64::base64;
 use super::server_url::ServerUrl;
 use crate::config::{Config, ConfigError, HostConfig, Limits, QualityConfig, from_json};
 use crate::names::{HostId, ModelName};
@@ -267,7 +267,7 @@ fn bearer(token: &str) -> String {
 }
 
 fn basic(name: &str, password: &str) -> String {
-    format!("Basic {}", base64(format!("{name}:{password}").as_bytes()))
+    format!("Basic {}", Base64::encode_string(format!("{name}:{password}").as_bytes()))
 }
 
 fn authorized(

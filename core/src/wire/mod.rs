@@ -3,7 +3,6 @@
 mod answer;
 mod answer_reader;
 mod ask;
-mod base64;
 mod body;
 mod connection;
 mod embeddings;
