@@ -13,7 +13,7 @@ const WITHOUT = {
 	'change detection': 'change=false',
 	'holding jobs back': 'hold=false',
 	'taking turns': 'turns=0',
-	'reserving': 'reserve=false',
+	'reserving': 'reserve=0',
 	'ageing': 'age=0',
 	'keeping by worth': 'keep_alive=0',
 };

@@ -46,8 +46,8 @@ pub struct Tuning {
     /// How readily a job waits while other models keep its host busy: where that costs all jobs less than this share of what
     /// running beside them would.
     pub turns: f64,
-    /// Whether a job that waits counts for those after it.
-    pub reserve: bool,
+    /// Share of the work of a job that waits which counts for those after it, while it may still go elsewhere.
+    pub reserve: f64,
     /// Weight of what a model is worth in how long a call keeps it in memory; zero leaves that to the host.
     pub keep_alive: f64,
     /// Seconds of work that a second of waiting makes up for in the order of the queue.
@@ -68,7 +68,7 @@ impl Default for Tuning {
             optimism: 0.0,
             hold: true,
             turns: 0.7,
-            reserve: true,
+            reserve: 0.5,
             keep_alive: 1.0,
             age: 0.3,
         }
@@ -76,7 +76,7 @@ impl Default for Tuning {
 }
 
 /// The ranges of the weights.
-const WEIGHTS: [Range<'_>; 11] = [
+const WEIGHTS: [Range<'_>; 12] = [
     ("load", 0.0, 10.0),
     ("queue", 0.0, 10.0),
     ("interference", 0.0, 10.0),
@@ -86,6 +86,7 @@ const WEIGHTS: [Range<'_>; 11] = [
     ("risk", 0.0, 10.0),
     ("optimism", 0.0, 10.0),
     ("turns", 0.0, 10.0),
+    ("reserve", 0.0, 10.0),
     ("keep_alive", 0.0, 10.0),
     ("age", 0.0, 10.0),
 ];
@@ -102,6 +103,7 @@ impl Tuning {
             self.risk,
             self.optimism,
             self.turns,
+            self.reserve,
             self.keep_alive,
             self.age,
         ];

@@ -1717,9 +1717,9 @@ hold: boolean,
  */
 turns: number, 
 /**
- * Whether a job that waits counts for those after it.
+ * Share of the work of a job that waits which counts for those after it, while it may still go elsewhere.
  */
-reserve: boolean, 
+reserve: number, 
 /**
  * Weight of what a model is worth in how long a call keeps it in memory; zero leaves that to the host.
  */

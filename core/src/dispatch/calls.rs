@@ -8,7 +8,7 @@ use crate::dispatch::queue::Wish;
 use crate::effect::{CallOptions, Effect};
 use crate::event::Usage;
 use crate::fleet::Residency;
-use crate::learn::{Length, Wordiness};
+use crate::learn::Wordiness;
 use crate::names::{AttemptId, JobId, Millis, ModelName};
 use crate::policy::{Measured, Record, Running, keep_alive_s, learn_load, learn_rates, tokens_of_context};
 
@@ -17,15 +17,9 @@ const TELLING_LOAD_MS: f64 = 50.0;
 
 impl Dispatcher {
     /// Calls the arm a job wants, the first of its decision's arms.
-    pub(super) fn call(
-        &mut self,
-        id: JobId,
-        decision: Box<Record>,
-        wish: Wish,
-        length: Length,
-    ) -> Option<AttemptId> {
+    pub(super) fn call(&mut self, id: JobId, decision: Box<Record>, wish: Wish) -> Option<AttemptId> {
         let terms = decision.arms.first()?.terms;
-        let running = self.running(&terms, &wish, length)?;
+        let running = self.running(&terms, &wish)?;
         let patience = self.patience(&decision, &terms, &wish, id)?;
         let Wish { position, model, .. } = wish;
         let job = self.jobs.get_mut(&id)?;
@@ -92,10 +86,10 @@ impl Dispatcher {
         Some(attempt)
     }
 
-    fn running(&self, terms: &Terms, wish: &Wish, length: Length) -> Option<Running> {
+    fn running(&self, terms: &Terms, wish: &Wish) -> Option<Running> {
         let host = self.fleet.hosts.get(wish.position)?;
         let model = host.models.get(&wish.model)?;
-        let tokens = length.mean();
+        let tokens = wish.length.mean();
         let slowdown = if tokens > 0.0 && terms.decode_s > 0.0 {
             terms.decode_s * model.rates.decode / tokens
         } else {
@@ -108,7 +102,7 @@ impl Dispatcher {
             loading: terms.load_s > 0.0,
             load_s: terms.load_s,
             prefill_s: terms.prefill_s,
-            length,
+            length: wish.length,
             decode_rate: model.rates.decode / slowdown.max(1.0),
             shared_began: host.shared_s,
             shared_first: None,

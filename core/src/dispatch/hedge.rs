@@ -31,11 +31,11 @@ impl Dispatcher {
         let view = self.view(&backlogs);
         let ranked = view.rank(&job.request, &tried, self.now.since(job.submitted));
         let sooner = ranked.best().filter(|arm| arm.startable && arm.resident && arm.expected_s < late_s);
-        let Some((wish, length)) = sooner.map(|arm| (Wish::of(arm), ranked.length(arm))) else { return };
+        let Some(wish) = sooner.map(|arm| Wish::of(&ranked, arm)) else { return };
         let decision = Box::new(ranked.record(view, &job.request, KEPT));
         self.hedges -= 1.0;
         let first = job.decision.clone();
-        let Some(rival) = self.call(job_id, decision, wish, length) else { return };
+        let Some(rival) = self.call(job_id, decision, wish) else { return };
         if let Some(job) = self.jobs.get_mut(&job_id) {
             job.state = JobState::Calling(id);
             let second = std::mem::replace(&mut job.decision, first);

@@ -55,9 +55,7 @@ impl Dispatcher {
     pub(super) fn backlogs_with_queue(&self) -> Vec<Backlog> {
         let mut backlogs = self.backlogs();
         for wish in self.jobs.values().filter_map(|job| job.wish.as_ref()) {
-            if let Some(backlog) = backlogs.get_mut(wish.position) {
-                backlog.reserve(&wish.model, wish.work_s, wish.load_s);
-            }
+            self.reserve(&mut backlogs, wish);
         }
         backlogs
     }

@@ -20,15 +20,20 @@ pub(super) struct Wish {
     pub(super) model: ModelName,
     pub(super) work_s: f64,
     pub(super) load_s: f64,
+    pub(super) length: Length,
+    /// No other host can serve it.
+    pub(super) sure: bool,
 }
 
 impl Wish {
-    pub(super) fn of(arm: &Scored<'_>) -> Self {
+    pub(super) fn of(ranked: &Ranked<'_>, arm: &Scored<'_>) -> Self {
         Self {
             position: arm.position,
             model: arm.model.name.clone(),
             work_s: arm.terms.prefill_s + arm.terms.decode_s,
             load_s: arm.terms.load_s,
+            length: ranked.length(arm),
+            sure: ranked.arms.iter().all(|other| other.position == arm.position),
         }
     }
 }
@@ -36,7 +41,7 @@ impl Wish {
 /// What becomes of a waiting job now.
 enum Placing {
     /// Its arm is free: call it.
-    Call(Box<Record>, Wish, Length),
+    Call(Box<Record>, Wish),
     /// Its best arm is busy: wait for it.
     Hold(Wish, f64, Option<Box<Record>>),
     /// No arm at all.
@@ -101,9 +106,12 @@ impl Dispatcher {
         cost_s - age_s(job)
     }
 
-    fn reserve(&self, backlogs: &mut [Backlog], wish: &Wish) {
-        if let Some(backlog) = backlogs.get_mut(wish.position).filter(|_| self.config.tuning.reserve) {
-            backlog.reserve(&wish.model, wish.work_s, wish.load_s);
+    /// Counts a job that waits where it wants to go: in part, while it may still go elsewhere.
+    pub(super) fn reserve(&self, backlogs: &mut [Backlog], wish: &Wish) {
+        let share = self.config.tuning.reserve;
+        if let Some(backlog) = backlogs.get_mut(wish.position).filter(|_| share > 0.0) {
+            let work_s = if wish.sure { wish.work_s } else { share * wish.work_s };
+            backlog.reserve(&wish.model, work_s, wish.load_s);
         }
     }
 
@@ -117,7 +125,7 @@ impl Dispatcher {
         ranked.follow(self.look_ahead(view, &ranked, &job.request, Some(id)));
         let placing = self.placing(job, &ranked, || Box::new(ranked.record(view, &job.request, KEPT)));
         match placing {
-            Placing::Call(decision, wish, length) => self.begin(id, decision, wish, length, backlogs),
+            Placing::Call(decision, wish) => self.begin(id, decision, wish, backlogs),
             Placing::Hold(wish, expected_s, decision) => {
                 self.reserve(backlogs, &wish);
                 let again = self.now.plus(HELD_LOOK_MS);
@@ -153,13 +161,13 @@ impl Dispatcher {
             return Placing::Nothing(record(), error, None);
         }
         if best.startable || !self.config.tuning.hold {
-            return Placing::Call(record(), Wish::of(best), ranked.length(best));
+            return Placing::Call(record(), Wish::of(ranked, best));
         }
         let first = job.decision.is_none();
         if let Some(error) = self.hopeless(job, ranked).filter(|_| first) {
             return Placing::Nothing(record(), error, None);
         }
-        Placing::Hold(Wish::of(best), best.expected_s, first.then(record))
+        Placing::Hold(Wish::of(ranked, best), best.expected_s, first.then(record))
     }
 
     /// A job whose turn comes long after its deadline is refused at once, where every arm is known well enough to say so.
@@ -178,17 +186,10 @@ impl Dispatcher {
         })
     }
 
-    fn begin(
-        &mut self,
-        id: JobId,
-        decision: Box<Record>,
-        wish: Wish,
-        length: Length,
-        backlogs: &mut [Backlog],
-    ) {
+    fn begin(&mut self, id: JobId, decision: Box<Record>, wish: Wish, backlogs: &mut [Backlog]) {
         let position = wish.position;
         self.evict_for(&wish, backlogs);
-        let Some(attempt) = self.call(id, decision, wish, length) else { return };
+        let Some(attempt) = self.call(id, decision, wish) else { return };
         let shared_s = self.fleet.hosts.get(position).map_or(0.0, |host| host.shared_s);
         if let (Some(backlog), Some(attempt)) = (backlogs.get_mut(position), self.attempts.get(&attempt)) {
             backlog.add(&attempt.running, shared_s, self.now);

@@ -1,7 +1,7 @@
 //! The queue.
 
 use smart_ai_core::{
-    AttemptId, Config, DispatchError, DispatchErrorCode, Effect, Event, HostConfig, JobId, Request,
+    AttemptId, Config, DispatchError, DispatchErrorCode, Effect, Event, HostConfig, JobId, Millis, Request,
 };
 
 use crate::world::{Fleet, ask, call, called, code, usage};
@@ -142,4 +142,25 @@ fn a_job_whose_turn_comes_long_after_its_deadline_is_refused_at_once_and_others_
     assert!((20_000..120_000).contains(&again), "{again}");
     assert_eq!(refusal(&fleet.submit(201, within(60_000))), None);
     assert_eq!(refusal(&fleet.submit(202, ask())), None);
+}
+
+#[test]
+fn a_job_that_waits_counts_in_part_while_it_may_go_elsewhere() {
+    let at = |host: &str, tokens| Request { host: Some(host.into()), max_tokens: Some(tokens), ..ask() };
+    let queue_s = |waiting: Option<Request>| {
+        let mut fleet = Fleet::of(&["a", "b"]);
+        fleet.up("a", &[("m", 2.0)], &["m"]);
+        fleet.up("b", &[("m", 2.0)], &["m"]);
+        fleet.submit(1, at("a", 50));
+        fleet.submit(2, at("b", 400));
+        if let Some(request) = waiting {
+            assert_eq!(call(&fleet.submit(3, request)), None);
+        }
+        let decision = fleet.dispatcher.decide(Millis(fleet.now), &at("a", 20));
+        decision.candidates.first().map_or(0.0, |best| best.terms.queue_s)
+    };
+    let alone_s = queue_s(None);
+    let sure_s = queue_s(Some(at("a", 100))) - alone_s;
+    let free_s = queue_s(Some(Request { max_tokens: Some(100), ..ask() })) - alone_s;
+    assert!(sure_s > 0.0 && (free_s / sure_s - 0.5).abs() < 1e-9, "{free_s} {sure_s}");
 }
