@@ -86,7 +86,7 @@ const WEIGHTS: [Range<'_>; 12] = [
     ("risk", 0.0, 10.0),
     ("optimism", 0.0, 10.0),
     ("turns", 0.0, 10.0),
-    ("reserve", 0.0, 10.0),
+    ("reserve", 0.0, 1.0),
     ("keep_alive", 0.0, 10.0),
     ("age", 0.0, 10.0),
 ];
