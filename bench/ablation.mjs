@@ -5,7 +5,7 @@ import { table } from './table.mjs';
 const SEEDS = '0..6';
 const WITHOUT = {
 	'the load term': 'load=0',
-	'interference': 'interference=0',
+	interference: 'interference=0',
 	'harm to others': 'harm=0',
 	'reload cost': 'reload=0',
 	'risk of failing': 'risk=0',
@@ -13,8 +13,8 @@ const WITHOUT = {
 	'change detection': 'change=false',
 	'holding jobs back': 'hold=false',
 	'taking turns': 'turns=0',
-	'reserving': 'reserve=0',
-	'ageing': 'age=0',
+	reserving: 'reserve=0',
+	ageing: 'age=0',
 	'keeping by worth': 'keep_alive=0',
 };
 
@@ -27,7 +27,11 @@ export async function run() {
 	const whole = (report) => report.policies[0].mean_s;
 	const rows = [...reports, null];
 	const change = (index) => (report) =>
-		percent(report === null ? mean(reports.map((each) => each.policies[index].mean_s / whole(each) - 1)) : report.policies[index].mean_s / whole(report) - 1);
+		percent(
+			report === null
+				? mean(reports.map((each) => each.policies[index].mean_s / whole(each) - 1))
+				: report.policies[index].mean_s / whole(report) - 1,
+		);
 	return table(
 		[
 			['scenario', (report) => report?.name ?? 'average'],

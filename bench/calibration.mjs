@@ -69,8 +69,10 @@ function cause({ decision, predicted_ms, ms, usage, attempts }) {
 	const misses = [
 		['loading the model', Math.abs(terms.load_s * 1000 - ms.load)],
 		['waiting for a free model', Math.abs(waiting_ms - ms.queue)],
-		[long ? 'an answer longer or shorter than expected' : 'reading and writing at another speed than expected',
-			Math.abs(work_ms - working)],
+		[
+			long ? 'an answer longer or shorter than expected' : 'reading and writing at another speed than expected',
+			Math.abs(work_ms - working),
+		],
 	];
 	return misses.toSorted((one, other) => other[1] - one[1])[0][0];
 }
@@ -79,26 +81,67 @@ const grouped = (rows, of) => [...new Set(rows.map(of))].map((name) => [name, ro
 
 function report(results) {
 	const answered = results.map((result, number) => ({ ...result, number })).filter(({ ok }) => ok);
-	const columns = (first) => [[first, 'name'], ['jobs', 'jobs'], ['median error', 'median'], ['p90', 'p90'], ['within 25 %', 'within']];
+	const columns = (first) => [
+		[first, 'name'],
+		['jobs', 'jobs'],
+		['median error', 'median'],
+		['p90', 'p90'],
+		['within 25 %', 'within'],
+	];
 	const row = (name, rows) => {
 		const errors = rows.map(error);
-		return { name, jobs: rows.length, median: percent(median(errors)), p90: percent(quantile(errors, 0.9)), within: percent(errors.filter((one) => one <= GOAL).length / errors.length) };
+		return {
+			name,
+			jobs: rows.length,
+			median: percent(median(errors)),
+			p90: percent(quantile(errors, 0.9)),
+			within: percent(errors.filter((one) => one <= GOAL).length / errors.length),
+		};
 	};
-	const windows = [[0, 50], [50, 100], [100, LEARNT], [LEARNT, JOBS]]
-		.map(([from, to]) => row(`${from + 1} to ${to}`, answered.filter(({ number }) => number >= from && number < to)));
+	const windows = [
+		[0, 50],
+		[50, 100],
+		[100, LEARNT],
+		[LEARNT, JOBS],
+	].map(([from, to]) =>
+		row(
+			`${from + 1} to ${to}`,
+			answered.filter(({ number }) => number >= from && number < to),
+		),
+	);
 	const late = answered.filter(({ number }) => number >= LEARNT);
 	const reached = median(late.map(error)) <= GOAL;
 	const missed = late.filter((one) => error(one) > GOAL);
-	const cold = ({ ms }) => (ms.load > 250 ? 'its model was loaded for it' : ms.queue > 250 ? 'waited for a free model' : 'at once, on a loaded model');
-	const causes = grouped(missed, cause).toSorted((one, other) => other[1].length - one[1].length)
-		.map(([name, rows]) => ({ name, jobs: rows.length, under: rows.filter((one) => one.predicted_ms < one.ms.total).length }));
+	const cold = ({ ms }) =>
+		ms.load > 250
+			? 'its model was loaded for it'
+			: ms.queue > 250
+				? 'waited for a free model'
+				: 'at once, on a loaded model';
+	const causes = grouped(missed, cause)
+		.toSorted((one, other) => other[1].length - one[1].length)
+		.map(([name, rows]) => ({
+			name,
+			jobs: rows.length,
+			under: rows.filter((one) => one.predicted_ms < one.ms.total).length,
+		}));
 	return [
 		`After ${LEARNT} jobs the median error is ${percent(median(late.map(error)))}: the goal is ${reached ? 'reached' : 'missed'}. ${answered.length} of ${results.length} jobs were answered.`,
 		table(columns('jobs in order'), windows),
 		`The jobs after the first ${LEARNT}, by how they went:`,
-		table(columns('job'), grouped(late, cold).map(([name, rows]) => row(name, rows))),
+		table(
+			columns('job'),
+			grouped(late, cold).map(([name, rows]) => row(name, rows)),
+		),
 		`What made the ${missed.length} misses among them (an error above 25 %), by the phase that was furthest off:`,
-		table([['phase', 'name'], ['misses', 'jobs'], ['of them took longer than predicted', 'under']], causes),
+		table(
+			[
+				['phase', 'name'],
+				['misses', 'jobs'],
+				['of them took longer than predicted', 'under'],
+			],
+			causes,
+		),
 	].join('\n\n');
 }
 

@@ -11,7 +11,12 @@ export const target = process.env.CARGO_TARGET_DIR ?? join(cache, 'target');
 /** The command's stdout; its stderr goes through. */
 export function cargo(...args) {
 	const env = { ...process.env, CARGO_TARGET_DIR: target, CARGO_TERM_COLOR: 'never' };
-	const { status, stdout } = spawnSync('cargo', args, { cwd: root, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+	const { status, stdout } = spawnSync('cargo', args, {
+		cwd: root,
+		env,
+		encoding: 'utf8',
+		stdio: ['ignore', 'pipe', 'inherit'],
+	});
 	if (status !== 0) throw new Error(`cargo ${args.join(' ')} failed`);
 	return stdout;
 }

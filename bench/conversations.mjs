@@ -21,7 +21,10 @@ function random(seed) {
 }
 
 function documentOf(draw) {
-	const facts = Array.from({ length: 24 }, (_, fact) => `Fact ${fact}: stone ${Math.floor(draw() * 900)} lies on stone ${Math.floor(draw() * 900)}.`);
+	const facts = Array.from(
+		{ length: 24 },
+		(_, fact) => `Fact ${fact}: stone ${Math.floor(draw() * 900)} lies on stone ${Math.floor(draw() * 900)}.`,
+	);
 	return `${facts.join(' ')} Which stone lies on top?`;
 }
 
@@ -35,7 +38,9 @@ async function directly(host, model, messages) {
 	const began = performance.now();
 	const body = JSON.stringify({ model, messages, options: { ...options, num_predict: MAX_TOKENS }, stream: true });
 	const response = await fetch(`${host.url}/api/chat`, { method: 'POST', body });
-	let first_ms = 0, text = '', rest = '';
+	let first_ms = 0,
+		text = '',
+		rest = '';
 	for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
 		const lines = (rest + chunk).split('\n');
 		rest = lines.pop();
@@ -52,19 +57,28 @@ async function directly(host, model, messages) {
 async function dispatched(ai, messages) {
 	const began = performance.now();
 	let first_ms = 0;
-	const answer = await ai.ask({ messages, task: 'chat', max_tokens: MAX_TOKENS, options }, { onText: () => (first_ms ||= performance.now() - began) });
+	const answer = await ai.ask(
+		{ messages, task: 'chat', max_tokens: MAX_TOKENS, options },
+		{ onText: () => (first_ms ||= performance.now() - began) },
+	);
 	if (!answer.ok) throw new Error(answer.error.message);
 	return { host: answer.host, first_ms, text: answer.text };
 }
 
 /** One block: every turn of every conversation. Later turns go to `seen`. */
 async function block(ask, draw, seen) {
-	const conversations = Array.from({ length: CONVERSATIONS }, () => ({ messages: [{ role: 'user', content: documentOf(draw) }], hosts: [] }));
+	const conversations = Array.from({ length: CONVERSATIONS }, () => ({
+		messages: [{ role: 'user', content: documentOf(draw) }],
+		hosts: [],
+	}));
 	for (const conversation of turnsOf(conversations, draw)) {
 		const { host, first_ms, text } = await ask(conversation.messages);
 		if (conversation.hosts.length > 0) seen.push({ first_ms, known: conversation.hosts.at(-1) === host });
 		conversation.hosts.push(host);
-		conversation.messages.push({ role: 'assistant', content: text }, { role: 'user', content: 'And which one lies below it?' });
+		conversation.messages.push(
+			{ role: 'assistant', content: text },
+			{ role: 'user', content: 'And which one lies below it?' },
+		);
 	}
 }
 
@@ -73,7 +87,8 @@ export async function run() {
 	const { folder, tags } = await (await need('models')).install();
 	const { createDispatcher } = await import('../node-addon/dist/index.mjs');
 	const hosts = [];
-	for (let count = 0; count < 2; count += 1) hosts.push(await ollama.start({ models: folder, maxLoaded: 1, numParallel: 2 }));
+	for (let count = 0; count < 2; count += 1)
+		hosts.push(await ollama.start({ models: folder, maxLoaded: 1, numParallel: 2 }));
 	const ai = createDispatcher({ hosts: hosts.map(({ url }) => ({ url, parallel: 2 })), models: [tags.smollm2] });
 	let turn = 0;
 	const contenders = {
@@ -84,19 +99,33 @@ export async function run() {
 		for (const host of hosts) await directly(host, tags.smollm2, [{ role: 'user', content: 'Hello' }]);
 		const seen = Object.fromEntries(Object.keys(contenders).map((name) => [name, []]));
 		for (let count = 1; count <= BLOCKS; count += 1) {
-			for (const [name, ask] of Object.entries(contenders)) await block(ask, random(1000 * count + name.length), seen[name]);
+			for (const [name, ask] of Object.entries(contenders))
+				await block(ask, random(1000 * count + name.length), seen[name]);
 			console.error(`block ${count} of ${BLOCKS}`);
 		}
 		const base = median(seen['round robin'].map(({ first_ms }) => first_ms));
-		const rows = Object.entries(seen).map(([name, turns]) => ({ name, turns, p50: median(turns.map(({ first_ms }) => first_ms)) }));
-		return table([
-			['contender', 'name'],
-			['later turns', ({ turns }) => turns.length],
-			['first piece p50, ms', ({ p50 }) => p50.toFixed(0)],
-			['against round robin', ({ p50 }) => `${((p50 / base - 1) * 100).toFixed(0)} %`],
-			['first piece, mean ms', ({ turns }) => (turns.reduce((sum, { first_ms }) => sum + first_ms, 0) / turns.length).toFixed(0)],
-			['on the server of the turn before', ({ turns }) => `${((turns.filter(({ known }) => known).length / turns.length) * 100).toFixed(0)} %`],
-		], rows);
+		const rows = Object.entries(seen).map(([name, turns]) => ({
+			name,
+			turns,
+			p50: median(turns.map(({ first_ms }) => first_ms)),
+		}));
+		return table(
+			[
+				['contender', 'name'],
+				['later turns', ({ turns }) => turns.length],
+				['first piece p50, ms', ({ p50 }) => p50.toFixed(0)],
+				['against round robin', ({ p50 }) => `${((p50 / base - 1) * 100).toFixed(0)} %`],
+				[
+					'first piece, mean ms',
+					({ turns }) => (turns.reduce((sum, { first_ms }) => sum + first_ms, 0) / turns.length).toFixed(0),
+				],
+				[
+					'on the server of the turn before',
+					({ turns }) => `${((turns.filter(({ known }) => known).length / turns.length) * 100).toFixed(0)} %`,
+				],
+			],
+			rows,
+		);
 	} finally {
 		ai.close();
 		await Promise.all(hosts.map((host) => host.stop()));

@@ -90,7 +90,8 @@ function measure(core) {
 	};
 	const learned = worked(core);
 	const planned = () => {
-		for (let call = 0; call < PLANS; call += 1) learned.dispatcher.decide(learned.now, { ...request, task: 'summarize', shape: 'shape-1' });
+		for (let call = 0; call < PLANS; call += 1)
+			learned.dispatcher.decide(learned.now, { ...request, task: 'summarize', shape: 'shape-1' });
 		return PLANS;
 	};
 	return { step_us: timed(jobs), tick_us: timed(tick), decide_us: timed(decide), planned_us: timed(planned) };
@@ -108,11 +109,14 @@ export async function run() {
 		const { core } = await import(path);
 		rows.push({ build, ...measure(core) });
 	}
-	return table([
-		['build', 'build'],
-		['step of a job, µs', ({ step_us }) => both(step_us)],
-		['tick, µs', ({ tick_us }) => both(tick_us)],
-		[`\`decide\` with all ${HOSTS * MODELS.length} candidates out, µs`, ({ decide_us }) => both(decide_us)],
-		['planned decision, µs', ({ planned_us }) => both(planned_us)],
-	], rows);
+	return table(
+		[
+			['build', 'build'],
+			['step of a job, µs', ({ step_us }) => both(step_us)],
+			['tick, µs', ({ tick_us }) => both(tick_us)],
+			[`\`decide\` with all ${HOSTS * MODELS.length} candidates out, µs`, ({ decide_us }) => both(decide_us)],
+			['planned decision, µs', ({ planned_us }) => both(planned_us)],
+		],
+		rows,
+	);
 }

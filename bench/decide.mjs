@@ -17,7 +17,10 @@ export function times(text) {
 		if (name) bench = found[name] = {};
 		const [, arms] = /^[│ ]\s+[├╰]─ (\d+)\s/.exec(line) ?? [];
 		if (!arms) continue;
-		const cells = line.split('│').map((cell) => cell.trim()).filter(Boolean);
+		const cells = line
+			.split('│')
+			.map((cell) => cell.trim())
+			.filter(Boolean);
 		const microseconds = (cell) => {
 			const [value, unit] = cell.split(' ').slice(-2);
 			return Number(value) * MICROSECONDS[unit];
@@ -31,26 +34,37 @@ export async function run() {
 	const found = times(cargo('bench', '-p', 'smart-ai-core', '--bench', 'decide'));
 	const rows = Object.keys(found.decide).map((arms) => ({ arms }));
 	const short = (value) => value.toPrecision(value < 100 ? 2 : 3).replace(/\.0$/, '');
-	const of = (name) => ({ arms }) => `${short(found[name][arms].fastest)}, ${short(found[name][arms].median)}`;
-	const taken = table([
-		['arms', 'arms'],
-		['`decide` (dry run, explained), µs', of('decide')],
-		['`step(Submit)`, little known, µs', of('submit')],
-		['scored, µs', of('scored')],
-		['planned, µs', of('planned')],
-	], rows);
+	const of =
+		(name) =>
+		({ arms }) =>
+			`${short(found[name][arms].fastest)}, ${short(found[name][arms].median)}`;
+	const taken = table(
+		[
+			['arms', 'arms'],
+			['`decide` (dry run, explained), µs', of('decide')],
+			['`step(Submit)`, little known, µs', of('submit')],
+			['scored, µs', of('scored')],
+			['planned, µs', of('planned')],
+		],
+		rows,
+	);
 	return `${taken}\n\n${memory()}`;
 }
 
 /** What the state takes by number of arms, and after each part of a million jobs. */
 function memory() {
-	const { states, soak } = JSON.parse(cargo('bench', '-p', 'smart-ai-core', '--bench', 'memory').trim().split('\n').at(-1));
-	const sizes = table([
-		['arms', 'arms'],
-		['heap, bytes an arm', ({ heap_bytes, arms }) => Math.round(heap_bytes / arms)],
-		['with half of the hosts at work', ({ at_work_bytes, arms }) => Math.round(at_work_bytes / arms)],
-		['snapshot as JSON, bytes an arm', ({ snapshot_bytes, arms }) => Math.round(snapshot_bytes / arms)],
-	], states);
+	const { states, soak } = JSON.parse(
+		cargo('bench', '-p', 'smart-ai-core', '--bench', 'memory').trim().split('\n').at(-1),
+	);
+	const sizes = table(
+		[
+			['arms', 'arms'],
+			['heap, bytes an arm', ({ heap_bytes, arms }) => Math.round(heap_bytes / arms)],
+			['with half of the hosts at work', ({ at_work_bytes, arms }) => Math.round(at_work_bytes / arms)],
+			['snapshot as JSON, bytes an arm', ({ snapshot_bytes, arms }) => Math.round(snapshot_bytes / arms)],
+		],
+		states,
+	);
 	const kilobytes = soak.map(({ jobs, heap_bytes }) => `${jobs / 1e6}: ${(heap_bytes / 1e3).toFixed(0)}`);
 	return `${sizes}\n\nLive heap in KB after so many million jobs of 5000 shapes (2000 are kept) on 12 arms: ${kilobytes.join(', ')}.`;
 }

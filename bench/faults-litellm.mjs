@@ -81,7 +81,15 @@ function litellm(strategy) {
 	return async (hosts, start) => {
 		const child = spawn(python, [router], { stdio: ['pipe', 'pipe', 'ignore'] });
 		const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-		const task = { hosts: hosts.map(({ url }) => url), model: MODEL, strategy, retries: RETRIES, timeout_s: TIMEOUT_S, prompt: PROMPT, arrivals: arrivals() };
+		const task = {
+			hosts: hosts.map(({ url }) => url),
+			model: MODEL,
+			strategy,
+			retries: RETRIES,
+			timeout_s: TIMEOUT_S,
+			prompt: PROMPT,
+			arrivals: arrivals(),
+		};
 		child.stdin.write(`${JSON.stringify(task)}\n`);
 		const ready = await lines.next();
 		if (ready.done) throw new Error(`${python} ended; see bench/peers/README.md`);
@@ -103,27 +111,47 @@ const contenders = {
 };
 
 export async function run() {
-	if (!existsSync(python)) throw new Error(`needs LiteLLM: python3 -m venv ${join(cache, 'peers', 'litellm')} and pip install litellm==1.106.2 in it`);
+	if (!existsSync(python))
+		throw new Error(
+			`needs LiteLLM: python3 -m venv ${join(cache, 'peers', 'litellm')} and pip install litellm==1.106.2 in it`,
+		);
 	const rows = [];
 	for (const [name, contender] of Object.entries(contenders)) rows.push({ name, ...(await measure(contender)) });
 	return table(
 		[
-			['contender', 'name'], ['jobs', 'jobs'], ['answered', 'answered'], ['cut short', 'short'], ['failed', 'failed'],
-			['p50 (s)', 'p50'], ['p95 (s)', 'p95'], ['p99 (s)', 'p99'], ['first good answer (s)', 'mean'], ['worst (s)', 'worst'],
+			['contender', 'name'],
+			['jobs', 'jobs'],
+			['answered', 'answered'],
+			['cut short', 'short'],
+			['failed', 'failed'],
+			['p50 (s)', 'p50'],
+			['p95 (s)', 'p95'],
+			['p99 (s)', 'p99'],
+			['first good answer (s)', 'mean'],
+			['worst (s)', 'worst'],
 		],
 		rows,
 	);
 }
 
 async function measure(contender) {
-	const model = { name: MODEL, size_gb: 2.2, answer: TEXT, prefill_tok_per_s: 5000, decode_tok_per_s: 500, load_s: 0.3 };
+	const model = {
+		name: MODEL,
+		size_gb: 2.2,
+		answer: TEXT,
+		prefill_tok_per_s: 5000,
+		decode_tok_per_s: 500,
+		load_s: 0.3,
+	};
 	const hosts = await Promise.all(IDS.map((_, at) => startHost({ models: [model], seed: at, faults: BACKGROUND })));
 	const timers = [];
 	try {
 		await Promise.all(hosts.map((host) => host.load(MODEL)));
 		const start = () => {
 			for (const { at, seconds, hosts: ids, fault } of SCRIPT) {
-				timers.push(setTimeout(() => ids.forEach((id) => void hosts[IDS.indexOf(id)].set({ ...fault, seconds })), at * 1000));
+				timers.push(
+					setTimeout(() => ids.forEach((id) => void hosts[IDS.indexOf(id)].set({ ...fault, seconds })), at * 1000),
+				);
 			}
 			return performance.now();
 		};

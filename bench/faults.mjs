@@ -44,7 +44,9 @@ export async function run() {
 
 /** Milliseconds from a caller's cancel until the host has seen its connection close and is free, as its own counters say. */
 async function cancels() {
-	const host = await startHost({ models: [{ name: MODEL, prefill_tok_per_s: 5000, decode_tok_per_s: 50, output_tokens: 100_000 }] });
+	const host = await startHost({
+		models: [{ name: MODEL, prefill_tok_per_s: 5000, decode_tok_per_s: 50, output_tokens: 100_000 }],
+	});
 	try {
 		const results = [];
 		for (const [driver, create] of Object.entries(drivers)) {
@@ -54,7 +56,14 @@ async function cancels() {
 			ai.close();
 			results.push({ driver, median: median(times).toFixed(0), most: Math.max(...times).toFixed(0) });
 		}
-		return table([['cancel in mid-stream, until the host is free', 'driver'], ['median (ms)', 'median'], ['most of 10 (ms)', 'most']], results);
+		return table(
+			[
+				['cancel in mid-stream, until the host is free', 'driver'],
+				['median (ms)', 'median'],
+				['most of 10 (ms)', 'most'],
+			],
+			results,
+		);
 	} finally {
 		await host.stop();
 	}
@@ -82,6 +91,12 @@ async function measure(create, fleet, row) {
 		times.push(ms);
 		last = answer;
 	}
-	const calls = attemptsOf(last, row).map((call) => call.replaceAll('_', ' ')).join(', ');
-	return { ms: median(times), outcome: last.ok ? 'answered' : last.error.code.replaceAll('_', ' '), calls: calls || 'none' };
+	const calls = attemptsOf(last, row)
+		.map((call) => call.replaceAll('_', ' '))
+		.join(', ');
+	return {
+		ms: median(times),
+		outcome: last.ok ? 'answered' : last.error.code.replaceAll('_', ' '),
+		calls: calls || 'none',
+	};
 }

@@ -87,5 +87,12 @@ export async function run() {
 	const ms = (value) => `${value.toFixed(1)} ms`;
 	const rows = measured.map(([what, times]) => ({ what, half: ms(median(times)), most: ms(quantile(times, 1)) }));
 	const size = `${(statSync(url).size / 1e6).toFixed(0)} MB`;
-	return `${table([['', 'what'], ['half within', 'half'], ['all within', 'most']], rows)}\n\nThe file has ${size}.`;
+	return `${table(
+		[
+			['', 'what'],
+			['half within', 'half'],
+			['all within', 'most'],
+		],
+		rows,
+	)}\n\nThe file has ${size}.`;
 }

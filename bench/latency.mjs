@@ -25,7 +25,9 @@ async function startHost() {
 	const folder = mkdtempSync(join(tmpdir(), 'smart-ai-bench-'));
 	const config = join(folder, 'host.json');
 	writeFileSync(config, JSON.stringify({ keep_alive: -1, models: [{ name: 'm', answer: 'Hello' }] }));
-	const child = spawn(join(target, 'release', 'fake-ollama'), ['--config', config], { stdio: ['ignore', 'pipe', 'inherit'] });
+	const child = spawn(join(target, 'release', 'fake-ollama'), ['--config', config], {
+		stdio: ['ignore', 'pipe', 'inherit'],
+	});
 	const [line] = await once(createInterface(child.stdout), 'line');
 	rmSync(folder, { recursive: true });
 	return { ...JSON.parse(line), stop: () => child.kill() };
@@ -35,12 +37,16 @@ const agent = new Agent({ keepAlive: true });
 
 function post(url, body) {
 	return new Promise((resolve, reject) => {
-		const outgoing = request(url, { method: 'POST', agent, headers: { 'content-type': 'application/json' } }, async (response) => {
-			let text = '';
-			for await (const chunk of response) text += chunk;
-			if (response.statusCode === 200) resolve(text);
-			else reject(new Error(text));
-		});
+		const outgoing = request(
+			url,
+			{ method: 'POST', agent, headers: { 'content-type': 'application/json' } },
+			async (response) => {
+				let text = '';
+				for await (const chunk of response) text += chunk;
+				if (response.statusCode === 200) resolve(text);
+				else reject(new Error(text));
+			},
+		);
 		outgoing.on('error', reject);
 		outgoing.end(body);
 	});
@@ -59,7 +65,13 @@ async function fromNode(path, host) {
 	try {
 		await ai.ask({ prompt: PROMPT });
 		const options = { num_ctx: await contextTokens(host) };
-		const body = JSON.stringify({ model: 'm:latest', messages: [{ role: 'user', content: PROMPT }], stream: true, truncate: false, options });
+		const body = JSON.stringify({
+			model: 'm:latest',
+			messages: [{ role: 'user', content: PROMPT }],
+			stream: true,
+			truncate: false,
+			options,
+		});
 		for (let round = 0; round < ROUNDS + WARM; round += 1) {
 			const began = performance.now();
 			await post(`${host.url}/api/chat`, body);
@@ -89,17 +101,25 @@ export async function run() {
 			else console.error(`skipped: ${engine} is not built; npm run build -w wasm -w node-addon`);
 		}
 		const tokens = rows.length > 0 ? await contextTokens(host) : 4096;
-		row('Rust engine', JSON.parse(cargo('bench', '-q', '-p', 'smart-ai', '--bench', 'latency', '--', host.url, String(tokens), String(ROUNDS))));
+		row(
+			'Rust engine',
+			JSON.parse(
+				cargo('bench', '-q', '-p', 'smart-ai', '--bench', 'latency', '--', host.url, String(tokens), String(ROUNDS)),
+			),
+		);
 		const stats = await (await fetch(`${host.control_url}/control/stats`)).json();
 		if (stats.loads !== 1) throw new Error(`the model was loaded ${stats.loads} times: the turns were not alike`);
 		const ms = (value) => value.toFixed(2);
-		return table([
-			['engine', 'engine'],
-			['bare p50, ms', ({ bare_ms }) => ms(median(bare_ms))],
-			['ask p50, ms', ({ ask_ms }) => ms(median(ask_ms))],
-			['added p50, ms', ({ added_ms }) => ms(median(added_ms))],
-			['added p95, ms', ({ added_ms }) => ms(quantile(added_ms, 0.95))],
-		], rows);
+		return table(
+			[
+				['engine', 'engine'],
+				['bare p50, ms', ({ bare_ms }) => ms(median(bare_ms))],
+				['ask p50, ms', ({ ask_ms }) => ms(median(ask_ms))],
+				['added p50, ms', ({ added_ms }) => ms(median(added_ms))],
+				['added p95, ms', ({ added_ms }) => ms(quantile(added_ms, 0.95))],
+			],
+			rows,
+		);
 	} finally {
 		host.stop();
 	}

@@ -32,12 +32,16 @@ async function start(name, args) {
 function generate(url, model) {
 	const body = JSON.stringify({ model, prompt: 'Say hello', keep_alive: -1 });
 	return new Promise((resolve, reject) => {
-		const outgoing = request(`${url}/api/generate`, { method: 'POST', agent, headers: { 'content-type': 'application/json' } }, async (response) => {
-			let text = '';
-			for await (const chunk of response) text += chunk;
-			if (response.statusCode === 200) resolve(JSON.parse(text.trimEnd().split('\n').at(-1)));
-			else reject(new Error(text));
-		});
+		const outgoing = request(
+			`${url}/api/generate`,
+			{ method: 'POST', agent, headers: { 'content-type': 'application/json' } },
+			async (response) => {
+				let text = '';
+				for await (const chunk of response) text += chunk;
+				if (response.statusCode === 200) resolve(JSON.parse(text.trimEnd().split('\n').at(-1)));
+				else reject(new Error(text));
+			},
+		);
 		outgoing.on('error', reject);
 		outgoing.end(body);
 	});
@@ -69,10 +73,22 @@ export async function run() {
 	cargo('build', '--release', '--quiet', '-p', 'smart-ai', '-p', 'smart-ai-sim');
 	const folder = mkdtempSync(join(tmpdir(), 'smart-ai-bench-'));
 	const config = join(folder, 'host.json');
-	const models = [{ name: 'quick', answer: 'Hello' }, { name: 'steady', output_tokens: 400, decode_tok_per_s: 200 }];
+	const models = [
+		{ name: 'quick', answer: 'Hello' },
+		{ name: 'steady', output_tokens: 400, decode_tok_per_s: 200 },
+	];
 	writeFileSync(config, JSON.stringify({ keep_alive: -1, parallel: WIDTH, models }));
 	const host = await start('fake-ollama', ['--config', config]);
-	const sidecar = await start('smart-ai', ['serve', '--metrics', '127.0.0.1:0', '--proxy', '127.0.0.1:0', '--json', '--config', configure(folder, host.url)]);
+	const sidecar = await start('smart-ai', [
+		'serve',
+		'--metrics',
+		'127.0.0.1:0',
+		'--proxy',
+		'127.0.0.1:0',
+		'--json',
+		'--config',
+		configure(folder, host.url),
+	]);
 	try {
 		const sides = [host.url, sidecar.proxy];
 		const request_ms = async (url) => (await timed(() => generate(url, 'quick'))).ms;
@@ -83,15 +99,39 @@ export async function run() {
 		const [directRate, proxiedRate] = await inTurns(ROUNDS, throughput, sides);
 		const ratios = proxiedRate.map((rate, round) => rate / directRate[round]);
 		const stats = await (await fetch(`${host.control_url}/control/stats`)).json();
-		if (stats.loads !== models.length) throw new Error(`models were loaded ${stats.loads} times: the turns were not alike`);
+		if (stats.loads !== models.length)
+			throw new Error(`models were loaded ${stats.loads} times: the turns were not alike`);
 		const ms = (value) => value.toFixed(2);
 		const rows = [
-			{ what: 'request, ms (p50)', direct: ms(median(direct)), proxy: ms(median(proxied)), difference: `+${ms(median(added))} ms` },
-			{ what: 'request, ms (p95)', direct: ms(quantile(direct, 0.95)), proxy: ms(quantile(proxied, 0.95)), difference: `+${ms(quantile(added, 0.95))} ms` },
-			{ what: 'tokens a second', direct: ms(median(directRate)), proxy: ms(median(proxiedRate)), difference: `${((median(ratios) - 1) * 100).toFixed(2)} %` },
+			{
+				what: 'request, ms (p50)',
+				direct: ms(median(direct)),
+				proxy: ms(median(proxied)),
+				difference: `+${ms(median(added))} ms`,
+			},
+			{
+				what: 'request, ms (p95)',
+				direct: ms(quantile(direct, 0.95)),
+				proxy: ms(quantile(proxied, 0.95)),
+				difference: `+${ms(quantile(added, 0.95))} ms`,
+			},
+			{
+				what: 'tokens a second',
+				direct: ms(median(directRate)),
+				proxy: ms(median(proxiedRate)),
+				difference: `${((median(ratios) - 1) * 100).toFixed(2)} %`,
+			},
 		];
 		const lto = process.env.CARGO_PROFILE_RELEASE_LTO === 'off' ? 'without' : 'with';
-		const tables = table([['', 'what'], ['direct', 'direct'], ['through the proxy', 'proxy'], ['difference (median of turns)', 'difference']], rows);
+		const tables = table(
+			[
+				['', 'what'],
+				['direct', 'direct'],
+				['through the proxy', 'proxy'],
+				['difference (median of turns)', 'difference'],
+			],
+			rows,
+		);
 		return `${tables}\n\nRelease builds of host and sidecar, ${lto} link-time optimization.`;
 	} finally {
 		sidecar.stop();

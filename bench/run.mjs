@@ -2,7 +2,22 @@
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 
-const all = ['decide', 'crossing', 'latency', 'simulate', 'ablation', 'serial', 'signals', 'calibration', 'faults', 'faults-litellm', 'proxy', 'history', 'endurance', 'conversations'];
+const all = [
+	'decide',
+	'crossing',
+	'latency',
+	'simulate',
+	'ablation',
+	'serial',
+	'signals',
+	'calibration',
+	'faults',
+	'faults-litellm',
+	'proxy',
+	'history',
+	'endurance',
+	'conversations',
+];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !all.includes(name));
 if (unknown.length > 0) {

@@ -10,11 +10,15 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 /** Seconds that one scenario may take. */
 const LIMIT_S = 1_800;
 
-export const names = (folder = 'scenarios') => readdirSync(join(here, folder)).map((file) => file.replace(/\.json$/, ''));
+export const names = (folder = 'scenarios') =>
+	readdirSync(join(here, folder)).map((file) => file.replace(/\.json$/, ''));
 
 /** Every scenario's report, by its name. */
 export function play(policies, seeds, folder = 'scenarios') {
-	return names(folder).map((name) => ({ name, policies: simulate(join(here, folder, `${name}.json`), policies, seeds).policies }));
+	return names(folder).map((name) => ({
+		name,
+		policies: simulate(join(here, folder, `${name}.json`), policies, seeds).policies,
+	}));
 }
 
 /** What became of each request. */
@@ -23,7 +27,10 @@ export function trace(file, policies, seeds) {
 	try {
 		const rows = join(scratch, 'rows.jsonl');
 		simulate(file, policies, seeds, '--trace', rows);
-		return readFileSync(rows, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+		return readFileSync(rows, 'utf8')
+			.trim()
+			.split('\n')
+			.map((line) => JSON.parse(line));
 	} finally {
 		rmSync(scratch, { recursive: true });
 	}
@@ -33,7 +40,11 @@ export function trace(file, policies, seeds) {
 export function simulate(file, policies, seeds, ...more) {
 	cargo('build', '--release', '-p', 'smart-ai');
 	const args = ['simulate', '--scenario', file, '--seeds', seeds, '--policies', policies.join(','), '--json', ...more];
-	const { status, stdout, stderr } = spawnSync(join(target, 'release', 'smart-ai'), args, { encoding: 'utf8', timeout: LIMIT_S * 1e3, maxBuffer: 1 << 28 });
+	const { status, stdout, stderr } = spawnSync(join(target, 'release', 'smart-ai'), args, {
+		encoding: 'utf8',
+		timeout: LIMIT_S * 1e3,
+		maxBuffer: 1 << 28,
+	});
 	if (status !== 0) throw new Error(`simulate on ${file} failed: ${stderr}`);
 	return JSON.parse(stdout);
 }

@@ -22,7 +22,10 @@ const folder = fileURLToPath(new URL('serial', import.meta.url));
 export async function run() {
 	const scratch = mkdtempSync(join(tmpdir(), 'serial-'));
 	try {
-		return table(columns, ['batch', 'steady'].flatMap((name) => [true, false].flatMap((known) => rows(name, known, scratch))));
+		return table(
+			columns,
+			['batch', 'steady'].flatMap((name) => [true, false].flatMap((known) => rows(name, known, scratch))),
+		);
 	} finally {
 		rmSync(scratch, { recursive: true });
 	}
@@ -63,14 +66,22 @@ function measure(jobs) {
 	if (jobs.some((job) => !job.answered)) throw new Error('a request was not answered');
 	const of = (name) => median(jobs.filter((job) => job.class === name).map((job) => job.seconds));
 	const all = jobs.map((job) => job.seconds);
-	return { short: of('short'), long: of('long'), mean: all.reduce((sum, value) => sum + value, 0) / all.length, longest: Math.max(...all), overtaken: overtaken(jobs) };
+	return {
+		short: of('short'),
+		long: of('long'),
+		mean: all.reduce((sum, value) => sum + value, 0) / all.length,
+		longest: Math.max(...all),
+		overtaken: overtaken(jobs),
+	};
 }
 
 /** The most seconds by which a request that ended sooner had come later. */
 function overtaken(jobs) {
 	let most = 0;
 	for (const seed of new Set(jobs.map((job) => job.seed))) {
-		const byEnd = jobs.filter((job) => job.seed === seed).toSorted((a, b) => a.arrives_s + a.seconds - b.arrives_s - b.seconds);
+		const byEnd = jobs
+			.filter((job) => job.seed === seed)
+			.toSorted((a, b) => a.arrives_s + a.seconds - b.arrives_s - b.seconds);
 		let latest = -Infinity;
 		for (const job of byEnd) {
 			most = Math.max(most, latest - job.arrives_s);
@@ -82,5 +93,9 @@ function overtaken(jobs) {
 
 /** Seconds of the longest request at the rates of the only model. */
 function longestWork({ hosts: [{ speed }], models: [model] }, jobs) {
-	return Math.max(...jobs.map((job) => (job.prompt_tokens / model.prefill_tok_per_s + job.output_tokens / model.decode_tok_per_s) / speed));
+	return Math.max(
+		...jobs.map(
+			(job) => (job.prompt_tokens / model.prefill_tok_per_s + job.output_tokens / model.decode_tok_per_s) / speed,
+		),
+	);
 }

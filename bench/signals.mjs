@@ -13,13 +13,16 @@ export async function run() {
 	const reports = play([WITH, WITHOUT, 'least-connections'], SEEDS, 'signals');
 	const of = ({ policies }, name) => policies.find((policy) => policy.name === name);
 	const gain = (key) => (report) => percent(of(report, WITH)[key] / of(report, WITHOUT)[key] - 1);
-	return table([
-		['scenario', 'name'],
-		['mean s with metrics', (report) => of(report, WITH).mean_s.toFixed(2)],
-		['without', (report) => of(report, WITHOUT).mean_s.toFixed(2)],
-		['mean', gain('mean_s')],
-		['p95', gain('p95_s')],
-		['p99', gain('p99_s')],
-		['least-connections, mean s', (report) => of(report, 'least-connections').mean_s.toFixed(2)],
-	], reports);
+	return table(
+		[
+			['scenario', 'name'],
+			['mean s with metrics', (report) => of(report, WITH).mean_s.toFixed(2)],
+			['without', (report) => of(report, WITHOUT).mean_s.toFixed(2)],
+			['mean', gain('mean_s')],
+			['p95', gain('p95_s')],
+			['p99', gain('p99_s')],
+			['least-connections, mean s', (report) => of(report, 'least-connections').mean_s.toFixed(2)],
+		],
+		reports,
+	);
 }

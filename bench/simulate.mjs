@@ -4,7 +4,15 @@ import { table } from './table.mjs';
 
 const SEEDS = '0..6';
 const OWN = ['smart', 'greedy'];
-const PEERS = ['static', 'least-connections', 'warm-first', 'peak-ewma', 'litellm-latency', 'litellm-least-busy', 'herd'];
+const PEERS = [
+	'static',
+	'least-connections',
+	'warm-first',
+	'peak-ewma',
+	'litellm-latency',
+	'litellm-least-busy',
+	'herd',
+];
 const REFERENCES = ['oracle', 'clairvoyant'];
 
 export const title = 'Policies in virtual time';
@@ -14,9 +22,13 @@ The clairvoyant knows every size and plays the true next 20 arrivals, but sends 
 export async function run() {
 	const reports = play([...OWN, ...PEERS, ...REFERENCES], SEEDS);
 	const of = (report, name) => report.policies.find((policy) => policy.name === name);
-	const best = (report) => PEERS.map((name) => of(report, name)).reduce((least, peer) => (peer.mean_s < least.mean_s ? peer : least));
+	const best = (report) =>
+		PEERS.map((name) => of(report, name)).reduce((least, peer) => (peer.mean_s < least.mean_s ? peer : least));
 	const means = table(
-		[['mean seconds', 'name'], ...[...OWN, ...PEERS, ...REFERENCES].map((name) => [name, (report) => of(report, name).mean_s.toFixed(2)])],
+		[
+			['mean seconds', 'name'],
+			...[...OWN, ...PEERS, ...REFERENCES].map((name) => [name, (report) => of(report, name).mean_s.toFixed(2)]),
+		],
 		reports,
 	);
 	const regrets = (report, name) => of(report, name).regret;
@@ -31,7 +43,10 @@ export async function run() {
 			['mean against best peer', cell((report) => of(report, 'smart').mean_s / best(report).mean_s - 1)],
 			['p95 against best peer', cell((report) => of(report, 'smart').p95_s / best(report).p95_s - 1)],
 			['mean against static', cell((report) => of(report, 'smart').mean_s / of(report, 'static').mean_s - 1)],
-			['loads against least-connections', cell((report) => of(report, 'smart').loads / of(report, 'least-connections').loads)],
+			[
+				'loads against least-connections',
+				cell((report) => of(report, 'smart').loads / of(report, 'least-connections').loads),
+			],
 		],
 		rows,
 	);

@@ -24,7 +24,8 @@ function contract() {
 	const contract = join(here, 'js', 'contract');
 	rmSync(contract, { recursive: true, force: true });
 	mkdirSync(join(contract, 'generated'), { recursive: true });
-	for (const file of ['core.ts', 'smart-ai.ts', 'stream.ts']) cpSync(join(root, 'wasm', 'js', file), join(contract, file));
+	for (const file of ['core.ts', 'smart-ai.ts', 'stream.ts'])
+		cpSync(join(root, 'wasm', 'js', file), join(contract, file));
 	cpSync(join(root, 'core', 'types', 'core.d.ts'), join(contract, 'generated', 'core.d.ts'));
 }
 
@@ -45,7 +46,10 @@ async function bundle(entry, format, options = {}) {
 run('cargo', ['build', '--release', '-p', 'smart-ai-node']);
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);
-cpSync(join(target, 'release', libraries[process.platform]), join(dist, `smart-ai.${process.platform}-${process.arch}.node`));
+cpSync(
+	join(target, 'release', libraries[process.platform]),
+	join(dist, `smart-ai.${process.platform}-${process.arch}.node`),
+);
 contract();
 await bundle('index', 'esm');
 await bundle('index', 'cjs');

@@ -36,14 +36,42 @@ for (const [folder, entries] of [
 		writeFileSync(join(project, 'package.json'), '{"private":true}');
 		run('npm', ['install', '--offline', '--no-audit', '--no-fund', join(place, filename)], project);
 		for (const entry of entries) {
-			writeFileSync(join(project, 'use.cjs'), `const { Dispatcher, classify, createDispatcher } = require('${entry}');${use}`);
-			writeFileSync(join(project, 'use.mjs'), `import { Dispatcher, classify, createDispatcher } from '${entry}';${use}`);
+			writeFileSync(
+				join(project, 'use.cjs'),
+				`const { Dispatcher, classify, createDispatcher } = require('${entry}');${use}`,
+			);
+			writeFileSync(
+				join(project, 'use.mjs'),
+				`import { Dispatcher, classify, createDispatcher } from '${entry}';${use}`,
+			);
 			for (const file of ['use.cjs', 'use.mjs']) {
-				assert.deepEqual(JSON.parse(run(process.execPath, [file], project)), [null, 'summarize', 'config_invalid'], file);
+				assert.deepEqual(
+					JSON.parse(run(process.execPath, [file], project)),
+					[null, 'summarize', 'config_invalid'],
+					file,
+				);
 			}
-			writeFileSync(join(project, 'use.mts'), `import { createDispatcher, type SmartAi } from '${entry}';${typed.replace(folder === 'wasm' ? '' : ', {} as never', '')}`);
+			writeFileSync(
+				join(project, 'use.mts'),
+				`import { createDispatcher, type SmartAi } from '${entry}';${typed.replace(folder === 'wasm' ? '' : ', {} as never', '')}`,
+			);
 			const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-			run(process.execPath, [compiler, '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2022,dom', 'use.mts'], project);
+			run(
+				process.execPath,
+				[
+					compiler,
+					'--noEmit',
+					'--strict',
+					'--module',
+					'nodenext',
+					'--target',
+					'es2022',
+					'--lib',
+					'es2022,dom',
+					'use.mts',
+				],
+				project,
+			);
 		}
 	});
 }

@@ -26,7 +26,11 @@ const check = [
 	{ name: 'Rust format', command: 'cargo', args: ['fmt', '--all', '--check'] },
 	{ name: 'Rust lints', command: 'cargo', args: ['clippy', '--workspace', '--all-targets', '--', '-D', 'warnings'] },
 	{ name: 'Rust tests and vectors', command: 'cargo', args: ['test', '--workspace'] },
-	{ name: 'TypeScript declarations', command: 'cargo', args: ['test', '-p', 'smart-ai-core', '--features', 'typescript', '--test', 'typescript'] },
+	{
+		name: 'TypeScript declarations',
+		command: 'cargo',
+		args: ['test', '-p', 'smart-ai-core', '--features', 'typescript', '--test', 'typescript'],
+	},
 ];
 
 const rest = [
@@ -43,16 +47,39 @@ const rest = [
 	npm('n8n node: build', 'n8n-node', 'run', 'build'),
 	npm('n8n node: scan', 'n8n-node', 'run', 'scan'),
 	{ name: 'Fuzzing, a few seconds', command: 'node', args: ['fuzz/run.mjs'] },
-	nodeTest('Faults on both drivers', 'tests/e2e/faults/matrix.test.mjs', 'tests/e2e/faults/cancel.test.mjs', 'tests/e2e/faults/embed.test.mjs', 'tests/e2e/faults/clock.test.mjs'),
-	nodeTest('Metrics and proxy', 'tests/e2e/serve/counters.test.mjs', 'tests/e2e/serve/metrics.test.mjs', 'tests/e2e/serve/dialects.test.mjs', 'tests/e2e/serve/streams.test.mjs', 'tests/e2e/serve/evictions.test.mjs'),
+	nodeTest(
+		'Faults on both drivers',
+		'tests/e2e/faults/matrix.test.mjs',
+		'tests/e2e/faults/cancel.test.mjs',
+		'tests/e2e/faults/embed.test.mjs',
+		'tests/e2e/faults/clock.test.mjs',
+	),
+	nodeTest(
+		'Metrics and proxy',
+		'tests/e2e/serve/counters.test.mjs',
+		'tests/e2e/serve/metrics.test.mjs',
+		'tests/e2e/serve/dialects.test.mjs',
+		'tests/e2e/serve/streams.test.mjs',
+		'tests/e2e/serve/evictions.test.mjs',
+	),
 	nodeTest('History in SQLite and PostgreSQL', 'tests/e2e/history/store.test.mjs', 'tests/e2e/history/faults.test.mjs'),
 	nodeTest('Faults on real Ollama', 'tests/e2e/faults/real.test.mjs'),
 	nodeTest('Test bed', 'tests/e2e/bed/bed.test.mjs'),
-	nodeTest('Simulated against real Ollama', 'tests/e2e/conformance/answers.test.mjs', 'tests/e2e/conformance/behaviour.test.mjs'),
+	nodeTest(
+		'Simulated against real Ollama',
+		'tests/e2e/conformance/answers.test.mjs',
+		'tests/e2e/conformance/behaviour.test.mjs',
+	),
 	npm('Report page: types', 'runtime/src/report/page', 'run', 'check'),
 	nodeTest('Report in Chromium', 'tests/e2e/report/report.test.mjs'),
 	npm('Dashboards: types', 'deploy/grafana', 'run', 'check'),
-	nodeTest('Rules, alerts, dashboards and the Compose stack', 'tests/e2e/deploy/rules.test.mjs', 'tests/e2e/deploy/dashboards.test.mjs', 'tests/e2e/deploy/compose.test.mjs', 'tests/e2e/deploy/image.test.mjs'),
+	nodeTest(
+		'Rules, alerts, dashboards and the Compose stack',
+		'tests/e2e/deploy/rules.test.mjs',
+		'tests/e2e/deploy/dashboards.test.mjs',
+		'tests/e2e/deploy/compose.test.mjs',
+		'tests/e2e/deploy/image.test.mjs',
+	),
 	nodeTest('Expressions on a real Prometheus', 'tests/e2e/deploy/expressions.test.mjs'),
 	nodeTest('Verify a real fleet', 'tests/e2e/verify/verify.test.mjs'),
 	nodeTest('Both engines of the n8n node', 'tests/e2e/n8n/engines.test.mjs'),
@@ -74,7 +101,11 @@ function ready({ command, hint }) {
 function run({ name, command, args, folder = '.', variables = {} }) {
 	console.log(`\n== ${name}: ${[command, ...args].join(' ')}`);
 	const started = Date.now();
-	const { status, error } = spawnSync(command, args, { cwd: join(root, folder), env: { ...env, ...variables }, stdio: 'inherit' });
+	const { status, error } = spawnSync(command, args, {
+		cwd: join(root, folder),
+		env: { ...env, ...variables },
+		stdio: 'inherit',
+	});
 	if (error) console.error(error.message);
 	return { name, passed: status === 0, seconds: (Date.now() - started) / 1000 };
 }

@@ -15,9 +15,28 @@ const WASM_PACK = '0.15.1';
 // The goal.
 const WASM_MAX_BYTES = 250 * 1024;
 // Rust keeps the first bytes of the memory free, and a new memory is zero.
-const OPTIMIZE = ['--low-memory-unused', '--zero-filled-memory', '--generate-global-effects', '--flatten', '--rereloop', '-Oz', '-Oz', '--converge', '--merge-similar-functions', '--reorder-functions', '--always-inline-max-function-size=4'];
+const OPTIMIZE = [
+	'--low-memory-unused',
+	'--zero-filled-memory',
+	'--generate-global-effects',
+	'--flatten',
+	'--rereloop',
+	'-Oz',
+	'-Oz',
+	'--converge',
+	'--merge-similar-functions',
+	'--reorder-functions',
+	'--always-inline-max-function-size=4',
+];
 // A module's text does not say what it needs.
-const FEATURES = ['bulk-memory', 'multivalue', 'mutable-globals', 'nontrapping-float-to-int', 'reference-types', 'sign-ext'];
+const FEATURES = [
+	'bulk-memory',
+	'multivalue',
+	'mutable-globals',
+	'nontrapping-float-to-int',
+	'reference-types',
+	'sign-ext',
+];
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
@@ -35,7 +54,13 @@ const STANDARD_LIBRARY = ['-Zbuild-std=std,panic_abort', '-Zbuild-std-features=o
 // Small code calls every little function; taking in those a little larger costs little size and saves an eighth of a step's time.
 const INLINING = ['-inline-threshold=12'];
 // What two branches share is written once, and nothing twice to save a step of a loop: 2 KB less, in the same time.
-const SHARING = ['-sink-common-insts', '-hoist-common-insts', '-disable-lsr', '-enable-pre=0', '-disable-licm-promotion'];
+const SHARING = [
+	'-sink-common-insts',
+	'-hoist-common-insts',
+	'-disable-lsr',
+	'-enable-pre=0',
+	'-disable-licm-promotion',
+];
 const LLVM = `-Cllvm-args=${[...INLINING, ...SHARING].join(' ')}`;
 // Half of Rust's megabyte, with the data above it: an address takes three bytes of code, not four. JSON is read 128 levels deep at most, and nothing else goes deep.
 const STACK = '-Clink-arg=-zstack-size=524288';
@@ -46,7 +71,12 @@ function flags() {
 	const sysroot = output('rustc', ['--print', 'sysroot']).trim();
 	const cargo = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
 	const folders = { [root]: '.', [cargo]: 'cargo', [sysroot]: 'rust' };
-	return [LLVM, STACK, ...PANICS, ...Object.entries(folders).map(([folder, name]) => `--remap-path-prefix=${folder}=${name}`)];
+	return [
+		LLVM,
+		STACK,
+		...PANICS,
+		...Object.entries(folders).map(([folder, name]) => `--remap-path-prefix=${folder}=${name}`),
+	];
 }
 
 function run(command, args, options = {}) {
@@ -90,7 +120,11 @@ function pack(target) {
 	const args = ['build', '.', '--target', target, '--profile', 'wasm-release', '--out-dir', out, '--out-name', 'core'];
 	// Stable Rust takes the flags above only so. They are asked of this one call, and of no code of ours.
 	const encoded = { ...env, CARGO_ENCODED_RUSTFLAGS: flags().join('\x1f'), RUSTC_BOOTSTRAP: '1' };
-	run('wasm-pack', [...args, '--mode', 'no-install', '--no-typescript', '--no-pack', '--no-opt', '--', ...STANDARD_LIBRARY], { env: encoded });
+	run(
+		'wasm-pack',
+		[...args, '--mode', 'no-install', '--no-typescript', '--no-pack', '--no-opt', '--', ...STANDARD_LIBRARY],
+		{ env: encoded },
+	);
 	const file = join(here, out, 'core_bg.wasm');
 	const built = readFileSync(file);
 	const same = optimized.find((other) => other.built.equals(built));
@@ -108,10 +142,28 @@ function optimize(file) {
 	// npm's wasm-opt: older ones that systems ship miscompile reference types.
 	const optimizer = join(dirname(require.resolve('binaryen/package.json')), 'bin', 'wasm-opt');
 	const text = `${file}.wat`;
-	run(process.execPath, [optimizer, ...OPTIMIZE, '--strip-debug', '--strip-producers', file, '--emit-text', '-o', text]);
+	run(process.execPath, [
+		optimizer,
+		...OPTIMIZE,
+		'--strip-debug',
+		'--strip-producers',
+		file,
+		'--emit-text',
+		'-o',
+		text,
+	]);
 	// As bytes: a data segment is not always text.
 	writeFileSync(text, shortened(readFileSync(text, 'latin1')), 'latin1');
-	run(process.execPath, [optimizer, ...FEATURES.map((feature) => `--enable-${feature}`), '--optimize-level=2', '--shrink-level=2', '--quiet', text, '-o', file]);
+	run(process.execPath, [
+		optimizer,
+		...FEATURES.map((feature) => `--enable-${feature}`),
+		'--optimize-level=2',
+		'--shrink-level=2',
+		'--quiet',
+		text,
+		'-o',
+		file,
+	]);
 	rmSync(text);
 }
 
@@ -129,7 +181,12 @@ async function bundle(entry, format) {
 		target: 'node20',
 		loader: { '.wasm': 'binary' },
 		alias: aliases,
-		plugins: [{ name: 'core', setup: (it) => it.onResolve({ filter: /^#wasm-nodejs$/ }, () => ({ path: './core.cjs', external: true })) }],
+		plugins: [
+			{
+				name: 'core',
+				setup: (it) => it.onResolve({ filter: /^#wasm-nodejs$/ }, () => ({ path: './core.cjs', external: true })),
+			},
+		],
 		logLevel: 'warning',
 	});
 }

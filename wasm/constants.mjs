@@ -14,17 +14,25 @@ const GLOBAL_BYTES = 3;
 
 /** The same module: small whole floats are converted from integers, and what is large and used often is read from a global. */
 export function shortened(module) {
-	const whole = inFunctions(module, (constant, type, value) => (type === 'f64' && isWhole(value) ? `(f64.convert_i32_s (i32.const ${Number(value)}))` : constant));
+	const whole = inFunctions(module, (constant, type, value) =>
+		type === 'f64' && isWhole(value) ? `(f64.convert_i32_s (i32.const ${Number(value)}))` : constant,
+	);
 	const uses = new Map();
 	inFunctions(whole, (constant) => {
 		uses.set(constant, (uses.get(constant) ?? 0) + 1);
 		return constant;
 	});
-	const spared = [...uses].map(([constant, times]) => ({ constant, bytes: sparedBytes(constant, times) })).filter(({ bytes }) => bytes > 0);
+	const spared = [...uses]
+		.map(([constant, times]) => ({ constant, bytes: sparedBytes(constant, times) }))
+		.filter(({ bytes }) => bytes > 0);
 	const largest = spared.sort((left, right) => right.bytes - left.bytes).slice(0, GLOBALS_MOST);
 	const globals = new Map(largest.map(({ constant }, at) => [constant, `$constant_${at}`]));
-	const known = [...globals].map(([constant, name]) => ` (global ${name} ${constant.slice(1, 4)} ${constant})\n`).join('');
-	const read = inFunctions(whole, (constant) => (globals.has(constant) ? `(global.get ${globals.get(constant)})` : constant));
+	const known = [...globals]
+		.map(([constant, name]) => ` (global ${name} ${constant.slice(1, 4)} ${constant})\n`)
+		.join('');
+	const read = inFunctions(whole, (constant) =>
+		globals.has(constant) ? `(global.get ${globals.get(constant)})` : constant,
+	);
 	return read.replace(/^ \(func /m, (first) => known + first);
 }
 

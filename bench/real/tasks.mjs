@@ -1,26 +1,40 @@
 // Exact-answer tasks: a few worked examples, then the question; right is the expected line and nothing else.
 // Each kind has items to calibrate on and others to be measured on.
 
-const pairs = (text) => text.trim().split('\n').map((line) => line.split('|').map((part) => part.trim()));
+const pairs = (text) =>
+	text
+		.trim()
+		.split('\n')
+		.map((line) => line.split('|').map((part) => part.trim()));
 
 const CALIBRATION_ITEMS = 6;
 
 function kind({ name, task, asked, answered, shots, items }) {
-  const examples = pairs(shots).map(([input, output]) => `${asked}: ${input}\n${answered}: ${output}\n\n`).join('');
-  const made = items.map(([input, wanted]) => ({ kind: name, task, prompt: `${examples}${asked}: ${input}\n${answered}:`, wanted }));
-  return { name, task, calibration: made.slice(0, CALIBRATION_ITEMS), measured: made.slice(CALIBRATION_ITEMS) };
+	const examples = pairs(shots)
+		.map(([input, output]) => `${asked}: ${input}\n${answered}: ${output}\n\n`)
+		.join('');
+	const made = items.map(([input, wanted]) => ({
+		kind: name,
+		task,
+		prompt: `${examples}${asked}: ${input}\n${answered}:`,
+		wanted,
+	}));
+	return { name, task, calibration: made.slice(0, CALIBRATION_ITEMS), measured: made.slice(CALIBRATION_ITEMS) };
 }
 
 const record = ([name, age, city]) => [`${name}, ${age}, ${city}`, JSON.stringify({ name, age: Number(age), city })];
 
 /** Every kind of checkable work. */
 export const kinds = [
-  kind({
-    name: 'sentiment', task: 'classify', asked: 'Review', answered: 'Sentiment',
-    shots: `I love this phone, it works great. | positive
+	kind({
+		name: 'sentiment',
+		task: 'classify',
+		asked: 'Review',
+		answered: 'Sentiment',
+		shots: `I love this phone, it works great. | positive
       Terrible, it broke after one day. | negative
       What a wonderful book. | positive`,
-    items: pairs(`The food was awful and cold. | negative
+		items: pairs(`The food was awful and cold. | negative
       Best holiday we ever had. | positive
       I want my money back. | negative
       The staff were kind and helpful. | positive
@@ -40,13 +54,16 @@ export const kinds = [
       Excellent value, very happy. | positive
       The soup was disgusting. | negative
       The teacher is patient and clear. | positive`),
-  }),
-  kind({
-    name: 'capital', task: 'general', asked: 'Country', answered: 'Capital',
-    shots: `France | Paris
+	}),
+	kind({
+		name: 'capital',
+		task: 'general',
+		asked: 'Country',
+		answered: 'Capital',
+		shots: `France | Paris
       Japan | Tokyo
       Egypt | Cairo`,
-    items: pairs(`Italy | Rome
+		items: pairs(`Italy | Rome
       Spain | Madrid
       Germany | Berlin
       Russia | Moscow
@@ -66,13 +83,16 @@ export const kinds = [
       Turkey | Ankara
       Thailand | Bangkok
       Peru | Lima`),
-  }),
-  kind({
-    name: 'opposite', task: 'general', asked: 'Word', answered: 'Opposite',
-    shots: `hot | cold
+	}),
+	kind({
+		name: 'opposite',
+		task: 'general',
+		asked: 'Word',
+		answered: 'Opposite',
+		shots: `hot | cold
       big | small
       up | down`,
-    items: pairs(`left | right
+		items: pairs(`left | right
       day | night
       good | bad
       open | closed
@@ -92,13 +112,16 @@ export const kinds = [
       inside | outside
       before | after
       true | false`),
-  }),
-  kind({
-    name: 'plural', task: 'general', asked: 'One', answered: 'Many',
-    shots: `cat | cats
+	}),
+	kind({
+		name: 'plural',
+		task: 'general',
+		asked: 'One',
+		answered: 'Many',
+		shots: `cat | cats
       box | boxes
       child | children`,
-    items: pairs(`dog | dogs
+		items: pairs(`dog | dogs
       bus | buses
       man | men
       city | cities
@@ -118,12 +141,15 @@ export const kinds = [
       lady | ladies
       leaf | leaves
       brush | brushes`),
-  }),
-  kind({
-    name: 'record', task: 'extract', asked: 'Record', answered: 'JSON',
-    shots: `Ann, 31, Paris | {"name":"Ann","age":31,"city":"Paris"}
+	}),
+	kind({
+		name: 'record',
+		task: 'extract',
+		asked: 'Record',
+		answered: 'JSON',
+		shots: `Ann, 31, Paris | {"name":"Ann","age":31,"city":"Paris"}
       Bob, 45, Rome | {"name":"Bob","age":45,"city":"Rome"}`,
-    items: pairs(`Eva|28|Berlin
+		items: pairs(`Eva|28|Berlin
       Max|60|Oslo
       Lia|19|Madrid
       Tom|52|London
@@ -143,12 +169,15 @@ export const kinds = [
       Una|58|Cork
       Tim|21|Leeds
       Fay|62|Lyon`).map(record),
-  }),
-  kind({
-    name: 'e-mail', task: 'extract', asked: 'Text', answered: 'E-mail',
-    shots: `Write to Ann at ann.lee@mail.com before Monday. | ann.lee@mail.com
+	}),
+	kind({
+		name: 'e-mail',
+		task: 'extract',
+		asked: 'Text',
+		answered: 'E-mail',
+		shots: `Write to Ann at ann.lee@mail.com before Monday. | ann.lee@mail.com
       Our office: info@shop.org, open daily. | info@shop.org`,
-    items: pairs(`Please contact bob@example.net about the invoice. | bob@example.net
+		items: pairs(`Please contact bob@example.net about the invoice. | bob@example.net
       Questions? Ask support@acme.io today. | support@acme.io
       Carla (carla.diaz@uni.edu) leads the team. | carla.diaz@uni.edu
       Send the parcel, then mail dan@post.de. | dan@post.de
@@ -168,19 +197,28 @@ export const kinds = [
       Lena, lena.wolf@art.lu, paints portraits. | lena.wolf@art.lu
       Complaints reach us at care@hotel.pt. | care@hotel.pt
       Write to rob@farm.nz about the sheep. | rob@farm.nz`),
-  }),
-  kind({
-    name: 'count on', task: 'general', asked: 'Numbers', answered: 'Next',
-    shots: `1, 2, 3 | 4
+	}),
+	kind({
+		name: 'count on',
+		task: 'general',
+		asked: 'Numbers',
+		answered: 'Next',
+		shots: `1, 2, 3 | 4
       5, 6, 7 | 8
       2, 3, 4 | 5`,
-    items: [3, 6, 11, 20, 7, 14, 30, 8, 4, 9, 12, 15, 21, 24, 10, 13, 16, 22, 25, 17].map((from) => [`${from}, ${from + 1}, ${from + 2}`, `${from + 3}`]),
-  }),
-  kind({
-    name: 'year', task: 'extract', asked: 'Text', answered: 'Year',
-    shots: `The bridge was built in 1932 and painted red. | 1932
+		items: [3, 6, 11, 20, 7, 14, 30, 8, 4, 9, 12, 15, 21, 24, 10, 13, 16, 22, 25, 17].map((from) => [
+			`${from}, ${from + 1}, ${from + 2}`,
+			`${from + 3}`,
+		]),
+	}),
+	kind({
+		name: 'year',
+		task: 'extract',
+		asked: 'Text',
+		answered: 'Year',
+		shots: `The bridge was built in 1932 and painted red. | 1932
       She moved to Rome in 2004 with her family. | 2004`,
-    items: pairs(`The war ended in 1945. | 1945
+		items: pairs(`The war ended in 1945. | 1945
       Founded in 1876, the club is old. | 1876
       He was born in 1990 in Lyon. | 1990
       In 2012 they opened a second shop. | 2012
@@ -200,11 +238,16 @@ export const kinds = [
       The law of 2016 changed that. | 2016
       A fire in 1666 burned the city. | 1666
       The canal was dug in 1843. | 1843`),
-  }),
+	}),
 ];
 
 /** Work whose words nobody can check: it only loads and pushes out. */
-export const draft = (model, number) => ({ kind: 'draft', task: 'general', prompt: `Draft ${number}: a note about the sea.`, model });
+export const draft = (model, number) => ({
+	kind: 'draft',
+	task: 'general',
+	prompt: `Draft ${number}: a note about the sea.`,
+	model,
+});
 
 /** Whether an answer is the expected line. */
 export const isRight = (item, text) => text.trim().split('\n')[0].trim() === item.wanted;

@@ -12,28 +12,28 @@ export const MOST_ROUNDS = Math.floor(kinds[0].measured.length / ITEMS_OF_A_KIND
 
 /** mulberry32: numbers from 0 to 1 that a seed fixes. */
 function drawn(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
+	let state = seed >>> 0;
+	return () => {
+		state = (state + 0x6d2b79f5) >>> 0;
+		let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+		mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+		return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+	};
 }
 
 /** The jobs of a round in order of arrival: `{ at, item }`, `at` in milliseconds. */
 export function block(round, models) {
-  const random = drawn(round + 1);
-  const items = kinds.flatMap(({ measured }) => measured.slice(round * ITEMS_OF_A_KIND, (round + 1) * ITEMS_OF_A_KIND));
-  for (let number = 0; number < DRAFTS; number++) items.push(draft(models.draft, round * DRAFTS + number + 1));
-  for (let last = items.length - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1));
-    [items[last], items[other]] = [items[other], items[last]];
-  }
-  let at = 0;
-  return items.map((item, number) => {
-    const begins = Math.floor(number / BURST) * BETWEEN_BURSTS_MS;
-    at = Math.max(at, begins) - MEAN_GAP_MS * Math.log(1 - random());
-    return { at, item };
-  });
+	const random = drawn(round + 1);
+	const items = kinds.flatMap(({ measured }) => measured.slice(round * ITEMS_OF_A_KIND, (round + 1) * ITEMS_OF_A_KIND));
+	for (let number = 0; number < DRAFTS; number++) items.push(draft(models.draft, round * DRAFTS + number + 1));
+	for (let last = items.length - 1; last > 0; last--) {
+		const other = Math.floor(random() * (last + 1));
+		[items[last], items[other]] = [items[other], items[last]];
+	}
+	let at = 0;
+	return items.map((item, number) => {
+		const begins = Math.floor(number / BURST) * BETWEEN_BURSTS_MS;
+		at = Math.max(at, begins) - MEAN_GAP_MS * Math.log(1 - random());
+		return { at, item };
+	});
 }

@@ -46,10 +46,7 @@ export function fleetHosts(fleet: FleetCredential): FleetHost[] {
 }
 
 /** What an engine needs, from what the two credentials say. Empty and zero mean "not set". */
-export function engineConfig(
-	fleet: FleetCredential,
-	prometheus?: PrometheusCredential,
-): EngineConfig {
+export function engineConfig(fleet: FleetCredential, prometheus?: PrometheusCredential): EngineConfig {
 	const config: EngineConfig = {
 		hosts: (fleet.hosts?.host ?? [])
 			.filter((host) => trimmed(host.url) !== '')
@@ -76,13 +73,9 @@ export function engineConfig(
 	return config;
 }
 
-function prometheusAuthentication(
-	credential: PrometheusCredential,
-): Partial<NonNullable<EngineConfig['prometheus']>> {
+function prometheusAuthentication(credential: PrometheusCredential): Partial<NonNullable<EngineConfig['prometheus']>> {
 	const headerName = trimmed(credential.headerName);
-	const headers = headerName
-		? { headers: { [headerName]: credential.secretHeaderValue ?? '' } }
-		: {};
+	const headers = headerName ? { headers: { [headerName]: credential.secretHeaderValue ?? '' } } : {};
 	if (credential.authentication === 'basic') {
 		return {
 			username: credential.username ?? '',

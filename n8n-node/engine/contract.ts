@@ -11,10 +11,7 @@ export type EngineName = 'wasm' | 'native';
 
 /** What both builds of Smart AI give. */
 export interface Dispatcher {
-	ask(
-		request: AskRequest,
-		options?: { signal?: AbortSignal; onText?: (text: string) => void },
-	): Promise<Answer>;
+	ask(request: AskRequest, options?: { signal?: AbortSignal; onText?: (text: string) => void }): Promise<Answer>;
 	decide(request: AskRequest): Promise<Decision>;
 	/** Says how good an answer was. Throws an Error with `hint` where that makes no sense. */
 	feedback(feedback: Feedback): Promise<void>;

@@ -23,11 +23,7 @@ export interface Lease {
 export class EnginePool {
 	private readonly places = new Map<string, Place>();
 
-	async lease(
-		slot: string,
-		config: EngineConfig,
-		make: () => Promise<Engine>,
-	): Promise<Lease> {
+	async lease(slot: string, config: EngineConfig, make: () => Promise<Engine>): Promise<Lease> {
 		const place = this.place(slot, fingerprintOf(config), make);
 		place.users += 1;
 		let engine: Engine | undefined;

@@ -5,10 +5,7 @@ import { httpTransport, type N8nHttpRequest } from './httpTransport';
 import { createDispatcher } from './wasm/dispatcher';
 
 /** The WebAssembly engine: runs wherever n8n does, and calls through n8n's HTTP client. */
-export async function wasmEngine(
-	config: EngineConfig,
-	httpRequest: N8nHttpRequest,
-): Promise<Engine> {
+export async function wasmEngine(config: EngineConfig, httpRequest: N8nHttpRequest): Promise<Engine> {
 	const dispatcher = createDispatcher(config, {
 		transport: httpTransport(httpRequest),
 		sleep: async (ms, signal) => await sleep(ms, signal),

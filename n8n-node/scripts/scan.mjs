@@ -13,14 +13,19 @@ const NATIVE_LOADER = 'package/dist/engine/native/addon.js';
 
 const packed = mkdtempSync(join(tmpdir(), 'smart-ai-scan-'));
 try {
-	const failed = [await leg('source', here, SOURCE_FILE_PATTERNS), await leg('published', unpacked(), ['**/*.js', 'package.json'])];
+	const failed = [
+		await leg('source', here, SOURCE_FILE_PATTERNS),
+		await leg('published', unpacked(), ['**/*.js', 'package.json']),
+	];
 	process.exitCode = failed.some(Boolean) ? 1 : 0;
 } finally {
 	rmSync(packed, { recursive: true, force: true });
 }
 
 function unpacked() {
-	const answer = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', packed], { cwd: here });
+	const answer = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', packed], {
+		cwd: here,
+	});
 	const [{ filename }] = JSON.parse(answer.toString());
 	mkdirSync(join(packed, 'out'));
 	execFileSync('tar', ['-xzf', join(packed, filename), '-C', join(packed, 'out')]);

@@ -10,7 +10,13 @@ const { chooseEngine } = choice;
 const { engineConfig, fleetHosts } = configuration;
 const { EnginePool } = poolModule;
 const { eachIndex } = concurrency;
-const engine = (name) => ({ name, closed: 0, async close() { this.closed += 1; } });
+const engine = (name) => ({
+	name,
+	closed: 0,
+	async close() {
+		this.closed += 1;
+	},
+});
 const config = { hosts: [{ url: 'http://a' }] };
 
 test('auto takes native where it loads, otherwise WebAssembly; a forced choice does not fall back', async () => {
@@ -23,20 +29,35 @@ test('auto takes native where it loads, otherwise WebAssembly; a forced choice d
 });
 
 test('a configuration that native refuses is not tried on WebAssembly', async () => {
-	const makers = { native: async () => { throw new Error('hosts: name one'); }, wasm: async () => engine('wasm') };
+	const makers = {
+		native: async () => {
+			throw new Error('hosts: name one');
+		},
+		wasm: async () => engine('wasm'),
+	};
 	await assert.rejects(chooseEngine('auto', config, makers), /hosts: name one/);
 });
 
 test('credentials become a configuration; empty and zero are left out', () => {
 	const fleet = {
-		hosts: { host: [{ name: ' pc ', url: ' http://pc:11434/ ', apiKey: 'k', parallel: 2, memoryGb: 0 }, { name: 'x', url: ' ' }] },
-		models: 'a:1, b:2\nc', maxCpuPercent: 0, minFreeMemoryPercent: 10,
+		hosts: {
+			host: [
+				{ name: ' pc ', url: ' http://pc:11434/ ', apiKey: 'k', parallel: 2, memoryGb: 0 },
+				{ name: 'x', url: ' ' },
+			],
+		},
+		models: 'a:1, b:2\nc',
+		maxCpuPercent: 0,
+		minFreeMemoryPercent: 10,
 	};
 	assert.deepEqual(engineConfig(fleet), {
-		hosts: [{ id: 'pc', url: 'http://pc:11434', api_key: 'k', parallel: 2 }], models: ['a:1', 'b:2', 'c'],
+		hosts: [{ id: 'pc', url: 'http://pc:11434', api_key: 'k', parallel: 2 }],
+		models: ['a:1', 'b:2', 'c'],
 		limits: { min_free_memory_percent: 10 },
 	});
-	assert.deepEqual(fleetHosts({ hosts: { host: [{ url: 'http://a' }] } }), [{ name: 'http://a', url: 'http://a', apiKey: '' }]);
+	assert.deepEqual(fleetHosts({ hosts: { host: [{ url: 'http://a' }] } }), [
+		{ name: 'http://a', url: 'http://a', apiKey: '' },
+	]);
 });
 
 test('only the chosen way of authentication reaches Prometheus', () => {
@@ -66,7 +87,12 @@ test('a changed credential replaces the engine, which closes when its last user 
 
 test('an engine that could not be made is made anew next time', async () => {
 	const pool = new EnginePool();
-	await assert.rejects(pool.lease('s', config, async () => { throw new Error('no'); }), /no/);
+	await assert.rejects(
+		pool.lease('s', config, async () => {
+			throw new Error('no');
+		}),
+		/no/,
+	);
 	assert.equal((await pool.lease('s', config, async () => engine('wasm'))).engine.name, 'wasm');
 });
 
@@ -80,7 +106,12 @@ test('items run at most so many at a time, and the first failure stops the rest'
 		seen.push(index);
 		if (index === 5) throw new Error('five');
 	};
-	await assert.rejects(eachIndex(100, 3, work, () => { stopped += 1; }), /five/);
+	await assert.rejects(
+		eachIndex(100, 3, work, () => {
+			stopped += 1;
+		}),
+		/five/,
+	);
 	assert.equal(most, 3);
 	assert.equal(stopped, 1);
 	assert.ok(seen.length < 10, `${seen.length} ran`);

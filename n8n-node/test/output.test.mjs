@@ -5,12 +5,30 @@ import output from '../dist-test/nodes/SmartAi/output.js';
 
 const { answerOutput, failureOutput, failureOf } = output;
 const decision = {
-	chosen: { host: 'pc', model: 'm' }, reason: 'warm', predicted_ms: 900, task: 'general', mode: 'fast',
-	prompt_tokens: 3, output_tokens: 9, candidates: [{ host: 'pc' }], dropped: [], signals: [], notes: [],
+	chosen: { host: 'pc', model: 'm' },
+	reason: 'warm',
+	predicted_ms: 900,
+	task: 'general',
+	mode: 'fast',
+	prompt_tokens: 3,
+	output_tokens: 9,
+	candidates: [{ host: 'pc' }],
+	dropped: [],
+	signals: [],
+	notes: [],
 };
 const answer = {
-	id: '1', ok: true, text: '{"a":1}', error: null, model: 'm', host: 'pc', attempts: [], decision,
-	usage: { prompt_tokens: 3, output_tokens: 9 }, ms: { queue: 0, load: 0, first_token: 5, total: 20 }, predicted_ms: 900,
+	id: '1',
+	ok: true,
+	text: '{"a":1}',
+	error: null,
+	model: 'm',
+	host: 'pc',
+	attempts: [],
+	decision,
+	usage: { prompt_tokens: 3, output_tokens: 9 },
+	ms: { queue: 0, load: 0, first_token: 5, total: 20 },
+	predicted_ms: 900,
 };
 
 test('the output says who answered, at what cost, on which engine', () => {
@@ -28,13 +46,19 @@ test('the decision comes whole, in short, or not at all', () => {
 });
 
 test('with a schema the value is there beside the text, and null where the text was cut', () => {
-	const of = (text) => answerOutput({ ...answer, text }, { schema: {} }, 'native', { decision: 'none', simplify: true }).data;
+	const of = (text) =>
+		answerOutput({ ...answer, text }, { schema: {} }, 'native', { decision: 'none', simplify: true }).data;
 	assert.deepEqual(of('{"a":1}'), { a: 1 });
 	assert.equal(of('{"a":'), null);
 });
 
 test('a failure keeps its code, message, hint and what text there is', () => {
-	const failed = { ...answer, ok: false, text: 'half', error: { code: 'cut_off', message: 'It broke off', hint: 'Ask again' } };
+	const failed = {
+		...answer,
+		ok: false,
+		text: 'half',
+		error: { code: 'cut_off', message: 'It broke off', hint: 'Ask again' },
+	};
 	const told = failureOutput(failed, 'wasm', { decision: 'none', simplify: true });
 	assert.deepEqual(told, { error: 'It broke off', code: 'cut_off', hint: 'Ask again', text: 'half' });
 	assert.equal(failureOf({ ...failed, error: null }).code, 'unexplained');

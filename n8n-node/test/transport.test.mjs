@@ -17,13 +17,21 @@ function client({ silent = false } = {}) {
 }
 
 const request = (path, stream) => ({
-	method: 'POST', url: `http://pc:11434${path}`, headers: {}, stream, connectTimeoutMs: 2000, signal: new AbortController().signal,
+	method: 'POST',
+	url: `http://pc:11434${path}`,
+	headers: {},
+	stream,
+	connectTimeoutMs: 2000,
+	signal: new AbortController().signal,
 });
 
 test('a call to a server that takes no connection ends in time, and is never sent', async () => {
 	const { asked, httpRequest } = client({ silent: true });
 	const { request: send } = httpTransport(httpRequest);
-	await assert.rejects(send(request('/api/chat', true)), { code: 'ETIMEDOUT', message: 'no connection within 2000 ms' });
+	await assert.rejects(send(request('/api/chat', true)), {
+		code: 'ETIMEDOUT',
+		message: 'no connection within 2000 ms',
+	});
 	assert.deepEqual(asked, [['/api/version', 2000]]);
 });
 

@@ -1,4 +1,13 @@
-import type { Answer, Ask, Decision, DispatchError, Feedback, FleetConfig, HostSnapshot, Snapshot } from './contract/generated/core.js';
+import type {
+	Answer,
+	Ask,
+	Decision,
+	DispatchError,
+	Feedback,
+	FleetConfig,
+	HostSnapshot,
+	Snapshot,
+} from './contract/generated/core.js';
 import type { AnswerStream, AskOptions, SmartAi } from './contract/smart-ai.js';
 import { streamed } from './contract/stream.js';
 import { type Native, type NativeEngine, SmartAiError, called } from './native.js';

@@ -91,7 +91,10 @@ test('a wrong ask is refused with a hint; nothing listening is an answer', async
 
 test('misuse throws: configuration, argument, closed', async () => {
 	assert.throws(() => createDispatcher({ hosts: [{ url: 'a:1' }] }), { code: 'config_invalid', field: 'hosts[0].url' });
-	assert.throws(() => createDispatcher({ hosts: [{ url: 'http://a', paralel: 2 }] }), { code: 'config_invalid', message: /paralel/ });
+	assert.throws(() => createDispatcher({ hosts: [{ url: 'http://a', paralel: 2 }] }), {
+		code: 'config_invalid',
+		message: /paralel/,
+	});
 	const { ai } = await fleet([{}]);
 	await assert.rejects(ai.ask('hello'), { code: 'invalid_argument' });
 	ai.close();
@@ -100,7 +103,10 @@ test('misuse throws: configuration, argument, closed', async () => {
 
 test('models and a dry run tell what is there', async () => {
 	const { ai } = await fleet([{}]);
-	assert.deepEqual((await ai.models()).flatMap(({ models }) => models.map(({ model }) => model)), ['phi3:mini']);
+	assert.deepEqual(
+		(await ai.models()).flatMap(({ models }) => models.map(({ model }) => model)),
+		['phi3:mini'],
+	);
 	assert.equal((await ai.decide({ prompt: 'Say hello.' })).chosen.host, 'h0');
 });
 
@@ -139,7 +145,10 @@ test('with a history decisions and what was learned outlive the program, and tex
 	open.push(server);
 	const hosts = [{ id: 'h', url: server.url }];
 	const learned = async (ai) => (await ai.models())[0].models[0].reliability.successes;
-	for (const [file, prompts] of [['without.db', false], ['with.db', true]]) {
+	for (const [file, prompts] of [
+		['without.db', false],
+		['with.db', true],
+	]) {
 		const url = path.join(folder, file);
 		const first = createDispatcher({ hosts, history: prompts ? { url, prompts } : url });
 		assert.equal((await first.ask({ prompt: 'A very private question.' })).ok, true);
@@ -150,9 +159,18 @@ test('with a history decisions and what was learned outlive the program, and tex
 		second.close();
 		const run = promisify(execFile);
 		const { stdout } = await run(process.execPath, [command, 'history', '--history', url, '--json']);
-		const [row] = stdout.trim().split('\n').map((text) => JSON.parse(text));
+		const [row] = stdout
+			.trim()
+			.split('\n')
+			.map((text) => JSON.parse(text));
 		assert.deepEqual([row.ok, row.host, row.decision.chosen.host], [true, 'h', 'h']);
-		const kept = Buffer.concat(await Promise.all((await readdir(folder)).filter((name) => name.startsWith(file)).map((name) => readFile(path.join(folder, name)))));
+		const kept = Buffer.concat(
+			await Promise.all(
+				(await readdir(folder))
+					.filter((name) => name.startsWith(file))
+					.map((name) => readFile(path.join(folder, name))),
+			),
+		);
 		assert.equal(kept.includes('very private'), prompts);
 	}
 	await rm(folder, { recursive: true });
@@ -187,7 +205,13 @@ test('an answer says what the history calls its job, so that it can be rated', a
 
 test('a history that is none is refused by its key', () => {
 	const hosts = [{ url: 'http://127.0.0.1:1' }];
-	assert.throws(() => createDispatcher({ hosts, history: { url: 'off', keep_days: 0 } }), { code: 'config_invalid', field: 'history.keep_days' });
-	assert.throws(() => createDispatcher({ hosts, history: 'mysql://a' }), { code: 'config_invalid', field: 'history.url' });
+	assert.throws(() => createDispatcher({ hosts, history: { url: 'off', keep_days: 0 } }), {
+		code: 'config_invalid',
+		field: 'history.keep_days',
+	});
+	assert.throws(() => createDispatcher({ hosts, history: 'mysql://a' }), {
+		code: 'config_invalid',
+		field: 'history.url',
+	});
 	createDispatcher({ hosts, history: 'off' }).close();
 });

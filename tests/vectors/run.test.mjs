@@ -18,7 +18,8 @@ function files(folder) {
 for (const { name, config, seed, steps, decide } of files('dispatch')) {
 	test(`${build}: ${name}`, () => {
 		const dispatcher = new core.Dispatcher(config, seed);
-		for (const { now, event, step } of steps) assert.deepEqual(dispatcher.step(now, event), step, `at ${now}: ${event.type}`);
+		for (const { now, event, step } of steps)
+			assert.deepEqual(dispatcher.step(now, event), step, `at ${now}: ${event.type}`);
 		for (const { now, request, decision } of decide) assert.deepEqual(dispatcher.decide(now, request), decision);
 	});
 }
@@ -45,7 +46,8 @@ function run(name, input) {
 
 function pieces(chunks) {
 	const reader = new core.AnswerReader();
-	const bytes = (chunk) => (typeof chunk === 'string' ? new TextEncoder().encode(chunk) : Buffer.from(chunk.base64, 'base64'));
+	const bytes = (chunk) =>
+		typeof chunk === 'string' ? new TextEncoder().encode(chunk) : Buffer.from(chunk.base64, 'base64');
 	const found = chunks.flatMap((chunk) => reader.push(bytes(chunk)));
 	return [...found, ...[reader.finish()].filter((piece) => piece !== null)];
 }

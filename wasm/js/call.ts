@@ -98,11 +98,15 @@ export class Call {
 		if ('failure' in again) return again;
 		this.gathered.text = '';
 		const second = await this.#whole(ask, again);
-		const end = second.misfit === null ? second.end : { failure: { kind: 'invalid_answer', detail: second.misfit } as Failure };
+		const end =
+			second.misfit === null ? second.end : { failure: { kind: 'invalid_answer', detail: second.misfit } as Failure };
 		return 'failure' in end ? end : { ...end, usage: together(first.end.usage, end.usage) };
 	}
 
-	async #whole(ask: Ask, response: HttpResponse): Promise<{ end: Ended; misfit: null } | { end: Done; misfit: string }> {
+	async #whole(
+		ask: Ask,
+		response: HttpResponse,
+	): Promise<{ end: Ended; misfit: null } | { end: Done; misfit: string }> {
 		const end = await this.#stream(response);
 		if ('failure' in end || this.gathered.toolCalls.length > 0) return { end, misfit: null };
 		const { text, failure } = this.core.askVerdict(ask, this.gathered.text, end.reason);

@@ -84,7 +84,13 @@ export interface Core {
 	/** Why an ask of one token brought none. */
 	canaryFailure(reply: Reply): Failure | null;
 	signalsState(reply: Reply): SignalsState;
-	answerResolved(id: unknown, text: string, embeddings: number[][] | null, outcome: Outcome, decision: Decision | null): Answer;
+	answerResolved(
+		id: unknown,
+		text: string,
+		embeddings: number[][] | null,
+		outcome: Outcome,
+		decision: Decision | null,
+	): Answer;
 	answerRejected(id: unknown, text: string, error: DispatchError, outcome: Outcome, decision: Decision | null): Answer;
 	answerRefused(id: unknown, error: DispatchError): Answer;
 }

@@ -2,7 +2,22 @@ import { Alarm } from './alarm.js';
 import { Call, type Gathered, nothing } from './call.js';
 import type { Core, Dispatcher } from './core.js';
 import { look, requestOf } from './exchange.js';
-import type { Answer, Ask, Decision, Effect, Endpoint, Event, Feedback, Fleet, FleetConfig, HostSnapshot, Reply, Snapshot, Source, Step } from './generated/core.js';
+import type {
+	Answer,
+	Ask,
+	Decision,
+	Effect,
+	Endpoint,
+	Event,
+	Feedback,
+	Fleet,
+	FleetConfig,
+	HostSnapshot,
+	Reply,
+	Snapshot,
+	Source,
+	Step,
+} from './generated/core.js';
 import { Misuse, refusalOf } from './misuse.js';
 import { askParts } from './parts.js';
 import type { AnswerStream, AskOptions, SmartAi } from './smart-ai.js';
@@ -58,7 +73,8 @@ export class Driver implements SmartAi {
 	async ask(ask: Ask, options: AskOptions = {}): Promise<Answer> {
 		this.#mustBeOpen();
 		if (this.#draining) throw new Misuse('closed', 'this dispatcher is closing; create another');
-		if (typeof ask !== 'object' || ask === null) throw new Misuse('invalid_argument', 'ask takes an object with a prompt');
+		if (typeof ask !== 'object' || ask === null)
+			throw new Misuse('invalid_argument', 'ask takes an object with a prompt');
 		let parts;
 		try {
 			parts = this.core.askParts(ask);
@@ -68,7 +84,13 @@ export class Driver implements SmartAi {
 		this.#asks += 1;
 		try {
 			if (parts.length === 1) return await this.#askWhole(ask, options);
-			return await askParts(ask, parts, (part, own) => this.#askWhole(part, own), options.signal, () => this.hands.now());
+			return await askParts(
+				ask,
+				parts,
+				(part, own) => this.#askWhole(part, own),
+				options.signal,
+				() => this.hands.now(),
+			);
 		} finally {
 			this.#asks -= 1;
 			if (this.#asks === 0) for (const ended of this.#drained.splice(0)) ended();
@@ -227,7 +249,12 @@ export class Driver implements SmartAi {
 		};
 		const call = new Call(this.core, this.hands, (event) => this.#post(event), onText, effect);
 		this.#calls.set(attempt, call);
-		const ended = call.run(job.ask, endpoint, this.#fleet.config.connect_timeout_ms ?? 0, job.options.onText === undefined);
+		const ended = call.run(
+			job.ask,
+			endpoint,
+			this.#fleet.config.connect_timeout_ms ?? 0,
+			job.options.onText === undefined,
+		);
 		ended
 			.catch((error) => this.#break(error))
 			.finally(() => {
@@ -283,7 +310,11 @@ export class Driver implements SmartAi {
 		if (endpoint === undefined) return { type: 'lost', code: null, message: 'not configured' };
 		const connectTimeoutMs = this.#fleet.config.connect_timeout_ms ?? 0;
 		const signal = this.#closing.signal;
-		return await look(this.hands, requestOf(endpoint, path, content, { signal, stream: false, connectTimeoutMs }), signal);
+		return await look(
+			this.hands,
+			requestOf(endpoint, path, content, { signal, stream: false, connectTimeoutMs }),
+			signal,
+		);
 	}
 }
 

@@ -21,11 +21,7 @@ export function requestOf(
 }
 
 /** One short exchange, ended within a bound. Never throws. */
-export async function look(
-	hands: Hands,
-	request: Omit<HttpRequest, 'signal'>,
-	closing: AbortSignal,
-): Promise<Reply> {
+export async function look(hands: Hands, request: Omit<HttpRequest, 'signal'>, closing: AbortSignal): Promise<Reply> {
 	const connection = new AbortController();
 	const waiting = new AbortController();
 	const end = () => {

@@ -11,7 +11,13 @@ type AskOne = (part: Ask, options: AskOptions) => Promise<Answer>;
  * Many texts to embed: each part is a job of its own, and their vectors come back as one answer, in order. The first part chooses
  * the model, the others are asked of the same one. A part that fails ends the rest.
  */
-export async function askParts(ask: Ask, lengths: number[], askOne: AskOne, signal: AbortSignal | undefined, now: () => number): Promise<Answer> {
+export async function askParts(
+	ask: Ask,
+	lengths: number[],
+	askOne: AskOne,
+	signal: AbortSignal | undefined,
+	now: () => number,
+): Promise<Answer> {
 	const began = now();
 	const parts = cut(ask, lengths);
 	const leaving = new AbortController();
@@ -25,7 +31,10 @@ export async function askParts(ask: Ask, lengths: number[], askOne: AskOne, sign
 		let failed = !first.ok;
 		const work = async () => {
 			for (let place = next++; place < parts.length && !failed; place = next++) {
-				const left = ask.deadline_ms === undefined ? {} : { deadline_ms: Math.max(1, Math.floor(ask.deadline_ms - (now() - began))) };
+				const left =
+					ask.deadline_ms === undefined
+						? {}
+						: { deadline_ms: Math.max(1, Math.floor(ask.deadline_ms - (now() - began))) };
 				const answer = await askOne({ ...parts[place]!, ...left, model: first.model! }, { signal: leaving.signal });
 				if (answer.ok || !failed) answers[place] = answer;
 				if (answer.ok) continue;
@@ -63,4 +72,5 @@ function joined(whole: Answer, part: Answer): Answer {
 	};
 }
 
-const sum = (answers: Answer[], of: (answer: Answer) => number) => answers.reduce((total, answer) => total + of(answer), 0);
+const sum = (answers: Answer[], of: (answer: Answer) => number) =>
+	answers.reduce((total, answer) => total + of(answer), 0);

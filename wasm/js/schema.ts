@@ -1,7 +1,18 @@
 import { type OutputUnit, type Schema, Validator } from '@cfworker/json-schema';
 
 /** They only say that something within does not fit, which is listed too. */
-const AROUND = new Set(['properties', 'patternProperties', 'items', 'prefixItems', 'allOf', 'if', 'dependentSchemas', '$ref', '$recursiveRef', 'false']);
+const AROUND = new Set([
+	'properties',
+	'patternProperties',
+	'items',
+	'prefixItems',
+	'allOf',
+	'if',
+	'dependentSchemas',
+	'$ref',
+	'$recursiveRef',
+	'false',
+]);
 /** Alternatives: which of them was meant, nobody knows. */
 const WITHIN = /\/(anyOf|oneOf|not|contains)\//;
 
@@ -17,9 +28,14 @@ export function misfit(schema: unknown, answer: string): string | null {
 	} catch {
 		return null;
 	}
-	const telling = errors.filter(({ keyword, keywordLocation }) => !AROUND.has(keyword) && !WITHIN.test(keywordLocation));
+	const telling = errors.filter(
+		({ keyword, keywordLocation }) => !AROUND.has(keyword) && !WITHIN.test(keywordLocation),
+	);
 	// The deepest says most.
-	const [first] = telling.sort((left, right) => depth(right) - depth(left) || compared(placeOf(left), placeOf(right)) || compared(left.keyword, right.keyword));
+	const [first] = telling.sort(
+		(left, right) =>
+			depth(right) - depth(left) || compared(placeOf(left), placeOf(right)) || compared(left.keyword, right.keyword),
+	);
 	if (first === undefined) return errors.length === 0 ? null : 'the answer: does not fit';
 	return `${placeOf(first) || 'the answer'}: does not fit "${first.keyword}"${limit(schema, first.keywordLocation)}`;
 }
@@ -30,7 +46,10 @@ const compared = (left: string, right: string) => (left < right ? -1 : Number(le
 
 /** What the schema asks for at this place, where it is short and stands there itself. */
 function limit(schema: object, location: string): string {
-	const names = location.replace(/^#\/?/, '').split('/').map((name) => decodeURI(name).replaceAll('~1', '/').replaceAll('~0', '~'));
+	const names = location
+		.replace(/^#\/?/, '')
+		.split('/')
+		.map((name) => decodeURI(name).replaceAll('~1', '/').replaceAll('~0', '~'));
 	if (names.some((name) => name.startsWith('$'))) return '';
 	const value = names.reduce<unknown>((part, name) => (part as Record<string, unknown> | undefined)?.[name], schema);
 	const isPlain = (value: unknown) => typeof value !== 'object' && value !== undefined;

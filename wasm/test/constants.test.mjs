@@ -5,7 +5,8 @@ import binaryen from 'binaryen';
 import { shortened } from '../constants.mjs';
 
 const floats = ['0', '-0', '1', '-1', '1e3', '0.5', '1048576', '1e9', 'inf'];
-const functions = floats.map((value, at) => `
+const functions = floats.map(
+	(value, at) => `
  (func $f${at} (export "f${at}") (param $0 i64) (result f64)
   (if (i64.eq (local.get $0) (i64.const -9223372036854775808))
    (then
@@ -15,7 +16,8 @@ const functions = floats.map((value, at) => `
    )
   )
   (f64.const ${value})
- )`);
+ )`,
+);
 const module = `(module${functions.join('')}
 )
 `;
@@ -31,7 +33,8 @@ function assembled(text) {
 test('every constant keeps its value, and takes fewer bytes', () => {
 	const [before, after] = [assembled(module), assembled(shortened(module))];
 	for (const at of floats.keys()) {
-		for (const branch of [0n, -(2n ** 63n)]) assert.ok(Object.is(after.exports[`f${at}`](branch), before.exports[`f${at}`](branch)), floats[at]);
+		for (const branch of [0n, -(2n ** 63n)])
+			assert.ok(Object.is(after.exports[`f${at}`](branch), before.exports[`f${at}`](branch)), floats[at]);
 	}
 	assert.ok(after.bytes < before.bytes, `${after.bytes} of ${before.bytes}`);
 });

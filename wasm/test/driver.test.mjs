@@ -25,7 +25,10 @@ async function fleet(hosts, config = {}, create = file.createDispatcher) {
 test('an ask is answered, with its decision and counters', async () => {
 	const { ai, servers } = await fleet([{}]);
 	const answer = await ai.ask({ id: 'a', prompt: 'Say hello.' });
-	assert.deepEqual([answer.ok, answer.id, answer.text, answer.host, answer.model], [true, 'a', 'Hello there', 'h0', 'phi3:mini']);
+	assert.deepEqual(
+		[answer.ok, answer.id, answer.text, answer.host, answer.model],
+		[true, 'a', 'Hello there', 'h0', 'phi3:mini'],
+	);
 	assert.equal(answer.usage.output_tokens, 2);
 	assert.equal(answer.decision.chosen.model, 'phi3:mini');
 	const { body } = servers[0].requests.find(({ path }) => path === '/api/chat');
@@ -89,9 +92,12 @@ test('a loop over a wrong dispatcher throws, over a failed job ends', async () =
 	for await (const text of stream) assert.fail(text);
 	assert.equal((await stream.answer).ok, false);
 	ai.close();
-	await assert.rejects(async () => {
-		for await (const text of ai.stream({ prompt: 'Say hello.' })) assert.fail(text);
-	}, { code: 'closed' });
+	await assert.rejects(
+		async () => {
+			for await (const text of ai.stream({ prompt: 'Say hello.' })) assert.fail(text);
+		},
+		{ code: 'closed' },
+	);
 });
 
 test('cancelling closes the connection of an answer under way', async () => {
@@ -138,8 +144,13 @@ function says(...texts) {
 test('an answer that does not fit its schema is put right by the same model', async () => {
 	const { ai, servers } = await fleet([says('{"age": 4242}', '{"age": 42}')]);
 	const answer = await ai.ask({ prompt: 'How old?', schema: SCHEMA });
-	assert.deepEqual([answer.ok, answer.text, answer.attempts.length, answer.usage.output_tokens], [true, '{"age": 42}', 1, 2]);
-	const [first, second] = servers[0].requests.filter(({ path }) => path === '/api/chat').map(({ body }) => body.messages);
+	assert.deepEqual(
+		[answer.ok, answer.text, answer.attempts.length, answer.usage.output_tokens],
+		[true, '{"age": 42}', 1, 2],
+	);
+	const [first, second] = servers[0].requests
+		.filter(({ path }) => path === '/api/chat')
+		.map(({ body }) => body.messages);
 	assert.deepEqual(second.slice(0, 2), [...first, { role: 'assistant', content: '{"age": 4242}' }]);
 	assert.match(second[2].content, /\/age: .*maximum/);
 });
@@ -158,8 +169,12 @@ test('tools to call and thoughts come with the answer', async () => {
 	const thinks = {
 		chat: (_, response) => {
 			response.write(line({ message: { role: 'assistant', content: '', thinking: 'Where' }, done: false }));
-			response.write(line({ message: { role: 'assistant', content: '', thinking: ' is it?', tool_calls: [call] }, done: false }));
-			response.end(line({ message: { role: 'assistant', content: '' }, done: true, done_reason: 'stop', eval_count: 3 }));
+			response.write(
+				line({ message: { role: 'assistant', content: '', thinking: ' is it?', tool_calls: [call] }, done: false }),
+			);
+			response.end(
+				line({ message: { role: 'assistant', content: '' }, done: true, done_reason: 'stop', eval_count: 3 }),
+			);
 		},
 	};
 	const { ai } = await fleet([thinks]);
@@ -221,7 +236,10 @@ test('a key goes to its host and stays out of the snapshot', async () => {
 
 test('models and a dry run tell what is there', async () => {
 	const { ai, servers } = await fleet([{}]);
-	assert.deepEqual((await ai.models()).flatMap(({ models }) => models.map(({ model }) => model)), ['phi3:mini']);
+	assert.deepEqual(
+		(await ai.models()).flatMap(({ models }) => models.map(({ model }) => model)),
+		['phi3:mini'],
+	);
 	assert.equal((await ai.decide({ prompt: 'Say hello.' })).chosen.host, 'h0');
 	assert.ok(!servers[0].requests.some(({ path }) => path === '/api/chat'));
 });
@@ -229,7 +247,9 @@ test('models and a dry run tell what is there', async () => {
 test('the inlined build does the same, from ESM and from CommonJS, with the hands it is given', async () => {
 	for (const build of [inline, require('ai-model-dispatcher-wasm/inline')]) {
 		const hands = { transport: file.nodeTransport, sleep: file.sleep, now: Date.now };
-		const { ai } = await fleet([{ chat: (_, response) => lines(response, ['Hi']) }], {}, (config) => build.createDispatcher(config, hands));
+		const { ai } = await fleet([{ chat: (_, response) => lines(response, ['Hi']) }], {}, (config) =>
+			build.createDispatcher(config, hands),
+		);
 		assert.equal((await ai.ask({ prompt: 'Say hi.' })).text, 'Hi');
 	}
 });

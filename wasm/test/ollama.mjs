@@ -28,15 +28,36 @@ export async function ollama({ models = ['phi3:mini'], chat, status = {}, page, 
 /** A whole streamed answer. */
 export function lines(response, texts) {
 	for (const content of texts) response.write(line({ message: { role: 'assistant', content }, done: false }));
-	response.end(line({ message: { role: 'assistant', content: '' }, done: true, done_reason: 'stop', prompt_eval_count: 3, eval_count: texts.length }));
+	response.end(
+		line({
+			message: { role: 'assistant', content: '' },
+			done: true,
+			done_reason: 'stop',
+			prompt_eval_count: 3,
+			eval_count: texts.length,
+		}),
+	);
 }
 
 export const line = (value) => `${JSON.stringify({ model: 'm', ...value })}\n`;
 
 function reply(path, models, context) {
 	if (path === '/api/version') return { version: '0.24.0' };
-	if (path === '/api/tags') return { models: models.map((name) => ({ name, model: name, size: 2e9, digest: name, details: { family: 'llama', parameter_size: '3B' } })) };
+	if (path === '/api/tags')
+		return {
+			models: models.map((name) => ({
+				name,
+				model: name,
+				size: 2e9,
+				digest: name,
+				details: { family: 'llama', parameter_size: '3B' },
+			})),
+		};
 	if (path === '/api/ps') return { models: [] };
 	if (path === '/api/embed') return { model: 'm', embeddings: [[1, 0.5]], prompt_eval_count: 2 };
-	return { capabilities: ['completion'], model_info: { 'general.architecture': 'llama', 'llama.context_length': context }, details: {} };
+	return {
+		capabilities: ['completion'],
+		model_info: { 'general.architecture': 'llama', 'llama.context_length': context },
+		details: {},
+	};
 }

@@ -42,10 +42,20 @@ export const selected = (expr: string): string =>
 	});
 
 const ranged = ([expr, legend]: Query, index: number) =>
-	new prometheus.DataqueryBuilder().refId(letter(index)).expr(selected(expr)).legendFormat(legend).datasource(source).range();
+	new prometheus.DataqueryBuilder()
+		.refId(letter(index))
+		.expr(selected(expr))
+		.legendFormat(legend)
+		.datasource(source)
+		.range();
 
 const instant = ([expr, legend]: Query, index: number) =>
-	new prometheus.DataqueryBuilder().refId(letter(index)).expr(selected(expr)).legendFormat(legend).datasource(source).instant();
+	new prometheus.DataqueryBuilder()
+		.refId(letter(index))
+		.expr(selected(expr))
+		.legendFormat(legend)
+		.datasource(source)
+		.instant();
 
 const letter = (index: number) => String.fromCharCode(65 + index);
 
@@ -54,30 +64,63 @@ function thresholds({ limits }: Face) {
 	if (!limits) return builder.steps([{ value: null, color: 'blue' }]);
 	const { warn, bad, falling } = limits;
 	return falling
-		? builder.steps([{ value: null, color: 'red' }, { value: bad, color: 'yellow' }, { value: warn, color: 'green' }])
-		: builder.steps([{ value: null, color: 'green' }, { value: warn, color: 'yellow' }, { value: bad, color: 'red' }]);
+		? builder.steps([
+				{ value: null, color: 'red' },
+				{ value: bad, color: 'yellow' },
+				{ value: warn, color: 'green' },
+			])
+		: builder.steps([
+				{ value: null, color: 'green' },
+				{ value: warn, color: 'yellow' },
+				{ value: bad, color: 'red' },
+			]);
 }
 
 /** One number, large. */
 export function number(face: Face) {
 	return new stat.PanelBuilder()
-		.title(face.title).description(face.description).datasource(source).unit(face.unit)
-		.targets(face.queries.map(ranged)).span(face.width ?? 4).height(face.height ?? 4)
-		.thresholds(thresholds(face)).graphMode(common.BigValueGraphMode.Area).colorMode(common.BigValueColorMode.Value)
+		.title(face.title)
+		.description(face.description)
+		.datasource(source)
+		.unit(face.unit)
+		.targets(face.queries.map(ranged))
+		.span(face.width ?? 4)
+		.height(face.height ?? 4)
+		.thresholds(thresholds(face))
+		.graphMode(common.BigValueGraphMode.Area)
+		.colorMode(common.BigValueColorMode.Value)
 		.reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']));
 }
 
 /** Lines over time. */
 export function lines(face: Face) {
 	const builder = new timeseries.PanelBuilder()
-		.title(face.title).description(face.description).datasource(source).unit(face.unit).min(0)
-		.targets(face.queries.map(ranged)).span(face.width ?? 12).height(face.height ?? 8)
-		.lineWidth(2).fillOpacity(face.stacked ? 40 : 10).showPoints(common.VisibilityMode.Never)
-		.legend(new common.VizLegendOptionsBuilder().showLegend(true).displayMode(common.LegendDisplayMode.Table)
-			.placement(common.LegendPlacement.Bottom).calcs(['lastNotNull', 'max']))
-		.tooltip(new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi).sort(common.SortOrder.Descending))
+		.title(face.title)
+		.description(face.description)
+		.datasource(source)
+		.unit(face.unit)
+		.min(0)
+		.targets(face.queries.map(ranged))
+		.span(face.width ?? 12)
+		.height(face.height ?? 8)
+		.lineWidth(2)
+		.fillOpacity(face.stacked ? 40 : 10)
+		.showPoints(common.VisibilityMode.Never)
+		.legend(
+			new common.VizLegendOptionsBuilder()
+				.showLegend(true)
+				.displayMode(common.LegendDisplayMode.Table)
+				.placement(common.LegendPlacement.Bottom)
+				.calcs(['lastNotNull', 'max']),
+		)
+		.tooltip(
+			new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi).sort(common.SortOrder.Descending),
+		)
 		.thresholds(thresholds(face));
-	if (face.limits) builder.thresholdsStyle(new common.GraphThresholdsStyleConfigBuilder().mode(common.GraphThresholdsStyleMode.Dashed));
+	if (face.limits)
+		builder.thresholdsStyle(
+			new common.GraphThresholdsStyleConfigBuilder().mode(common.GraphThresholdsStyleMode.Dashed),
+		);
 	if (face.max !== undefined) builder.max(face.max);
 	if (face.stacked) builder.stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal).group('A'));
 	return builder;
@@ -85,11 +128,22 @@ export function lines(face: Face) {
 
 /** A histogram over time: the darker, the more. The legend is the bucket. */
 export function heat(face: Omit<Face, 'queries'> & { buckets: string }) {
-	const query = new prometheus.DataqueryBuilder().refId('A').expr(selected(face.buckets)).legendFormat('{{le}}')
-		.format(prometheus.PromQueryFormat.Heatmap).datasource(source).range();
+	const query = new prometheus.DataqueryBuilder()
+		.refId('A')
+		.expr(selected(face.buckets))
+		.legendFormat('{{le}}')
+		.format(prometheus.PromQueryFormat.Heatmap)
+		.datasource(source)
+		.range();
 	return new heatmap.PanelBuilder()
-		.title(face.title).description(face.description).datasource(source).unit(face.unit)
-		.withTarget(query).span(face.width ?? 12).height(face.height ?? 8).calculate(false)
+		.title(face.title)
+		.description(face.description)
+		.datasource(source)
+		.unit(face.unit)
+		.withTarget(query)
+		.span(face.width ?? 12)
+		.height(face.height ?? 8)
+		.calculate(false)
 		.color(new heatmap.HeatmapColorOptionsBuilder().mode(heatmap.HeatmapColorMode.Scheme).scheme('Blues').steps(64))
 		.yAxis(new heatmap.YAxisConfigBuilder().unit(face.unit));
 }
@@ -97,17 +151,34 @@ export function heat(face: Omit<Face, 'queries'> & { buckets: string }) {
 /** One row for each series, as of now. */
 export function rows(face: Face & { hidden?: string[] }) {
 	return new table.PanelBuilder()
-		.title(face.title).description(face.description).datasource(source).unit(face.unit)
+		.title(face.title)
+		.description(face.description)
+		.datasource(source)
+		.unit(face.unit)
 		.targets(face.queries.map((query, index) => instant(query, index).format(prometheus.PromQueryFormat.Table)))
-		.span(face.width ?? 12).height(face.height ?? 8)
+		.span(face.width ?? 12)
+		.height(face.height ?? 8)
 		.withTransformation({ id: 'merge', options: {} })
-		.withTransformation({ id: 'organize', options: { excludeByName: Object.fromEntries(['Time', ...(face.hidden ?? [])].map((name) => [name, true])) } });
+		.withTransformation({
+			id: 'organize',
+			options: { excludeByName: Object.fromEntries(['Time', ...(face.hidden ?? [])].map((name) => [name, true])) },
+		});
 }
 
 /** A band for each series: 1 is the good state, 0 the other. */
 export function states(face: Face & { good: string; bad: string }) {
 	return new statetimeline.PanelBuilder()
-		.title(face.title).description(face.description).datasource(source).unit(face.unit)
-		.targets(face.queries.map(ranged)).span(face.width ?? 12).height(face.height ?? 6)
-		.mappings([{ type: dashboard.MappingType.ValueToText, options: { 1: { text: face.good, color: 'green', index: 0 }, 0: { text: face.bad, color: 'red', index: 1 } } }]);
+		.title(face.title)
+		.description(face.description)
+		.datasource(source)
+		.unit(face.unit)
+		.targets(face.queries.map(ranged))
+		.span(face.width ?? 12)
+		.height(face.height ?? 6)
+		.mappings([
+			{
+				type: dashboard.MappingType.ValueToText,
+				options: { 1: { text: face.good, color: 'green', index: 0 }, 0: { text: face.bad, color: 'red', index: 1 } },
+			},
+		]);
 }

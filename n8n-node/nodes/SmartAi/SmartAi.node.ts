@@ -1,9 +1,4 @@
-import type {
-	IExecuteFunctions,
-	INodeExecutionData,
-	INodeType,
-	INodeTypeDescription,
-} from 'n8n-workflow';
+import type { IExecuteFunctions, INodeExecutionData, INodeType, INodeTypeDescription } from 'n8n-workflow';
 import { NodeConnectionTypes, NodeOperationError } from 'n8n-workflow';
 
 import type { AskRequest, Engine } from '../../engine/contract';
@@ -108,11 +103,7 @@ async function askItem(
 	return { json: failureOutput(answer, engine.name, choice), pairedItem };
 }
 
-async function rateItem(
-	context: IExecuteFunctions,
-	index: number,
-	engine: Engine,
-): Promise<INodeExecutionData> {
+async function rateItem(context: IExecuteFunctions, index: number, engine: Engine): Promise<INodeExecutionData> {
 	const text = (name: string) => String(context.getNodeParameter(name, index, '') ?? '');
 	const feedback = feedbackOf({
 		model: text('ratedModel'),

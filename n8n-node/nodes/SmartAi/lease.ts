@@ -2,11 +2,7 @@ import type { IExecuteFunctions } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
 
 import { chooseEngine, type EngineWish, isUnavailable } from '../../engine/choice';
-import {
-	engineConfig,
-	type FleetCredential,
-	type PrometheusCredential,
-} from '../../engine/configuration';
+import { engineConfig, type FleetCredential, type PrometheusCredential } from '../../engine/configuration';
 import { nativeEngine } from '../../engine/native';
 import { EnginePool, type Lease } from '../../engine/pool';
 import { wasmEngine } from '../../engine/wasm';

@@ -1,18 +1,11 @@
-import type {
-	ILoadOptionsFunctions,
-	INodeListSearchItems,
-	INodeListSearchResult,
-} from 'n8n-workflow';
+import type { ILoadOptionsFunctions, INodeListSearchItems, INodeListSearchResult } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
 
 import type { FleetCredential } from '../../engine/configuration';
 import { lookAtHosts, problemsOf } from './hostModels';
 
 /** The models of every host as one list, each with the hosts that have it. */
-export async function modelSearch(
-	this: ILoadOptionsFunctions,
-	filter?: string,
-): Promise<INodeListSearchResult> {
+export async function modelSearch(this: ILoadOptionsFunctions, filter?: string): Promise<INodeListSearchResult> {
 	const fleet = await this.getCredentials<FleetCredential>('smartAiFleetApi');
 	const looks = await lookAtHosts(fleet, this.helpers.httpRequest);
 	const answered = looks.flatMap(({ host, models }) => (models ? [{ host, models }] : []));

@@ -24,11 +24,7 @@ export function answerOutput(
 }
 
 /** The fields of one output item for an answer that failed while the workflow goes on. */
-export function failureOutput(
-	answer: Answer,
-	engine: EngineName,
-	choice: OutputChoice,
-): IDataObject {
+export function failureOutput(answer: Answer, engine: EngineName, choice: OutputChoice): IDataObject {
 	const { code, message, hint } = failureOf(answer);
 	const told: IDataObject = { error: message, code, hint };
 	if (answer.text) told.text = answer.text;
@@ -60,10 +56,7 @@ function account(answer: Answer, engine: EngineName, detail: DecisionDetail): ID
 	return decision === undefined ? told : { ...told, decision };
 }
 
-function decisionOutput(
-	decision: Decision | null,
-	detail: DecisionDetail,
-): IDataObject | null | undefined {
+function decisionOutput(decision: Decision | null, detail: DecisionDetail): IDataObject | null | undefined {
 	if (detail === 'none') return undefined;
 	if (decision === null) return null;
 	if (detail === 'full') return decision as unknown as IDataObject;

@@ -171,7 +171,8 @@ export const parameters: INodeProperties[] = [
 				type: 'string',
 				default: '',
 				placeholder: 'e.g. article-summary',
-				description: 'Requests with one key share what was learned about their length. Empty means this node of this workflow.',
+				description:
+					'Requests with one key share what was learned about their length. Empty means this node of this workflow.',
 			},
 			{
 				displayName: 'Simplify',

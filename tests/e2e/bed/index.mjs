@@ -10,10 +10,10 @@ export { freePort } from './ports.mjs';
 
 /** Installs a part where it is missing and returns its module; throws `MissingPart` where it cannot be had. */
 export async function need(name) {
-  const part = parts[name];
-  if (!part) throw new TypeError(`no part is called ${name}; parts are ${Object.keys(parts).join(', ')}`);
-  await part.install();
-  return part;
+	const part = parts[name];
+	if (!part) throw new TypeError(`no part is called ${name}; parts are ${Object.keys(parts).join(', ')}`);
+	await part.install();
+	return part;
 }
 
 /**
@@ -21,23 +21,23 @@ export async function need(name) {
  * unless REQUIRE_REAL=1, under which it fails.
  */
 export async function needOrSkip(t, ...names) {
-  try {
-    const found = {};
-    for (const name of names) found[name] = await need(name);
-    return found;
-  } catch (error) {
-    skip(t, error);
-    return null;
-  }
+	try {
+		const found = {};
+		for (const name of names) found[name] = await need(name);
+		return found;
+	} catch (error) {
+		skip(t, error);
+		return null;
+	}
 }
 
 /** Skips the test for want of a part, unless REQUIRE_REAL=1, under which it fails; any other error is thrown on. */
 export function skip(t, error) {
-  if (!(error instanceof MissingPart) || everyPartRequired) throw error;
-  t.skip(error.message);
+	if (!(error instanceof MissingPart) || everyPartRequired) throw error;
+	t.skip(error.message);
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { command } = await import('./command.mjs');
-  process.exitCode = await command(process.argv.slice(2));
+	const { command } = await import('./command.mjs');
+	process.exitCode = await command(process.argv.slice(2));
 }

@@ -4,6 +4,6 @@ import * as ollama from '../bed/ollama.mjs';
 
 /** Starts it; returns `{ url, stop, version }`. Throws `MissingPart` where it cannot be had. */
 export async function start() {
-  const { folder } = await models.install();
-  return ollama.start({ models: folder });
+	const { folder } = await models.install();
+	return ollama.start({ models: folder });
 }

@@ -8,7 +8,10 @@ export const rulesFolder = fileURLToPath(new URL('../../../deploy/prometheus/', 
 const testsFolder = path.join(rulesFolder, 'tests');
 
 const named = (folder, ending) =>
-  readdirSync(folder).filter((name) => name.endsWith(ending)).sort().map((name) => path.join(folder, name));
+	readdirSync(folder)
+		.filter((name) => name.endsWith(ending))
+		.sort()
+		.map((name) => path.join(folder, name));
 const read = (file) => parse(readFileSync(file, 'utf8'));
 
 export const ruleFiles = named(rulesFolder, '.rules.yml');
@@ -19,5 +22,11 @@ export const alerts = rules.filter((rule) => rule.alert);
 
 /** Every moment at which a unit test looks at an alert, in its test's order: `{ alert, test, fires }`. */
 export const moments = unitTests.flatMap((file) =>
-  read(file).tests.flatMap(({ name, alert_rule_test }) =>
-    alert_rule_test.map(({ alertname, exp_alerts }) => ({ alert: alertname, test: name, fires: exp_alerts.length > 0 }))));
+	read(file).tests.flatMap(({ name, alert_rule_test }) =>
+		alert_rule_test.map(({ alertname, exp_alerts }) => ({
+			alert: alertname,
+			test: name,
+			fires: exp_alerts.length > 0,
+		})),
+	),
+);

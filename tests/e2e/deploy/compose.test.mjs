@@ -13,74 +13,98 @@ const read = (name) => readFileSync(path.join(folder, name), 'utf8');
 const stack = parse(read('compose.yaml'));
 const { services, volumes } = stack;
 const scrapes = parse(read('prometheus.yml')).scrape_configs;
-const mounts = Object.values(services).flatMap((service) => service.volumes ?? []).map((mount) => mount.split(':'));
+const mounts = Object.values(services)
+	.flatMap((service) => service.volumes ?? [])
+	.map((mount) => mount.split(':'));
 
 test('docker compose accepts it', async (t) => {
-  const bed = await needOrSkip(t, 'compose');
-  if (!bed) return;
-  const { command, args } = await bed.compose.install();
-  const { stdout } = await run(command, [...args, '-f', path.join(folder, 'compose.yaml'), 'config']);
-  assert.deepEqual(Object.keys(parse(stdout).services).sort(), Object.keys(services).sort());
+	const bed = await needOrSkip(t, 'compose');
+	if (!bed) return;
+	const { command, args } = await bed.compose.install();
+	const { stdout } = await run(command, [...args, '-f', path.join(folder, 'compose.yaml'), 'config']);
+	assert.deepEqual(Object.keys(parse(stdout).services).sort(), Object.keys(services).sort());
 });
 
 test('Prometheus accepts its configuration', async (t) => {
-  const bed = await needOrSkip(t, 'prometheus');
-  if (!bed) return;
-  const { promtool } = await bed.prometheus.install();
-  await run(promtool, ['check', 'config', '--syntax-only', path.join(folder, 'prometheus.yml')]);
+	const bed = await needOrSkip(t, 'prometheus');
+	if (!bed) return;
+	const { promtool } = await bed.prometheus.install();
+	await run(promtool, ['check', 'config', '--syntax-only', path.join(folder, 'prometheus.yml')]);
 });
 
 test('it holds every part', () => {
-  assert.deepEqual(Object.keys(services).sort(), ['cadvisor', 'grafana', 'n8n', 'node-exporter', 'ollama', 'prometheus', 'smart-ai']);
-  assert.equal(services.n8n.environment.N8N_METRICS, 'true');
+	assert.deepEqual(Object.keys(services).sort(), [
+		'cadvisor',
+		'grafana',
+		'n8n',
+		'node-exporter',
+		'ollama',
+		'prometheus',
+		'smart-ai',
+	]);
+	assert.equal(services.n8n.environment.N8N_METRICS, 'true');
 });
 
 test('every part of it that tells metrics is scraped', () => {
-  assert.deepEqual(scrapes.map(({ job_name }) => job_name).sort(), ['cadvisor', 'n8n', 'node', 'prometheus', 'smart-ai']);
-  for (const { job_name, static_configs } of scrapes) {
-    const [name] = static_configs[0].targets[0].split(':');
-    assert.ok(services[name] || name === 'localhost', `${job_name} scrapes ${name}, which is no service`);
-  }
+	assert.deepEqual(scrapes.map(({ job_name }) => job_name).sort(), [
+		'cadvisor',
+		'n8n',
+		'node',
+		'prometheus',
+		'smart-ai',
+	]);
+	for (const { job_name, static_configs } of scrapes) {
+		const [name] = static_configs[0].targets[0].split(':');
+		assert.ok(services[name] || name === 'localhost', `${job_name} scrapes ${name}, which is no service`);
+	}
 });
 
 test("the machine's exporters carry the name that the fleet knows the host by", () => {
-  const instance = /^instance = "(.+)"$/m.exec(read('smart-ai.toml'))[1];
-  for (const job of ['node', 'cadvisor']) {
-    assert.equal(scrapes.find(({ job_name }) => job_name === job).static_configs[0].labels.instance, instance);
-  }
-  const [, host] = /^url = "http:\/\/([\w-]+):11434"$/m.exec(read('smart-ai.toml'));
-  assert.ok(services[host]);
+	const instance = /^instance = "(.+)"$/m.exec(read('smart-ai.toml'))[1];
+	for (const job of ['node', 'cadvisor']) {
+		assert.equal(scrapes.find(({ job_name }) => job_name === job).static_configs[0].labels.instance, instance);
+	}
+	const [, host] = /^url = "http:\/\/([\w-]+):11434"$/m.exec(read('smart-ai.toml'));
+	assert.ok(services[host]);
 });
 
 test('every file it mounts is here, and every volume declared', () => {
-  for (const [from] of mounts) {
-    if (from.startsWith('.')) assert.ok(existsSync(path.join(folder, from)), `${from} is missing`);
-    else if (!from.startsWith('/')) assert.ok(from in volumes, `volume ${from} is not declared`);
-  }
-  const { build: { context, dockerfile } } = services['smart-ai'];
-  assert.ok(existsSync(path.join(folder, context, dockerfile)));
+	for (const [from] of mounts) {
+		if (from.startsWith('.')) assert.ok(existsSync(path.join(folder, from)), `${from} is missing`);
+		else if (!from.startsWith('/')) assert.ok(from in volumes, `volume ${from} is not declared`);
+	}
+	const {
+		build: { context, dockerfile },
+	} = services['smart-ai'];
+	assert.ok(existsSync(path.join(folder, context, dockerfile)));
 });
 
 test('images are pinned, ports are open to this machine only, and nobody holds the Docker socket', () => {
-  for (const [name, { image, ports = [] }] of Object.entries(services)) {
-    assert.match(image, /:v?\d+\.\d+\.\d+$/, `${name} is not pinned`);
-    for (const port of ports) assert.match(port, /^127\.0\.0\.1:/, `${name} listens for everybody`);
-  }
-  for (const [from] of mounts) assert.ok(!from.includes('docker.sock'), `${from} gives away the machine`);
+	for (const [name, { image, ports = [] }] of Object.entries(services)) {
+		assert.match(image, /:v?\d+\.\d+\.\d+$/, `${name} is not pinned`);
+		for (const port of ports) assert.match(port, /^127\.0\.0\.1:/, `${name} listens for everybody`);
+	}
+	for (const [from] of mounts) assert.ok(!from.includes('docker.sock'), `${from} gives away the machine`);
 });
 
 test('Grafana finds dashboards and source where the stack puts them', () => {
-  const provisioned = (name) => parse(readFileSync(path.join(folder, '../grafana/provisioning', name), 'utf8'));
-  const [{ options }] = provisioned('dashboards/smart-ai.yaml').providers;
-  assert.ok(services.grafana.volumes.some((mount) => mount.split(':')[1] === options.path), `nothing is mounted at ${options.path}`);
-  const [{ url }] = provisioned('datasources/prometheus.yaml').datasources;
-  assert.equal(url, '$PROMETHEUS_URL');
-  assert.match(services.grafana.environment.PROMETHEUS_URL, /^http:\/\/prometheus:9090$/);
+	const provisioned = (name) => parse(readFileSync(path.join(folder, '../grafana/provisioning', name), 'utf8'));
+	const [{ options }] = provisioned('dashboards/smart-ai.yaml').providers;
+	assert.ok(
+		services.grafana.volumes.some((mount) => mount.split(':')[1] === options.path),
+		`nothing is mounted at ${options.path}`,
+	);
+	const [{ url }] = provisioned('datasources/prometheus.yaml').datasources;
+	assert.equal(url, '$PROMETHEUS_URL');
+	assert.match(services.grafana.environment.PROMETHEUS_URL, /^http:\/\/prometheus:9090$/);
 });
 
 test('what the sidecar is built from reaches the builder', () => {
-  const allowed = read('Dockerfile.dockerignore').split('\n').filter((line) => line.startsWith('!')).map((line) => line.slice(1));
-  const root = fileURLToPath(new URL('../../../', import.meta.url));
-  const members = /members = \[(.+)\]/.exec(readFileSync(path.join(root, 'Cargo.toml'), 'utf8'))[1].match(/[\w-/]+/g);
-  for (const member of members) assert.ok(allowed.includes(member.split('/')[0]), `${member} is left out`);
+	const allowed = read('Dockerfile.dockerignore')
+		.split('\n')
+		.filter((line) => line.startsWith('!'))
+		.map((line) => line.slice(1));
+	const root = fileURLToPath(new URL('../../../', import.meta.url));
+	const members = /members = \[(.+)\]/.exec(readFileSync(path.join(root, 'Cargo.toml'), 'utf8'))[1].match(/[\w-/]+/g);
+	for (const member of members) assert.ok(allowed.includes(member.split('/')[0]), `${member} is left out`);
 });

@@ -22,62 +22,86 @@ after(stopAll);
 
 /** A host at the address that the stack's configuration names. It answers to its own address only, as Ollama does on a loopback one. */
 async function ollama(t, program) {
-  const { url } = await startHost(program, { models: [{ name: 'm' }] });
-  const door = createServer((incoming, outgoing) => {
-    const headers = { ...incoming.headers, host: new URL(url).host };
-    const passed = request(url + incoming.url, { method: incoming.method, headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode, answer.headers);
-      answer.pipe(outgoing);
-    });
-    incoming.pipe(passed.on('error', () => outgoing.destroy()));
-  });
-  await once(door.listen(11434, OLLAMA), 'listening');
-  t.after(() => (door.close(), door.closeAllConnections()));
+	const { url } = await startHost(program, { models: [{ name: 'm' }] });
+	const door = createServer((incoming, outgoing) => {
+		const headers = { ...incoming.headers, host: new URL(url).host };
+		const passed = request(url + incoming.url, { method: incoming.method, headers }, (answer) => {
+			outgoing.writeHead(answer.statusCode, answer.headers);
+			answer.pipe(outgoing);
+		});
+		incoming.pipe(passed.on('error', () => outgoing.destroy()));
+	});
+	await once(door.listen(11434, OLLAMA), 'listening');
+	t.after(() => (door.close(), door.closeAllConnections()));
 }
 
 test('the program wants no library that its image lacks', async () => {
-  const names = (await librariesOf(build()('smart-ai'))).map((file) => path.basename(file).replace(/\.so.*/, ''));
-  const slim = ['libc', 'libm', 'libgcc_s', 'libdl', 'libpthread', 'librt', 'ld-linux-x86-64', 'ld-linux-aarch64'];
-  assert.deepEqual(names.filter((name) => !slim.includes(name)), []);
+	const names = (await librariesOf(build()('smart-ai'))).map((file) => path.basename(file).replace(/\.so.*/, ''));
+	const slim = ['libc', 'libm', 'libgcc_s', 'libdl', 'libpthread', 'librt', 'ld-linux-x86-64', 'ld-linux-aarch64'];
+	assert.deepEqual(
+		names.filter((name) => !slim.includes(name)),
+		[],
+	);
 });
 
 test('the image runs as the stack runs it: not as root, with its history, by its configuration, until it is stopped', async (t) => {
-  const bed = await needOrSkip(t, 'docker');
-  if (!bed) return;
-  const program = build();
-  const { docker, logs, stop } = await bed.docker.start();
-  t.after(stop);
-  const image = await buildImage(docker, program('smart-ai'), members);
-  await ollama(t, program);
+	const bed = await needOrSkip(t, 'docker');
+	if (!bed) return;
+	const program = build();
+	const { docker, logs, stop } = await bed.docker.start();
+	t.after(stop);
+	const image = await buildImage(docker, program('smart-ai'), members);
+	await ollama(t, program);
 
-  const [metrics, proxy] = [await freePort(), await freePort()];
-  const here = { '0.0.0.0:9435': `127.0.0.1:${metrics}`, '0.0.0.0:11435': `127.0.0.1:${proxy}` };
-  const command = service.command.map((word) => here[word] ?? word);
-  assert.deepEqual(command.filter((word) => word.startsWith('127.')).length, 2);
-  const mounts = service.volumes.map((mount) => mount.replace(/^\.\//, `${folder}/`)).flatMap((mount) => ['--volume', mount]);
-  const environment = Object.entries(service.environment).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
-  const names = ['--add-host', `ollama:${OLLAMA}`, '--add-host', 'prometheus:127.0.0.1'];
-  const { stdout } = await docker(['run', '--detach', '--network', 'host', ...names, ...mounts, ...environment, image, ...command]);
-  const container = stdout.trim();
-  const seen = await until('the container', async () => {
-    const now = await scrape(`http://127.0.0.1:${metrics}/metrics`);
-    return now.sum('ollama_up', { host: 'ollama' }) === 1 && now;
-  }).catch(async (error) => assert.fail(`${error.message}\n${await logs(container)}`));
-  assert.equal(seen.sum('dispatcher_history_up'), 1, 'the volume cannot be written');
-  const health = await fetch(`http://127.0.0.1:${proxy}/smart-ai/health`);
-  assert.equal((await health.json()).ok, true);
-  const answer = await fetch(`http://127.0.0.1:${proxy}/api/generate`, { method: 'POST', body: JSON.stringify({ model: 'auto', prompt: 'Hello', stream: false }) });
-  assert.deepEqual([answer.status, (await answer.json()).model], [200, 'm:latest']);
-  await until('the row', async () => (await scrape(`http://127.0.0.1:${metrics}/metrics`)).sum('dispatcher_history_rows_total') === 1);
+	const [metrics, proxy] = [await freePort(), await freePort()];
+	const here = { '0.0.0.0:9435': `127.0.0.1:${metrics}`, '0.0.0.0:11435': `127.0.0.1:${proxy}` };
+	const command = service.command.map((word) => here[word] ?? word);
+	assert.deepEqual(command.filter((word) => word.startsWith('127.')).length, 2);
+	const mounts = service.volumes
+		.map((mount) => mount.replace(/^\.\//, `${folder}/`))
+		.flatMap((mount) => ['--volume', mount]);
+	const environment = Object.entries(service.environment).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
+	const names = ['--add-host', `ollama:${OLLAMA}`, '--add-host', 'prometheus:127.0.0.1'];
+	const { stdout } = await docker([
+		'run',
+		'--detach',
+		'--network',
+		'host',
+		...names,
+		...mounts,
+		...environment,
+		image,
+		...command,
+	]);
+	const container = stdout.trim();
+	const seen = await until('the container', async () => {
+		const now = await scrape(`http://127.0.0.1:${metrics}/metrics`);
+		return now.sum('ollama_up', { host: 'ollama' }) === 1 && now;
+	}).catch(async (error) => assert.fail(`${error.message}\n${await logs(container)}`));
+	assert.equal(seen.sum('dispatcher_history_up'), 1, 'the volume cannot be written');
+	const health = await fetch(`http://127.0.0.1:${proxy}/smart-ai/health`);
+	assert.equal((await health.json()).ok, true);
+	const answer = await fetch(`http://127.0.0.1:${proxy}/api/generate`, {
+		method: 'POST',
+		body: JSON.stringify({ model: 'auto', prompt: 'Hello', stream: false }),
+	});
+	assert.deepEqual([answer.status, (await answer.json()).model], [200, 'm:latest']);
+	await until(
+		'the row',
+		async () => (await scrape(`http://127.0.0.1:${metrics}/metrics`)).sum('dispatcher_history_rows_total') === 1,
+	);
 
-  const { stdout: pid } = await docker(['inspect', '--format', '{{.State.Pid}}', container]);
-  const user = /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid.trim()}/status`, 'utf8'))[1];
-  assert.equal(user, '10001');
-  await docker(['stop', container]);
-  const { stdout: code } = await docker(['inspect', '--format', '{{.State.ExitCode}}', container]);
-  assert.equal(code.trim(), '0', 'it was killed, though it had nothing left to do');
+	const { stdout: pid } = await docker(['inspect', '--format', '{{.State.Pid}}', container]);
+	const user = /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid.trim()}/status`, 'utf8'))[1];
+	assert.equal(user, '10001');
+	await docker(['stop', container]);
+	const { stdout: code } = await docker(['inspect', '--format', '{{.State.ExitCode}}', container]);
+	assert.equal(code.trim(), '0', 'it was killed, though it had nothing left to do');
 
-  // Another program of the image: by https, which takes authorities to trust.
-  const asked = await docker(['run', '--rm', '--network', 'host', image, 'ask', '--host', 'https://127.0.0.1:9', 'Hello'], { anyCode: true });
-  assert.equal(asked.code, 1, 'nobody answers there, and that is all that is wrong');
+	// Another program of the image: by https, which takes authorities to trust.
+	const asked = await docker(
+		['run', '--rm', '--network', 'host', image, 'ask', '--host', 'https://127.0.0.1:9', 'Hello'],
+		{ anyCode: true },
+	);
+	assert.equal(asked.code, 1, 'nobody answers there, and that is all that is wrong');
 });

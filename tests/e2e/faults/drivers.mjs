@@ -3,6 +3,6 @@ import * as native from 'ai-model-dispatcher';
 import * as wasm from 'ai-model-dispatcher-wasm';
 
 export const drivers = {
-  native: native.createDispatcher,
-  wasm: wasm.createDispatcher,
+	native: native.createDispatcher,
+	wasm: wasm.createDispatcher,
 };

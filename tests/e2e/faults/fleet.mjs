@@ -13,50 +13,55 @@ const model = { name: MODEL, size_gb: 2.2, answer: TEXT, ...speed };
 
 /** Starts both; `whole` brings them back to health, the model in memory. */
 export async function startFleet() {
-  const hosts = { a: await startHost({ models: [model] }), b: await startHost({ models: [model] }) };
-  const all = Object.values(hosts);
-  return {
-    ...hosts,
-    async whole() {
-      await Promise.all(all.map((host) => host.heal()));
-      await Promise.all(all.map((host) => host.load(MODEL)));
-    },
-    stop: () => Promise.all(all.map((host) => host.stop())),
-  };
+	const hosts = { a: await startHost({ models: [model] }), b: await startHost({ models: [model] }) };
+	const all = Object.values(hosts);
+	return {
+		...hosts,
+		async whole() {
+			await Promise.all(all.map((host) => host.heal()));
+			await Promise.all(all.map((host) => host.load(MODEL)));
+		},
+		stop: () => Promise.all(all.map((host) => host.stop())),
+	};
 }
 
 /** A metrics server that says what it is told: `reply` is `(response) => void`. */
 export async function startMetrics(reply) {
-  const server = createServer((request, response) => request.resume().on('end', () => reply(response)));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `http://127.0.0.1:${server.address().port}`,
-    stop: () => new Promise((done) => (server.close(done), server.closeAllConnections())),
-  };
+	const server = createServer((request, response) => request.resume().on('end', () => reply(response)));
+	server.listen(0, '127.0.0.1');
+	await once(server, 'listening');
+	return {
+		url: `http://127.0.0.1:${server.address().port}`,
+		stop: () => new Promise((done) => (server.close(done), server.closeAllConnections())),
+	};
 }
 
 /** A server with one of the certificates in `tls/`, which no client accepts; `asked()` tells how many requests got through. */
 export async function startSecure(certificate) {
-  const pem = readFileSync(new URL(`tls/${certificate}.pem`, import.meta.url));
-  let requests = 0;
-  const server = createSecureServer({ key: pem, cert: pem }, (_, response) => response.end(`${(requests += 1)}`));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `https://127.0.0.1:${server.address().port}`,
-    asked: () => requests,
-    stop: () => new Promise((done) => (server.close(done), server.closeAllConnections())),
-  };
+	const pem = readFileSync(new URL(`tls/${certificate}.pem`, import.meta.url));
+	let requests = 0;
+	const server = createSecureServer({ key: pem, cert: pem }, (_, response) => response.end(`${(requests += 1)}`));
+	server.listen(0, '127.0.0.1');
+	await once(server, 'listening');
+	return {
+		url: `https://127.0.0.1:${server.address().port}`,
+		asked: () => requests,
+		stop: () => new Promise((done) => (server.close(done), server.closeAllConnections())),
+	};
 }
 
 /** Prometheus's answer with these signals: `[instance, signal, value, age in seconds]`. */
-export const signals = (...samples) => (response) => {
-  const series = (instance, branch, value) => ({ metric: { instance, smart_ai: `node_exporter_linux/${branch}` }, value: [0, String(value)] });
-  const result = samples.flatMap(([instance, signal, value, age]) => [
-    series(instance, `${signal}/value`, value),
-    series(instance, `${signal}/age`, age),
-  ]);
-  response.setHeader('content-type', 'application/json');
-  response.end(JSON.stringify({ status: 'success', data: { resultType: 'vector', result } }));
-};
+export const signals =
+	(...samples) =>
+	(response) => {
+		const series = (instance, branch, value) => ({
+			metric: { instance, smart_ai: `node_exporter_linux/${branch}` },
+			value: [0, String(value)],
+		});
+		const result = samples.flatMap(([instance, signal, value, age]) => [
+			series(instance, `${signal}/value`, value),
+			series(instance, `${signal}/age`, age),
+		]);
+		response.setHeader('content-type', 'application/json');
+		response.end(JSON.stringify({ status: 'success', data: { resultType: 'vector', result } }));
+	};

@@ -16,21 +16,25 @@ const all = { ...drivers, n8n: await n8nDriver().catch(missing) };
 
 /** What stands in for a driver that cannot be had here. */
 function missing(error) {
-  if (!(error instanceof MissingPart) || everyPartRequired) throw error;
-  return { skip: error.message };
+	if (!(error instanceof MissingPart) || everyPartRequired) throw error;
+	return { skip: error.message };
 }
 
 for (const [name, create] of Object.entries(all)) {
-  suite(name, { skip: create.skip }, () => {
-    for (const row of rows) {
-      test(row.name, async () => {
-        const { answer, texts } = await trial(create, fleet, row);
-        assert.deepEqual([attemptsOf(answer, row), answer.error?.code], [row.attempts, row.error], JSON.stringify(answer.error));
-        if (row.error) assert.ok(TEXT.startsWith(answer.text) && answer.error.hint);
-        else assert.equal(answer.text, TEXT);
-        if (row.why) assert.match(JSON.stringify(answer.decision), row.why);
-        if (row.streaming) assert.equal(texts.join(''), answer.text);
-      });
-    }
-  });
+	suite(name, { skip: create.skip }, () => {
+		for (const row of rows) {
+			test(row.name, async () => {
+				const { answer, texts } = await trial(create, fleet, row);
+				assert.deepEqual(
+					[attemptsOf(answer, row), answer.error?.code],
+					[row.attempts, row.error],
+					JSON.stringify(answer.error),
+				);
+				if (row.error) assert.ok(TEXT.startsWith(answer.text) && answer.error.hint);
+				else assert.equal(answer.text, TEXT);
+				if (row.why) assert.match(JSON.stringify(answer.decision), row.why);
+				if (row.streaming) assert.equal(texts.join(''), answer.text);
+			});
+		}
+	});
 }

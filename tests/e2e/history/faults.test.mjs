@@ -10,9 +10,11 @@ import { ask, missing, python, rows, stores } from './store.mjs';
 
 const MODEL = { models: [{ name: 'm' }] };
 const KILLS = 50;
-const CHECK = 'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("PRAGMA integrity_check").fetchone()[0])';
+const CHECK =
+	'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("PRAGMA integrity_check").fetchone()[0])';
 // Holds the file until its stdin ends.
-const LOCK = 'import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute("BEGIN IMMEDIATE"); print("locked", flush=True); sys.stdin.read()';
+const LOCK =
+	'import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute("BEGIN IMMEDIATE"); print("locked", flush=True); sys.stdin.read()';
 
 async function fleet(t, url, config = MODEL) {
 	const program = build();
@@ -20,7 +22,8 @@ async function fleet(t, url, config = MODEL) {
 	t.after(host.stop);
 	const sidecar = await startSidecar(program, { pc: host.url }, ['--history', url]);
 	t.after(sidecar.stop);
-	const shows = (what, name, wanted) => until(what, async () => wanted((await sidecar.scrape()).sum(name)), { deadlineMs: 60_000 });
+	const shows = (what, name, wanted) =>
+		until(what, async () => wanted((await sidecar.scrape()).sum(name)), { deadlineMs: 60_000 });
 	return { program, host, sidecar, shows };
 }
 
@@ -52,26 +55,38 @@ test('the file is locked by another program', async (t) => {
 	const { url } = await stores.SQLite();
 	if (python('print(1)') === null) return missing(t, 'python3');
 	let holder;
-	await outage(t, url, async () => {
-		holder = spawn('python3', ['-c', LOCK, url], { stdio: ['pipe', 'pipe', 'inherit'] });
-		t.after(() => holder.kill());
-		await new Promise((resolve) => holder.stdout.once('data', resolve));
-	}, async () => holder.stdin.end());
+	await outage(
+		t,
+		url,
+		async () => {
+			holder = spawn('python3', ['-c', LOCK, url], { stdio: ['pipe', 'pipe', 'inherit'] });
+			t.after(() => holder.kill());
+			await new Promise((resolve) => holder.stdout.once('data', resolve));
+		},
+		async () => holder.stdin.end(),
+	);
 });
 
 test('the disk is full', async (t) => {
 	const folder = path.join(scratchFolder('full'), 'disk');
 	mkdirSync(folder);
-	if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]).status !== 0) return missing(t, 'the right to mount a tmpfs');
+	if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]).status !== 0)
+		return missing(t, 'the right to mount a tmpfs');
 	t.after(() => spawnSync('umount', ['-l', folder]));
 	const filler = path.join(folder, 'filler');
-	await outage(t, path.join(folder, 'history.db'), async () => spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=1k']), async () => spawnSync('rm', [filler]));
+	await outage(
+		t,
+		path.join(folder, 'history.db'),
+		async () => spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=1k']),
+		async () => spawnSync('rm', [filler]),
+	);
 });
 
 test('the file cannot be written from the start', async (t) => {
 	const folder = path.join(scratchFolder('readonly'), 'disk');
 	mkdirSync(folder);
-	if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'ro,size=4m', 'tmpfs', folder]).status !== 0) return missing(t, 'the right to mount a tmpfs');
+	if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'ro,size=4m', 'tmpfs', folder]).status !== 0)
+		return missing(t, 'the right to mount a tmpfs');
 	t.after(() => spawnSync('umount', ['-l', folder]));
 	const url = path.join(folder, 'history.db');
 	const { program, sidecar, shows } = await fleet(t, url);
@@ -110,12 +125,17 @@ test(`killed ${KILLS} times, the file stays sound and keeps what was written`, a
 test('a program that is killed in the middle of its work loses no job of more than a second ago', async (t) => {
 	const { url } = await stores.SQLite();
 	// Few enough at a time that no batch is full before it is due.
-	const { program, sidecar } = await fleet(t, url, { models: [{ name: 'm', decode_tok_per_s: 200, output_tokens: 6 }] });
+	const { program, sidecar } = await fleet(t, url, {
+		models: [{ name: 'm', decode_tok_per_s: 200, output_tokens: 6 }],
+	});
 	const answered = [];
 	const began = Date.now();
 	const client = async () => {
 		while (Date.now() - began < 3000) {
-			const response = await fetch(`${sidecar.proxy}/api/generate`, { method: 'POST', body: JSON.stringify({ model: 'auto', prompt: 'hello', stream: false }) });
+			const response = await fetch(`${sidecar.proxy}/api/generate`, {
+				method: 'POST',
+				body: JSON.stringify({ model: 'auto', prompt: 'hello', stream: false }),
+			});
 			await response.arrayBuffer();
 			answered.push({ job: response.headers.get('x-smart-ai-job'), at: Date.now() });
 		}
@@ -127,5 +147,8 @@ test('a program that is killed in the middle of its work loses no job of more th
 	const kept = new Set((await rows(program, url)).map(({ job }) => job));
 	const due = answered.filter(({ at }) => at < killed - 1000);
 	assert.ok(due.length > 20, `${due.length} jobs are too few to tell`);
-	assert.deepEqual(due.filter(({ job }) => !kept.has(job)), []);
+	assert.deepEqual(
+		due.filter(({ job }) => !kept.has(job)),
+		[],
+	);
 });

@@ -17,14 +17,24 @@ export const stores = {
 
 /** Skips a test for want of something that is no part of the bed, unless every part is required. */
 export function missing(t, what) {
-  if (everyPartRequired) throw new Error(`needs ${what}`);
-  t.skip(`skipped: needs ${what}`);
+	if (everyPartRequired) throw new Error(`needs ${what}`);
+	t.skip(`skipped: needs ${what}`);
 }
 
 /** Rows of the history, newest first. */
 export async function rows(program, url, ...flags) {
-	const { stdout } = await run(program('smart-ai'), ['--history', url, 'history', '--json', ...flags, ...(flags.includes('--limit') ? [] : ['--limit', '100000'])]);
-	return stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+	const { stdout } = await run(program('smart-ai'), [
+		'--history',
+		url,
+		'history',
+		'--json',
+		...flags,
+		...(flags.includes('--limit') ? [] : ['--limit', '100000']),
+	]);
+	return stdout
+		.split('\n')
+		.filter(Boolean)
+		.map((line) => JSON.parse(line));
 }
 
 /** One request through the proxy; its status. */
@@ -43,17 +53,18 @@ export function holds(store, text) {
 }
 
 // Prints the rows of a query as lines, opening the file as Datasette and Grafana do: to read only.
-const SELECT = 'import sqlite3, sys; c = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True); print("\\n".join(map(str, c.execute(sys.argv[2]))))';
+const SELECT =
+	'import sqlite3, sys; c = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True); print("\\n".join(map(str, c.execute(sys.argv[2]))))';
 
 /** Rows that another program's query gives, as lines; null where that program is missing. */
 export async function select(store, sql) {
-  const lines = (text) => text.split('\n').filter(Boolean);
-  if (store.url.startsWith('postgres')) {
-    if (!onPath('psql')) return null;
-    return lines((await run('psql', [store.url, '--tuples-only', '--no-align', '--command', sql])).stdout);
-  }
-  if (python('print(1)') === null) return null;
-  return lines(python(SELECT, store.url, sql) ?? '');
+	const lines = (text) => text.split('\n').filter(Boolean);
+	if (store.url.startsWith('postgres')) {
+		if (!onPath('psql')) return null;
+		return lines((await run('psql', [store.url, '--tuples-only', '--no-align', '--command', sql])).stdout);
+	}
+	if (python('print(1)') === null) return null;
+	return lines(python(SELECT, store.url, sql) ?? '');
 }
 
 /** Runs a script of Python with its SQLite, which no part of the program is; null where there is none. */

@@ -12,7 +12,10 @@ const MODEL = { models: [{ name: 'm' }] };
 /** The queries of docs/history.md: those for SQLite, and those for PostgreSQL. */
 function documented(name) {
 	const text = readFileSync(new URL('../../../docs/history.md', import.meta.url), 'utf8');
-	const queries = [...text.matchAll(/([^\n]*)\n\n```sql\n([\s\S]+?)```/g)].map(([, words, sql]) => ({ sql, of: words.includes('(SQLite)') ? 'SQLite' : 'PostgreSQL' }));
+	const queries = [...text.matchAll(/([^\n]*)\n\n```sql\n([\s\S]+?)```/g)].map(([, words, sql]) => ({
+		sql,
+		of: words.includes('(SQLite)') ? 'SQLite' : 'PostgreSQL',
+	}));
 	return queries.filter(({ of }) => of === name).map(({ sql }) => sql);
 }
 
@@ -36,9 +39,15 @@ for (const [name, open] of Object.entries(stores)) {
 
 		const all = await rows(program, store.url);
 		assert.equal(all.length, 12);
-		assert.ok(all.every((row) => row.ok && row.host === 'pc' && row.decision.candidates[0].terms.decode_s >= 0 && row.prompt === undefined));
+		assert.ok(
+			all.every(
+				(row) =>
+					row.ok && row.host === 'pc' && row.decision.candidates[0].terms.decode_s >= 0 && row.prompt === undefined,
+			),
+		);
 		const pages = [await rows(program, store.url, '--limit', '5')];
-		while (pages.at(-1).length > 0) pages.push(await rows(program, store.url, '--limit', '5', '--before', pages.at(-1).at(-1).job));
+		while (pages.at(-1).length > 0)
+			pages.push(await rows(program, store.url, '--limit', '5', '--before', pages.at(-1).at(-1).job));
 		assert.deepEqual(pages.flat(), all);
 		assert.equal((await rows(program, store.url, '--outcome', 'failed')).length, 0);
 		assert.equal((await rows(program, store.url, '--model', all[0].model, '--since', '1h')).length, 12);
@@ -60,15 +69,25 @@ for (const [name, open] of Object.entries(stores)) {
 		assert.ok(price(first) > price(all[0]), 'the rating outlives the program');
 		const length = (row) => row.decision.output_tokens;
 		for (const stream of [true, false]) {
-			const passed = await fetch(`${again.proxy}/api/generate`, { method: 'POST', body: JSON.stringify({ model: 'auto', prompt: 'hello', stream }) });
+			const passed = await fetch(`${again.proxy}/api/generate`, {
+				method: 'POST',
+				body: JSON.stringify({ model: 'auto', prompt: 'hello', stream }),
+			});
 			await passed.arrayBuffer();
 			const job = passed.headers.get('x-smart-ai-job');
 			await until('the row a header names', async () => (await rows(program, store.url, '--job', job)).length === 1);
 		}
-		const response = await fetch(`${again.proxy}/smart-ai/ask`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ prompt: 'hello' }) });
+		const response = await fetch(`${again.proxy}/smart-ai/ask`, {
+			method: 'POST',
+			headers: { 'content-type': 'application/json' },
+			body: JSON.stringify({ prompt: 'hello' }),
+		});
 		const { job } = await response.json();
 		await until('the row an answer names', async () => (await rows(program, store.url, '--job', job)).length === 1);
-		assert.ok(length(first) < length(all.at(-1)), `what was learned was lost: ${length(first)} tokens expected, at the very first ${length(all.at(-1))}`);
+		assert.ok(
+			length(first) < length(all.at(-1)),
+			`what was learned was lost: ${length(first)} tokens expected, at the very first ${length(all.at(-1))}`,
+		);
 	});
 
 	test(`${name}: the queries of its documentation give other programs rows while it is written`, async (t) => {
@@ -109,7 +128,10 @@ for (const [name, open] of Object.entries(stores)) {
 			return { row, prompt: holds(store, prompt), answer: holds(store, 'a treasure of') };
 		};
 		const without = await kept('where is it buried', '');
-		assert.deepEqual([without.prompt, without.answer, without.row.prompt, without.row.text], [false, false, undefined, undefined]);
+		assert.deepEqual(
+			[without.prompt, without.answer, without.row.prompt, without.row.text],
+			[false, false, undefined, undefined],
+		);
 		const { row, ...found } = await kept('who has buried it', 'prompts = true\n');
 		assert.deepEqual(found, { prompt: true, answer: true });
 		assert.deepEqual([row.prompt, row.text], ['who has buried it', 'a treasure of an answer']);

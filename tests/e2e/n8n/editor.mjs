@@ -7,15 +7,18 @@ const PATIENCE_MS = 120_000;
 
 /** Opens the editor; returns `{ page, errors, close }`, where `errors` are the exceptions of the page's own scripts. */
 export async function openEditor(url, { command, args }) {
-  const browser = await chromium.launch({ executablePath: command, args: args.filter((arg) => !arg.startsWith('--headless')) });
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-  page.setDefaultTimeout(PATIENCE_MS);
-  const errors = [];
-  page.on('pageerror', (error) => errors.push(error.message));
-  await page.goto(`${url}/signin`);
-  await page.fill('input[name="emailOrLdapLoginId"]', OWNER.email);
-  await page.fill('input[name="password"]', OWNER.password);
-  await page.keyboard.press('Enter');
-  await page.waitForURL((at) => !at.pathname.includes('signin'));
-  return { page, errors, close: () => browser.close() };
+	const browser = await chromium.launch({
+		executablePath: command,
+		args: args.filter((arg) => !arg.startsWith('--headless')),
+	});
+	const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+	page.setDefaultTimeout(PATIENCE_MS);
+	const errors = [];
+	page.on('pageerror', (error) => errors.push(error.message));
+	await page.goto(`${url}/signin`);
+	await page.fill('input[name="emailOrLdapLoginId"]', OWNER.email);
+	await page.fill('input[name="password"]', OWNER.password);
+	await page.keyboard.press('Enter');
+	await page.waitForURL((at) => !at.pathname.includes('signin'));
+	return { page, errors, close: () => browser.close() };
 }

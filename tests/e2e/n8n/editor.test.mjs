@@ -10,47 +10,50 @@ import { fleetOf, startServer } from './workbench.mjs';
 after(stopAll);
 
 test('the editor opens the template and the node, shows its parameters and models, runs it, and offers the node', async (t) => {
-  const bed = await needOrSkip(t, 'n8n', 'chromium');
-  if (!bed) return;
-  const [host, feed] = [await ollama(), await startFeed()];
-  t.after(() => [host.close(), feed.stop()]);
-  const fleet = { ...fleetOf('Fleet', { pc: host.url }), id: FLEET };
-  const workflow = digestWorkflow({ id: 'digest', feed: feed.url, engine: 'auto' });
-  const { server } = await startServer(bed.n8n, { credentials: [fleet], workflows: [workflow] });
-  const { page, errors, close } = await openEditor(server.url, await bed.chromium.install());
-  t.after(close);
-  const part = (name) => page.locator(`[data-test-id="${name}"]`);
-  const node = (name) => page.locator(`[data-test-id="canvas-node"][data-node-name="${name}"]`);
+	const bed = await needOrSkip(t, 'n8n', 'chromium');
+	if (!bed) return;
+	const [host, feed] = [await ollama(), await startFeed()];
+	t.after(() => [host.close(), feed.stop()]);
+	const fleet = { ...fleetOf('Fleet', { pc: host.url }), id: FLEET };
+	const workflow = digestWorkflow({ id: 'digest', feed: feed.url, engine: 'auto' });
+	const { server } = await startServer(bed.n8n, { credentials: [fleet], workflows: [workflow] });
+	const { page, errors, close } = await openEditor(server.url, await bed.chromium.install());
+	t.after(close);
+	const part = (name) => page.locator(`[data-test-id="${name}"]`);
+	const node = (name) => page.locator(`[data-test-id="canvas-node"][data-node-name="${name}"]`);
 
-  await page.goto(`${server.url}/workflow/digest`);
-  await node('Write Digest').waitFor();
-  assert.equal(await part('canvas-node').count(), workflow.nodes.filter(({ type }) => !type.endsWith('stickyNote')).length);
+	await page.goto(`${server.url}/workflow/digest`);
+	await node('Write Digest').waitFor();
+	assert.equal(
+		await part('canvas-node').count(),
+		workflow.nodes.filter(({ type }) => !type.endsWith('stickyNote')).length,
+	);
 
-  await node('Summarize Entry').dblclick();
-  const panel = part('ndv');
-  await panel.waitFor();
-  for (const name of ['prompt', 'task', 'mode', 'deadline', 'model', 'engine', 'decision', 'maxTokens']) {
-    await part(`parameter-input-${name}`).first().waitFor();
-  }
-  const [hosts, metrics] = await part('credentials-label').allTextContents();
-  assert.match(hosts, /^\s*Ollama Hosts/);
-  assert.match(metrics, /^\s*Metrics \(Optional\)/);
+	await node('Summarize Entry').dblclick();
+	const panel = part('ndv');
+	await panel.waitFor();
+	for (const name of ['prompt', 'task', 'mode', 'deadline', 'model', 'engine', 'decision', 'maxTokens']) {
+		await part(`parameter-input-${name}`).first().waitFor();
+	}
+	const [hosts, metrics] = await part('credentials-label').allTextContents();
+	assert.match(hosts, /^\s*Ollama Hosts/);
+	assert.match(metrics, /^\s*Metrics \(Optional\)/);
 
-  await part('rlc-input').first().click();
-  await page.getByText('phi3:mini (pc)').waitFor();
-  await page.keyboard.press('Escape');
-  await part('ndv-close-button').click();
-  await panel.waitFor({ state: 'hidden' });
+	await part('rlc-input').first().click();
+	await page.getByText('phi3:mini (pc)').waitFor();
+	await page.keyboard.press('Escape');
+	await part('ndv-close-button').click();
+	await panel.waitFor({ state: 'hidden' });
 
-  await part('execute-workflow-button').click();
-  await page.getByText('Workflow executed successfully').first().waitFor();
-  await node('Summarize Entry').dblclick();
-  await panel.getByText('Hello there').first().waitFor();
-  await part('ndv-close-button').click();
-  await panel.waitFor({ state: 'hidden' });
+	await part('execute-workflow-button').click();
+	await page.getByText('Workflow executed successfully').first().waitFor();
+	await node('Summarize Entry').dblclick();
+	await panel.getByText('Hello there').first().waitFor();
+	await part('ndv-close-button').click();
+	await panel.waitFor({ state: 'hidden' });
 
-  await part('node-creator-plus-button').click();
-  await part('node-creator-search-bar').fill('smart ai');
-  await part('node-creator-item-name').getByText('Smart AI', { exact: true }).waitFor();
-  assert.deepEqual(errors, []);
+	await part('node-creator-plus-button').click();
+	await part('node-creator-search-bar').fill('smart ai');
+	await part('node-creator-item-name').getByText('Smart AI', { exact: true }).waitFor();
+	assert.deepEqual(errors, []);
 });

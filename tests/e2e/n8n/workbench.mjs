@@ -6,39 +6,59 @@ export const NODE = 'n8n-nodes-smart-ai.smartAi';
 const TRIGGER = 'Go';
 
 /** Parameters of the node that a case does not set. */
-const PLAIN = { prompt: 'Say hello.', task: 'general', mode: 'fast', deadline: 0, model: { __rl: true, mode: 'id', value: '' } };
+const PLAIN = {
+	prompt: 'Say hello.',
+	task: 'general',
+	mode: 'fast',
+	deadline: 0,
+	model: { __rl: true, mode: 'id', value: '' },
+};
 
 /** A trigger and one Smart AI node. `fleet` and `metrics` are credentials made by `credential`. */
 export function workflow({ id, parameters = {}, options = {}, fleet, metrics, goOn = false }) {
-  const given = ({ id: credential, name }) => ({ id: credential, name });
-  const node = {
-    id: 'ask', name: 'Ask', type: NODE, typeVersion: 1, position: [240, 0],
-    parameters: { ...PLAIN, ...parameters, options: { decision: 'full', ...options } },
-    credentials: { smartAiFleetApi: given(fleet), ...(metrics ? { smartAiPrometheusApi: given(metrics) } : {}) },
-    ...(goOn ? { onError: 'continueRegularOutput' } : {}),
-  };
-  const trigger = { id: 'go', name: TRIGGER, type: 'n8n-nodes-base.manualTrigger', typeVersion: 1, position: [0, 0], parameters: {} };
-  const connections = { [TRIGGER]: { main: [[{ node: 'Ask', type: 'main', index: 0 }]] } };
-  return { id, name: id, active: false, settings: {}, nodes: [trigger, node], connections };
+	const given = ({ id: credential, name }) => ({ id: credential, name });
+	const node = {
+		id: 'ask',
+		name: 'Ask',
+		type: NODE,
+		typeVersion: 1,
+		position: [240, 0],
+		parameters: { ...PLAIN, ...parameters, options: { decision: 'full', ...options } },
+		credentials: { smartAiFleetApi: given(fleet), ...(metrics ? { smartAiPrometheusApi: given(metrics) } : {}) },
+		...(goOn ? { onError: 'continueRegularOutput' } : {}),
+	};
+	const trigger = {
+		id: 'go',
+		name: TRIGGER,
+		type: 'n8n-nodes-base.manualTrigger',
+		typeVersion: 1,
+		position: [0, 0],
+		parameters: {},
+	};
+	const connections = { [TRIGGER]: { main: [[{ node: 'Ask', type: 'main', index: 0 }]] } };
+	return { id, name: id, active: false, settings: {}, nodes: [trigger, node], connections };
 }
 
 let credentials = 0;
 
 /** A credential of the package, with an id of its own. */
 export function credential(type, name, data) {
-  credentials += 1;
-  return { id: `smartai${String(credentials).padStart(9, '0')}`, name, type, data };
+	credentials += 1;
+	return { id: `smartai${String(credentials).padStart(9, '0')}`, name, type, data };
 }
 
 /** A fleet credential of these hosts: `{ name: url }`. */
 export const fleetOf = (name, hosts, data = {}) =>
-  credential('smartAiFleetApi', name, { hosts: { host: Object.entries(hosts).map(([host, url]) => ({ name: host, url })) }, ...data });
+	credential('smartAiFleetApi', name, {
+		hosts: { host: Object.entries(hosts).map(([host, url]) => ({ name: host, url })) },
+		...data,
+	});
 
 /** Starts n8n with the built package. */
 export async function startServer(n8n, { credentials, workflows }) {
-  const instance = await n8n.start({ packages: [PACKAGE], credentials, workflows });
-  const server = await instance.server();
-  return { server, session: await server.session() };
+	const instance = await n8n.start({ packages: [PACKAGE], credentials, workflows });
+	const server = await instance.server();
+	return { server, session: await server.session() };
 }
 
 /** Begins a workflow; returns the execution's id. */
@@ -46,28 +66,28 @@ export const begin = async (session, id) => (await session.run(id, TRIGGER)).exe
 
 /** Runs a workflow to its end: `{ status, item, error }`, where `item` is the node's first output. */
 export async function outcome(session, id) {
-  return read(await session.ended(await begin(session, id)));
+	return read(await session.ended(await begin(session, id)));
 }
 
 /** What an execution came to. */
 export function read(execution) {
-  const { resultData } = unflattened(execution.data);
-  const item = resultData.runData.Ask?.[0]?.data?.main?.[0]?.[0]?.json;
-  return { status: execution.status, item, error: resultData.error };
+	const { resultData } = unflattened(execution.data);
+	const item = resultData.runData.Ask?.[0]?.data?.main?.[0]?.[0]?.json;
+	return { status: execution.status, item, error: resultData.error };
 }
 
 /** n8n hands out run data as one list in which a string in a value is the place of the value it stands for. */
 function unflattened(text) {
-  const list = JSON.parse(text);
-  const known = new Map();
-  const at = (place) => {
-    const value = list[place];
-    if (value === null || typeof value !== 'object') return value;
-    if (known.has(place)) return known.get(place);
-    const made = Array.isArray(value) ? [] : {};
-    known.set(place, made);
-    for (const [key, inner] of Object.entries(value)) made[key] = typeof inner === 'string' ? at(inner) : inner;
-    return made;
-  };
-  return at(0);
+	const list = JSON.parse(text);
+	const known = new Map();
+	const at = (place) => {
+		const value = list[place];
+		if (value === null || typeof value !== 'object') return value;
+		if (known.has(place)) return known.get(place);
+		const made = Array.isArray(value) ? [] : {};
+		known.set(place, made);
+		for (const [key, inner] of Object.entries(value)) made[key] = typeof inner === 'string' ? at(inner) : inner;
+		return made;
+	};
+	return at(0);
 }

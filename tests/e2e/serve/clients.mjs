@@ -40,19 +40,43 @@ export function npmClient(proxy, count) {
 	const kinds = [
 		async (index) => {
 			let final;
-			for await (const part of await ollama.chat({ model: 'small', messages: messages(index), options: options(index), stream: true })) final = part;
+			for await (const part of await ollama.chat({
+				model: 'small',
+				messages: messages(index),
+				options: options(index),
+				stream: true,
+			}))
+				final = part;
 			truth.count('chat', 'success', '', final);
 		},
-		async (index) => truth.count('chat', 'success', '', await ollama.chat({ model: 'auto', messages: messages(index), options: options(index) })),
-		async (index) => truth.count('generate', 'success', '', await ollama.generate({ model: 'LARGE', prompt: `Number ${index}`, options: options(index) })),
-		async (index) => truth.count('embed', 'success', '', await ollama.embed({ model: 'vectors', input: [`Number ${index}`] })),
+		async (index) =>
+			truth.count(
+				'chat',
+				'success',
+				'',
+				await ollama.chat({ model: 'auto', messages: messages(index), options: options(index) }),
+			),
+		async (index) =>
+			truth.count(
+				'generate',
+				'success',
+				'',
+				await ollama.generate({ model: 'LARGE', prompt: `Number ${index}`, options: options(index) }),
+			),
+		async (index) =>
+			truth.count('embed', 'success', '', await ollama.embed({ model: 'vectors', input: [`Number ${index}`] })),
 		async (index) => {
-			const [model, word] = index % 2 === 0 ? [`made-up-${index}`, 'model_missing'] : [`hostile-"\n{${index}}`, 'bad_request'];
+			const [model, word] =
+				index % 2 === 0 ? [`made-up-${index}`, 'model_missing'] : [`hostile-"\n{${index}}`, 'bad_request'];
 			const refused = await ollama.chat({ model, messages: messages(index) }).catch((error) => error);
 			truth.count('chat', 'error', refused.status_code === (index % 2 === 0 ? 404 : 400) ? word : String(refused));
 		},
 	];
-	return { label: 'ollama_js', truth, tasks: Array.from({ length: count }, (_, index) => () => kinds[index % kinds.length](index)) };
+	return {
+		label: 'ollama_js',
+		truth,
+		tasks: Array.from({ length: count }, (_, index) => () => kinds[index % kinds.length](index)),
+	};
 }
 
 /** curl: Ollama's default, which streams, and whole answers. */
@@ -60,10 +84,21 @@ export function curl(proxy, count) {
 	const truth = new Truth();
 	const task = (index) => async () => {
 		const streams = index % 2 === 0;
-		const body = { model: 'small', prompt: `Number ${index}`, options: { num_predict: 3 }, ...(streams ? {} : { stream: false }) };
-		const { stdout } = await run('curl', ['--silent', '--show-error', '--data', JSON.stringify(body), `${proxy}/api/generate`]);
+		const body = {
+			model: 'small',
+			prompt: `Number ${index}`,
+			options: { num_predict: 3 },
+			...(streams ? {} : { stream: false }),
+		};
+		const { stdout } = await run('curl', [
+			'--silent',
+			'--show-error',
+			'--data',
+			JSON.stringify(body),
+			`${proxy}/api/generate`,
+		]);
 		const lines = stdout.trim().split('\n');
-		if ((lines.length > 1) !== streams) throw new Error(`curl got ${lines.length} lines, streaming ${streams}`);
+		if (lines.length > 1 !== streams) throw new Error(`curl got ${lines.length} lines, streaming ${streams}`);
 		truth.count('generate', 'success', '', JSON.parse(lines.at(-1)));
 	};
 	return { label: 'curl', truth, tasks: Array.from({ length: count }, (_, index) => task(index)) };
@@ -77,7 +112,15 @@ export async function dispatcher(proxy, count) {
 	const task = (index) => async () => {
 		const answer = await ai.ask({ prompt: `Number ${index}`, max_tokens: 1 + (index % 5) });
 		if (!answer.ok) throw new Error(answer.error.message);
-		truth.count('chat', 'success', '', { prompt_eval_count: answer.usage.prompt_tokens, eval_count: answer.usage.output_tokens });
+		truth.count('chat', 'success', '', {
+			prompt_eval_count: answer.usage.prompt_tokens,
+			eval_count: answer.usage.output_tokens,
+		});
 	};
-	return { label: 'smart_ai', truth, tasks: Array.from({ length: count }, (_, index) => task(index)), close: () => ai.close() };
+	return {
+		label: 'smart_ai',
+		truth,
+		tasks: Array.from({ length: count }, (_, index) => task(index)),
+		close: () => ai.close(),
+	};
 }

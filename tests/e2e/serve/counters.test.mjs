@@ -16,7 +16,10 @@ let sidecar;
 
 before(async () => {
 	const program = build();
-	hosts = { pc: await startHost(program, { models, parallel: 4, keep_alive: -1 }), nas: await startHost(program, { models, parallel: 4, keep_alive: -1 }) };
+	hosts = {
+		pc: await startHost(program, { models, parallel: 4, keep_alive: -1 }),
+		nas: await startHost(program, { models, parallel: 4, keep_alive: -1 }),
+	};
 	sidecar = await startSidecar(program, { pc: hosts.pc.url, nas: hosts.nas.url });
 });
 
@@ -32,7 +35,11 @@ test('2,000 requests of three clients are counted exactly, by client, operation,
 	for (const { label, truth } of clients) {
 		for (const [key, count] of truth.requests) {
 			const [operation, status, error_type] = key.split(' ');
-			assert.equal(seen.sum('ollama_requests_total', { client: label, operation, status, error_type }), count, `${label} ${key}`);
+			assert.equal(
+				seen.sum('ollama_requests_total', { client: label, operation, status, error_type }),
+				count,
+				`${label} ${key}`,
+			);
 		}
 	}
 	const told = (part) => clients.reduce((total, { truth }) => total + truth[part], 0);
@@ -48,10 +55,16 @@ test('2,000 requests of three clients are counted exactly, by client, operation,
 		for (const [model, { output_tokens }] of Object.entries(cut === 0 ? own.models : {})) {
 			assert.equal(seen.sum('ollama_generated_tokens_total', { host, model }), output_tokens, `${model} on ${host}`);
 		}
-		const runs = ['/api/chat', '/api/generate', '/api/embed'].reduce((total, path) => total + (own.requests[path] ?? 0), 0);
+		const runs = ['/api/chat', '/api/generate', '/api/embed'].reduce(
+			(total, path) => total + (own.requests[path] ?? 0),
+			0,
+		);
 		const passed = seen.sum('ollama_requests_total', { host, model: 'other' });
 		assert.equal(seen.sum('dispatcher_attempts_total', { host }) + passed, runs, `calls of ${host}`);
-		await until(`the loads on ${host}`, async () => (await sidecar.scrape()).sum('ollama_model_loads_total', { host }) === own.loads);
+		await until(
+			`the loads on ${host}`,
+			async () => (await sidecar.scrape()).sum('ollama_model_loads_total', { host }) === own.loads,
+		);
 	}
 	assert.equal(seen.sum('ollama_requests_in_flight'), 0);
 	assert.equal(seen.sum('ollama_queue_depth'), 0);
@@ -86,7 +99,11 @@ test('a stopped sidecar lets what is under way end, and takes no more', async ()
 	const program = build();
 	const own = await startHost(program, { models: [{ name: 'slow:latest', decode_tok_per_s: 40, output_tokens: 100 }] });
 	const short = await startSidecar(program, { only: own.url });
-	const ask = () => fetch(`${short.proxy}/api/generate`, { method: 'POST', body: JSON.stringify({ model: 'slow', prompt: 'Write', options: { num_predict: 40 } }) });
+	const ask = () =>
+		fetch(`${short.proxy}/api/generate`, {
+			method: 'POST',
+			body: JSON.stringify({ model: 'slow', prompt: 'Write', options: { num_predict: 40 } }),
+		});
 	const response = await ask();
 	process.kill(short.pid, 'SIGTERM');
 	const lines = (await response.text()).trim().split('\n');

@@ -10,7 +10,18 @@ const received = [];
 let host;
 let sidecar;
 
-const tags = { models: [{ name: 'm:latest', model: 'm:latest', size: 1e9, digest: 'd', modified_at: '2026-01-01T00:00:00Z', details: { family: 'llama', parameter_size: '1B', quantization_level: 'Q4_0' } }] };
+const tags = {
+	models: [
+		{
+			name: 'm:latest',
+			model: 'm:latest',
+			size: 1e9,
+			digest: 'd',
+			modified_at: '2026-01-01T00:00:00Z',
+			details: { family: 'llama', parameter_size: '1B', quantization_level: 'Q4_0' },
+		},
+	],
+};
 const chunk = (content) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
 const counts = `data: ${JSON.stringify({ choices: [], usage: { prompt_tokens: 11, completion_tokens: 2, total_tokens: 13 } })}\n\n`;
 const answers = {
@@ -18,9 +29,14 @@ const answers = {
 	'/api/tags': () => tags,
 	'/api/ps': () => ({ models: [] }),
 	'/api/show': () => ({ capabilities: ['completion'], details: {}, model_info: {} }),
-	'/v1/chat/completions': (body) => (body.stream
-		? [chunk('Hel'), chunk('lo'), ...(body.stream_options?.include_usage ? [counts] : []), 'data: [DONE]\n\n']
-		: { model: body.model, choices: [{ message: { role: 'assistant', content: 'Hello' } }], usage: { prompt_tokens: 5, completion_tokens: 3 } }),
+	'/v1/chat/completions': (body) =>
+		body.stream
+			? [chunk('Hel'), chunk('lo'), ...(body.stream_options?.include_usage ? [counts] : []), 'data: [DONE]\n\n']
+			: {
+					model: body.model,
+					choices: [{ message: { role: 'assistant', content: 'Hello' } }],
+					usage: { prompt_tokens: 5, completion_tokens: 3 },
+				},
 	'/v1/messages': () => [
 		'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":7,"output_tokens":0}}}\n\n',
 		'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"type":"text_delta","text":"Hi"}}\n\n',
@@ -36,7 +52,8 @@ before(async () => {
 		if (incoming.url.startsWith('/v1/')) received.push({ url: incoming.url, body, headers: incoming.headers });
 		const answer = answers[incoming.url]?.(body);
 		if (!answer) return outgoing.writeHead(404).end('{"error":"not found"}');
-		if (!Array.isArray(answer)) return outgoing.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+		if (!Array.isArray(answer))
+			return outgoing.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
 		outgoing.writeHead(200, { 'content-type': 'text/event-stream' });
 		// Each event is cut in two.
 		for (const event of answer) {
@@ -57,20 +74,38 @@ after(async () => {
 	host.closeAllConnections();
 });
 
-const post = (path, body, headers = {}) => fetch(`${sidecar.proxy}${path}`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) });
+const post = (path, body, headers = {}) =>
+	fetch(`${sidecar.proxy}${path}`, {
+		method: 'POST',
+		headers: { 'content-type': 'application/json', ...headers },
+		body: JSON.stringify(body),
+	});
 const messages = [{ role: 'user', content: [{ type: 'text', text: 'Hello' }] }];
 const counted = async (operation) => {
 	const seen = await sidecar.scrape();
-	return { requests: seen.sum('ollama_requests_total', { operation, status: 'success' }), prompt: seen.sum('ollama_prompt_tokens_total'), output: seen.sum('ollama_generated_tokens_total') };
+	return {
+		requests: seen.sum('ollama_requests_total', { operation, status: 'success' }),
+		prompt: seen.sum('ollama_prompt_tokens_total'),
+		output: seen.sum('ollama_generated_tokens_total'),
+	};
 };
 
 test("a stream in OpenAI's words is dispatched and counted, and the client sees the count only if it asked", async () => {
-	const plain = await post('/v1/chat/completions', { model: 'auto', messages, stream: true }, { authorization: 'Bearer secret', 'user-agent': 'OpenAI/JS 6.0' });
+	const plain = await post(
+		'/v1/chat/completions',
+		{ model: 'auto', messages, stream: true },
+		{ authorization: 'Bearer secret', 'user-agent': 'OpenAI/JS 6.0' },
+	);
 	assert.equal(await plain.text(), [chunk('Hel'), chunk('lo'), 'data: [DONE]\n\n'].join(''));
 	assert.equal(plain.headers.get('x-smart-ai-model'), 'm:latest');
 	assert.equal(received.at(-1).body.model, 'm:latest');
 	assert.equal(received.at(-1).headers.authorization, undefined, "a client's key is not the host's business");
-	const asking = await post('/v1/chat/completions', { model: 'm', messages, stream: true, stream_options: { include_usage: true } });
+	const asking = await post('/v1/chat/completions', {
+		model: 'm',
+		messages,
+		stream: true,
+		stream_options: { include_usage: true },
+	});
 	assert.equal(await asking.text(), [chunk('Hel'), chunk('lo'), counts, 'data: [DONE]\n\n'].join(''));
 	await until('both counts', async () => (await counted('openai_chat')).requests === 2);
 	assert.deepEqual(await counted('openai_chat'), { requests: 2, prompt: 22, output: 4 });
@@ -105,9 +140,15 @@ test('errors are said in the words of each API', async () => {
 
 test('the lists name the models of all hosts, and auto', async () => {
 	const native = await (await fetch(`${sidecar.proxy}/api/tags`)).json();
-	assert.deepEqual(native.models.map(({ name }) => name), ['m:latest', 'auto', 'auto:fast', 'auto:best']);
+	assert.deepEqual(
+		native.models.map(({ name }) => name),
+		['m:latest', 'auto', 'auto:fast', 'auto:best'],
+	);
 	const openai = await (await fetch(`${sidecar.proxy}/v1/models`)).json();
-	assert.deepEqual(openai.data.map(({ id }) => id), ['m:latest', 'auto', 'auto:fast', 'auto:best']);
+	assert.deepEqual(
+		openai.data.map(({ id }) => id),
+		['m:latest', 'auto', 'auto:fast', 'auto:best'],
+	);
 });
 
 test('the dispatcher answers by HTTP as on the command line', async () => {
@@ -122,10 +163,15 @@ test('the dispatcher answers by HTTP as on the command line', async () => {
 test('a web page cannot reach the proxy by a name of its own', async () => {
 	const status = await new Promise((resolve, reject) => {
 		const url = new URL(`${sidecar.proxy}/api/tags`);
-		request({ host: url.hostname, port: url.port, path: url.pathname, headers: { host: 'evil.example' } }, (response) => {
-			response.resume();
-			resolve(response.statusCode);
-		}).on('error', reject).end();
+		request(
+			{ host: url.hostname, port: url.port, path: url.pathname, headers: { host: 'evil.example' } },
+			(response) => {
+				response.resume();
+				resolve(response.statusCode);
+			},
+		)
+			.on('error', reject)
+			.end();
 	});
 	assert.equal(status, 403);
 });

@@ -11,7 +11,13 @@ after(stopAll);
 
 /** One word of the model, through whatever listens here. */
 const ask = async (url, model, options = {}) => {
-	const body = JSON.stringify({ model, prompt: 'Hi', stream: false, ...options, options: { num_predict: 1, ...options.options } });
+	const body = JSON.stringify({
+		model,
+		prompt: 'Hi',
+		stream: false,
+		...options,
+		options: { num_predict: 1, ...options.options },
+	});
 	const response = await fetch(`${url}/api/generate`, { method: 'POST', body });
 	assert.equal(response.status, 200, await response.text());
 };
@@ -24,17 +30,24 @@ async function inTurns(url, names) {
 function assertPushed(seen, [first, last]) {
 	const unloads = (model, reason) => seen.sum(UNLOADS, { model, reason });
 	assert.deepEqual([unloads(first, 'evicted'), unloads(last, 'evicted')], [ROUNDS, ROUNDS - 1], seen.text);
-	for (const reason of ['expired', 'asked', 'context', 'foreign']) assert.equal(seen.sum(UNLOADS, { reason }), 0, `${reason}:\n${seen.text}`);
+	for (const reason of ['expired', 'asked', 'context', 'foreign'])
+		assert.equal(seen.sum(UNLOADS, { reason }), 0, `${reason}:\n${seen.text}`);
 	assert.equal(seen.sum('ollama_model_loads_total', { reason: 'request' }), 2 * ROUNDS);
 	assert.equal(seen.sum('ollama_reloads_total', { cause: 'evicted' }), 2 * ROUNDS - 2);
 }
 
-const settled = (sidecar) => until('every unload', async () => {
-	const now = await sidecar.scrape();
-	return now.sum(UNLOADS) >= 2 * ROUNDS - 1 && now.sum('ollama_models_loaded') === 1 && now;
-});
+const settled = (sidecar) =>
+	until('every unload', async () => {
+		const now = await sidecar.scrape();
+		return now.sum(UNLOADS) >= 2 * ROUNDS - 1 && now.sum('ollama_models_loaded') === 1 && now;
+	});
 
-const models = ['first:latest', 'last:latest'].map((name) => ({ name, prefill_tok_per_s: 2000, decode_tok_per_s: 500, load_s: 0.5 }));
+const models = ['first:latest', 'last:latest'].map((name) => ({
+	name,
+	prefill_tok_per_s: 2000,
+	decode_tok_per_s: 500,
+	load_s: 0.5,
+}));
 const names = models.map(({ name }) => name);
 
 /** A simulated host that keeps one model, and the sidecar before it, whose polls are this far apart. */
@@ -58,12 +71,14 @@ test('looks that show the gap between the two, and looks that miss it', async ()
 test('a model that another client pushes out, and one that leaves on its own', async () => {
 	const { host, sidecar } = await simulated(0.1);
 	const [first, last] = names;
-	const loaded = (model) => until(`${model} to be seen`, async () => (await sidecar.scrape()).sum('ollama_model_loaded', { model }) === 1);
+	const loaded = (model) =>
+		until(`${model} to be seen`, async () => (await sidecar.scrape()).sum('ollama_model_loaded', { model }) === 1);
 	await ask(host.url, first);
 	await loaded(first);
 	await ask(host.url, last);
 	await loaded(last);
-	const counted = (reason, model) => until(`${reason} of ${model}`, async () => (await sidecar.scrape()).sum(UNLOADS, { reason, model }) === 1);
+	const counted = (reason, model) =>
+		until(`${reason} of ${model}`, async () => (await sidecar.scrape()).sum(UNLOADS, { reason, model }) === 1);
 	await counted('evicted', first);
 	await ask(host.url, last, { options: { num_ctx: 8192 } });
 	await counted('context', last);

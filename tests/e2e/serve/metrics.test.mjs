@@ -18,7 +18,16 @@ function documented() {
 	const rows = [...text.matchAll(/^\| `([a-z_0-9]+)` \| (gauge|counter|histogram) \| ([^|]*)\| ([^|]*)\|/gm)];
 	// OpenMetrics tells a unit that the name ends in.
 	const unit = (name, words) => (name.replace(/_total$/, '').endsWith(`_${words}`) ? words : '');
-	return new Map(rows.map(([, name, type, words, labels]) => [name, { type, unit: unit(name, words.trim()), labels: [...labels.matchAll(/`(\w+)`/g)].map(([, label]) => label).sort() }]));
+	return new Map(
+		rows.map(([, name, type, words, labels]) => [
+			name,
+			{
+				type,
+				unit: unit(name, words.trim()),
+				labels: [...labels.matchAll(/`(\w+)`/g)].map(([, label]) => label).sort(),
+			},
+		]),
+	);
 }
 
 /** The same as a scrape shows it. */
@@ -85,11 +94,24 @@ test("a host's own metrics are shown under our names, and hostile ones are not",
 		const now = await sidecar.scrape();
 		return now.sum('ollama_native_metrics_up') > 0 && now;
 	});
-	const native = seen.samples.filter(({ name }) => name.startsWith('ollama_native_') && name !== 'ollama_native_metrics_up');
-	assert.deepEqual(native.map(({ name, value }) => [name.replace('ollama_native_', ''), value]), [
-		['requests_running', 1], ['requests_queued', 2], ['queue_capacity', 512], ['peak_memory_bytes', 3e9], ['prompt_tokens', 20], ['generated_tokens', 110],
-	]);
-	assert.deepEqual([seen.sum('ollama_native_metrics_up', { host: 'pc' }), seen.sum('ollama_native_metrics_up', { host: 'nas' })], [1, 0]);
+	const native = seen.samples.filter(
+		({ name }) => name.startsWith('ollama_native_') && name !== 'ollama_native_metrics_up',
+	);
+	assert.deepEqual(
+		native.map(({ name, value }) => [name.replace('ollama_native_', ''), value]),
+		[
+			['requests_running', 1],
+			['requests_queued', 2],
+			['queue_capacity', 512],
+			['peak_memory_bytes', 3e9],
+			['prompt_tokens', 20],
+			['generated_tokens', 110],
+		],
+	);
+	assert.deepEqual(
+		[seen.sum('ollama_native_metrics_up', { host: 'pc' }), seen.sum('ollama_native_metrics_up', { host: 'nas' })],
+		[1, 0],
+	);
 	assert.ok(!seen.text.includes('secret'));
 	page = `ollama_eval_total NaN\n${'<html>'.repeat(1 << 20)}`;
 	const gone = await until('they are gone', async () => {
@@ -100,22 +122,28 @@ test("a host's own metrics are shown under our names, and hostile ones are not",
 	assert.equal(gone.sum('ollama_native_generated_tokens'), 0);
 });
 
-const chat = (proxy, body = {}) => fetch(`${proxy}/api/chat`, {
-	method: 'POST',
-	body: JSON.stringify({ model: 'auto', messages: [{ role: 'user', content: 'Hello' }], ...body }),
-}).then((response) => response.text());
+const chat = (proxy, body = {}) =>
+	fetch(`${proxy}/api/chat`, {
+		method: 'POST',
+		body: JSON.stringify({ model: 'auto', messages: [{ role: 'user', content: 'Hello' }], ...body }),
+	}).then((response) => response.text());
 
 test('every metric is documented with its type and labels, and every documented one is shown', async (t) => {
 	const bed = await needOrSkip(t, 'prometheus');
 	if (!bed) return;
 	const program = build();
 	const exporter = await bed.prometheus.startNodeExporter();
-	const node = await bed.prometheus.start({ targets: [{ job: 'node', address: exporter.address, labels: { instance: '127.0.0.1' } }] });
+	const node = await bed.prometheus.start({
+		targets: [{ job: 'node', address: exporter.address, labels: { instance: '127.0.0.1' } }],
+	});
 	const idle = 'rate(node_cpu_seconds_total{mode="idle"}[1m])';
 	await until('two scrapes', async () => (await node.query(idle)).length > 0);
 	const [pc, nas] = [await startHost(program, { models }), await startHost(program, { models })];
 	const told = await startFront(nas.url, NATIVE);
-	const sidecar = await startSidecar(program, { pc: pc.url, nas: told.url, gone: 'http://127.0.0.1:1' }, ['--prometheus', node.url]);
+	const sidecar = await startSidecar(program, { pc: pc.url, nas: told.url, gone: 'http://127.0.0.1:1' }, [
+		'--prometheus',
+		node.url,
+	]);
 	await until('the signals', async () => (await sidecar.scrape()).sum('dispatcher_metric_age_seconds') > 0);
 	await chat(sidecar.proxy);
 	await pc.fault({ kind: 'status', status: 500, text: 'broken', paths: ['/api/chat'] });
@@ -123,7 +151,12 @@ test('every metric is documented with its type and labels, and every documented 
 	await chat(sidecar.proxy);
 	const seen = await until('a fallback and a loaded model', async () => {
 		const now = await sidecar.scrape();
-		return now.sum('dispatcher_fallbacks_total') > 0 && now.sum('ollama_models_loaded') > 0 && now.sum('dispatcher_jobs_total') > 1 && now;
+		return (
+			now.sum('dispatcher_fallbacks_total') > 0 &&
+			now.sum('ollama_models_loaded') > 0 &&
+			now.sum('dispatcher_jobs_total') > 1 &&
+			now
+		);
 	});
 	assert.match(seen.contentType, /^application\/openmetrics-text; version=1\.0\.0/);
 	assert.ok(seen.text.endsWith('# EOF\n'));
@@ -135,7 +168,7 @@ test('every metric is documented with its type and labels, and every documented 
 	assert.equal(await until('a scrape', () => value('sum(ollama_requests_total)')), requests);
 	assert.equal(await value('up{job="ollama"}'), 1);
 	assert.equal(await value('sum(ollama_up)'), 2);
-	assert.ok(await value('histogram_quantile(0.5, sum by (le) (ollama_request_duration_seconds_bucket))') > 0);
+	assert.ok((await value('histogram_quantile(0.5, sum by (le) (ollama_request_duration_seconds_bucket))')) > 0);
 });
 
 test('a scrape never waits for a host: while no poll is answered it shows what was known', async () => {
@@ -150,7 +183,10 @@ test('a scrape never waits for a host: while no poll is answered it shows what w
 	await until('polls', async () => held.length >= 3);
 	const polls = held.slice();
 	const during = await sidecar.scrape();
-	assert.ok(polls.every((poll) => !poll.destroyed), 'the scrape came after the polls were given up');
+	assert.ok(
+		polls.every((poll) => !poll.destroyed),
+		'the scrape came after the polls were given up',
+	);
 	assert.deepEqual([during.sum('ollama_up'), during.sum('ollama_models_available')], [1, 1]);
 });
 
@@ -159,7 +195,10 @@ test('what a deleted model was has no series any more', async () => {
 	const host = await startHost(program, { models: [...models, { name: 'large:latest', load_s: 0.1 }] });
 	const sidecar = await startSidecar(program, { pc: host.url });
 	await chat(sidecar.proxy, { model: 'large' });
-	const gauges = (seen) => seen.samples.filter(({ name, labels }) => /^ollama_model_[a-z_]+(?<!_total)$/.test(name) && labels.model === 'large:latest').map(({ name }) => name);
+	const gauges = (seen) =>
+		seen.samples
+			.filter(({ name, labels }) => /^ollama_model_[a-z_]+(?<!_total)$/.test(name) && labels.model === 'large:latest')
+			.map(({ name }) => name);
 	await until('the loaded model', async () => gauges(await sidecar.scrape()).includes('ollama_model_size_bytes'));
 	await host.fault({ kind: 'missing', model: 'large:latest' });
 	await until('its end', async () => gauges(await sidecar.scrape()).length === 0);

@@ -20,7 +20,11 @@ export function build(profile = 'debug') {
 	const at = (name) => path.join(target, profile, name);
 	if (built.has(profile)) return at;
 	const flags = profile === 'release' ? ['--release'] : [];
-	const { status } = spawnSync('cargo', ['build', '--quiet', ...flags, '-p', 'smart-ai', '-p', 'smart-ai-sim'], { cwd: ROOT, env, stdio: 'inherit' });
+	const { status } = spawnSync('cargo', ['build', '--quiet', ...flags, '-p', 'smart-ai', '-p', 'smart-ai-sim'], {
+		cwd: ROOT,
+		env,
+		stdio: 'inherit',
+	});
 	if (status !== 0) throw new Error('the programs do not build');
 	built.add(profile);
 	return at;
@@ -30,7 +34,12 @@ export function build(profile = 'debug') {
 export async function startHost(program, config) {
 	const file = path.join(scratchFolder('host'), 'host.json');
 	writeFileSync(file, JSON.stringify(config));
-	const server = await launch({ name: 'fake-ollama', command: program('fake-ollama'), args: ['--config', file], ready: /"control_url"/ });
+	const server = await launch({
+		name: 'fake-ollama',
+		command: program('fake-ollama'),
+		args: ['--config', file],
+		ready: /"control_url"/,
+	});
 	const { url, control_url } = readyLine(server);
 	const control = async (what, options) => (await fetch(`${control_url}/control/${what}`, options)).json();
 	return {
@@ -45,10 +54,35 @@ export async function startHost(program, config) {
 /** A sidecar before these hosts, `{ name: url }`; its metrics are read by `scrape`. It looks at each every `poll_s` seconds. */
 export async function startSidecar(program, hosts, flags = [], poll_s = 0.2) {
 	const named = Object.entries(hosts).flatMap(([name, url]) => ['--host', `${name}=${url}`]);
-	const args = ['serve', ...named, '--metrics', '127.0.0.1:0', '--proxy', '127.0.0.1:0', '--poll', String(poll_s), '--json', ...flags];
-	const server = await launch({ name: 'smart-ai serve', command: program('smart-ai'), args, cwd: scratchFolder('sidecar'), ready: /"proxy"/ });
+	const args = [
+		'serve',
+		...named,
+		'--metrics',
+		'127.0.0.1:0',
+		'--proxy',
+		'127.0.0.1:0',
+		'--poll',
+		String(poll_s),
+		'--json',
+		...flags,
+	];
+	const server = await launch({
+		name: 'smart-ai serve',
+		command: program('smart-ai'),
+		args,
+		cwd: scratchFolder('sidecar'),
+		ready: /"proxy"/,
+	});
 	const { metrics, proxy, pid } = readyLine(server);
-	return { metrics, proxy, pid, scrape: () => scrape(metrics), log: server.log, stop: server.stop, ended: server.ended };
+	return {
+		metrics,
+		proxy,
+		pid,
+		scrape: () => scrape(metrics),
+		log: server.log,
+		stop: server.stop,
+		ended: server.ended,
+	};
 }
 
 /** What a scrape shows: `samples` of name, labels and value; `types` and `units` by family; `text`. */
@@ -64,11 +98,17 @@ export async function scrape(url) {
 		if (unit) units.set(unit[1], unit[2]);
 		if (line === '' || line.startsWith('#')) continue;
 		const [, name, inner, value] = /^([^{ ]+)(?:\{(.*)\})? (\S+)$/.exec(line);
-		const labels = Object.fromEntries([...(inner ?? '').matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, text]) => [key, text]));
+		const labels = Object.fromEntries(
+			[...(inner ?? '').matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, text]) => [key, text]),
+		);
 		samples.push({ name, labels, value: Number(value) });
 	}
-	const sum = (name, wanted = {}) => samples
-		.filter((sample) => sample.name === name && Object.entries(wanted).every(([key, value]) => sample.labels[key] === value))
-		.reduce((total, { value }) => total + value, 0);
+	const sum = (name, wanted = {}) =>
+		samples
+			.filter(
+				(sample) =>
+					sample.name === name && Object.entries(wanted).every(([key, value]) => sample.labels[key] === value),
+			)
+			.reduce((total, { value }) => total + value, 0);
 	return { text, types, units, samples, sum, contentType: response.headers.get('content-type') };
 }

@@ -7,7 +7,14 @@ import { after, before, test } from 'node:test';
 import { stopAll, until } from '../bed/index.mjs';
 import { build, startSidecar } from './sidecar.mjs';
 
-const model = { name: 'm:latest', model: 'm:latest', size: 1e9, digest: 'd', modified_at: '2026-01-01T00:00:00Z', details: { family: 'llama', parameter_size: '1B', quantization_level: 'Q4_0' } };
+const model = {
+	name: 'm:latest',
+	model: 'm:latest',
+	size: 1e9,
+	digest: 'd',
+	modified_at: '2026-01-01T00:00:00Z',
+	details: { family: 'llama', parameter_size: '1B', quantization_level: 'Q4_0' },
+};
 const known = {
 	'/api/version': { version: '0.24.0' },
 	'/api/tags': { models: [model] },
@@ -37,11 +44,30 @@ after(async () => {
 	host.closeAllConnections();
 });
 
-const post = (path, body, signal) => fetch(`${sidecar.proxy}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ model: 'm', ...body }), signal });
+const post = (path, body, signal) =>
+	fetch(`${sidecar.proxy}${path}`, {
+		method: 'POST',
+		headers: { 'content-type': 'application/json' },
+		body: JSON.stringify({ model: 'm', ...body }),
+		signal,
+	});
 const messages = [{ role: 'user', content: 'Hello' }];
 
 test("Ollama's lines arrive as they were sent, a byte at a time and without a last line break, and are counted", async () => {
-	const lines = [{ message: { role: 'assistant', content: 'Grüße, 世界 🌍' }, done: false }, { message: { role: 'assistant', content: '' }, done: true, done_reason: 'stop', prompt_eval_count: 5, eval_count: 3, total_duration: 1e9, load_duration: 1e6, prompt_eval_duration: 1e8, eval_duration: 5e8 }];
+	const lines = [
+		{ message: { role: 'assistant', content: 'Grüße, 世界 🌍' }, done: false },
+		{
+			message: { role: 'assistant', content: '' },
+			done: true,
+			done_reason: 'stop',
+			prompt_eval_count: 5,
+			eval_count: 3,
+			total_duration: 1e9,
+			load_duration: 1e6,
+			prompt_eval_duration: 1e8,
+			eval_duration: 5e8,
+		},
+	];
 	const sent = lines.map((line) => JSON.stringify({ model: 'm:latest', ...line })).join('\n');
 	let streamed;
 	answer = async (outgoing, body) => {
@@ -56,7 +82,10 @@ test("Ollama's lines arrive as they were sent, a byte at a time and without a la
 	const text = await (await post('/api/chat', { messages })).text();
 	assert.notEqual(streamed, false, 'who does not say streams');
 	assert.equal(text.trimEnd(), sent);
-	await until('the count', async () => (await sidecar.scrape()).sum('ollama_requests_total', { operation: 'chat', status: 'success' }) === 1);
+	await until(
+		'the count',
+		async () => (await sidecar.scrape()).sum('ollama_requests_total', { operation: 'chat', status: 'success' }) === 1,
+	);
 	const seen = await sidecar.scrape();
 	assert.deepEqual([seen.sum('ollama_prompt_tokens_total'), seen.sum('ollama_generated_tokens_total')], [5, 3]);
 	const whole = await (await post('/api/chat', { messages, stream: false })).json();
@@ -71,18 +100,45 @@ const left = [
 	['chat', '/api/chat', { messages, stream: false }, line({ message: { content: 'Hi' }, done: false }), false],
 	['generate', '/api/generate', { prompt: 'Hello' }, line({ response: 'Hi', done: false }), true],
 	['embed', '/api/embed', { input: 'Hello' }, '', false],
-	['openai_chat', '/v1/chat/completions', { messages, stream: true }, event({ choices: [{ index: 0, delta: { content: 'Hi' } }] }), true],
+	[
+		'openai_chat',
+		'/v1/chat/completions',
+		{ messages, stream: true },
+		event({ choices: [{ index: 0, delta: { content: 'Hi' } }] }),
+		true,
+	],
 	['openai_chat', '/v1/chat/completions', { messages }, '', false],
-	['openai_completion', '/v1/completions', { prompt: 'Hello', stream: true }, event({ choices: [{ index: 0, text: 'Hi' }] }), true],
+	[
+		'openai_completion',
+		'/v1/completions',
+		{ prompt: 'Hello', stream: true },
+		event({ choices: [{ index: 0, text: 'Hi' }] }),
+		true,
+	],
 	['openai_embedding', '/v1/embeddings', { input: 'Hello' }, '', false],
-	['openai_response', '/v1/responses', { input: 'Hello', stream: true }, event({ type: 'response.output_text.delta', delta: 'Hi' }), true],
-	['anthropic_message', '/v1/messages', { messages, max_tokens: 9, stream: true }, event({ type: 'content_block_delta', delta: { type: 'text_delta', text: 'Hi' } }), true],
+	[
+		'openai_response',
+		'/v1/responses',
+		{ input: 'Hello', stream: true },
+		event({ type: 'response.output_text.delta', delta: 'Hi' }),
+		true,
+	],
+	[
+		'anthropic_message',
+		'/v1/messages',
+		{ messages, max_tokens: 9, stream: true },
+		event({ type: 'content_block_delta', delta: { type: 'text_delta', text: 'Hi' } }),
+		true,
+	],
 	['anthropic_message', '/v1/messages', { messages, max_tokens: 9 }, '', false],
 ];
 
 for (const [operation, path, body, written, shown] of left) {
 	test(`a client that leaves ${path}${shown ? ', having read something,' : ''} ends the work at the host and counts as no failure`, async () => {
-		const cancelled = (seen) => [seen.sum('ollama_requests_total', { operation, status: 'cancelled' }), seen.sum('dispatcher_attempts_total', { outcome: 'cancelled' })];
+		const cancelled = (seen) => [
+			seen.sum('ollama_requests_total', { operation, status: 'cancelled' }),
+			seen.sum('dispatcher_attempts_total', { outcome: 'cancelled' }),
+		];
 		const earlier = cancelled(await sidecar.scrape());
 		let asked, closed;
 		const [asking, closing] = [new Promise((done) => (asked = done)), new Promise((done) => (closed = done))];
@@ -101,9 +157,14 @@ for (const [operation, path, body, written, shown] of left) {
 		leaving.abort();
 		await request.catch(() => {});
 		await closing;
-		await until('the count', async () => cancelled(await sidecar.scrape()).every((count, at) => count === earlier[at] + 1));
+		await until('the count', async () =>
+			cancelled(await sidecar.scrape()).every((count, at) => count === earlier[at] + 1),
+		);
 		const seen = await sidecar.scrape();
-		assert.deepEqual([seen.sum('ollama_requests_in_flight'), seen.sum('ollama_queue_depth'), seen.sum('dispatcher_breaker_open')], [0, 0, 0]);
+		assert.deepEqual(
+			[seen.sum('ollama_requests_in_flight'), seen.sum('ollama_queue_depth'), seen.sum('dispatcher_breaker_open')],
+			[0, 0, 0],
+		);
 		assert.equal(seen.sum('ollama_requests_total', { status: 'error' }), 0);
 	});
 }

@@ -8,12 +8,25 @@ export function seconds(value: number): string {
 	return `${(value / 60).toFixed(1)} min`;
 }
 
-export const count = (value: number, one: string, many = `${one}s`): string => `${value.toLocaleString('en')} ${value === 1 ? one : many}`;
+export const count = (value: number, one: string, many = `${one}s`): string =>
+	`${value.toLocaleString('en')} ${value === 1 ? one : many}`;
 
 export const when = (ms: number): string =>
-	new Date(ms).toLocaleString('en', { day: 'numeric', month: 'long', year: 'numeric', hour: '2-digit', minute: '2-digit', hour12: false });
+	new Date(ms).toLocaleString('en', {
+		day: 'numeric',
+		month: 'long',
+		year: 'numeric',
+		hour: '2-digit',
+		minute: '2-digit',
+		hour12: false,
+	});
 
-const NAMES: Record<string, string> = { smart: 'Smart AI', static: 'a fixed host', 'least-connections': 'least connections', clairvoyant: 'knowing the future' };
+const NAMES: Record<string, string> = {
+	smart: 'Smart AI',
+	static: 'a fixed host',
+	'least-connections': 'least connections',
+	clairvoyant: 'knowing the future',
+};
 
 /** A way of choosing, in words. */
 export const policy = (name: string): string => NAMES[name] ?? name;
