@@ -27,7 +27,7 @@ use crate::failure::Failure;
 use crate::fleet::{Contact, Fleet};
 use crate::learn::{Arrivals, Lengths, Qualities};
 use crate::names::{AttemptId, HostId, JobId, Millis, ModelName};
-use crate::policy::{Backlog, Exclusions, Metrics, Priors, Ranking, Record};
+use crate::policy::{Backlog, Exclusions, Metrics, Priors, Record, View};
 use crate::request::Request;
 use crate::snapshot::{Snapshot, restore, snapshot};
 
@@ -152,7 +152,7 @@ impl Dispatcher {
     /// What the dispatcher would do with this request now. No side effect.
     pub fn decide(&self, now: Millis, request: &Request) -> Decision {
         let backlogs = self.backlogs_with_queue();
-        let view = Ranking { now: self.now.max(now), ..self.view(&backlogs) };
+        let view = View { now: self.now.max(now), ..self.view(&backlogs) };
         let nothing = Exclusions::default();
         let mut ranked = view.rank(request, &nothing, 0);
         ranked.follow(self.look_ahead(view, &ranked, request, None));
@@ -189,8 +189,8 @@ impl Dispatcher {
     }
 
     /// What scoring looks at.
-    fn view<'a>(&'a self, backlogs: &'a [Backlog]) -> Ranking<'a> {
-        Ranking {
+    fn view<'a>(&'a self, backlogs: &'a [Backlog]) -> View<'a> {
+        View {
             config: &self.config,
             fleet: &self.fleet,
             lengths: &self.lengths,

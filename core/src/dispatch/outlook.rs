@@ -3,7 +3,7 @@
 use crate::dispatch::Dispatcher;
 use crate::dispatch::job::JobState;
 use crate::names::JobId;
-use crate::policy::{CallView, Outlook, Plan, Ranked, Ranking, plan};
+use crate::policy::{CallView, Outlook, Plan, Ranked, View, plan};
 use crate::request::Request;
 use crate::tuning::LookAhead;
 
@@ -11,7 +11,7 @@ impl Dispatcher {
     /// Plays a contested choice through, where that is switched on.
     pub(super) fn look_ahead(
         &self,
-        view: Ranking<'_>,
+        view: View<'_>,
         ranked: &Ranked<'_>,
         request: &Request,
         job: Option<JobId>,

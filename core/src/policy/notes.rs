@@ -5,22 +5,11 @@ use crate::failure::Failure;
 use crate::fleet::{Contact, Fleet, SignalReading};
 use crate::number::rounded;
 use crate::policy::score::Scored;
+use crate::policy::view::Metrics;
 use crate::text::joined;
 
 /// Without these a host's load is a guess.
 const NEEDED: [SignalName; 2] = [SignalName::CpuBusyRatio, SignalName::MemoryAvailableBytes];
-
-/// How it stands with the metrics server.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Metrics<'a> {
-    /// There is none.
-    Unused,
-    /// It has been asked and has not answered yet.
-    Awaited,
-    /// Its last answer was none.
-    Down(&'a Failure),
-    Up,
-}
 
 pub(crate) fn notes(
     metrics: Metrics<'_>,

@@ -2,19 +2,19 @@
 
 use std::cmp::Ordering;
 
-use crate::config::Config;
 use crate::decision::DropCode;
-use crate::fleet::{Fleet, Host, Model, SignalReading};
-use crate::learn::{Expectation, Length, Lengths};
+use crate::fleet::{Model, SignalReading};
+use crate::learn::{Expectation, Length};
 use crate::names::Millis;
 use crate::order::sort_by;
 use crate::policy::backlog::Backlog;
 use crate::policy::feasibility::{Exclusions, Filter, said};
-use crate::policy::look_ahead::Plan;
-use crate::policy::notes::{Metrics, notes};
+use crate::policy::notes::notes;
+use crate::policy::plan::Plan;
 use crate::policy::quality::quality_price_s;
 use crate::policy::record::{KeptArm, KeptDrop, Record};
 use crate::policy::score::{HostView, RequestView, Scored, score};
+use crate::policy::view::{LeftOut, View};
 use crate::policy::work::tokens_of_context;
 use crate::request::Request;
 
@@ -31,23 +31,6 @@ const CONVERSATION: f64 = 0.4;
 const STAY_S: f64 = 0.2;
 const STAY_SHARE: f64 = 0.05;
 
-/// What the score is computed from.
-#[derive(Clone, Copy)]
-pub(crate) struct Ranking<'a> {
-    pub(crate) config: &'a Config,
-    pub(crate) fleet: &'a Fleet,
-    pub(crate) lengths: &'a Lengths,
-    /// What each host has to do, by position.
-    pub(crate) backlogs: &'a [Backlog],
-    pub(crate) metrics: Metrics<'a>,
-    pub(crate) now: Millis,
-    /// Signals older than this are stale.
-    pub(crate) stale_ms: u64,
-}
-
-/// The position of a host, the host, the model where not all of the host is left out, and why.
-pub(crate) type LeftOut<'a> = (usize, &'a Host, Option<&'a Model>, DropCode);
-
 /// Every arm for one request: those that may serve with their scores, and those that may not.
 pub(crate) struct Ranked<'a> {
     pub(crate) arms: Vec<Scored<'a>>,
@@ -60,7 +43,7 @@ pub(crate) struct Ranked<'a> {
     output_tokens: f64,
 }
 
-impl<'a> Ranking<'a> {
+impl<'a> View<'a> {
     /// Filters and scores every arm; the request has waited for `waited_ms`, of its deadline too.
     pub(crate) fn rank(self, request: &'a Request, tried: &'a Exclusions, waited_ms: u64) -> Ranked<'a> {
         let answer = self.lengths.expectation(request);
@@ -154,7 +137,7 @@ fn is_ejected(now: Millis, backlog: &Backlog, model: &Model) -> bool {
 }
 
 /// Risk = P(fail) × (time until it shows + the best other arm's expected time).
-fn add_risk(view: Ranking<'_>, arms: &mut [Scored<'_>]) {
+fn add_risk(view: View<'_>, arms: &mut [Scored<'_>]) {
     let (mut best, mut best_s, mut second_s) = (0, f64::INFINITY, f64::INFINITY);
     for (index, arm) in arms.iter().enumerate() {
         if arm.expected_s < best_s {
@@ -227,7 +210,7 @@ impl<'a> Ranked<'a> {
     }
 
     /// What the decision is made from, with at most so many arms.
-    pub(crate) fn record(&self, view: Ranking<'_>, request: &Request, kept: usize) -> Record {
+    pub(crate) fn record(&self, view: View<'_>, request: &Request, kept: usize) -> Record {
         let chosen = self.chosen();
         let best = chosen.and_then(|place| self.arms.get(place));
         let mut fastest_other_s: Option<f64> = None;
@@ -293,12 +276,12 @@ impl<'a> Ranked<'a> {
 }
 
 /// A call under way waits for its load.
-fn is_loading(view: Ranking<'_>, arm: &Scored<'_>) -> bool {
+fn is_loading(view: View<'_>, arm: &Scored<'_>) -> bool {
     let runner = view.backlogs.get(arm.position).and_then(|backlog| backlog.runner(&arm.model.name));
     runner.is_some_and(|runner| runner.calls > 0 && runner.load_left_s > 0.0)
 }
 
-fn readings(view: Ranking<'_>) -> Vec<(usize, SignalReading)> {
+fn readings(view: View<'_>) -> Vec<(usize, SignalReading)> {
     let mut all = Vec::new();
     for (position, host) in view.fleet.hosts.iter().enumerate() {
         for reading in host.signals.readings(view.now, view.stale_ms) {

@@ -8,7 +8,7 @@ use crate::fleet::{Host, SignalReading};
 use crate::names::ModelName;
 use crate::order::sort_by;
 use crate::policy::feasibility::said;
-use crate::policy::look_ahead::Plan;
+use crate::policy::plan::Plan;
 use crate::policy::reason::explain;
 use crate::policy::score::Scored;
 use crate::request::{Mode, Task};

@@ -9,7 +9,7 @@ use crate::names::ModelName;
 use crate::policy::backlog::Backlog;
 use crate::policy::deadline::deadline_price_s;
 use crate::policy::load::{Eviction, InMemory, load_s};
-use crate::policy::rank::{LeftOut, Ranking};
+use crate::policy::view::{LeftOut, View};
 use crate::request::{Request, Task};
 
 /// Share of the work added where a host's metrics are known to exist but are stale.
@@ -40,7 +40,7 @@ pub(crate) struct HostView<'a> {
 }
 
 impl<'a> HostView<'a> {
-    pub(crate) fn of(view: &Ranking<'a>, position: usize, host: &'a Host, backlog: &'a Backlog) -> Self {
+    pub(crate) fn of(view: &View<'a>, position: usize, host: &'a Host, backlog: &'a Backlog) -> Self {
         let mut late = backlog.slowness();
         for neighbour in neighbours(view, host) {
             late = late.max(neighbour.slowness());
@@ -64,7 +64,7 @@ impl<'a> HostView<'a> {
 }
 
 /// Backlogs of other servers on the same machine.
-fn neighbours<'a>(view: &Ranking<'a>, host: &'a Host) -> impl Iterator<Item = &'a Backlog> {
+fn neighbours<'a>(view: &View<'a>, host: &'a Host) -> impl Iterator<Item = &'a Backlog> {
     let backlogs = view.backlogs;
     host.neighbours.iter().filter_map(|position| backlogs.get(*position))
 }
@@ -125,7 +125,7 @@ impl Turn {
 }
 
 /// Seconds other processes cost for each second of our work: busy ÷ (1 − busy); a stale metric means unknown, not idle.
-pub(crate) fn foreign_share(view: &Ranking<'_>, host: &Host) -> f64 {
+pub(crate) fn foreign_share(view: &View<'_>, host: &Host) -> f64 {
     let stale_ms = view.stale_ms;
     if host.signals.any_stale(view.now, stale_ms) {
         return STALE_SHARE;
@@ -141,7 +141,7 @@ pub(crate) fn foreign_share(view: &Ranking<'_>, host: &Host) -> f64 {
 
 /// Scores one arm; `slowdown` multiplies its work.
 pub(crate) fn score<'a>(
-    view: &Ranking<'a>,
+    view: &View<'a>,
     at: &HostView<'a>,
     model: &'a Model,
     wanted: &RequestView<'_>,
@@ -228,7 +228,7 @@ pub(crate) fn score<'a>(
 }
 
 /// Seconds of work that other runners of the machine have left after `later_s` seconds, each counted no further than `most_s`.
-fn beside_s(view: &Ranking<'_>, at: &HostView<'_>, model: &ModelName, later_s: f64, most_s: f64) -> f64 {
+fn beside_s(view: &View<'_>, at: &HostView<'_>, model: &ModelName, later_s: f64, most_s: f64) -> f64 {
     let mut sum_s = 0.0;
     for left_s in at.backlog.others(model, at.busy, later_s) {
         sum_s += left_s.min(most_s);

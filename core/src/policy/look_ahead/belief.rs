@@ -5,13 +5,12 @@ use crate::fleet::{Host, Model, Residency};
 use crate::learn::{Kind, Length};
 use crate::names::ModelName;
 use crate::order::sort_by;
-use crate::policy::backlog::Running;
 use crate::policy::feasibility::{Exclusions, Filter};
 use crate::policy::keep_alive::keep_alive_s;
 use crate::policy::load::load_s;
-use crate::policy::look_ahead::{Choice, Outlook};
-use crate::policy::rank::Ranking;
+use crate::policy::look_ahead::outlook::{Choice, Outlook};
 use crate::policy::score::{Scored, foreign_share};
+use crate::policy::view::View;
 use crate::request::Request;
 
 /// Hosts played: those of the best arms.
@@ -20,13 +19,6 @@ const HOSTS: usize = 8;
 const KINDS: usize = 8;
 /// Waiting jobs that are played.
 const WAITING: usize = 12;
-
-/// A call under way, and the host it is on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CallView<'a> {
-    pub(crate) position: usize,
-    pub(crate) running: &'a Running,
-}
 
 /// Seconds of work of one kind of request on one arm.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +80,7 @@ pub(super) struct Belief {
 
 impl Belief {
     pub(super) fn of(
-        view: Ranking<'_>,
+        view: View<'_>,
         arms: &[Scored<'_>],
         contested: &[Choice],
         request: &Request,
@@ -189,7 +181,7 @@ fn played_hosts(arms: &[Scored<'_>], contested: &[Choice]) -> Vec<usize> {
     hosts
 }
 
-fn host_traits(view: Ranking<'_>, host: &Host, names: &[&ModelName]) -> (HostTraits, Vec<ArmTraits>) {
+fn host_traits(view: View<'_>, host: &Host, names: &[&ModelName]) -> (HostTraits, Vec<ArmTraits>) {
     let bound = host.memory_bound(view.now, view.stale_ms);
     let traits = HostTraits {
         speed: 1.0 / (1.0 + foreign_share(&view, host)),
@@ -207,7 +199,7 @@ fn host_traits(view: Ranking<'_>, host: &Host, names: &[&ModelName]) -> (HostTra
 /// A model that the host does not have: no kind of request names it there.
 const ABSENT: ArmTraits = ArmTraits { bytes: 0.0, load_s: 0.0 };
 
-fn arm_traits(view: Ranking<'_>, host: &Host, model: &Model) -> ArmTraits {
+fn arm_traits(view: View<'_>, host: &Host, model: &Model) -> ArmTraits {
     let bytes = match model.residency {
         Residency::Resident { bytes, .. } if bytes > 0 => bytes as f64,
         Residency::Resident { .. } | Residency::Cold => host.needed_bytes(model, 0),
@@ -217,7 +209,7 @@ fn arm_traits(view: Ranking<'_>, host: &Host, model: &Model) -> ArmTraits {
 
 #[derive(Clone, Copy)]
 struct Build<'a> {
-    view: Ranking<'a>,
+    view: View<'a>,
     hosts: &'a [usize],
     names: &'a [&'a ModelName],
 }

@@ -8,20 +8,23 @@
 
 mod belief;
 mod future;
+mod outlook;
 mod rollout;
 
-use crate::learn::Arrivals;
 use crate::order::sort_by;
-use crate::policy::rank::{Ranked, Ranking};
+use crate::policy::plan::Plan;
+use crate::policy::rank::Ranked;
 use crate::policy::score::Scored;
+use crate::policy::view::View;
 use crate::random::Random;
 use crate::request::Request;
 
 use belief::Belief;
 use future::Future;
+use outlook::Choice;
 use rollout::Rollout;
 
-pub(crate) use belief::CallView;
+pub(crate) use outlook::{CallView, Outlook};
 
 /// Arms played, the score's choice included.
 const ARMS: usize = 4;
@@ -42,37 +45,9 @@ const LEAST_WEIGHT: f64 = 2.0;
 /// Surprise, in natural logarithms, above which a host's rates are not played with.
 const MOST_SURPRISE: f64 = 0.7;
 
-/// What was played, and what came of it.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) struct Plan {
-    /// The place in `Ranked::arms` of the choice.
-    pub(crate) arm: usize,
-    /// The score's arm too.
-    pub(crate) of_score: bool,
-    /// It begins at once, though the score would let others go first.
-    pub(crate) now: bool,
-    /// Futures played.
-    pub(crate) futures: u32,
-    /// Futures in which the choice was better than the score's.
-    pub(crate) better_in: u32,
-    /// Seconds all jobs together gain by it, on average.
-    pub(crate) gain_s: f64,
-}
-
-/// What a plan is made from, beside the ranking.
-#[derive(Clone, Copy)]
-pub(crate) struct Outlook<'a> {
-    pub(crate) arrivals: &'a Arrivals,
-    /// The calls under way.
-    pub(crate) calls: &'a [CallView<'a>],
-    /// Other jobs that wait, in the order of the queue.
-    pub(crate) waiting: &'a [&'a Request],
-    pub(crate) seed: u64,
-}
-
 /// Plays the contested arms; `None` where nothing is contested, or too little is known to play with.
 pub(crate) fn plan(
-    view: Ranking<'_>,
+    view: View<'_>,
     ranked: &Ranked<'_>,
     request: &Request,
     outlook: Outlook<'_>,
@@ -114,17 +89,8 @@ pub(crate) fn plan(
     Some(plan)
 }
 
-/// An arm to take, by its place; `now` where it is to begin though the score would let others go first.
-#[derive(Clone, Copy)]
-struct Choice {
-    arm: usize,
-    now: bool,
-    /// Seconds of loading it asks for.
-    load_s: f64,
-}
-
 /// The choices worth playing, the score's first; `None` where it has no rival or rates cannot be trusted.
-fn contested(view: Ranking<'_>, ranked: &Ranked<'_>) -> Option<Vec<Choice>> {
+fn contested(view: View<'_>, ranked: &Ranked<'_>) -> Option<Vec<Choice>> {
     let best = ranked.best_position()?;
     // Mostly it is trusted or none is.
     let best_s = ranked.arms.get(best).filter(|arm| is_trusted(view, arm))?.score_s;
@@ -153,7 +119,7 @@ fn contested(view: Ranking<'_>, ranked: &Ranked<'_>) -> Option<Vec<Choice>> {
     (startable && choices.len() > 1).then_some(choices)
 }
 
-fn is_trusted(view: Ranking<'_>, arm: &Scored<'_>) -> bool {
+fn is_trusted(view: View<'_>, arm: &Scored<'_>) -> bool {
     let steady =
         view.backlogs.get(arm.position).is_none_or(|backlog| (backlog.slowness() - 1.0).abs() < 1e-9);
     steady && arm.host.decode_speed.weight >= LEAST_WEIGHT && arm.host.change.sum_ln.abs() <= MOST_SURPRISE
