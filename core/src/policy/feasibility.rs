@@ -105,11 +105,10 @@ impl Filter<'_> {
     /// Filters of one model; `bound` is the bytes models may take on the host, where known.
     pub(crate) fn model(&self, host: &Host, model: &Model, chain_binds: bool, bound: Option<f64>) -> Verdict {
         let request = self.request;
-        if request.model.as_ref().is_some_and(|pin| !same_model(pin, &model.name)) {
+        if request.model.as_ref().is_some_and(|pin| !pin.is_same(&model.name)) {
             return Err(DropCode::OtherModelPinned);
         }
-        if request.models.as_ref().is_some_and(|list| !list.iter().any(|name| same_model(name, &model.name)))
-        {
+        if request.models.as_ref().is_some_and(|list| !list.iter().any(|name| name.is_same(&model.name))) {
             return Err(DropCode::NotAccepted);
         }
         if chain_binds && !self.config.models.contains(&model.name) {
@@ -257,9 +256,4 @@ pub(crate) fn said(code: DropCode) -> Option<&'static str> {
         | DropCode::OverCpuLimit
         | DropCode::UnderMemoryLimit => return None,
     })
-}
-
-/// `phi3` means `phi3:latest`.
-pub(crate) fn same_model(pin: &ModelName, name: &ModelName) -> bool {
-    pin == name || name.as_str().strip_suffix(":latest").is_some_and(|short| short == pin.as_str())
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::json;
 use super::status::failure_of_line;
+use super::surrogates::json_text;
 use crate::event::Usage;
 use crate::failure::{Failure, FailureKind};
 use crate::read::Deserialize;
@@ -165,7 +166,7 @@ impl AnswerReader {
 
 fn read(line: &[u8]) -> Option<Json> {
     let text = std::str::from_utf8(line).ok()?;
-    Json::parse(text).ok()
+    Json::parse(&json_text(text.as_bytes())).ok()
 }
 
 fn not_a_line(line: &[u8]) -> Failure {

@@ -4,6 +4,7 @@ use crate::json::{Json, Object};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::fields::{Fields, invalid};
+use super::surrogates::json_text;
 use crate::classify::{Cues, stated_tokens, task_of, text_tokens};
 use crate::failure::DispatchError;
 use crate::fleet::fingerprints;
@@ -105,7 +106,7 @@ impl Ask {
     /// # Errors
     /// `invalid_request` where it is not JSON, has an unknown key, or a value of the wrong kind; never quotes a value.
     pub fn from_json(json: &str) -> Result<Self, DispatchError> {
-        let value = Json::parse(json).map_err(|error| {
+        let value = Json::parse(&json_text(json.as_bytes())).map_err(|error| {
             let place = format!("not JSON: line {}, column {}", error.line, error.column);
             invalid(place, "Send one JSON object, such as {\"prompt\":\"…\"}.")
         })?;

@@ -2,6 +2,7 @@
 
 use crate::json::{Json, Object};
 
+use super::surrogates::json_text;
 use crate::failure::{Failure, FailureKind};
 
 /// The largest whole number both JSON readers and JavaScript hold exactly.
@@ -9,7 +10,7 @@ const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
 
 /// A JSON object, or a failure that says what came instead; never quotes it.
 pub(super) fn object(body: &str, expected: &str) -> Result<Object, Failure> {
-    match Json::parse(body) {
+    match Json::parse(&json_text(body.as_bytes())) {
         Ok(Json::Object(map)) => Ok(map),
         _ => Err(not(expected, body)),
     }

@@ -18,6 +18,7 @@ mod reply;
 mod server_url;
 mod show;
 mod status;
+mod surrogates;
 mod verdict;
 
 pub use crate::classify::{Classification, classify};
@@ -34,4 +35,5 @@ pub use preset::{Preset, PresetSignal, presets};
 pub use reply::{Reply, canary_failure, host_state, model_state, signals_state};
 pub use show::read_show;
 pub use status::failure_of_status;
+pub use surrogates::json_text;
 pub use verdict::{Verdict, repair_prompt};

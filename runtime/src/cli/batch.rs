@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 use serde_json::{Value, json};
 use smart_ai_core::Json;
-use smart_ai_core::wire::{Answer, Ask};
+use smart_ai_core::wire::{Answer, Ask, json_text};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::task::JoinSet;
 
@@ -76,7 +76,7 @@ impl LineResult {
 /// A line without an id is called by its number. `{"feedback": …}` judges an answer instead of asking.
 async fn answer_line(engine: &Engine, number: u64, line: &[u8]) -> LineResult {
     let name = json!(format!("line {number}"));
-    let text = String::from_utf8_lossy(line);
+    let text = json_text(line);
     let value = Json::parse(&text).unwrap_or_default();
     if let Some(feedback) = value.get("feedback") {
         return match engine.feedback(feedback.clone()) {

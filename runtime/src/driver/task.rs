@@ -510,9 +510,10 @@ impl Task {
                         timed_look(server.get("/api/tags")),
                         timed_look(server.get("/api/ps")),
                     );
-                    observers.looked(&host, [("version", &version), ("tags", &tags), ("ps", &resident)]);
                     let state = host_state(&version.reply, &tags.reply, &resident.reply);
-                    send(Event::HostState { host, state });
+                    // The dispatcher first: who waits for a look submits a job once it is told of it.
+                    send(Event::HostState { host: host.clone(), state });
+                    observers.looked(&host, [("version", &version), ("tags", &tags), ("ps", &resident)]);
                 });
             }
             Source::Model { host, model } => {

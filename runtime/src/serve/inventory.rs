@@ -1,13 +1,16 @@
 //! What each host has and holds in memory, as the last looks showed it.
 
-use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
 
-use serde::Deserialize;
 use serde_json::Value;
-use smart_ai_core::HostId;
+use smart_ai_core::wire::json_text;
+use smart_ai_core::{HostId, ModelName};
+use tokio::sync::watch;
 
+use super::clock::now_s;
+use super::listed::{Loaded, Tag, entries};
 use crate::driver::Looks;
 
 /// Models of one host that get series of their own.
@@ -17,69 +20,34 @@ pub(super) const OTHER: &str = "other";
 
 /// Every host.
 #[derive(Debug, Default)]
-pub(super) struct Inventory(RwLock<BTreeMap<HostId, HostView>>);
+pub(super) struct Inventory {
+    hosts: RwLock<BTreeMap<HostId, Arc<HostView>>>,
+    /// Looks taken in so far.
+    looks: watch::Sender<u64>,
+}
 
 /// One host.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HostView {
     pub(super) up: bool,
     pub(super) version: Option<String>,
-    pub(super) models: Vec<Tag>,
+    pub(super) models: Arc<Vec<Tag>>,
     pub(super) loaded: Vec<Loaded>,
-    /// The same as they came, for clients.
-    pub(super) raw_models: Vec<Value>,
-    pub(super) raw_loaded: Vec<Value>,
+    /// Where each model stands in `models`, by its canonical name.
+    places: Arc<BTreeMap<String, usize>>,
     /// Seconds of the last look, by endpoint.
     pub(super) took_s: BTreeMap<&'static str, f64>,
     /// Unix seconds of the last answer.
     pub(super) answered_s: Option<f64>,
-}
-
-/// One model of `/api/tags`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Tag {
-    pub(super) name: String,
-    pub(super) size: u64,
-    pub(super) modified_at: String,
-    pub(super) details: Option<Details>,
-}
-
-/// What a tag says of its model.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Details {
-    pub(super) family: String,
-    pub(super) parameter_size: String,
-    pub(super) quantization_level: String,
-}
-
-/// One model of `/api/ps`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Loaded {
-    pub(super) name: String,
-    pub(super) size: u64,
-    pub(super) size_vram: u64,
-    pub(super) context_length: Option<u64>,
-    pub(super) expires_at: String,
-}
-
-impl Loaded {
-    /// Unix seconds; infinite where it stays for ever.
-    pub(super) fn expires_s(&self) -> Option<f64> {
-        let seconds = unix_s(&self.expires_at)?;
-        // Ollama writes "for ever" as centuries.
-        let centuries = now_s() + 100.0 * 366.0 * 86_400.0;
-        Some(if seconds > centuries { f64::INFINITY } else { seconds })
-    }
+    /// When the last look was taken in; `None` before the first.
+    pub(super) looked_at: Option<Instant>,
 }
 
 /// What one look changed.
 #[derive(Debug, Default)]
 pub(super) struct Change {
-    pub(super) before: HostView,
-    pub(super) after: HostView,
+    pub(super) before: Arc<HostView>,
+    pub(super) after: Arc<HostView>,
     /// Endpoints without an answer, each with the failure's word.
     pub(super) failed: Vec<(&'static str, &'static str)>,
 }
@@ -87,23 +55,25 @@ pub(super) struct Change {
 impl Inventory {
     /// Hosts nobody has looked at yet are down.
     pub(super) fn new(hosts: impl IntoIterator<Item = HostId>) -> Self {
-        Self(RwLock::new(hosts.into_iter().map(|host| (host, HostView::default())).collect()))
+        let hosts = hosts.into_iter().map(|host| (host, Arc::default())).collect();
+        Self { hosts: RwLock::new(hosts), looks: watch::Sender::default() }
     }
 
-    pub(super) fn hosts(&self) -> RwLockReadGuard<'_, BTreeMap<HostId, HostView>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn hosts(&self) -> RwLockReadGuard<'_, BTreeMap<HostId, Arc<HostView>>> {
+        self.hosts.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a look in. A part that could not be had keeps its last value.
     pub(super) fn take(&self, host: &HostId, looks: Looks<'_>) -> Change {
         let before = self.hosts().get(host).cloned().unwrap_or_default();
-        let mut after = before.clone();
+        let mut after = HostView::clone(&before);
         let mut failed = Vec::new();
         for (endpoint, look) in looks {
             after.took_s.insert(endpoint, look.took.as_secs_f64());
             let answer = look.reply.body().map_err(|failure| failure.kind.as_str());
             let read = answer.and_then(|body| {
-                let value: Value = serde_json::from_str(body).map_err(|_| "bad_protocol")?;
+                let value: Value =
+                    serde_json::from_str(&json_text(body.as_bytes())).map_err(|_| "bad_protocol")?;
                 after.read(endpoint, value).ok_or("bad_protocol")
             });
             match read {
@@ -112,38 +82,71 @@ impl Inventory {
             }
         }
         after.up = !failed.iter().any(|(endpoint, _)| *endpoint == "tags");
-        let mut hosts = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        hosts.insert(host.clone(), after.clone());
+        after.looked_at = Some(Instant::now());
+        let after = Arc::new(after);
+        let mut hosts = self.hosts.write().unwrap_or_else(PoisonError::into_inner);
+        hosts.insert(host.clone(), Arc::clone(&after));
+        drop(hosts);
+        self.looks.send_modify(|looks| *looks += 1);
         Change { before, after, failed }
     }
 
-    /// The tag some host has by this name: letter case does not count, and `phi3` means `phi3:latest`.
+    /// Waits until `known` holds, which is asked again after each look.
+    pub(super) async fn until(&self, known: impl Fn(&Self) -> bool) {
+        let mut looks = self.looks.subscribe();
+        // The sender lives as long as `self`.
+        drop(looks.wait_for(|_| known(self)).await);
+    }
+
+    /// The tag that some host has by this name, as Ollama would find it.
     pub(super) fn tag(&self, name: &str) -> Option<String> {
-        let full = if name.contains(':') { name.to_owned() } else { format!("{name}:latest") };
+        let canonical = ModelName::from(name).canonical();
         let hosts = self.hosts();
-        let tags =
-            || hosts.values().flat_map(|host| host.models.iter().take(MODELS_MAX)).map(|tag| &tag.name);
-        let exact = tags().find(|tag| *tag == name || **tag == full);
-        exact.or_else(|| tags().find(|tag| tag.eq_ignore_ascii_case(&full))).cloned()
+        hosts.values().find_map(|host| host.model(&canonical)).map(|tag| tag.name.clone())
     }
 
     /// The label of a model's name: bounded, whatever clients send.
     pub(super) fn label(&self, name: &str) -> String {
-        if name.is_empty() { String::new() } else { self.tag(name).unwrap_or_else(|| OTHER.to_owned()) }
+        if name.is_empty() {
+            return String::new();
+        }
+        let canonical = ModelName::from(name).canonical();
+        let hosts = self.hosts();
+        let mut shown = hosts.values().filter_map(|host| {
+            let place = *host.places.get(&canonical)?;
+            host.models.get(place).filter(|_| place < MODELS_MAX)
+        });
+        shown.next().map_or_else(|| OTHER.to_owned(), |tag| tag.name.clone())
     }
 
-    /// Hosts that have the model, those that hold it in memory first.
-    pub(super) fn with_model(&self, name: &str) -> Vec<HostId> {
-        let Some(tag) = self.tag(name) else { return Vec::new() };
+    /// Hosts that have the model: those that answer before those that do not, and those that hold it in memory first.
+    pub(super) fn with_model(&self, name: &str) -> Vec<Having> {
+        let canonical = ModelName::from(name).canonical();
         let hosts = self.hosts();
-        let mut found: Vec<(bool, HostId)> = hosts
+        let mut found: Vec<Having> = hosts
             .iter()
-            .filter(|(_, view)| view.up && view.models.iter().any(|model| model.name == tag))
-            .map(|(id, view)| (!view.loaded.iter().any(|model| model.name == tag), id.clone()))
+            .filter(|(_, view)| view.model(&canonical).is_some())
+            .map(|(host, view)| Having { down: !view.up, cold: !view.holds(&canonical), host: host.clone() })
             .collect();
         found.sort();
-        found.into_iter().map(|(_, id)| id).collect()
+        found
     }
+
+    /// The models of every host that answers, each name once, in the hosts' order.
+    pub(super) fn each_model<T>(&self, of: impl Fn(&Tag) -> T) -> Vec<T> {
+        let hosts = self.hosts();
+        let mut seen = BTreeSet::new();
+        let tags = hosts.values().filter(|view| view.up).flat_map(|view| view.models.iter());
+        tags.filter(|tag| seen.insert(ModelName::from(tag.name.as_str()).canonical())).map(of).collect()
+    }
+}
+
+/// A host that has a model. Sorts before others that serve it less well.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Having {
+    pub(super) down: bool,
+    pub(super) cold: bool,
+    pub(super) host: HostId,
 }
 
 impl HostView {
@@ -157,15 +160,24 @@ impl HostView {
             Some(Value::Null) => Vec::new(),
             _ => return None,
         };
-        let named = || Value::Array(list.clone());
         if endpoint == "tags" {
-            self.models = serde_json::from_value(named()).ok()?;
-            self.raw_models = list;
+            let models: Vec<Tag> = entries(list);
+            let places = models.iter().enumerate().rev();
+            let places = places.map(|(place, tag)| (ModelName::from(tag.name.as_str()).canonical(), place));
+            self.places = Arc::new(places.collect());
+            self.models = Arc::new(models);
         } else {
-            self.loaded = serde_json::from_value(named()).ok()?;
-            self.raw_loaded = list;
+            self.loaded = entries(list);
         }
         Some(())
+    }
+
+    fn model(&self, canonical: &str) -> Option<&Tag> {
+        self.models.get(*self.places.get(canonical)?)
+    }
+
+    fn holds(&self, canonical: &str) -> bool {
+        self.loaded.iter().any(|model| ModelName::from(model.name.as_str()).canonical() == canonical)
     }
 
     /// How long the last look took.
@@ -177,14 +189,4 @@ impl HostView {
     pub(super) fn shown(&self) -> impl Iterator<Item = &Tag> {
         self.models.iter().take(MODELS_MAX)
     }
-}
-
-/// A date as Ollama writes it, as Unix seconds.
-pub(super) fn unix_s(date: &str) -> Option<f64> {
-    let date: jiff::Timestamp = date.parse().ok()?;
-    Some(date.as_microsecond() as f64 / 1e6)
-}
-
-pub(super) fn now_s() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64()
 }

@@ -2,8 +2,10 @@
 
 mod api;
 mod client;
+mod clock;
 mod dialect;
 mod inventory;
+mod listed;
 mod measure;
 mod metrics;
 mod native;
@@ -177,7 +179,7 @@ fn proxy(
     watching.extend(traces.map(Traces::observer));
     let engine = History::engine(history, config, watching)?;
     let first = fleet.hosts.first().map_or_else(|| "".into(), |endpoint| endpoint.id.clone());
-    Ok(Proxy { engine, hosts, first, inventory, metrics })
+    Ok(Proxy { engine, hosts, first, inventory, metrics, lookup: proxy::Lookup::default() })
 }
 
 async fn listen(

@@ -24,6 +24,14 @@ const tags = {
 };
 const chunk = (content) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
 const counts = `data: ${JSON.stringify({ choices: [], usage: { prompt_tokens: 11, completion_tokens: 2, total_tokens: 13 } })}\n\n`;
+// What Ollama says to a request without a model.
+const refusals = {
+	'/api/chat': { error: 'model is required' },
+	'/v1/chat/completions': {
+		error: { message: 'model is required', type: 'invalid_request_error', param: null, code: null },
+	},
+	'/v1/messages': { type: 'error', error: { type: 'invalid_request_error', message: 'model is required' } },
+};
 const answers = {
 	'/api/version': () => ({ version: '0.24.0' }),
 	'/api/tags': () => tags,
@@ -50,6 +58,10 @@ before(async () => {
 		for await (const part of incoming) text += part;
 		const body = text ? JSON.parse(text) : {};
 		if (incoming.url.startsWith('/v1/')) received.push({ url: incoming.url, body, headers: incoming.headers });
+		if (refusals[incoming.url] && !body.model)
+			return outgoing
+				.writeHead(400, { 'content-type': 'application/json; charset=utf-8' })
+				.end(JSON.stringify(refusals[incoming.url]));
 		const answer = answers[incoming.url]?.(body);
 		if (!answer) return outgoing.writeHead(404).end('{"error":"not found"}');
 		if (!Array.isArray(answer))
@@ -128,7 +140,7 @@ test("a stream in Anthropic's words is dispatched and counted", async () => {
 	assert.deepEqual([after.prompt - before.prompt, after.output - before.output], [7, 4]);
 });
 
-test('errors are said in the words of each API', async () => {
+test('what a host says to a request without a model is passed on in the words of each API', async () => {
 	const openai = await post('/v1/chat/completions', { messages });
 	assert.equal(openai.status, 400);
 	assert.equal((await openai.json()).error.type, 'invalid_request_error');

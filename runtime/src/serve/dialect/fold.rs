@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
-use smart_ai_core::wire::{AnswerReader, Piece};
+use smart_ai_core::wire::{AnswerReader, Piece, json_text};
 
 use crate::driver::{Read, Reader};
 
@@ -43,7 +43,8 @@ impl Reader for Fold {
 
 impl Fold {
     fn take_line(&mut self) {
-        if let Ok(Value::Object(line)) = serde_json::from_slice(&std::mem::take(&mut self.line)) {
+        let line = std::mem::take(&mut self.line);
+        if let Ok(Value::Object(line)) = serde_json::from_str(&json_text(&line)) {
             add(&mut self.whole, line);
         }
     }

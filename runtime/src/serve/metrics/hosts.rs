@@ -6,7 +6,9 @@ use std::sync::Arc;
 use smart_ai_core::HostId;
 
 use super::family::{Labels, Reading, Readings, labels};
-use crate::serve::inventory::{HostView, Inventory, Loaded, Tag, unix_s};
+use crate::serve::clock::unix_s;
+use crate::serve::inventory::{HostView, Inventory};
+use crate::serve::listed::{Loaded, Tag};
 
 /// The gauges of every host.
 #[derive(Debug)]
@@ -64,7 +66,7 @@ impl Readings for Hosts {
     }
 }
 
-type Views = BTreeMap<HostId, HostView>;
+type Views = BTreeMap<HostId, Arc<HostView>>;
 
 fn models(hosts: &Views) -> Vec<Reading> {
     let each = |name, help, value: &dyn Fn(&HostView, &Tag) -> Option<f64>| Reading {
@@ -78,11 +80,10 @@ fn models(hosts: &Views) -> Vec<Reading> {
     };
     let is_loaded = |view: &HostView, tag: &Tag| view.loaded.iter().any(|model| model.name == tag.name);
     let info = |(id, tag): (&HostId, &Tag)| {
-        let details = tag.details.clone().unwrap_or_default();
         let mut labels = arm(id, &tag.name);
-        labels.push(("family", details.family));
-        labels.push(("parameter_size", details.parameter_size));
-        labels.push(("quantization", details.quantization_level));
+        labels.push(("family", tag.family.clone()));
+        labels.push(("parameter_size", tag.parameter_size.clone()));
+        labels.push(("quantization", tag.quantization_level.clone()));
         (labels, 1.0)
     };
     vec![

@@ -15,7 +15,8 @@ use prometheus_client::registry::Registry;
 use smart_ai_core::wire::Reply;
 use smart_ai_core::{Arm, HostId, Request, Snapshot};
 
-use super::inventory::{Inventory, now_s};
+use super::clock::now_s;
+use super::inventory::Inventory;
 use super::measure::Measured;
 use super::native::Natives;
 use crate::driver::{Call, JobEnd, Looks, Observer};
@@ -66,6 +67,11 @@ impl Metrics {
             self.residency.asked_to_leave(&request.arm);
         }
         self.requests.ended(request);
+    }
+
+    /// A client wants this model out of memory.
+    pub(super) fn asked_to_leave(&self, arm: &Arm) {
+        self.residency.asked_to_leave(arm);
     }
 
     /// What the dispatcher believes now.

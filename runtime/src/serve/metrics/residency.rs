@@ -10,7 +10,9 @@ use prometheus_client::registry::Registry;
 use smart_ai_core::{Arm, HostId, Usage};
 
 use super::family::{Counts, labels, register};
-use crate::serve::inventory::{Change, HostView, Inventory, Loaded, now_s};
+use crate::serve::clock::now_s;
+use crate::serve::inventory::{Change, HostView, Inventory};
+use crate::serve::listed::Loaded;
 
 /// A load this soon after an unload is a reload.
 const RELOAD: Duration = Duration::from_secs(600);

@@ -1,107 +1,225 @@
-//! A client's JSON object: read where needed, passed on as it came everywhere else, its keys in their order.
+//! A client's JSON object: read as leniently as Ollama reads it, passed on as it came but for the values that are set.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
-use bytes::Bytes;
-use serde::de::{MapAccess, Visitor};
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use smart_ai_core::wire::json_text;
 
-/// The object's keys in their order, each with its text. A JSON schema means something else in another order.
+/// The keys that are read. Others are passed on unread, so that no number of them costs memory.
+const KEYS: [&str; 28] = [
+    "model",
+    "name",
+    "source",
+    "from",
+    "files",
+    "adapters",
+    "messages",
+    "prompt",
+    "input",
+    "system",
+    "instructions",
+    "suffix",
+    "images",
+    "tools",
+    "format",
+    "response_format",
+    "text",
+    "options",
+    "keep_alive",
+    "stream",
+    "stream_options",
+    "think",
+    "thinking",
+    "reasoning",
+    "reasoning_effort",
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+];
+
+/// A request's body. The values of known keys are kept by their places in the text.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Body(Vec<(String, Box<RawValue>)>);
+pub(super) struct Body {
+    text: Bytes,
+    fields: Vec<(&'static str, Range<usize>)>,
+    /// Where the object ends: its closing brace.
+    end: usize,
+    /// What the text has of keys, known or not.
+    is_empty: bool,
+}
 
 impl Body {
-    /// # Errors
-    /// Where it is no JSON object.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(bytes)
+    /// The body of bytes that came; one without any key where they hold no JSON object. What follows the object is left unread, as Ollama does.
+    pub(super) fn read(bytes: Bytes) -> Self {
+        let text = match json_text(&bytes) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(text) => Some(Bytes::from(text)),
+        };
+        let text = text.unwrap_or(bytes);
+        let read = std::str::from_utf8(&text).ok().and_then(fields);
+        let Some((fields, is_empty, end)) = read else { return Self { text, ..Self::default() } };
+        Self { text, fields, end, is_empty }
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<Value> {
-        let raw = self.0.iter().rev().find(|(name, _)| name == key)?;
-        serde_json::from_str(raw.1.get()).ok().filter(|value: &Value| !value.is_null())
+    /// A value as it is written; absent where it is null.
+    pub(super) fn raw(&self, key: &str) -> Option<&str> {
+        let (_, place) = self.fields.iter().find(|(name, _)| *name == key)?;
+        let value = std::str::from_utf8(self.text.get(place.clone())?).ok()?;
+        (value != "null").then_some(value)
+    }
+
+    /// A value in a form of its own; absent where it is not of that form.
+    pub(super) fn read_as<'a, T: Deserialize<'a>>(&'a self, key: &str) -> Option<T> {
+        serde_json::from_str(self.raw(key)?).ok()
+    }
+
+    /// A value that is no longer than `most` bytes.
+    pub(super) fn small(&self, key: &str, most: usize) -> Option<Value> {
+        serde_json::from_str(self.raw(key).filter(|raw| raw.len() <= most)?).ok()
     }
 
     pub(super) fn text(&self, key: &str) -> Option<String> {
-        self.get(key)?.as_str().map(str::to_owned)
+        self.read_as(key)
     }
 
-    pub(super) fn flag(&self, key: &str) -> Option<bool> {
-        self.get(key)?.as_bool()
-    }
-
-    /// Sets a key, in its place if it has one.
-    pub(super) fn set(&mut self, key: &str, value: &Value) {
-        let Ok(raw) = RawValue::from_string(value.to_string()) else { return };
-        match self.0.iter_mut().rev().find(|(name, _)| name == key) {
-            Some((_, old)) => *old = raw,
-            None => self.0.push((key.to_owned(), raw)),
+    /// The object as text with these keys set to these values, each in its place if it has one.
+    pub(super) fn with(&self, values: &[(&'static str, String)]) -> Bytes {
+        if values.is_empty() {
+            return self.text.clone();
         }
-    }
-
-    /// Sets a key of an object within, which is made if there is none.
-    pub(super) fn set_within(&mut self, key: &str, inner: &str, value: Value) {
-        let mut object = match self.get(key) {
-            Some(Value::Object(object)) => object,
-            Some(_) | None => Map::new(),
-        };
-        object.insert(inner.to_owned(), value);
-        self.set(key, &object.into());
-    }
-
-    /// The object as text.
-    pub(super) fn bytes(&self) -> Bytes {
-        let mut text = String::from("{");
-        for (position, (key, value)) in self.0.iter().enumerate() {
-            if position > 0 {
-                text.push(',');
+        let mut changes: Vec<(Range<usize>, String)> = Vec::new();
+        let mut is_empty = self.is_empty;
+        for (key, value) in values {
+            if let Some((_, place)) = self.fields.iter().find(|(name, _)| name == key) {
+                changes.push((place.clone(), value.clone()));
+                continue;
             }
-            text.push_str(&Value::from(key.as_str()).to_string());
-            text.push(':');
-            text.push_str(value.get());
+            let comma = if is_empty { "" } else { "," };
+            is_empty = false;
+            changes.push((self.end..self.end, format!("{comma}\"{key}\":{value}")));
         }
-        text.push('}');
-        text.into()
+        changes.sort_by_key(|(place, _)| place.start);
+        let added: usize = changes.iter().map(|(_, value)| value.len()).sum();
+        let mut text = BytesMut::with_capacity(self.text.len() + added);
+        let mut at = 0;
+        for (place, value) in changes {
+            text.put_slice(self.text.get(at..place.start).unwrap_or_default());
+            text.put_slice(value.as_bytes());
+            at = place.end;
+        }
+        text.put_slice(self.text.get(at..).unwrap_or_default());
+        text.freeze()
+    }
+
+    /// A value's text with a key of it set; an object of that key alone where it is no object.
+    pub(super) fn within(&self, key: &str, inner: &str, value: Value) -> String {
+        let mut object: Map<String, Value> = self.read_as(key).unwrap_or_default();
+        object.insert(inner.to_owned(), value);
+        Value::Object(object).to_string()
     }
 }
 
-impl<'de> Deserialize<'de> for Body {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Keys;
-        impl<'de> Visitor<'de> for Keys {
-            type Value = Body;
+type Fields = Vec<(&'static str, Range<usize>)>;
 
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Body, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Body(pairs))
-            }
+/// The places of known keys' values, whether there is no key at all, and where the object ends.
+fn fields(text: &str) -> Option<(Fields, bool, usize)> {
+    struct Object<'a>(&'a str);
+    impl<'de> DeserializeSeed<'de> for Object<'de> {
+        type Value = (Fields, bool);
+        fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+            deserializer.deserialize_map(self)
         }
-        deserializer.deserialize_map(Keys)
     }
+    impl<'de> Visitor<'de> for Object<'de> {
+        type Value = (Fields, bool);
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a JSON object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let (mut fields, mut is_empty) = (Fields::new(), true);
+            while let Some(Key(key)) = map.next_key()? {
+                is_empty = false;
+                let Some(key) = key else {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                };
+                let raw: &RawValue = map.next_value()?;
+                let start = raw.get().as_ptr().addr() - self.0.as_ptr().addr();
+                let place = start..start + raw.get().len();
+                // Written twice, the last counts, unless it is null.
+                match fields.iter_mut().find(|(name, _)| *name == key) {
+                    Some(_) if raw.get() == "null" => {}
+                    Some((_, before)) => *before = place,
+                    None => fields.push((key, place)),
+                }
+            }
+            Ok((fields, is_empty))
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let (fields, is_empty) = Object(text).deserialize(&mut reader).ok()?;
+    // Past the object: what follows it is asked for next.
+    let rest = reader.into_iter::<IgnoredAny>();
+    Some((fields, is_empty, rest.byte_offset().checked_sub(1)?))
+}
+
+/// A known key, in whatever case: Ollama's reader takes them so.
+struct Key(Option<&'static str>);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<'de, str>::deserialize(deserializer)?;
+        Ok(Self(KEYS.into_iter().find(|key| is_folded(&name, key))))
+    }
+}
+
+/// Whether Go's JSON reader takes a name for a key: letter case does not count, and two letters outside ASCII fold into it.
+pub(super) fn is_folded(name: &str, key: &str) -> bool {
+    let folded = |letter: char| match letter {
+        'ſ' => 's',
+        '\u{212a}' => 'k',
+        letter => letter.to_ascii_lowercase(),
+    };
+    name.chars().map(folded).eq(key.chars())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn body(text: &str) -> Body {
+        Body::read(Bytes::copy_from_slice(text.as_bytes()))
+    }
+
     #[test]
-    fn what_is_not_touched_stays_as_it_came() -> Result<(), serde_json::Error> {
-        let text = r#"{"model":"auto","format":{"z":1.0,"a":[ 2 ]},"stream":false}"#;
-        let mut body = Body::read(text.as_bytes())?;
-        body.set("model", &"m".into());
-        body.set("options", &serde_json::json!({ "num_ctx": 8 }));
-        let expected = r#"{"model":"m","format":{"z":1.0,"a":[ 2 ]},"stream":false,"options":{"num_ctx":8}}"#;
-        assert_eq!(body.bytes(), expected.as_bytes());
-        assert!(Body::read(b"[1]").is_err());
-        Ok(())
+    fn what_is_not_touched_stays_as_it_came() {
+        let text = r#"{"model":"auto","format":{"z":1.0,"a":[ 2 ]},"stream":false} and more"#;
+        let sent =
+            body(text).with(&[("model", "\"m\"".to_owned()), ("options", r#"{"num_ctx":8}"#.to_owned())]);
+        let expected =
+            r#"{"model":"m","format":{"z":1.0,"a":[ 2 ]},"stream":false,"options":{"num_ctx":8}} and more"#;
+        assert_eq!(sent, expected.as_bytes());
+        assert_eq!(body(text).with(&[]), text.as_bytes());
+        assert_eq!(body(" { } ").with(&[("model", "1".to_owned())]), r#" { "model":1} "#.as_bytes());
+    }
+
+    #[test]
+    fn keys_are_read_as_ollama_reads_them() {
+        let text = r#"{"Model":"a","MEſſAGES":[],"model":"b","model":null,"\u0050rompt":"p","stream":null}"#;
+        assert_eq!(body(text).text("model").as_deref(), Some("b"));
+        assert_eq!(body(text).raw("messages"), Some("[]"));
+        assert_eq!(body(text).text("prompt").as_deref(), Some("p"));
+        assert_eq!(body(text).raw("stream"), None);
+        assert_eq!(body(r#"{"model":"cut \ud83d"}"#).text("model").as_deref(), Some("cut \u{fffd}"));
+        for other in ["[1]", "", "5", "{\"model\":\"a\"", "\u{feff}{\"model\":\"a\"}"] {
+            assert_eq!(body(other).text("model"), None, "{other}");
+            assert_eq!(body(other).with(&[]), other.as_bytes());
+        }
     }
 }

@@ -1,24 +1,31 @@
 //! Requests that run a model: dispatched, or passed to the one host that can say what is wrong with them.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, ORIGIN, USER_AGENT};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use bytes::Bytes;
+use reqwest::RequestBuilder;
 use smart_ai_core::{Arm, HostId, Mode, Request, Shape};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::Proxy;
 use super::answer::{Direct, Dispatched, coming, passed_on, signed, take_end};
 use super::inference::{Choice, Inference};
 use crate::driver::{Part, Relay};
+use crate::http::Server;
 use crate::serve::client;
 use crate::serve::dialect::{Operation, status_of};
 use crate::serve::measure::Measure;
 
 /// Parts of an answer that may wait for a slow client.
 const PARTS_AHEAD: usize = 64;
+/// A host that is told to unload a model answers within this.
+const UNLOADING: Duration = Duration::from_secs(10);
 /// What of a client's headers concerns the host. Not `Authorization`: the host has its own.
 const PASSED: [&str; 2] = ["anthropic-version", "anthropic-beta"];
 
@@ -27,22 +34,14 @@ pub(super) const HOST_HEADER: &str = "x-smart-ai-host";
 
 impl Proxy {
     /// Answers a request that runs a model.
-    pub(super) async fn infer(
-        &self,
-        operation: Operation,
-        headers: &HeaderMap,
-        body: &Bytes,
-    ) -> Response<Body> {
+    pub(super) async fn infer(&self, operation: Operation, head: &Parts, body: Bytes) -> Response<Body> {
+        let headers = &head.headers;
         let text = |name: &str| text(headers, name);
         let client = client::kind(text(USER_AGENT.as_str()));
         let measured = |model: &str| Measure::new(Arc::clone(&self.metrics), operation, client, model);
-        let inference = match Inference::read(operation, body, &self.inventory) {
-            Ok(inference) => inference,
-            Err(words) => {
-                measured("").failed("bad_request");
-                return operation.refusal(StatusCode::BAD_REQUEST, &words);
-            }
-        };
+        let body = super::body::Body::read(body);
+        self.look_for(&body.text("model").unwrap_or_default()).await;
+        let inference = Inference::read(operation, body, &self.inventory);
         let mut measure = measured(if inference.choice == Choice::Unknown { &inference.model } else { "" });
         if let Choice::Tag(tag) = &inference.choice {
             measure.so_far.arm.model = tag.as_str().into();
@@ -50,20 +49,22 @@ impl Proxy {
         measure.so_far.num_ctx = inference.num_ctx();
         measure.so_far.unloads = inference.unloads();
         let pinned = text(HOST_HEADER).map(HostId::from);
+        let target = operation.path().to_owned() + &query(head);
         let undecided = matches!(inference.choice, Choice::Auto(_));
         if !undecided && (inference.choice == Choice::Unknown || inference.is_empty()) {
-            return self.direct(&inference, headers, pinned, measure).await;
+            return self.direct(&inference, headers, &target, pinned, measure).await;
         }
         let mut request = inference.request();
         request.host.clone_from(&pinned);
         wishes(&mut request, &text);
-        self.dispatch(inference, headers, request, measure).await
+        self.dispatch(inference, headers, target, request, measure).await
     }
 
     async fn dispatch(
         &self,
         inference: Inference,
         headers: &HeaderMap,
+        target: String,
         request: Request,
         mut measure: Measure,
     ) -> Response<Body> {
@@ -73,7 +74,7 @@ impl Proxy {
         let shared = Arc::new(inference);
         let inference = Arc::clone(&shared);
         let relay = Relay {
-            path: operation.path().to_owned(),
+            path: target.clone(),
             headers: concerning(headers),
             traceparent: text(headers, "traceparent").map(str::to_owned),
             body: Box::new(move |arm, options| shared.body_for(arm, options)),
@@ -103,7 +104,7 @@ impl Proxy {
             && end.error.as_ref().is_some_and(|error| status_of(error).is_client_error())
         {
             // No arm fits what the client chose itself: its host says best why.
-            return self.direct(&inference, headers, pinned, measure).await;
+            return self.direct(&inference, headers, &target, pinned, measure).await;
         }
         let refusal = end.as_mut().and_then(|end| end.refusal.take());
         let status = end
@@ -129,21 +130,24 @@ impl Proxy {
         &self,
         inference: &Inference,
         headers: &HeaderMap,
+        target: &str,
         pinned: Option<HostId>,
         mut measure: Measure,
     ) -> Response<Body> {
         let operation = inference.operation;
-        let Some((host, server)) = self.host_of(pinned, &inference.model) else {
-            measure.failed("no_host");
-            return operation
-                .refusal(StatusCode::SERVICE_UNAVAILABLE, "no host answers; see `smart-ai verify`");
+        let unloads = inference.is_empty() && inference.unloads() && pinned.is_none();
+        let hosts = self.hosts_for(pinned, &inference.model);
+        let ask = |server: &Server| {
+            server.post_bytes(target, inference.body_as_sent()).headers(concerning(headers))
         };
+        let (host, answered) = self.ask_one(&hosts, ask).await;
+        if unloads {
+            self.unload_elsewhere(&inference.model, &host, ask).await;
+        }
         measure.so_far.arm.host = host.clone();
-        let sent = server.post_bytes(operation.path(), inference.body_as_sent()).headers(concerning(headers));
-        let mut response = match sent.send().await {
+        let mut response = match answered {
             Ok(response) => response,
-            Err(error) => {
-                let failure = crate::http::connection_failure(&error);
+            Err(failure) => {
                 measure.failed(failure.kind.as_str());
                 let words = format!("{host} does not answer: {}", failure.detail);
                 return operation.refusal(StatusCode::BAD_GATEWAY, &words);
@@ -163,6 +167,28 @@ impl Proxy {
         let source = Box::pin(response.bytes_stream());
         coming(status, passed, Direct { source, reader, measure, ended: None, over: false })
     }
+
+    /// A client that wants a model out of memory means all of them: every other host that holds it is asked, too.
+    async fn unload_elsewhere(&self, model: &str, asked: &HostId, ask: impl Fn(&Server) -> RequestBuilder) {
+        let mut unloading = JoinSet::new();
+        for having in self.inventory.with_model(model) {
+            if let Some(server) =
+                self.hosts.get(&having.host).filter(|_| !having.down && having.host != *asked)
+            {
+                let arm = Arm { host: having.host, model: model.into() };
+                self.metrics.asked_to_leave(&arm);
+                unloading.spawn(ask(server).timeout(UNLOADING).send());
+            }
+        }
+        // A host that does not answer holds nothing that could be asked for.
+        while unloading.join_next().await.is_some() {}
+        self.engine.look();
+    }
+}
+
+/// The query of a request, with its question mark.
+fn query(head: &Parts) -> String {
+    head.uri.query().map(|query| format!("?{query}")).unwrap_or_default()
 }
 
 /// What a client may wish beside its request.

@@ -3,17 +3,23 @@
 use bytes::Bytes;
 use serde_json::Value;
 use smart_ai_core::wire::Ask;
-use smart_ai_core::{Arm, CallOptions, Json, Mode, ModelName, Object, Request, Task};
+use smart_ai_core::{Arm, CallOptions, Capability, Json, Mode, ModelName, Object, Request, Task};
 
 use super::body::Body;
+use super::words::{Count, Message, Messages, Texts, Words};
 use crate::serve::dialect::Operation;
 use crate::serve::inventory::Inventory;
+
+/// Bytes of options and other small parts; longer ones are passed on unread.
+const SMALL_MAX: usize = 64 << 10;
+/// Bytes of a schema that is read.
+const SCHEMA_MAX: usize = 1 << 20;
 
 /// A client's request.
 #[derive(Clone, Debug)]
 pub(super) struct Inference {
     pub(super) operation: Operation,
-    /// As the client wrote it.
+    /// As the client wrote it; empty where it names none.
     pub(super) model: String,
     pub(super) choice: Choice,
     pub(super) streams: bool,
@@ -35,7 +41,7 @@ pub(super) enum Choice {
 
 /// The mode of `auto`, `auto:fast` and so on.
 pub(super) fn auto(model: &str) -> Option<Mode> {
-    match model.to_ascii_lowercase().as_str() {
+    match model.trim().to_ascii_lowercase().as_str() {
         "auto" | "auto:latest" | "auto:balanced" => Some(Mode::Balanced),
         "auto:fast" => Some(Mode::Fast),
         "auto:best" => Some(Mode::Best),
@@ -44,28 +50,24 @@ pub(super) fn auto(model: &str) -> Option<Mode> {
 }
 
 impl Inference {
-    /// # Errors
-    /// What is wrong with the body, in words.
-    pub(super) fn read(operation: Operation, bytes: &[u8], inventory: &Inventory) -> Result<Self, String> {
-        let body = Body::read(bytes).map_err(|error| format!("the body is no JSON object: {error}"))?;
-        let model = body.text("model").filter(|model| !model.is_empty()).ok_or("model is required")?;
+    pub(super) fn read(operation: Operation, body: Body, inventory: &Inventory) -> Self {
+        let model = body.text("model").unwrap_or_default();
         let choice = match (auto(&model), inventory.tag(&model)) {
             (Some(mode), _) => Choice::Auto(mode),
             (None, Some(tag)) => Choice::Tag(tag),
             (None, None) => Choice::Unknown,
         };
-        let streams = body.flag("stream").unwrap_or(operation.streams_by_default()) && !operation.embeds();
-        let counts = body
-            .get("stream_options")
-            .is_some_and(|options| options.get("include_usage") == Some(&true.into()));
-        Ok(Self { operation, model, choice, streams, counts, body })
+        let streams = body.read_as("stream").unwrap_or(operation.streams_by_default()) && !operation.embeds();
+        let options = body.small("stream_options", SMALL_MAX);
+        let counts = options.is_some_and(|options| options.get("include_usage") == Some(&true.into()));
+        Self { operation, model, choice, streams, counts, body }
     }
 
     /// Only loads or unloads a model: Ollama's word for it is a request without anything to answer.
     pub(super) fn is_empty(&self) -> bool {
-        let absent = |key| match self.body.get(key) {
-            None => true,
-            Some(value) => value.as_array().is_some_and(Vec::is_empty) || value == "",
+        let absent = |key| match self.body.raw(key) {
+            None | Some("\"\"") => true,
+            Some(_) => self.body.read_as::<[(); 0]>(key).is_some(),
         };
         match self.operation {
             Operation::Chat => absent("messages"),
@@ -82,22 +84,32 @@ impl Inference {
 
     /// Whether the model is to leave memory at once.
     pub(super) fn unloads(&self) -> bool {
-        let zero = |value: Value| {
-            value.as_f64() == Some(0.0)
-                || value.as_str().is_some_and(|text| text.trim_end_matches(['s', 'm', 'h']) == "0")
+        let nothing = |text: &str| {
+            let mut digits = text.chars().filter(char::is_ascii_digit).peekable();
+            digits.peek().is_some() && digits.all(|digit| digit == '0')
         };
-        self.body.get("keep_alive").is_some_and(zero)
+        let zero = |value: Value| value.as_f64() == Some(0.0) || value.as_str().is_some_and(nothing);
+        self.body.small("keep_alive", SMALL_MAX).is_some_and(zero)
     }
 
     /// Context the client asks for.
     pub(super) fn num_ctx(&self) -> Option<u64> {
-        self.body.get("options")?.get("num_ctx")?.as_u64()
+        self.option("num_ctx")
+    }
+
+    fn option(&self, key: &str) -> Option<u64> {
+        let value = self.body.small("options", SMALL_MAX)?;
+        let number = value.get(key)?;
+        number
+            .as_u64()
+            .or_else(|| number.as_f64().filter(|number| *number >= 1.0).map(|number| number as u64))
     }
 
     /// What the dispatcher needs to know.
     pub(super) fn request(&self) -> Request {
         let ask = self.ask();
-        let mut request = ask.request().unwrap_or_else(|_| Request::new(Task::General, 0));
+        let task = ask.task.unwrap_or(Task::General);
+        let mut request = ask.request().unwrap_or_else(|_| Request::new(task, 0));
         request.streaming = self.streams;
         if let Choice::Tag(tag) = &self.choice {
             request.model = Some(ModelName::from(tag.as_str()));
@@ -109,97 +121,115 @@ impl Inference {
         }
         if let Choice::Auto(mode) = self.choice {
             request.mode = mode;
+            if self.body.raw("suffix").is_some_and(|suffix| suffix != "\"\"") {
+                request.needs.push(Capability::Insert);
+            }
         }
         request
     }
 
     /// The body for an arm.
     pub(super) fn body_for(&self, arm: &Arm, options: &CallOptions) -> Bytes {
-        let mut body = self.body.clone();
+        let mut values = Vec::new();
         if matches!(self.choice, Choice::Auto(_)) {
-            body.set("model", &arm.model.as_str().into());
+            values.push(("model", Value::from(arm.model.as_str()).to_string()));
         }
         if self.operation.is_native_text() && !self.streams {
-            body.set("stream", &true.into());
+            values.push(("stream", "true".to_owned()));
         }
         if self.operation.counts_on_request() && self.streams && !self.counts {
-            body.set_within("stream_options", "include_usage", true.into());
+            values.push(("stream_options", self.body.within("stream_options", "include_usage", true.into())));
         }
         // One context per model, whoever asks, so that no request reloads it.
         let native = self.operation.is_native_text() || self.operation == Operation::Embed;
         if let Some(tokens) = options.num_ctx.filter(|_| native && self.num_ctx().is_none()) {
-            body.set_within("options", "num_ctx", tokens.into());
+            values.push(("options", self.body.within("options", "num_ctx", tokens.into())));
         }
-        if let Some(seconds) = options.keep_alive_s.filter(|_| native && body.get("keep_alive").is_none()) {
-            body.set("keep_alive", &seconds.into());
+        if let Some(seconds) =
+            options.keep_alive_s.filter(|_| native && self.body.raw("keep_alive").is_none())
+        {
+            values.push(("keep_alive", seconds.to_string()));
         }
-        body.bytes()
+        self.body.with(&values)
     }
 
     /// The body as the client sent it.
     pub(super) fn body_as_sent(&self) -> Bytes {
-        self.body.bytes()
+        self.body.with(&[])
     }
 
     fn ask(&self) -> Ask {
-        let mut images = 0;
+        if self.operation.embeds() {
+            return self.embed_ask();
+        }
         let body = &self.body;
-        let mut text = |key: &str| body.get(key).map(|value| words(&value, &mut images));
-        let (system, prompt) = (text("system"), text("prompt").or_else(|| text("input")));
-        let embed = self.operation.embeds().then_some(Task::Embed);
-        let mut message = |message: &Value| {
-            let content = words(&message["content"], &mut images);
-            images += message["images"].as_array().map_or(0, Vec::len);
-            let role = Json::from(message["role"].clone());
-            Object::from_iter([("role".to_owned(), role), ("content".to_owned(), content.into())])
-        };
-        let messages: Option<Vec<Object>> =
-            body.get("messages").and_then(|list| Some(list.as_array()?.iter().map(&mut message).collect()));
-        images += body.get("images").and_then(|list| list.as_array().map(Vec::len)).unwrap_or(0);
-        let list = |key| Some(body.get(key)?.as_array()?.iter().cloned().map(Json::from).collect());
-        let options = body.get("options");
-        let option = |key: &str| options.as_ref()?.get(key)?.as_u64();
+        let words = |key: &str| body.read_as::<Words>(key);
+        let messages = body.read_as::<Messages>("messages").map(|Messages(list)| list);
+        let prompt = words("prompt").or_else(|| words("input")).filter(|_| messages.is_none());
+        let system = words("system").or_else(|| words("instructions"));
+        let own = body.read_as::<Count>("images").map_or(0, |Count(count)| count);
+        let images = own
+            + messages.iter().flatten().map(|message| message.words.images).sum::<usize>()
+            + prompt.as_ref().map_or(0, |words| words.images);
         let most = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
         let max_tokens =
-            most.iter().find_map(|key| body.get(key)?.as_u64()).or_else(|| option("num_predict"));
-        let schema = body.get("format").or_else(|| {
-            let format = body.get("response_format")?;
-            Some(format.get("json_schema")?.get("schema")?.clone())
-        });
+            most.iter().find_map(|key| body.read_as::<u64>(key)).or_else(|| self.option("num_predict"));
+        let has_tools = body.read_as::<Count>("tools").is_some_and(|Count(count)| count > 0);
         Ask {
-            prompt: prompt.filter(|_| messages.is_none()),
-            messages,
-            system: system.filter(|_| embed.is_none()),
-            task: embed,
+            prompt: prompt.map(|words| words.text),
+            messages: messages.map(|list| list.into_iter().map(message).collect()),
+            system: system.map(|words| words.text),
             max_tokens: max_tokens.and_then(|tokens| u32::try_from(tokens).ok()).filter(|tokens| *tokens > 0),
-            schema: schema.filter(|_| embed.is_none()).map(Json::from),
-            images: (images > 0 && embed.is_none()).then(|| vec![String::new(); images]),
-            tools: list("tools").filter(|_| embed.is_none()),
-            think: body.get("think").filter(|_| embed.is_none()).map(Json::from),
+            schema: self.schema(),
+            images: (images > 0).then(|| vec![String::new(); images]),
+            // Read for their length only.
+            tools: body.raw("tools").filter(|_| has_tools).map(|text| vec![text.into()]),
+            think: self.thinks().map(Json::from),
             ..Ask::default()
         }
     }
+
+    fn embed_ask(&self) -> Ask {
+        let texts = ["input", "prompt"].iter().find_map(|key| self.body.read_as::<Texts>(key));
+        let text = |text| message(Message { role: "user".to_owned(), words: Words { text, images: 0 } });
+        Ask {
+            messages: texts.map(|Texts(list)| list.into_iter().map(text).collect()),
+            task: Some(Task::Embed),
+            ..Ask::default()
+        }
+    }
+
+    /// What the answer must fit.
+    fn schema(&self) -> Option<Json> {
+        let format = self.body.small("format", SCHEMA_MAX).or_else(|| {
+            let format = self.body.small("response_format", SCHEMA_MAX)?;
+            Some(format.get("json_schema")?.get("schema")?.clone())
+        });
+        let format = format.or_else(|| {
+            let text = self.body.small("text", SCHEMA_MAX)?;
+            Some(text.get("format")?.get("schema")?.clone())
+        });
+        // Ollama takes an empty text for none.
+        format.filter(|format| format != "").map(Json::from)
+    }
+
+    /// Whether, or how hard, the model is to think; `None` where the client leaves it open.
+    fn thinks(&self) -> Option<Value> {
+        let small = |key| self.body.small(key, SMALL_MAX);
+        let effort = |value: Value| if value == "none" { false.into() } else { value };
+        small("think")
+            .or_else(|| small("reasoning_effort").map(effort))
+            .or_else(|| {
+                Some(effort(small("reasoning")?.get("effort")?.clone())).filter(|value| !value.is_null())
+            })
+            .or_else(|| Some((small("thinking")?.get("type")? == "enabled").into()))
+    }
 }
 
-/// The texts of a content, whatever its shape; images are counted.
-fn words(value: &Value, images: &mut usize) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => {
-            let texts: Vec<String> = parts.iter().map(|part| words(part, images)).collect();
-            texts.join("\n")
-        }
-        Value::Object(part) => {
-            let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
-            if kind.contains("image") {
-                *images += 1;
-                return String::new();
-            }
-            let inner = part.get("text").or_else(|| part.get("content"));
-            inner.map(|inner| words(inner, images)).unwrap_or_default()
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => String::new(),
-    }
+fn message(message: Message) -> Object {
+    Object::from_iter(
+        [("role", message.role), ("content", message.words.text)].map(|(key, text)| (key.to_owned(), text)),
+    )
 }
 
 #[cfg(test)]
@@ -208,8 +238,8 @@ mod tests {
 
     use super::*;
 
-    fn read(operation: Operation, body: &Value) -> Result<Inference, String> {
-        Inference::read(operation, body.to_string().as_bytes(), &Inventory::default())
+    fn read(operation: Operation, body: &Value) -> Inference {
+        Inference::read(operation, Body::read(body.to_string().into()), &Inventory::default())
     }
 
     fn sent(inference: &Inference) -> Value {
@@ -219,59 +249,48 @@ mod tests {
     }
 
     #[test]
-    fn streaming_is_ollamas_default_and_not_openais() -> Result<(), String> {
+    fn streaming_is_ollamas_default_and_not_openais() {
         let body = json!({"model": "auto", "messages": [{"role": "user", "content": "Hi"}]});
-        assert!(read(Operation::Chat, &body)?.streams);
-        assert!(!read(Operation::OpenAiChat, &body)?.streams);
-        Ok(())
+        assert!(read(Operation::Chat, &body).streams);
+        assert!(!read(Operation::OpenAiChat, &body).streams);
     }
 
     #[test]
-    fn auto_names_the_arms_model_and_its_context_unless_the_client_named_one() -> Result<(), String> {
-        let chat = read(Operation::Chat, &json!({"model": "auto:fast", "messages": [], "stream": false}))?;
+    fn auto_names_the_arms_model_and_its_context_unless_the_client_named_one() {
+        let chat = read(Operation::Chat, &json!({"model": "auto:fast", "messages": [], "stream": false}));
         assert_eq!(chat.choice, Choice::Auto(Mode::Fast));
         assert_eq!(
             sent(&chat),
             json!({"model": "m:latest", "messages": [], "stream": true, "options": {"num_ctx": 8192}, "keep_alive": 330})
         );
         let own = json!({"model": "m", "prompt": "Hi", "options": {"num_ctx": 512}, "keep_alive": "1h"});
-        assert_eq!(sent(&read(Operation::Generate, &own)?), own);
-        Ok(())
+        assert_eq!(sent(&read(Operation::Generate, &own)), own);
     }
 
     #[test]
-    fn openai_streams_are_asked_to_count() -> Result<(), String> {
+    fn openai_streams_are_asked_to_count() {
         let body = json!({"model": "m", "stream": true, "messages": []});
-        let chat = read(Operation::OpenAiChat, &body)?;
+        let chat = read(Operation::OpenAiChat, &body);
         assert_eq!(sent(&chat).get("stream_options"), Some(&json!({"include_usage": true})));
         let known = ["options", "keep_alive"].map(|key| sent(&chat).get(key).cloned());
         assert_eq!(known, [None, None], "OpenAI's words know neither");
-        Ok(())
     }
 
     #[test]
-    fn parts_are_read_as_text_and_images_need_vision() -> Result<(), String> {
+    fn parts_are_read_as_text_and_images_need_vision() {
         let content = json!([{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": "x"}}]);
         let body = json!({"model": "auto", "messages": [{"role": "user", "content": content}]});
-        let request = read(Operation::OpenAiChat, &body)?.request();
+        let request = read(Operation::OpenAiChat, &body).request();
         assert_eq!(request.task, Task::Vision);
-        Ok(())
     }
 
     #[test]
-    fn a_model_is_required_and_the_body_is_an_object() {
-        assert!(read(Operation::Chat, &json!({})).is_err_and(|words| words == "model is required"));
-        assert!(read(Operation::Chat, &json!([])).is_err());
-    }
-
-    #[test]
-    fn a_request_without_anything_to_answer_only_loads_or_unloads() -> Result<(), String> {
-        assert!(read(Operation::Generate, &json!({"model": "m"}))?.is_empty());
-        let unload = read(Operation::Chat, &json!({"model": "m", "messages": [], "keep_alive": 0}))?;
+    fn a_request_without_anything_to_answer_only_loads_or_unloads() {
+        assert!(read(Operation::Generate, &json!({"model": "m"})).is_empty());
+        let unload = read(Operation::Chat, &json!({"model": "m", "messages": [], "keep_alive": 0}));
         assert!(unload.is_empty() && unload.unloads());
         assert!(
-            !read(Operation::Generate, &json!({"model": "m", "prompt": "Hi", "keep_alive": "5m"}))?.unloads()
+            !read(Operation::Generate, &json!({"model": "m", "prompt": "Hi", "keep_alive": "5m"})).unloads()
         );
-        Ok(())
     }
 }

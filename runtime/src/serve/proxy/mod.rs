@@ -6,7 +6,10 @@ mod dispatched;
 mod fleet;
 mod guard;
 mod inference;
+mod lookup;
 mod passed;
+mod route;
+mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +19,8 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{Method, Response, StatusCode};
 use axum::middleware;
-use smart_ai_core::HostId;
+use reqwest::RequestBuilder;
+use smart_ai_core::{Failure, FailureKind, HostId};
 
 use super::api;
 use super::dialect::Operation;
@@ -24,6 +28,8 @@ use super::inventory::Inventory;
 use super::metrics::Metrics;
 use crate::driver::Engine;
 use crate::http::Server;
+pub(super) use lookup::Lookup;
+use route::Route;
 
 /// Bytes a request that runs a model may have: images are large.
 const BODY_MAX: usize = 512 << 20;
@@ -37,6 +43,7 @@ pub(super) struct Proxy {
     pub(super) first: HostId,
     pub(super) inventory: Arc<Inventory>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) lookup: Lookup,
 }
 
 /// The proxy's routes. `guarded` refuses requests that a web page could have made.
@@ -46,33 +53,62 @@ pub(super) fn routes(proxy: Arc<Proxy>, guarded: bool) -> Router {
 }
 
 async fn answer(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<Body> {
-    let operation = Operation::at(request.uri().path()).filter(|_| request.method() == Method::POST);
+    let (head, body) = request.into_parts();
+    let Some(route) = Route::of(head.uri.path()) else {
+        let words = "the path has . or .. in it; send the path that it leads to";
+        return Operation::Chat.refusal(StatusCode::BAD_REQUEST, words);
+    };
+    let operation = Operation::at(&route.path).filter(|_| head.method == Method::POST);
     let Some(operation) = operation else {
-        return match fleet::answer(&proxy, &request) {
+        return match fleet::answer(&proxy, &head.method, &route, &head.headers).await {
             Some(response) => response,
-            None => proxy.pass(request).await,
+            None => proxy.pass(head, &route, body).await,
         };
     };
-    let (head, body) = request.into_parts();
     match to_bytes(body, BODY_MAX).await {
-        Ok(body) => proxy.infer(operation, &head.headers, &body).await,
+        Ok(body) => proxy.infer(operation, &head, body).await,
         Err(error) => operation.refusal(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string()),
     }
 }
 
 impl Proxy {
-    /// The host a request without a dispatcher goes to: the one it names, one that has the model, one that answers.
-    fn host_of(&self, named: Option<HostId>, model: &str) -> Option<(HostId, &Server)> {
-        let having = || self.inventory.with_model(model).into_iter().next();
-        let up = || {
-            let hosts = self.inventory.hosts();
-            let is_up = |id: &HostId| hosts.get(id).is_some_and(|view| view.up);
-            if is_up(&self.first) {
-                return Some(self.first.clone());
+    /// The hosts a request without a dispatcher may go to, the best first: the one it names, those that have the model, those that answer.
+    fn hosts_for(&self, named: Option<HostId>, model: &str) -> Vec<HostId> {
+        if let Some(named) = named {
+            return vec![named];
+        }
+        let having = self.inventory.with_model(model);
+        if !having.is_empty() {
+            return having.into_iter().map(|having| having.host).collect();
+        }
+        let hosts = self.inventory.hosts();
+        let mut up: Vec<HostId> =
+            hosts.iter().filter(|(_, view)| view.up).map(|(id, _)| id.clone()).collect();
+        up.sort_by_key(|id| *id != self.first);
+        if up.is_empty() { vec![self.first.clone()] } else { up }
+    }
+
+    /// Asks the first of these hosts that can be reached; another is asked only where the one before it cannot have read the request.
+    async fn ask_one(
+        &self,
+        hosts: &[HostId],
+        ask: impl Fn(&Server) -> RequestBuilder,
+    ) -> (HostId, Result<reqwest::Response, Failure>) {
+        let no_host = Failure::new(FailureKind::Unreachable, "no host of this name");
+        let mut last = (self.first.clone(), Err(no_host));
+        for host in hosts {
+            let Some(server) = self.hosts.get(host) else { continue };
+            match ask(server).send().await {
+                Ok(response) => return (host.clone(), Ok(response)),
+                Err(error) => {
+                    let unread = error.is_connect();
+                    last = (host.clone(), Err(crate::http::connection_failure(&error)));
+                    if !unread {
+                        break;
+                    }
+                }
             }
-            hosts.keys().find(|id| is_up(id)).cloned()
-        };
-        let host = named.or_else(having).or_else(up).unwrap_or_else(|| self.first.clone());
-        self.hosts.get(&host).map(|server| (host, server))
+        }
+        last
     }
 }

@@ -1,58 +1,72 @@
 //! Requests that run no model, passed through to one host: show, pull, create, delete, blobs, version.
 
+use std::sync::{Mutex, PoisonError};
+
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::Request;
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Response, StatusCode};
-use serde_json::Value;
 use smart_ai_core::HostId;
 
-use super::Proxy;
 use super::answer::{coming, passed_on};
 use super::dispatched::{HOST_HEADER, concerning};
+use super::inference::auto;
+use super::route::Route;
+use super::{BODY_MAX, Proxy, fleet};
 use crate::driver::Engine;
+use crate::http::Server;
 use crate::serve::dialect::Operation;
 
-/// Bytes of a body that may name a model; larger ones are uploads.
-const NAMING_MAX: u64 = 1 << 20;
+/// Where files are sent to: as they come, however large.
+const BLOBS: &str = "/api/blobs/";
 /// Paths that change what a host has.
 const CHANGES: [&str; 4] = ["/api/pull", "/api/create", "/api/copy", "/api/delete"];
 
 impl Proxy {
-    pub(super) async fn pass(&self, request: Request) -> Response<Body> {
-        let (head, body) = request.into_parts();
+    pub(super) async fn pass(&self, head: Parts, route: &Route, body: Body) -> Response<Body> {
         let refuse = |status, words: &str| Operation::Chat.refusal(status, words);
         let named = head.headers.get(HOST_HEADER).and_then(|value| value.to_str().ok()).map(HostId::from);
         if let Some(name) = named.as_ref().filter(|name| !self.hosts.contains_key(*name)) {
             return refuse(StatusCode::NOT_FOUND, &format!("no host is called {name}"));
         }
-        let length =
-            head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        let path = head.uri.path();
-        let (model, body) = if length.is_some_and(|length| length <= NAMING_MAX) {
-            match to_bytes(body, NAMING_MAX as usize).await {
-                Ok(bytes) => (model_of(&bytes), reqwest::Body::from(bytes)),
-                Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
-            }
-        } else {
-            (String::new(), reqwest::Body::wrap_stream(body.into_data_stream()))
-        };
-        // What is new comes to the first host; what is there is looked for.
-        let model = if path == "/api/pull" || path == "/api/create" { String::new() } else { model };
-        let Some((host, server)) = self.host_of(named, &model) else {
-            return refuse(StatusCode::SERVICE_UNAVAILABLE, "no host answers; see `smart-ai verify`");
-        };
-        let target = head.uri.path_and_query().map_or(path, |target| target.as_str());
+        let path = route.path.as_str();
+        let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let target = format!("{}{query}", route.sent);
         let mut headers = concerning(&head.headers);
+        let length = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         if length.unwrap_or(0) == 0 && !head.headers.contains_key(CONTENT_LENGTH) {
-            headers.remove(axum::http::header::CONTENT_TYPE);
+            headers.remove(CONTENT_TYPE);
         }
         preflight(&head.headers, &mut headers);
-        let mut response = match server.request(head.method, target).headers(headers).body(body).send().await
-        {
+        let (host, answered) = if path.starts_with(BLOBS) {
+            let hosts = self.hosts_for(named, "");
+            let stream = Mutex::new(Some(reqwest::Body::wrap_stream(body.into_data_stream())));
+            let ask = |server: &Server| {
+                let body = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let request = server.request(head.method.clone(), &target).headers(headers.clone());
+                request.body(body.unwrap_or_default())
+            };
+            self.ask_one(hosts.get(..1).unwrap_or_default(), ask).await
+        } else {
+            let body = match to_bytes(body, BODY_MAX).await {
+                Ok(body) => body,
+                Err(error) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string()),
+            };
+            let model = model_of(path, &head.headers, &body);
+            if path == "/api/show" && named.is_none() && auto(&model).is_some() {
+                return fleet::show_auto(self, &model).await;
+            }
+            self.look_for(&model).await;
+            let hosts = self.hosts_for(named, &model);
+            let ask = |server: &Server| {
+                let request = server.request(head.method.clone(), &target).headers(headers.clone());
+                request.body(body.clone())
+            };
+            self.ask_one(&hosts, ask).await
+        };
+        let mut response = match answered {
             Ok(response) => response,
-            Err(error) => {
-                let failure = crate::http::connection_failure(&error);
+            Err(failure) => {
                 return refuse(
                     StatusCode::BAD_GATEWAY,
                     &format!("{host} does not answer: {}", failure.detail),
@@ -76,10 +90,32 @@ fn preflight(from: &HeaderMap, to: &mut HeaderMap) {
     }
 }
 
-fn model_of(body: &Bytes) -> String {
-    let value: Value = serde_json::from_slice(body).unwrap_or_default();
-    let keys = ["model", "name", "source"];
-    keys.iter().find_map(|key| value.get(*key)?.as_str()).unwrap_or_default().to_owned()
+/// The model a request is about: its host is the one to ask. Empty where it is about none.
+fn model_of(path: &str, headers: &HeaderMap, bytes: &Bytes) -> String {
+    if let Some(name) = path.strip_prefix("/v1/models/") {
+        return name.to_owned();
+    }
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("multipart/form-data") {
+        return form_model(bytes).unwrap_or_default();
+    }
+    let body = super::body::Body::read(bytes.clone());
+    // Files were sent to the first host before.
+    let is_upload = path == "/api/create" && (body.raw("files").is_some() || body.raw("adapters").is_some());
+    let keys: &[&str] = if is_upload { &[] } else { &["model", "name", "source", "from"] };
+    keys.iter().filter_map(|key| body.text(key)).find(|name| !name.is_empty()).unwrap_or_default()
+}
+
+/// The field `model` of a form.
+fn form_model(bytes: &[u8]) -> Option<String> {
+    let after = |pattern: &[u8], from: usize| {
+        let rest = bytes.get(from..)?;
+        let at = rest.windows(pattern.len()).position(|window| window == pattern)?;
+        Some(from + at + pattern.len())
+    };
+    let start = after(b"\r\n\r\n", after(b"name=\"model\"", 0)?)?;
+    let value = bytes.get(start..)?.split(|byte| *byte == b'\r').next()?;
+    Some(String::from_utf8_lossy(value).into_owned())
 }
 
 /// Looks at the hosts anew once the answer is through.

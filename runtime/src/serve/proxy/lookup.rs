@@ -1,0 +1,77 @@
+//! Looking again before a model is said to be unknown: it may have been pulled a moment ago, or nobody has looked yet.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use smart_ai_core::HostId;
+
+use super::Proxy;
+use super::inference::auto;
+
+/// A request waits this long for hosts nobody has looked at.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+/// A request for an unknown model waits this long for the hosts to be looked at again.
+const NEXT_LOOK: Duration = Duration::from_secs(3);
+/// Between two looks for the sake of unknown models.
+const LOOKS_APART: Duration = Duration::from_secs(1);
+
+/// When hosts were last looked at for the sake of an unknown model.
+#[derive(Debug, Default)]
+pub(in crate::serve) struct Lookup(Mutex<Option<Instant>>);
+
+impl Lookup {
+    /// When the look began that is to be waited for; whether it is to begin now.
+    fn begin(&self) -> (Instant, bool) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        match *last {
+            Some(began) if now.duration_since(began) < LOOKS_APART => (began, false),
+            Some(_) | None => {
+                *last = Some(now);
+                (now, true)
+            }
+        }
+    }
+}
+
+impl Proxy {
+    /// Returns once what hosts have is known well enough to say who has this model. Bounded in time.
+    pub(super) async fn look_for(&self, model: &str) {
+        let found =
+            || if auto(model).is_some() { self.any_up() } else { self.inventory.tag(model).is_some() };
+        if !found() && !self.all_seen() {
+            let known = self.inventory.until(|_| found() || self.all_seen());
+            // Too late is answered from what is known by then.
+            drop(tokio::time::timeout(FIRST_LOOK, known).await);
+        }
+        if model.is_empty() || auto(model).is_some() || found() {
+            return;
+        }
+        let (began, is_new) = self.lookup.begin();
+        if is_new {
+            self.engine.look();
+        }
+        let up: Vec<HostId> =
+            self.inventory.hosts().iter().filter(|(_, view)| view.up).map(|(id, _)| id.clone()).collect();
+        let seen_again = || {
+            let hosts = self.inventory.hosts();
+            let again = |host| hosts.get(host).and_then(|view| view.looked_at).is_some_and(|at| at > began);
+            up.iter().all(again)
+        };
+        let known = self.inventory.until(|_| found() || seen_again());
+        drop(tokio::time::timeout(NEXT_LOOK, known).await);
+    }
+
+    /// Returns once every host has been looked at. Bounded in time.
+    pub(super) async fn first_look(&self) {
+        drop(tokio::time::timeout(FIRST_LOOK, self.inventory.until(|_| self.all_seen())).await);
+    }
+
+    fn any_up(&self) -> bool {
+        self.inventory.hosts().values().any(|view| view.up)
+    }
+
+    fn all_seen(&self) -> bool {
+        self.inventory.hosts().values().all(|view| view.looked_at.is_some())
+    }
+}

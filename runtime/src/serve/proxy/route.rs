@@ -1,0 +1,59 @@
+//! Which path a request means: Ollama and servers like it take several spellings of one.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+/// A request's path.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Route {
+    /// With its percent signs resolved, one slash between two names, and none in the end: `/api/chat`.
+    pub(super) path: String,
+    /// With its percent signs as they came, to be sent on.
+    pub(super) sent: String,
+}
+
+impl Route {
+    /// `None` where the path climbs (`/x/../api/chat`): what it means depends on who reads it.
+    pub(super) fn of(path: &str) -> Option<Self> {
+        let sent = plain(path);
+        let decoded: Cow<'_, str> = percent_decode_str(&sent).decode_utf8_lossy();
+        let climbs = decoded.split(['/', '\\']).any(|segment| segment == "." || segment == "..");
+        let path = plain(&decoded);
+        (!climbs).then_some(Self { path, sent })
+    }
+}
+
+/// One slash between two names, and none in the end.
+fn plain(path: &str) -> String {
+    let mut plain = String::with_capacity(path.len());
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        plain.push('/');
+        plain.push_str(segment);
+    }
+    if plain.is_empty() { "/".to_owned() } else { plain }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Route;
+
+    #[test]
+    fn every_spelling_that_a_host_takes_is_the_same_route() {
+        for path in ["/api/chat", "//api/chat", "/api//chat/", "/%61pi/chat", "/api%2Fchat", "/api%2F%2fchat"]
+        {
+            assert_eq!(Route::of(path).map(|route| route.path).as_deref(), Some("/api/chat"), "{path}");
+        }
+        assert_eq!(Route::of("/").map(|route| route.path).as_deref(), Some("/"));
+        let model = Route::of("/v1/models/hf.co%2Fa%2Fb").map(|route| (route.path, route.sent));
+        assert_eq!(model, Some(("/v1/models/hf.co/a/b".to_owned(), "/v1/models/hf.co%2Fa%2Fb".to_owned())));
+    }
+
+    #[test]
+    fn a_path_that_climbs_is_no_route() {
+        for path in ["/x/../api/chat", "/./api/chat", "/x/%2e%2e/api/chat", "/x/%2E./api/chat", "/x\\..\\api"]
+        {
+            assert_eq!(Route::of(path), None, "{path}");
+        }
+    }
+}
