@@ -9,6 +9,7 @@ mod listed;
 mod measure;
 mod metrics;
 mod native;
+mod object_text;
 mod proxy;
 
 use std::collections::BTreeMap;

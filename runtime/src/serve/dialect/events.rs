@@ -1,11 +1,14 @@
 //! Server-sent events: `OpenAI`'s and Anthropic's streams, passed through event by event.
 
+use std::ops::Range;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::Value;
-use smart_ai_core::wire::Piece;
+use smart_ai_core::wire::{Piece, json_text};
 use smart_ai_core::{Failure, FailureKind, Usage};
 
 use crate::driver::{Read, Reader};
+use crate::serve::object_text::ObjectText;
 
 /// Bytes one event may take.
 const EVENT_MAX: usize = 16 << 20;
@@ -23,6 +26,8 @@ pub(super) struct Events {
     /// The client did not ask for the count of tokens: it does not get it.
     hide_counts: bool,
     event: BytesMut,
+    /// How far no end of an event was found.
+    searched: usize,
     usage: Usage,
     done: bool,
 }
@@ -37,42 +42,54 @@ impl Events {
     }
 
     fn new(words: Words, hide_counts: bool) -> Self {
-        Self { words, hide_counts, event: BytesMut::new(), usage: Usage::default(), done: false }
+        Self { words, hide_counts, event: BytesMut::new(), searched: 0, usage: Usage::default(), done: false }
     }
 
-    /// What one event says; `false` where the client is not to see it.
-    fn take(&mut self, event: &[u8], pieces: &mut Vec<Piece>) -> bool {
-        let data = event.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"data:"));
-        let Some(data) = data.map(<[u8]>::trim_ascii) else { return true };
-        if data == b"[DONE]" {
-            self.end(pieces);
-            return true;
+    /// What one event says. Returns what the client sees of it.
+    fn take(&mut self, event: Bytes, pieces: &mut Vec<Piece>) -> Bytes {
+        let Some(place) = data(&event) else { return event };
+        let data = event.slice(place.clone());
+        if data.trim_ascii() == b"[DONE]" {
+            self.end("", pieces);
+            return event;
         }
-        let Ok(value) = serde_json::from_slice::<Value>(data) else { return true };
-        if let Some(error) = value.get("error").filter(|error| !error.is_null()) {
+        let Ok(value) = serde_json::from_str::<Value>(&json_text(&data)) else { return event };
+        let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
+        let error = value.get("error").filter(|error| !error.is_null());
+        if let Some(error) = error.or_else(|| (kind == "error").then_some(&value)) {
             let words = error.get("message").and_then(Value::as_str).unwrap_or("an error within the stream");
             pieces.push(Piece::Failed { failure: Failure::new(FailureKind::ServerError, words) });
-            return true;
+            return event;
         }
         match self.words {
-            Words::OpenAi => self.take_openai(&value, pieces),
-            Words::Anthropic => {
-                self.take_anthropic(&value, pieces);
-                true
+            Words::OpenAi => self.take_openai(&value, kind, pieces),
+            Words::Anthropic => self.take_anthropic(&value, kind, pieces),
+        }
+        match value.get("choices").and_then(Value::as_array) {
+            Some(choices) if self.hide_counts && value.get("usage").is_some() => {
+                if choices.is_empty() {
+                    return Bytes::new();
+                }
+                let rest = ObjectText::read(data).without("usage");
+                let parts = [event.get(..place.start), Some(&rest), event.get(place.end..)];
+                parts.map(Option::unwrap_or_default).concat().into()
             }
+            Some(_) | None => event,
         }
     }
 
-    fn take_openai(&mut self, value: &Value, pieces: &mut Vec<Piece>) -> bool {
-        let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
+    fn take_openai(&mut self, value: &Value, kind: &str, pieces: &mut Vec<Piece>) {
         let usage = value.get("usage").or_else(|| value.get("response")?.get("usage"));
         if let Some(usage) = usage.filter(|usage| usage.is_object()) {
             self.usage = usage_of(usage);
         }
-        if kind.rsplit('.').next() == Some("delta") {
-            pieces.push(text());
-        } else if kind == "response.completed" {
-            self.end(pieces);
+        match kind {
+            // Each is the last event: one says that all is there, one that the answer was cut short, one that the model failed.
+            "response.completed" | "response.incomplete" | "response.failed" => {
+                self.end(kind.trim_start_matches("response."), pieces);
+            }
+            _ if kind.rsplit('.').next() == Some("delta") => pieces.push(text()),
+            _ => {}
         }
         let choices = value.get("choices").and_then(Value::as_array);
         let tells = |choice: &Value| {
@@ -85,27 +102,26 @@ impl Events {
         if choices.is_some_and(|choices| choices.iter().any(tells)) {
             pieces.push(text());
         }
-        !(self.hide_counts && choices.is_some_and(Vec::is_empty) && usage.is_some())
     }
 
-    fn take_anthropic(&mut self, value: &Value, pieces: &mut Vec<Piece>) {
+    fn take_anthropic(&mut self, value: &Value, kind: &str, pieces: &mut Vec<Piece>) {
         let usage = value.get("usage").or_else(|| value.get("message")?.get("usage"));
         if let Some(usage) = usage {
             let seen = usage_of(usage);
             self.usage.prompt_tokens = self.usage.prompt_tokens.max(seen.prompt_tokens);
             self.usage.output_tokens = self.usage.output_tokens.max(seen.output_tokens);
         }
-        match value.get("type").and_then(Value::as_str) {
-            Some("content_block_delta") => pieces.push(text()),
-            Some("message_stop") => self.end(pieces),
+        match kind {
+            "content_block_delta" => pieces.push(text()),
+            "message_stop" => self.end("", pieces),
             _ => {}
         }
     }
 
-    fn end(&mut self, pieces: &mut Vec<Piece>) {
+    fn end(&mut self, reason: &str, pieces: &mut Vec<Piece>) {
         if !self.done {
             self.done = true;
-            pieces.push(Piece::Done { usage: self.usage, reason: String::new() });
+            pieces.push(Piece::Done { usage: self.usage, reason: reason.to_owned() });
         }
     }
 }
@@ -114,12 +130,13 @@ impl Reader for Events {
     fn push(&mut self, bytes: Bytes) -> Read {
         let (mut pieces, mut forward) = (Vec::new(), BytesMut::new());
         self.event.extend_from_slice(&bytes);
-        while let Some(end) = event_end(&self.event) {
-            let event = self.event.split_to(end);
-            if self.take(&event, &mut pieces) {
-                forward.put(event);
-            }
+        while let Some(end) = event_end(&self.event, self.searched) {
+            self.searched = 0;
+            let event = self.event.split_to(end).freeze();
+            forward.put(self.take(event, &mut pieces));
         }
+        // An end may have begun: it is four signs long at most.
+        self.searched = self.event.len().saturating_sub(3);
         if self.event.len() > EVENT_MAX {
             let failure =
                 Failure::new(FailureKind::BadProtocol, "an event of the stream is longer than 16 MiB");
@@ -130,13 +147,13 @@ impl Reader for Events {
 
     fn finish(&mut self) -> Read {
         let mut pieces = Vec::new();
-        let rest = std::mem::take(&mut self.event);
-        let shown = rest.is_empty() || self.take(&rest, &mut pieces);
+        let rest = std::mem::take(&mut self.event).freeze();
+        let forward = self.take(rest, &mut pieces);
         if !self.done && !pieces.iter().any(|piece| matches!(piece, Piece::Failed { .. })) {
             let failure = Failure::new(FailureKind::CutOff, "the stream ended without its final event");
             pieces.push(Piece::Failed { failure });
         }
-        Read { pieces, forward: if shown { rest.freeze() } else { Bytes::new() } }
+        Read { pieces, forward }
     }
 }
 
@@ -144,12 +161,27 @@ fn text() -> Piece {
     Piece::Text { text: String::new() }
 }
 
-/// Past the empty line that ends an event.
-fn event_end(bytes: &[u8]) -> Option<usize> {
+/// Past the empty line that ends an event, searched for from a place on.
+fn event_end(bytes: &[u8], from: usize) -> Option<usize> {
     let at = |pattern: &[u8]| {
-        bytes.windows(pattern.len()).position(|window| window == pattern).map(|start| start + pattern.len())
+        let rest = bytes.get(from..)?;
+        let start = rest.windows(pattern.len()).position(|window| window == pattern)?;
+        Some(from + start + pattern.len())
     };
     [at(b"\n\n"), at(b"\r\n\r\n")].into_iter().flatten().min()
+}
+
+/// Where the data of an event stands: its first line of data.
+fn data(event: &[u8]) -> Option<Range<usize>> {
+    let mut at = 0;
+    for line in event.split_inclusive(|sign| *sign == b'\n') {
+        if let Some(data) = line.strip_prefix(b"data:") {
+            let start = at + line.len() - data.trim_ascii_start().len();
+            return Some(start..start + data.trim_ascii().len());
+        }
+        at += line.len();
+    }
+    None
 }
 
 /// Tokens by `OpenAI`'s or Anthropic's words.
@@ -216,6 +248,26 @@ mod tests {
         );
         let (pieces, shown) = through(Events::anthropic(), stream, 30);
         assert_eq!((counted(&pieces), shown.as_str()), (vec![(9, 4)], stream));
+    }
+
+    #[test]
+    fn counts_beside_texts_are_left_out_for_who_did_not_ask() {
+        let stream = "data: {\"choices\":[{\"text\":\"Hi\"}],\"usage\":{\"prompt_tokens\":0},\"id\":\"c\"}\n\ndata: [DONE]\n\n";
+        let (_, shown) = through(Events::openai(true), stream, 9);
+        assert_eq!(shown, "data: {\"choices\":[{\"text\":\"Hi\"}],\"id\":\"c\"}\n\ndata: [DONE]\n\n");
+        assert_eq!(through(Events::openai(false), stream, 9).1, stream);
+    }
+
+    #[test]
+    fn a_response_ends_with_any_of_its_three_last_events() {
+        for last in ["completed", "incomplete", "failed"] {
+            let stream = format!(
+                "event: response.{last}\r\ndata: {{\"type\":\"response.{last}\",\"response\":{{\"usage\":{{\"input_tokens\":5,\"output_tokens\":3}}}}}}\r\n\r\n"
+            );
+            let (pieces, shown) = through(Events::openai(false), &stream, 40);
+            assert_eq!((counted(&pieces), shown.as_str()), (vec![(5, 3)], stream.as_str()));
+            assert_eq!(pieces.len(), 1);
+        }
     }
 
     #[test]

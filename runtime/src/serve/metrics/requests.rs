@@ -211,7 +211,8 @@ impl Requests {
             }
             if usage.output_tokens > 1 {
                 let each_s = (request.total_s - first_s) / f64::from(usage.output_tokens - 1);
-                self.inter_token.get_or_create(arm).observe(each_s);
+                // The last piece of a quick answer may be counted before the first is.
+                self.inter_token.get_or_create(arm).observe(each_s.max(0.0));
             }
         }
         if cold {

@@ -21,7 +21,10 @@ use crate::http::Server;
 use crate::serve::client;
 use crate::serve::dialect::{Operation, status_of};
 use crate::serve::measure::Measure;
+use crate::serve::object_text::ObjectText;
 
+/// The type of Ollama's answers that do not stream.
+const JSON: &str = "application/json; charset=utf-8";
 /// Parts of an answer that may wait for a slow client.
 const PARTS_AHEAD: usize = 64;
 /// A host that is told to unload a model answers within this.
@@ -39,7 +42,7 @@ impl Proxy {
         let text = |name: &str| text(headers, name);
         let client = client::kind(text(USER_AGENT.as_str()));
         let measured = |model: &str| Measure::new(Arc::clone(&self.metrics), operation, client, model);
-        let body = super::body::Body::read(body);
+        let body = ObjectText::read(body);
         self.look_for(&body.text("model").unwrap_or_default()).await;
         let inference = Inference::read(operation, body, &self.inventory);
         let mut measure = measured(if inference.choice == Choice::Unknown { &inference.model } else { "" });
@@ -91,8 +94,7 @@ impl Proxy {
             let mut headers = passed_on(headers);
             signed(&mut headers, &arm, job.as_deref());
             if operation.is_native_text() && !streams {
-                let json = HeaderValue::from_static("application/json; charset=utf-8");
-                headers.insert(CONTENT_TYPE, json);
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
             }
             let claim = Some((ticket, measure));
             let body = Dispatched { operation, streams, parts, claim, told_broken: false };
@@ -116,7 +118,12 @@ impl Proxy {
             Some(refusal) => {
                 let mut response = Response::new(Body::from(refusal.body));
                 *response.status_mut() = refusal.status;
-                if let Some(kind) = refusal.content_type.and_then(|kind| HeaderValue::try_from(kind).ok()) {
+                // Asked streamed, Ollama says nothing of the signs.
+                let kind = refusal.content_type.map(|kind| match kind.as_str() {
+                    "application/json" if operation.is_native_text() && !streams => JSON.to_owned(),
+                    _ => kind,
+                });
+                if let Some(kind) = kind.and_then(|kind| HeaderValue::try_from(kind).ok()) {
                     response.headers_mut().insert(CONTENT_TYPE, kind);
                 }
                 response

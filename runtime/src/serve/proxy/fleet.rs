@@ -50,7 +50,12 @@ pub(super) async fn answer(
             openai_model(name, 0, OWNER)
         }
     };
-    Some(reply(&value))
+    let mut response = reply(&value);
+    if route.path.starts_with("/v1/") {
+        // As Ollama's own list says.
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    Some(response)
 }
 
 /// What `/api/show` says of `auto`: all that some model of the fleet can.

@@ -5,10 +5,10 @@ use serde_json::Value;
 use smart_ai_core::wire::Ask;
 use smart_ai_core::{Arm, CallOptions, Capability, Json, Mode, ModelName, Object, Request, Task};
 
-use super::body::Body;
 use super::words::{Count, Message, Messages, Texts, Words};
 use crate::serve::dialect::Operation;
 use crate::serve::inventory::Inventory;
+use crate::serve::object_text::ObjectText;
 
 /// Bytes of options and other small parts; longer ones are passed on unread.
 const SMALL_MAX: usize = 64 << 10;
@@ -25,7 +25,7 @@ pub(super) struct Inference {
     pub(super) streams: bool,
     /// The client itself asked for the final count of tokens.
     pub(super) counts: bool,
-    body: Body,
+    body: ObjectText,
 }
 
 /// Which model.
@@ -50,7 +50,7 @@ pub(super) fn auto(model: &str) -> Option<Mode> {
 }
 
 impl Inference {
-    pub(super) fn read(operation: Operation, body: Body, inventory: &Inventory) -> Self {
+    pub(super) fn read(operation: Operation, body: ObjectText, inventory: &Inventory) -> Self {
         let model = body.text("model").unwrap_or_default();
         let choice = match (auto(&model), inventory.tag(&model)) {
             (Some(mode), _) => Choice::Auto(mode),
@@ -239,7 +239,7 @@ mod tests {
     use super::*;
 
     fn read(operation: Operation, body: &Value) -> Inference {
-        Inference::read(operation, Body::read(body.to_string().into()), &Inventory::default())
+        Inference::read(operation, ObjectText::read(body.to_string().into()), &Inventory::default())
     }
 
     fn sent(inference: &Inference) -> Value {

@@ -1,7 +1,6 @@
 //! The Ollama-compatible proxy: every client's requests, dispatched where they run a model, else passed through.
 
 mod answer;
-mod body;
 mod dispatched;
 mod fleet;
 mod guard;

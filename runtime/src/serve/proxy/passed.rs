@@ -16,6 +16,7 @@ use super::{BODY_MAX, Proxy, fleet};
 use crate::driver::Engine;
 use crate::http::Server;
 use crate::serve::dialect::Operation;
+use crate::serve::object_text::ObjectText;
 
 /// Where files are sent to: as they come, however large.
 const BLOBS: &str = "/api/blobs/";
@@ -99,7 +100,7 @@ fn model_of(path: &str, headers: &HeaderMap, bytes: &Bytes) -> String {
     if kind.starts_with("multipart/form-data") {
         return form_model(bytes).unwrap_or_default();
     }
-    let body = super::body::Body::read(bytes.clone());
+    let body = ObjectText::read(bytes.clone());
     // Files were sent to the first host before.
     let is_upload = path == "/api/create" && (body.raw("files").is_some() || body.raw("adapters").is_some());
     let keys: &[&str] = if is_upload { &[] } else { &["model", "name", "source", "from"] };

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::body::is_folded;
+use crate::serve::object_text::is_folded;
 
 /// Messages that are read one by one; the texts of more are read as one.
 const MESSAGES_MAX: usize = 10_000;

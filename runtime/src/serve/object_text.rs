@@ -1,4 +1,4 @@
-//! A client's JSON object: read as leniently as Ollama reads it, passed on as it came but for the values that are set.
+//! The text of a JSON object: read as leniently as Ollama reads it, passed on as it came but for the values that are set.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use smart_ai_core::wire::json_text;
 
 /// The keys that are read. Others are passed on unread, so that no number of them costs memory.
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 29] = [
     "model",
     "name",
     "source",
@@ -38,24 +38,25 @@ const KEYS: [&str; 28] = [
     "thinking",
     "reasoning",
     "reasoning_effort",
+    "usage",
     "max_tokens",
     "max_completion_tokens",
     "max_output_tokens",
 ];
 
-/// A request's body. The values of known keys are kept by their places in the text.
+/// The text of a JSON object. The values of known keys are kept by their places in it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Body {
+pub(super) struct ObjectText {
     text: Bytes,
     fields: Vec<(&'static str, Range<usize>)>,
     /// Where the object ends: its closing brace.
     end: usize,
-    /// What the text has of keys, known or not.
+    /// Whether it has no key at all, known or not.
     is_empty: bool,
 }
 
-impl Body {
-    /// The body of bytes that came; one without any key where they hold no JSON object. What follows the object is left unread, as Ollama does.
+impl ObjectText {
+    /// Reads bytes that came; without any key where they hold no JSON object. What follows the object is left unread, as Ollama does.
     pub(super) fn read(bytes: Bytes) -> Self {
         let text = match json_text(&bytes) {
             Cow::Borrowed(_) => None,
@@ -115,6 +116,21 @@ impl Body {
         }
         text.put_slice(self.text.get(at..).unwrap_or_default());
         text.freeze()
+    }
+
+    /// The object as text without this key.
+    pub(super) fn without(&self, key: &str) -> Bytes {
+        let Some((_, place)) = self.fields.iter().find(|(name, _)| *name == key) else {
+            return self.text.clone();
+        };
+        let before = self.text.get(..place.start).unwrap_or_default();
+        let after = self.text.get(place.end..).unwrap_or_default().trim_ascii_start();
+        // The key stands before its value, and one comma goes with it.
+        let start = before.iter().rposition(|sign| matches!(sign, b',' | b'{')).unwrap_or(0);
+        let (before, comma) = before.split_at_checked(start).unwrap_or_default();
+        let first = comma.first() == Some(&b'{');
+        let after = if first { after.strip_prefix(b",").unwrap_or(after) } else { after };
+        [before, if first { b"{" } else { b"" }, after].concat().into()
     }
 
     /// A value's text with a key of it set; an object of that key alone where it is no object.
@@ -193,8 +209,8 @@ pub(super) fn is_folded(name: &str, key: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn body(text: &str) -> Body {
-        Body::read(Bytes::copy_from_slice(text.as_bytes()))
+    fn body(text: &str) -> ObjectText {
+        ObjectText::read(Bytes::copy_from_slice(text.as_bytes()))
     }
 
     #[test]
@@ -207,6 +223,20 @@ mod tests {
         assert_eq!(sent, expected.as_bytes());
         assert_eq!(body(text).with(&[]), text.as_bytes());
         assert_eq!(body(" { } ").with(&[("model", "1".to_owned())]), r#" { "model":1} "#.as_bytes());
+    }
+
+    #[test]
+    fn a_key_goes_with_its_comma() {
+        let cases = [
+            (r#"{"a":1,"usage":{"b":[1,2]},"c":3}"#, r#"{"a":1,"c":3}"#),
+            (r#"{"usage" : null , "c":3}"#, r#"{ "c":3}"#),
+            (r#"{"a":1, "usage":{}}"#, r#"{"a":1}"#),
+            (r#"{"usage":{}}"#, "{}"),
+            (r#"{"a":1}"#, r#"{"a":1}"#),
+        ];
+        for (given, expected) in cases {
+            assert_eq!(body(given).without("usage"), expected.as_bytes(), "{given}");
+        }
     }
 
     #[test]
