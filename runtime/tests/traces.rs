@@ -79,6 +79,8 @@ async fn sidecar(hosts: &[&FakeOllama], traces: TracesConfig) -> Result<Serving>
         metrics: any,
         proxy: any,
         allow_remote: false,
+        max_body: 1 << 20,
+        max_bodies: 1 << 24,
         poll: Duration::from_secs(5),
         drain: Duration::from_secs(5),
         history: None,

@@ -114,7 +114,9 @@ impl Dispatcher {
             self.reject(id, DispatchError::new(DispatchErrorCode::InvalidRequest, message, hint));
             return;
         }
-        let waiting = self.jobs.values().filter(|job| job.wish.is_some()).count();
+        let calling = self.jobs.values().filter(|job| matches!(job.state, JobState::Calling(_))).count();
+        // This one is not counted.
+        let waiting = self.jobs.len().saturating_sub(calling).saturating_sub(1);
         if waiting >= self.config.max_queue as usize && waiting > 0 {
             let message = format!("{waiting} jobs wait already, the most that may");
             let hint = "ask again later, add a host, or raise max_queue";

@@ -164,3 +164,12 @@ fn a_job_that_waits_counts_in_part_while_it_may_go_elsewhere() {
     let free_s = queue_s(Some(Request { max_tokens: Some(100), ..ask() })) - alone_s;
     assert!(sure_s > 0.0 && (free_s / sure_s - 0.5).abs() < 1e-9, "{free_s} {sure_s}");
 }
+
+#[test]
+fn jobs_that_wait_for_the_first_look_count_too() {
+    let mut fleet = Fleet::new(Config { max_queue: 2, ..Config::new(vec![HostConfig::new("a")]) });
+    assert_eq!(refusal(&fleet.submit(1, ask())), None);
+    assert_eq!(refusal(&fleet.submit(2, ask())), None);
+    let error = refusal(&fleet.submit(3, ask()));
+    assert_eq!(error.map(|error| error.code), Some(DispatchErrorCode::Overloaded));
+}

@@ -23,6 +23,12 @@ pub(super) struct ServeArgs {
     /// Let other machines in: nothing asks them for a password
     #[arg(long, env = "SMART_AI_ALLOW_REMOTE")]
     allow_remote: bool,
+    /// How large one request may be; files sent for a new model are not counted
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    max_body: u32,
+    /// How much all requests under way may hold; more are refused with 503
+    #[arg(long, value_name = "MIB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    max_bodies: u32,
     /// Between two looks at each host
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = seconds)]
     poll: f64,
@@ -54,6 +60,8 @@ async fn until_signal(settings: Settings, arguments: &ServeArgs) -> io::Result<u
         metrics: arguments.metrics,
         proxy: arguments.proxy,
         allow_remote: arguments.allow_remote,
+        max_body: (arguments.max_body as usize) << 20,
+        max_bodies: (arguments.max_bodies as usize) << 20,
         poll: Duration::from_secs_f64(arguments.poll),
         drain: Duration::from_secs_f64(arguments.drain),
         history: settings.history,

@@ -1,6 +1,7 @@
 //! The sidecar: `/metrics` for Prometheus, and an Ollama-compatible proxy that measures and dispatches every client's requests.
 
 mod api;
+mod bodies;
 mod client;
 mod clock;
 mod dialect;
@@ -34,6 +35,7 @@ use crate::driver::Engine;
 use crate::http::Server;
 use crate::store::{History, HistoryConfig, HistoryError};
 use crate::traces::{Traces, TracesConfig};
+use bodies::Bodies;
 use inventory::Inventory;
 use metrics::{Metrics, exposition};
 use native::Natives;
@@ -51,6 +53,10 @@ pub struct ServeOptions {
     pub proxy: SocketAddr,
     /// Whether other machines may reach it.
     pub allow_remote: bool,
+    /// Bytes one request may have; files for `create` are not counted.
+    pub max_body: usize,
+    /// Bytes all requests under way may have together.
+    pub max_bodies: usize,
     /// Between two looks at each host.
     pub poll: Duration,
     /// Requests under way get this long to end when it stops.
@@ -120,7 +126,7 @@ pub async fn serve(config: &FleetConfig, options: &ServeOptions) -> Result<Servi
     };
     let traces = options.traces.as_ref().map(Traces::open).transpose()?.flatten();
     let natives = Arc::new(Natives::default());
-    let proxy = Arc::new(proxy(config, &natives, history.as_ref(), traces.as_ref())?);
+    let proxy = Arc::new(proxy(config, options, &natives, history.as_ref(), traces.as_ref())?);
     let addresses = (address(&metrics_listener, options.metrics), address(&proxy_listener, options.proxy));
     let (stopping, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -163,6 +169,7 @@ impl Serving {
 
 fn proxy(
     config: &FleetConfig,
+    options: &ServeOptions,
     natives: &Arc<Natives>,
     history: Option<&History>,
     traces: Option<&Traces>,
@@ -180,7 +187,8 @@ fn proxy(
     watching.extend(traces.map(Traces::observer));
     let engine = History::engine(history, config, watching)?;
     let first = fleet.hosts.first().map_or_else(|| "".into(), |endpoint| endpoint.id.clone());
-    Ok(Proxy { engine, hosts, first, inventory, metrics, lookup: proxy::Lookup::default() })
+    let bodies = Bodies::new(options.max_body, options.max_bodies);
+    Ok(Proxy { engine, hosts, first, inventory, metrics, lookup: proxy::Lookup::default(), bodies })
 }
 
 async fn listen(

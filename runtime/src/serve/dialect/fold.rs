@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use smart_ai_core::wire::{AnswerReader, Piece, json_text};
 
+use super::whole::{ANSWER_MAX, too_long};
 use crate::driver::{Read, Reader};
 
 /// Texts and lists that come in parts.
@@ -14,11 +15,18 @@ const PARTS: [&str; 5] = ["content", "thinking", "response", "tool_calls", "logp
 pub(super) struct Fold {
     answer: AnswerReader,
     line: Vec<u8>,
+    /// Bytes that came so far.
+    length: usize,
     whole: Map<String, Value>,
 }
 
 impl Reader for Fold {
     fn push(&mut self, bytes: Bytes) -> Read {
+        self.length += bytes.len();
+        if self.length > ANSWER_MAX {
+            (self.line, self.whole) = Default::default();
+            return Read { pieces: vec![Piece::Failed { failure: too_long() }], forward: Bytes::new() };
+        }
         let pieces = self.answer.push(&bytes);
         let mut parts = bytes.split(|byte| *byte == b'\n');
         let tail = parts.next_back().unwrap_or_default();

@@ -18,6 +18,7 @@ use super::answer::{Direct, Dispatched, coming, passed_on, signed, take_end};
 use super::inference::{Choice, Inference};
 use crate::driver::{Part, Relay};
 use crate::http::Server;
+use crate::serve::bodies::Held;
 use crate::serve::client;
 use crate::serve::dialect::{Operation, status_of};
 use crate::serve::measure::Measure;
@@ -37,14 +38,20 @@ pub(super) const HOST_HEADER: &str = "x-smart-ai-host";
 
 impl Proxy {
     /// Answers a request that runs a model.
-    pub(super) async fn infer(&self, operation: Operation, head: &Parts, body: Bytes) -> Response<Body> {
+    pub(super) async fn infer(
+        &self,
+        operation: Operation,
+        head: &Parts,
+        (body, room): (Bytes, Held),
+    ) -> Response<Body> {
         let headers = &head.headers;
         let text = |name: &str| text(headers, name);
         let client = client::kind(text(USER_AGENT.as_str()));
         let measured = |model: &str| Measure::new(Arc::clone(&self.metrics), operation, client, model);
         let body = ObjectText::read(body);
         self.look_for(&body.text("model").unwrap_or_default()).await;
-        let inference = Inference::read(operation, body, &self.inventory);
+        let mut inference = Inference::read(operation, body, &self.inventory);
+        inference.held = Some(room);
         let mut measure = measured(if inference.choice == Choice::Unknown { &inference.model } else { "" });
         if let Choice::Tag(tag) = &inference.choice {
             measure.so_far.arm.model = tag.as_str().into();

@@ -6,6 +6,7 @@ use smart_ai_core::wire::Ask;
 use smart_ai_core::{Arm, CallOptions, Capability, Json, Mode, ModelName, Object, Request, Task};
 
 use super::words::{Count, Message, Messages, Texts, Words};
+use crate::serve::bodies::Held;
 use crate::serve::dialect::Operation;
 use crate::serve::inventory::Inventory;
 use crate::serve::object_text::ObjectText;
@@ -16,7 +17,7 @@ const SMALL_MAX: usize = 64 << 10;
 const SCHEMA_MAX: usize = 1 << 20;
 
 /// A client's request.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Inference {
     pub(super) operation: Operation,
     /// As the client wrote it; empty where it names none.
@@ -26,6 +27,8 @@ pub(super) struct Inference {
     /// The client itself asked for the final count of tokens.
     pub(super) counts: bool,
     body: ObjectText,
+    /// The room its body takes, until the job ends.
+    pub(super) held: Option<Held>,
 }
 
 /// Which model.
@@ -60,7 +63,7 @@ impl Inference {
         let streams = body.read_as("stream").unwrap_or(operation.streams_by_default()) && !operation.embeds();
         let options = body.small("stream_options", SMALL_MAX);
         let counts = options.is_some_and(|options| options.get("include_usage") == Some(&true.into()));
-        Self { operation, model, choice, streams, counts, body }
+        Self { operation, model, choice, streams, counts, body, held: None }
     }
 
     /// Only loads or unloads a model: Ollama's word for it is a request without anything to answer.

@@ -14,14 +14,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{Method, Response, StatusCode};
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, Method, Response, StatusCode};
 use axum::middleware;
 use reqwest::RequestBuilder;
 use smart_ai_core::{Failure, FailureKind, HostId};
 
 use super::api;
+use super::bodies::{Bodies, Unread};
 use super::dialect::Operation;
 use super::inventory::Inventory;
 use super::metrics::Metrics;
@@ -29,9 +31,6 @@ use crate::driver::Engine;
 use crate::http::Server;
 pub(super) use lookup::Lookup;
 use route::Route;
-
-/// Bytes a request that runs a model may have: images are large.
-const BODY_MAX: usize = 512 << 20;
 
 /// Everything a request needs.
 #[derive(Debug)]
@@ -43,6 +42,7 @@ pub(super) struct Proxy {
     pub(super) inventory: Arc<Inventory>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) lookup: Lookup,
+    pub(super) bodies: Bodies,
 }
 
 /// The proxy's routes. `guarded` refuses requests that a web page could have made.
@@ -64,10 +64,30 @@ async fn answer(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<B
             None => proxy.pass(head, &route, body).await,
         };
     };
-    match to_bytes(body, BODY_MAX).await {
-        Ok(body) => proxy.infer(operation, &head, body).await,
-        Err(error) => operation.refusal(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string()),
+    match proxy.bodies.read(body).await {
+        Ok(read) => proxy.infer(operation, &head, read).await,
+        Err(error) => unread(operation, &error),
     }
+}
+
+/// Says why a request was not read.
+fn unread(operation: Operation, error: &Unread) -> Response<Body> {
+    let (status, words) = match error {
+        Unread::TooLarge(most) => {
+            let words = format!("the request is larger than {} MiB; raise --max-body", most >> 20);
+            (StatusCode::PAYLOAD_TOO_LARGE, words)
+        }
+        Unread::NoRoom => {
+            let words = "the requests under way hold all the memory they may (--max-bodies); try again";
+            (StatusCode::SERVICE_UNAVAILABLE, words.to_owned())
+        }
+        Unread::Broken(error) => (StatusCode::BAD_REQUEST, error.to_string()),
+    };
+    let mut response = operation.refusal(status, &words);
+    if matches!(error, Unread::NoRoom) {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
 }
 
 impl Proxy {

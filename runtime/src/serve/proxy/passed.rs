@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Response, StatusCode};
@@ -12,7 +12,7 @@ use super::answer::{coming, passed_on};
 use super::dispatched::{HOST_HEADER, concerning};
 use super::inference::auto;
 use super::route::Route;
-use super::{BODY_MAX, Proxy, fleet};
+use super::{Proxy, fleet, unread};
 use crate::driver::Engine;
 use crate::http::Server;
 use crate::serve::dialect::Operation;
@@ -49,9 +49,9 @@ impl Proxy {
             };
             self.ask_one(hosts.get(..1).unwrap_or_default(), ask).await
         } else {
-            let body = match to_bytes(body, BODY_MAX).await {
-                Ok(body) => body,
-                Err(error) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string()),
+            let (body, _held) = match self.bodies.read(body).await {
+                Ok(read) => read,
+                Err(error) => return unread(Operation::Chat, &error),
             };
             let model = model_of(path, &head.headers, &body);
             if path == "/api/show" && named.is_none() && auto(&model).is_some() {

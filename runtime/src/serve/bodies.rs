@@ -1,0 +1,113 @@
+//! Bodies of requests: how large one may be, and how many bytes all that are under way may hold.
+
+use std::sync::Arc;
+
+use axum::body::{Body, HttpBody as _};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Bytes that are counted as one.
+const UNIT: usize = 1 << 10;
+
+/// The limits.
+#[derive(Debug)]
+pub(super) struct Bodies {
+    most: usize,
+    room: Arc<Semaphore>,
+}
+
+/// Room that a body takes, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Held {
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// Why a body was not read.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// It is larger than one may be. Bytes.
+    TooLarge(usize),
+    /// The others that are under way leave no room for it.
+    NoRoom,
+    /// The client did not send it.
+    Broken(axum::Error),
+}
+
+impl Bodies {
+    /// `most` bytes for one, `all` for those under way together.
+    pub(super) fn new(most: usize, all: usize) -> Self {
+        let units = (all / UNIT).clamp(1, Semaphore::MAX_PERMITS);
+        Self { most, room: Arc::new(Semaphore::new(units)) }
+    }
+
+    /// Reads a body whole. Room is taken as it comes, so that a client that only says it will send much takes none.
+    ///
+    /// # Errors
+    /// Where it is too large, there is no room, or it breaks off.
+    pub(super) async fn read(&self, mut body: Body) -> Result<(Bytes, Held), Unread> {
+        let read = self.take(&mut body).await;
+        if matches!(read, Err(Unread::TooLarge(_) | Unread::NoRoom)) {
+            self.waste(body).await;
+        }
+        read
+    }
+
+    async fn take(&self, body: &mut Body) -> Result<(Bytes, Held), Unread> {
+        if body.size_hint().lower() > self.most as u64 {
+            return Err(Unread::TooLarge(self.most));
+        }
+        let mut whole = BytesMut::new();
+        let mut room: Option<OwnedSemaphorePermit> = None;
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(Unread::Broken)?.into_data() else { continue };
+            let length = whole.len() + data.len();
+            if length > self.most {
+                return Err(Unread::TooLarge(self.most));
+            }
+            let taken = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+            let wanted = u32::try_from(length.div_ceil(UNIT).saturating_sub(taken)).unwrap_or(u32::MAX);
+            if wanted > 0 {
+                let more =
+                    Arc::clone(&self.room).try_acquire_many_owned(wanted).map_err(|_| Unread::NoRoom)?;
+                match &mut room {
+                    Some(room) => room.merge(more),
+                    None => room = Some(more),
+                }
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok((whole.freeze(), Held { _room: room }))
+    }
+
+    /// Lets a client send on for a while: most read no answer before they have sent all.
+    async fn waste(&self, mut body: Body) {
+        let mut left = self.most;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            let Some(rest) = left.checked_sub(length) else { return };
+            left = rest;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(length: usize) -> Body {
+        Body::from(vec![b'a'; length])
+    }
+
+    #[tokio::test]
+    async fn one_may_be_so_large_and_all_together_hold_so_much() {
+        let bodies = Bodies::new(3 * UNIT, 4 * UNIT);
+        assert!(matches!(bodies.read(sent(3 * UNIT + 1)).await, Err(Unread::TooLarge(_))));
+        let first = bodies.read(sent(3 * UNIT)).await;
+        assert!(first.as_ref().is_ok_and(|(body, _)| body.len() == 3 * UNIT));
+        assert!(matches!(bodies.read(sent(2 * UNIT)).await, Err(Unread::NoRoom)));
+        assert!(bodies.read(sent(UNIT)).await.is_ok(), "what was refused holds nothing");
+        drop(first);
+        assert!(bodies.read(sent(2 * UNIT)).await.is_ok());
+    }
+}

@@ -1,0 +1,117 @@
+// Hostile requests: how much memory they take, and what is refused.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { after, before, test } from 'node:test';
+import { stopAll, until } from '../bed/index.mjs';
+import { build, startSidecar } from './sidecar.mjs';
+
+const MIB = 1 << 20;
+/** As large as most hostile bodies here are. */
+const SIZE = 40 * MIB;
+
+let host;
+let held = [];
+let sidecar;
+
+const tag = { name: 'm:latest', model: 'm:latest', size: 1e9, digest: 'd'.repeat(64) };
+const lists = {
+	'/api/version': { version: '0.24.0' },
+	'/api/tags': { models: [tag] },
+	'/api/ps': { models: [] },
+	'/api/show': { capabilities: ['completion'], details: {}, model_info: {} },
+};
+const answer = { model: 'm', message: { role: 'assistant', content: 'Hi' }, done: true, done_reason: 'stop' };
+
+before(async () => {
+	host = createServer((incoming, outgoing) => {
+		incoming.resume();
+		incoming.on('end', () => {
+			outgoing.setHeader('content-type', 'application/json');
+			if (lists[incoming.url]) return outgoing.end(JSON.stringify(lists[incoming.url]));
+			if (incoming.headers['user-agent']?.includes('held')) return held.push(outgoing);
+			return outgoing.end(`${JSON.stringify(answer)}\n`);
+		});
+	}).listen(0, '127.0.0.1');
+	await once(host, 'listening');
+	sidecar = await startSidecar(build(), { pc: `http://127.0.0.1:${host.address().port}` }, [
+		'--max-body',
+		'48',
+		'--max-bodies',
+		'100',
+	]);
+	await until('the host', async () => (await sidecar.scrape()).sum('ollama_up') === 1);
+});
+
+after(async () => {
+	await stopAll();
+	host.close();
+	host.closeAllConnections();
+});
+
+const post = (path, body, headers = {}) =>
+	fetch(`${sidecar.proxy}${path}`, {
+		method: 'POST',
+		headers: { 'content-type': 'application/json', ...headers },
+		body,
+	});
+
+/** Bytes of memory: now, or the most there was since it was last asked. */
+function memory(key) {
+	const [, kib] = new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${sidecar.pid}/status`, 'utf8'));
+	return Number(kib) * 1024;
+}
+
+const filled = (before, part, after) =>
+	before + part.repeat(Math.floor((SIZE - before.length - after.length) / part.length)) + after;
+const hostile = {
+	'small keys': filled('{"model":"m","messages":[{"role":"user","content":"Hi"}],"options":{', '"a":1,', '"z":1}}'),
+	'keys nobody knows': filled('{"model":"m","messages":[{"role":"user","content":"Hi"}],', '"a":1,', '"z":1}'),
+	'small messages': filled('{"model":"m","messages":[', '{"role":"user","content":"a"},', '{}]}'),
+	'one text': filled('{"model":"m","messages":[{"role":"user","content":"', 'word ', '"}]}'),
+	'escaped signs': filled('{"model":"m","messages":[{"role":"user","content":"', '\\u0041', '"}]}'),
+	'half emoji': filled('{"model":"m","messages":[{"role":"user","content":"', '\\ud83d', '"}]}'),
+	'small tools': filled('{"model":"m","messages":[{"role":"user","content":"Hi"}],"tools":[', '{},', '{}]}'),
+	'a schema': filled('{"model":"auto","messages":[{"role":"user","content":"Hi"}],"format":{', '"a":{},', '"z":{}}}'),
+	nesting: filled('{"model":"m","messages":', '[', ''),
+	'small images': filled('{"model":"m","prompt":"Hi","images":[', '"",', '""]}'),
+	'no JSON': filled('', 'a', ''),
+};
+
+for (const [name, body] of Object.entries(hostile)) {
+	test(`${name}: memory stays within four times the body`, async (context) => {
+		if (process.platform !== 'linux') return context.skip('memory is read from /proc');
+		const response = await post('/api/chat', body);
+		await response.arrayBuffer();
+		const most = memory('VmHWM');
+		const limit = 4 * body.length + 64 * MIB;
+		assert.ok(most <= limit, `${(most / MIB).toFixed(0)} MiB for a body of ${(body.length / MIB).toFixed(0)} MiB`);
+	});
+}
+
+test('what the bodies took is given back', async (context) => {
+	if (process.platform !== 'linux') return context.skip('memory is read from /proc');
+	await until('less than 100 MB', () => memory('VmRSS') < 100e6);
+});
+
+test('a request that is too large is refused, in the words of its API', async () => {
+	const large = await post('/v1/chat/completions', 'a'.repeat(49 * MIB));
+	assert.equal(large.status, 413);
+	assert.match((await large.json()).error.message, /--max-body/);
+});
+
+test('beyond what all may hold requests are refused for now, and taken again later', async () => {
+	const body = filled('{"model":"m","stream":false,"messages":[{"role":"user","content":"', 'a', '"}]}');
+	const waiting = [1, 2].map(() => post('/api/chat', body, { 'user-agent': 'held' }));
+	await until('both wait', () => held.length === 2);
+	const third = await post('/api/chat', body);
+	assert.equal(third.status, 503);
+	assert.equal(third.headers.get('retry-after'), '1');
+	const small = await post('/api/chat', JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hi' }] }));
+	assert.equal(small.status, 200, 'a small one still has room');
+	for (const outgoing of held) outgoing.end(`${JSON.stringify(answer)}\n`);
+	held = [];
+	for (const response of await Promise.all(waiting)) assert.equal(response.status, 200);
+	await until('room', async () => (await post('/api/chat', body)).status === 200);
+});
