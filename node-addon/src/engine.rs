@@ -8,6 +8,7 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 use serde_json::Value;
 use smart_ai::{Answer, Ask, AskOptions, DispatchError, DispatchErrorCode, FleetConfig, Keeping, KeptAnswer};
+use smart_ai_core::wire::json_text;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -65,7 +66,7 @@ impl Engine {
         cancel: &Cancel,
         on_text: Option<OnText>,
     ) -> napi::Result<PromiseRaw<'env, String>> {
-        let value: Value = serde_json::from_str(&ask)?;
+        let value: Value = serde_json::from_str(&json_text(ask.as_bytes()))?;
         let id = value.get("id").cloned().unwrap_or_default();
         let cancel = cancel.0.clone();
         let answering = Ask::from_value(value).map(|ask| {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use smart_ai_core::wire::json_text;
 use smart_ai_core::{ConfigError, DispatchError};
 
 /// The stable word of an error, as JavaScript's `error.code`.
@@ -16,7 +17,7 @@ pub(crate) fn to_json(value: &impl Serialize) -> Result<String, Code> {
 }
 
 pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Code> {
-    serde_json::from_str(text).map_err(misuse)
+    serde_json::from_str(&json_text(text.as_bytes())).map_err(misuse)
 }
 
 pub(crate) fn config_error(error: ConfigError) -> napi::Error<Code> {

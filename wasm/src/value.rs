@@ -1,6 +1,7 @@
 //! Values across the border: as JSON texts, which JavaScript's own reader and writer turn into plain objects; and errors as
 //! `Error` with `code`, `hint` and `field`.
 
+use smart_ai_core::wire::json_text;
 use smart_ai_core::{ConfigError, DispatchError, Json, Read, Write, json_of};
 use wasm_bindgen::{JsCast, JsError, JsValue};
 
@@ -16,7 +17,7 @@ pub(crate) fn from_js<T: Read>(value: &JsValue) -> Result<T, JsValue> {
 
 #[inline(never)]
 fn fill(place: &mut dyn Read, value: &JsValue) -> Result<(), JsValue> {
-    place.fill(Json::parse(&json(value)?).map_err(misuse)?).map_err(misuse)
+    place.fill(Json::parse(&json_text(json(value)?.as_bytes())).map_err(misuse)?).map_err(misuse)
 }
 
 /// The JSON of a value.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use smart_ai_core::wire::{Answer, Ask};
 use tokio::sync::mpsc;
 
-use super::{DONE, FAILED, MISUSED, batch, complain, print_json, prompt_of};
+use super::{DONE, FAILED, MISUSED, batch, complain, print_json, prompt_of, screen};
 use crate::driver::{AskOptions, Engine, KeptAnswer};
 
 #[derive(Args, Debug)]
@@ -146,7 +146,7 @@ async fn streamed(engine: &Engine, ask: Ask) -> io::Result<KeptAnswer> {
     let print = async {
         let mut any = false;
         while let Some(piece) = coming.recv().await {
-            let mut out = io::stdout();
+            let mut out = screen::out();
             out.write_all(piece.as_bytes())?;
             out.flush()?;
             any = true;
@@ -157,7 +157,7 @@ async fn streamed(engine: &Engine, ask: Ask) -> io::Result<KeptAnswer> {
 }
 
 fn report(answer: &Answer, job: Option<&str>, explain: bool, json: bool) -> io::Result<u8> {
-    let mut out = io::stderr();
+    let mut out = screen::err();
     if let Some(decision) = answer.decision.as_ref().filter(|_| explain) {
         writeln!(out, "{}", decision.reason)?;
         for note in &decision.notes {

@@ -1,5 +1,6 @@
 //! `smart-ai history`: past jobs, newest first.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use clap::Args;
@@ -120,6 +121,14 @@ fn task(row: &Row) -> &str {
     row.decision.as_ref().map_or("", |decision| decision.task.as_str())
 }
 
+/// A spreadsheet takes a text that begins so for a formula, and carries it out.
+fn harmless(text: &str) -> Cow<'_, str> {
+    match text.chars().next() {
+        Some('=' | '+' | '-' | '@' | '\t' | '\r') => Cow::Owned(format!("'{text}")),
+        Some(_) | None => Cow::Borrowed(text),
+    }
+}
+
 fn comma_separated(rows: &[Row]) -> io::Result<()> {
     let mut lines = csv::Writer::from_writer(io::stdout().lock());
     lines.write_record([
@@ -146,12 +155,12 @@ fn comma_separated(rows: &[Row]) -> io::Result<()> {
             row.at_ms.to_string().as_str(),
             &row.job,
             outcome(row),
-            row.error.as_ref().map_or("", |fault| fault.message.as_str()),
+            &harmless(row.error.as_ref().map_or("", |fault| fault.message.as_str())),
             task(row),
             &row.mode,
-            row.shape.as_deref().unwrap_or_default(),
-            row.model.as_deref().unwrap_or_default(),
-            row.host.as_deref().unwrap_or_default(),
+            &harmless(row.shape.as_deref().unwrap_or_default()),
+            &harmless(row.model.as_deref().unwrap_or_default()),
+            &harmless(row.host.as_deref().unwrap_or_default()),
             &row.attempts.len().to_string(),
             &row.usage.prompt_tokens.to_string(),
             &row.usage.output_tokens.to_string(),
@@ -166,7 +175,7 @@ fn comma_separated(rows: &[Row]) -> io::Result<()> {
 }
 
 fn table(rows: &[Row]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = super::screen::out();
     writeln!(
         out,
         "{:<19}  {:<9}  {:<24}  {:<16}  {:>7}  {:>9}  {:<18}  JOB",

@@ -8,6 +8,7 @@ mod history;
 mod models;
 mod rate;
 mod report;
+mod screen;
 mod serve;
 mod simulate;
 mod verify;
@@ -278,7 +279,7 @@ fn ended(done: io::Result<u8>) -> u8 {
 
 /// Says on stderr what went wrong.
 fn complain(message: &str, code: u8) -> u8 {
-    drop(writeln!(io::stderr(), "smart-ai: {message}"));
+    drop(writeln!(screen::err(), "smart-ai: {message}"));
     code
 }
 

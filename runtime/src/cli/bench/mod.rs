@@ -9,7 +9,7 @@ use serde::Serialize;
 use smart_ai_core::wire::{Endpoint, FleetConfig};
 use smart_ai_core::{Capability, HostId, ModelName, Snapshot};
 
-use super::{DONE, FAILED, complain, print_json};
+use super::{DONE, FAILED, complain, print_json, screen};
 use crate::driver::Engine;
 use measure::Bench;
 
@@ -121,7 +121,7 @@ fn progress(text: &str) -> io::Result<()> {
 }
 
 fn write_table(rows: &[Row]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = screen::out();
     writeln!(out, "{:<20} {:<28} {:>8} {:>10} {:>10}", "HOST", "MODEL", "LOAD S", "READ/S", "WRITE/S")?;
     for row in rows {
         let number = |value: Option<f64>, digits: usize| {

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::{Check, Report};
+use crate::cli::screen::plain;
 
 const GREEN: &str = "32";
 const YELLOW: &str = "33";
@@ -18,9 +19,9 @@ pub(super) fn write(report: &Report) -> io::Result<()> {
     for check in &report.checks {
         let (word, color) = verdict(check);
         let word = paint(&format!("{word:<4}"), color);
-        writeln!(out, "{word}  {:<width$}  {}", check.name, check.detail)?;
+        writeln!(out, "{word}  {:<width$}  {}", plain(&check.name), plain(&check.detail))?;
         if !check.ok {
-            writeln!(out, "{:6}{:width$}  -> {}", "", "", check.fix)?;
+            writeln!(out, "{:6}{:width$}  -> {}", "", "", plain(&check.fix))?;
         }
     }
     let failed = report.checks.iter().filter(|check| !check.ok && check.required).count();

@@ -1,0 +1,63 @@
+//! What a person reads: texts of models and hosts must not steer the terminal they are shown on.
+
+use std::io::{self, IsTerminal, Write};
+
+/// Stands for a control sign.
+const REPLACEMENT: char = '\u{fffd}';
+
+/// Stdout; on a terminal without control signs but line ends and tabs.
+pub(super) fn out() -> Screen<io::Stdout> {
+    let out = io::stdout();
+    Screen { is_terminal: out.is_terminal(), out }
+}
+
+/// Stderr; on a terminal without control signs but line ends and tabs.
+pub(super) fn err() -> Screen<io::Stderr> {
+    let out = io::stderr();
+    Screen { is_terminal: out.is_terminal(), out }
+}
+
+/// A text without control signs but line ends and tabs.
+pub(super) fn plain(text: &str) -> String {
+    let steers = |sign: char| sign.is_control() && !matches!(sign, '\n' | '\t');
+    text.chars().map(|sign| if steers(sign) { REPLACEMENT } else { sign }).collect()
+}
+
+/// Takes whole texts, as `write!` sends them.
+#[derive(Debug)]
+pub(super) struct Screen<W> {
+    is_terminal: bool,
+    out: W,
+}
+
+impl<W: Write> Write for Screen<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_terminal {
+            self.out.write_all(plain(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        } else {
+            self.out.write_all(bytes)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_steers_a_terminal_and_a_pipe_gets_it_as_it_is() -> io::Result<()> {
+        let text = "a\u{1b}]0;title\u{7}b\u{9b}2J\r\n\tc é😀";
+        let written = |is_terminal| {
+            let mut screen = Screen { is_terminal, out: Vec::new() };
+            write!(screen, "{text}").map(|()| String::from_utf8_lossy(&screen.out).into_owned())
+        };
+        assert_eq!(written(true)?, "a\u{fffd}]0;title\u{fffd}b\u{fffd}2J\u{fffd}\n\tc é😀");
+        assert_eq!(written(false)?, text);
+        Ok(())
+    }
+}
