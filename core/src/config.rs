@@ -98,11 +98,10 @@ pub struct HostConfig {
     #[serde(default = "default_max_loaded")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub max_loaded: u32,
-    /// Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`, five minutes). Calls ask for this and more, so that the model
-    /// worth least makes way first; 0 leaves it to the host.
-    #[serde(default = "default_keep_alive")]
-    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
-    pub keep_alive_s: u32,
+    /// Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`). Calls ask for this and more, so that the model worth least
+    /// makes way first; 0 leaves it to the host. Absent: learned from how long models stay after calls that said nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_alive_s: Option<u32>,
     /// Memory for models in gigabytes (10^9 bytes), where no metric tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_gb: Option<f64>,
@@ -114,7 +113,14 @@ pub struct HostConfig {
 impl HostConfig {
     /// A host with Ollama's defaults.
     pub fn new(id: impl Into<HostId>) -> Self {
-        Self { id: id.into(), parallel: 1, max_loaded: 3, keep_alive_s: 300, memory_gb: None, instance: None }
+        Self {
+            id: id.into(),
+            parallel: 1,
+            max_loaded: 3,
+            keep_alive_s: None,
+            memory_gb: None,
+            instance: None,
+        }
     }
 }
 
@@ -328,7 +334,7 @@ impl HostConfig {
         let values = [
             f64::from(self.parallel),
             f64::from(self.max_loaded),
-            f64::from(self.keep_alive_s),
+            f64::from(self.keep_alive_s.unwrap_or(0)),
             self.memory_gb.unwrap_or(1.0),
         ];
         all_within(&place, &HOST_RANGES, &values)
@@ -360,10 +366,6 @@ fn default_parallel() -> u32 {
 
 fn default_max_loaded() -> u32 {
     3
-}
-
-fn default_keep_alive() -> u32 {
-    300
 }
 
 fn default_scrape_interval() -> f64 {

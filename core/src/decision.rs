@@ -169,6 +169,8 @@ pub enum DropCode {
     HostDown,
     /// The host refused our key.
     Unauthorized,
+    /// The host lacks the route of the call.
+    LacksRoute,
     /// The request is pinned to another model.
     OtherModelPinned,
     /// The request is pinned to another host.

@@ -200,6 +200,9 @@ pub struct ResidentModel {
     /// The host keeps it for ever (a negative `keep_alive`).
     #[serde(default)]
     pub pinned: bool,
+    /// Seconds until it leaves, by the host's own clock, if it is not used again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in_s: Option<f64>,
 }
 
 /// `/api/show` of one model.
@@ -224,6 +227,9 @@ pub struct ModelDetails {
     /// Tokens of context it was trained for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context_tokens: Option<u32>,
+    /// Tokens of context its Modelfile asks for (`PARAMETER num_ctx`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub num_ctx: Option<u32>,
     /// Parameter count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<f64>,

@@ -39,6 +39,14 @@ pub enum FailureKind {
     ServerError,
     /// The request itself was refused (other 4xx): every arm would refuse it.
     BadRequest,
+    /// The host lacks the route of the call (404 or 405 without a word on the model, 501): an older server, or another program.
+    RouteMissing,
+    /// The request is larger than the host takes (413).
+    TooLarge,
+    /// The account behind a cloud model may not use it now: limit reached (429), payment (402), sign-in or subscription (401, 403).
+    AccountRefused,
+    /// The model's numbers for this very input are none (NaN): the same input fails again, others do not.
+    InputFailed,
     /// The answer broke off: connection cut, error line, or end without the final line.
     CutOff,
     /// What came is not Ollama's protocol (HTML, other JSON, garbage).
@@ -75,6 +83,10 @@ pub(crate) enum Blame {
     Host,
     /// The host has too much to do: it rests a moment.
     Load,
+    /// The arm rests a moment, its host does not: an account's limit, say.
+    ArmLoad,
+    /// The host's route: this host is passed over by calls of that route.
+    Route,
     /// The arm; when it fails again and again, nobody calls it for a while.
     Arm,
     /// The arm, or the host where nothing else moved on it meanwhile.
@@ -105,7 +117,11 @@ impl FailureKind {
         let class = |avoid, blame, passing| Class { avoid, blame, passing };
         match self {
             Self::Unreachable | Self::ConnectTimeout => class(Avoid::Host, Blame::Host, true),
-            Self::Unauthorized | Self::BadProtocol => class(Avoid::Host, Blame::Host, false),
+            Self::BadProtocol => class(Avoid::Host, Blame::Host, false),
+            // A look tells whether the key is refused everywhere; one call alone says it of its own request.
+            Self::Unauthorized | Self::TooLarge => class(Avoid::Host, Blame::Nobody, false),
+            Self::RouteMissing => class(Avoid::Host, Blame::Route, false),
+            Self::AccountRefused => class(Avoid::Arm, Blame::ArmLoad, false),
             Self::Busy | Self::RateLimited => class(Avoid::Host, Blame::Load, true),
             Self::ServerError | Self::CutOff => class(Avoid::Arm, Blame::Arm, true),
             Self::Stalled => class(Avoid::Arm, Blame::Silence, true),
@@ -114,13 +130,20 @@ impl FailureKind {
             Self::LoadTimeout => class(Avoid::Arm, Blame::Nobody, true),
             Self::OutOfMemory => class(Avoid::Larger, Blame::Model, false),
             Self::ModelMissing => class(Avoid::Arm, Blame::Model, false),
-            Self::NotCapable => class(Avoid::Arm, Blame::Nobody, false),
+            Self::NotCapable | Self::InputFailed => class(Avoid::Arm, Blame::Nobody, false),
             Self::ContextTooSmall => class(Avoid::SmallerContext, Blame::Nobody, false),
             Self::InvalidAnswer | Self::EmptyAnswer | Self::RefusedAnswer => {
                 class(Avoid::NotBetter, Blame::Nobody, false)
             }
             Self::BadRequest => class(Avoid::Everything, Blame::Nobody, false),
         }
+    }
+
+    /// What it means where the model runs in the cloud, behind an account of its own: a limit or a missing sign-in says
+    /// nothing of the host.
+    pub(crate) fn of_arm(self, remote: bool) -> Self {
+        let of_account = remote && matches!(self, Self::RateLimited | Self::Unauthorized);
+        if of_account { Self::AccountRefused } else { self }
     }
 
     /// Whether it is a matter of reaching the host, which a look can disprove.
@@ -192,6 +215,8 @@ pub enum DispatchErrorCode {
     ContextTooSmall,
     /// The owner's limits leave no host.
     OverLimit,
+    /// No host of the fleet has the route of the call.
+    RouteMissing,
     /// More jobs wait than may.
     Overloaded,
     /// Every key was refused.

@@ -123,6 +123,20 @@ pub struct Request {
     pub shape: Option<Shape>,
     /// Estimated tokens of prompt and system text together.
     pub prompt_tokens: u32,
+    /// Tokens of its longest text, where it holds several that are read apart (a batch to embed): what one context must
+    /// hold. Absent: the whole prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest_text_tokens: Option<u32>,
+    /// Tokens of context the caller itself asks for (`num_ctx`): no other is asked for then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub num_ctx: Option<u32>,
+    /// The caller itself says how long the model stays in memory (`keep_alive`).
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
+    pub names_keep_alive: bool,
+    /// The path of the call, where it is not the dispatcher's own choice: some hosts lack some routes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
     /// Fingerprints of ever longer beginnings of its text: what a runner has read before need not be read again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<Vec<u32>>", optional))]
@@ -164,6 +178,10 @@ impl Request {
             mode: Mode::Balanced,
             shape: None,
             prompt_tokens,
+            longest_text_tokens: None,
+            num_ctx: None,
+            names_keep_alive: false,
+            route: None,
             prefix: Vec::new(),
             max_tokens: None,
             stated_tokens: None,
@@ -174,6 +192,16 @@ impl Request {
             models: None,
             host: None,
         }
+    }
+
+    /// Tokens that one context must hold beside the answer.
+    pub fn context_prompt_tokens(&self) -> u32 {
+        self.longest_text_tokens.unwrap_or(self.prompt_tokens)
+    }
+
+    /// Whether its call can say how much context and how long a stay it wants: Ollama's own API can, the compatible ones cannot.
+    pub fn takes_options(&self) -> bool {
+        self.route.as_ref().is_none_or(|route| route.starts_with("/api/"))
     }
 
     /// Every capability a model needs to serve this request.

@@ -50,7 +50,7 @@ proptest! {
         let failure = wire::failure_of_status(status, &body, Some(&header));
         prop_assert!(failure.detail.chars().count() <= 300);
         prop_assert!(wire::read_metrics(status, &body).is_err());
-        prop_assert!(wire::read_tags(&body).is_err() && wire::read_ps(&body).is_err());
+        prop_assert!(wire::read_tags(&body).is_err() && wire::read_ps(&body, None).is_err());
         let _ = (wire::read_version(&body), wire::read_show(&body), wire::read_embeddings(&body), Ask::from_json(&body));
     }
 

@@ -73,7 +73,10 @@ fn run(function: &str, input: Vec<Value>) -> Failing<Value> {
         "readEmbeddings" => outcome(wire::read_embeddings(&input.text()?)),
         "readVersion" => outcome(wire::read_version(&input.text()?)),
         "readTags" => outcome(wire::read_tags(&input.text()?)),
-        "readPs" => outcome(wire::read_ps(&input.text()?)),
+        "readPs" => {
+            let (body, date): (String, Option<String>) = (input.text()?, input.read()?);
+            outcome(wire::read_ps(&body, date.as_deref()))
+        }
         "readShow" => outcome(wire::read_show(&input.text()?)),
         "readMetrics" => outcome(wire::read_metrics(input.read()?, &input.text()?)),
         "failureOfStatus" => {

@@ -433,12 +433,12 @@ retry_after_ms?: number | null, };
 /**
  * The stable words of [`DispatchError`].
  */
-export type DispatchErrorCode = "invalid_request" | "unknown_model" | "unknown_host" | "no_host" | "no_model" | "context_too_small" | "over_limit" | "overloaded" | "unauthorized" | "request_refused" | "deadline_exceeded" | "all_failed" | "invalid_answer" | "cut_off" | "cancelled";
+export type DispatchErrorCode = "invalid_request" | "unknown_model" | "unknown_host" | "no_host" | "no_model" | "context_too_small" | "over_limit" | "route_missing" | "overloaded" | "unauthorized" | "request_refused" | "deadline_exceeded" | "all_failed" | "invalid_answer" | "cut_off" | "cancelled";
 
 /**
  * Why an arm was dropped. Words are stable.
  */
-export type DropCode = "host_down" | "unauthorized" | "other_model_pinned" | "other_host_pinned" | "not_accepted" | "not_configured" | "not_capable" | "below_floor" | "context_too_small" | "does_not_fit" | "remote" | "failed_lately" | "already_tried" | "over_cpu_limit" | "under_memory_limit";
+export type DropCode = "host_down" | "unauthorized" | "lacks_route" | "other_model_pinned" | "other_host_pinned" | "not_accepted" | "not_configured" | "not_capable" | "below_floor" | "context_too_small" | "does_not_fit" | "remote" | "failed_lately" | "already_tried" | "over_cpu_limit" | "under_memory_limit";
 
 /**
  * An arm that cannot serve the request.
@@ -673,7 +673,7 @@ retry_after_ms?: number | null, };
 /**
  * Why an attempt failed. The class decides what the fallback avoids.
  */
-export type FailureKind = "unreachable" | "connect_timeout" | "load_timeout" | "first_token_timeout" | "stalled" | "busy" | "rate_limited" | "unauthorized" | "model_missing" | "out_of_memory" | "context_too_small" | "not_capable" | "server_error" | "bad_request" | "cut_off" | "bad_protocol" | "invalid_answer" | "empty_answer" | "refused_answer";
+export type FailureKind = "unreachable" | "connect_timeout" | "load_timeout" | "first_token_timeout" | "stalled" | "busy" | "rate_limited" | "unauthorized" | "model_missing" | "out_of_memory" | "context_too_small" | "not_capable" | "server_error" | "bad_request" | "route_missing" | "too_large" | "account_refused" | "input_failed" | "cut_off" | "bad_protocol" | "invalid_answer" | "empty_answer" | "refused_answer";
 
 /**
  * A judgement of one answer. Exactly one of `thumbs`, `score`, `schema_valid`, `edit_distance` and `edited` is given.
@@ -873,8 +873,8 @@ parallel?: number,
  */
 max_loaded?: number, 
 /**
- * Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`, five minutes). Calls ask for this and more, so that the model
- * worth least makes way first; 0 leaves it to the host.
+ * Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`). Calls ask for this and more, so that the model worth least
+ * makes way first; 0 leaves it to the host. Absent: learned from how long models stay after calls that said nothing.
  */
 keep_alive_s?: number, 
 /**
@@ -1071,6 +1071,10 @@ capabilities: Array<Capability>,
  * Tokens of context it was trained for.
  */
 context_tokens?: number, 
+/**
+ * Tokens of context its Modelfile asks for (`PARAMETER num_ctx`).
+ */
+num_ctx?: number, 
 /**
  * Parameter count.
  */
@@ -1364,7 +1368,11 @@ body: string,
 /**
  * The header `Retry-After`.
  */
-retry_after?: string | null, } | { "type": "lost", 
+retry_after?: string | null, 
+/**
+ * The header `Date`: the server's own clock.
+ */
+date?: string | null, } | { "type": "lost", 
 /**
  * The system's word: `ECONNREFUSED`.
  */
@@ -1394,6 +1402,23 @@ shape?: Shape | null,
  * Estimated tokens of prompt and system text together.
  */
 prompt_tokens: number, 
+/**
+ * Tokens of its longest text, where it holds several that are read apart (a batch to embed): what one context must
+ * hold. Absent: the whole prompt.
+ */
+longest_text_tokens?: number | null, 
+/**
+ * Tokens of context the caller itself asks for (`num_ctx`): no other is asked for then.
+ */
+num_ctx?: number | null, 
+/**
+ * The caller itself says how long the model stays in memory (`keep_alive`).
+ */
+names_keep_alive?: boolean, 
+/**
+ * The path of the call, where it is not the dispatcher's own choice: some hosts lack some routes.
+ */
+route?: string | null, 
 /**
  * Fingerprints of ever longer beginnings of its text: what a runner has read before need not be read again.
  */
@@ -1458,7 +1483,11 @@ context_tokens?: number,
 /**
  * The host keeps it for ever (a negative `keep_alive`).
  */
-pinned: boolean, };
+pinned: boolean, 
+/**
+ * Seconds until it leaves, by the host's own clock, if it is not used again.
+ */
+expires_in_s?: number, };
 
 /**
  * One measured fact about one host.

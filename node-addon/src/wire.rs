@@ -112,8 +112,8 @@ pub fn read_tags(body: String) -> Result<String, Code> {
 
 /// `/api/ps`.
 #[napi(js_name = "readPs", catch_unwind)]
-pub fn read_ps(body: String) -> Result<String, Code> {
-    to_json(&wire::read_ps(&body))
+pub fn read_ps(body: String, date: Option<String>) -> Result<String, Code> {
+    to_json(&wire::read_ps(&body, date.as_deref()))
 }
 
 /// `/api/show`.

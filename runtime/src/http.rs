@@ -128,7 +128,7 @@ pub(crate) async fn refusal(response: Response) -> (Failure, Refusal) {
     let content_type = response.headers().get(reqwest::header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
     match answered(response).await {
-        Reply::Answered { status: number, body, retry_after } => {
+        Reply::Answered { status: number, body, retry_after, .. } => {
             let failure = wire::failure_of_status(number, &body, retry_after.as_deref());
             (failure, Refusal { status, content_type, body })
         }
@@ -142,7 +142,7 @@ pub(crate) async fn refusal(response: Response) -> (Failure, Refusal) {
 /// What the server said in place of an answer.
 pub(crate) async fn refused(response: Response) -> Failure {
     match answered(response).await {
-        Reply::Answered { status, body, retry_after } => {
+        Reply::Answered { status, body, retry_after, .. } => {
             wire::failure_of_status(status, &body, retry_after.as_deref())
         }
         Reply::Lost { code, message } => wire::failure_of_connection(code.as_deref(), &message),
@@ -156,8 +156,8 @@ pub(crate) fn connection_failure(error: &reqwest::Error) -> Failure {
 
 async fn answered(mut response: Response) -> Reply {
     let status = response.status().as_u16();
-    let retry_after = response.headers().get(reqwest::header::RETRY_AFTER);
-    let retry_after = retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let header = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+    let (retry_after, date) = (header(reqwest::header::RETRY_AFTER), header(reqwest::header::DATE));
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
@@ -170,7 +170,7 @@ async fn answered(mut response: Response) -> Reply {
             Err(error) => return lost(&error),
         }
     }
-    Reply::Answered { status, body: String::from_utf8_lossy(&body).into_owned(), retry_after }
+    Reply::Answered { status, body: String::from_utf8_lossy(&body).into_owned(), retry_after, date }
 }
 
 fn lost(error: &reqwest::Error) -> Reply {

@@ -73,7 +73,7 @@ export interface Core {
 	readEmbeddings(body: string): Read<Embeddings>;
 	readVersion(body: string): Read<string>;
 	readTags(body: string): Read<ModelTag[]>;
-	readPs(body: string): Read<ResidentModel[]>;
+	readPs(body: string, date: string | null): Read<ResidentModel[]>;
 	readShow(body: string): Read<ModelDetails>;
 	readMetrics(status: number, body: string): Read<Sample[]>;
 	metricsQuery(): string;

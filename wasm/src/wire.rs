@@ -109,8 +109,8 @@ pub fn read_tags(body: &str) -> Result<JsValue, JsValue> {
 
 /// `/api/ps`.
 #[wasm_bindgen(js_name = readPs)]
-pub fn read_ps(body: &str) -> Result<JsValue, JsValue> {
-    to_js(&wire::read_ps(body))
+pub fn read_ps(body: &str, date: Option<String>) -> Result<JsValue, JsValue> {
+    to_js(&wire::read_ps(body, date.as_deref()))
 }
 
 /// `/api/show`.

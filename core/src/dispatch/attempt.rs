@@ -1,5 +1,6 @@
 //! One call of one arm, by the phase it is in.
 
+use crate::dispatch::context::Context;
 use crate::dispatch::patience::Patience;
 use crate::names::{HostId, JobId, Millis, ModelName};
 use crate::number::Between as _;
@@ -16,7 +17,8 @@ pub(super) struct Attempt {
     pub(super) host: HostId,
     pub(super) host_position: usize,
     pub(super) model: ModelName,
-    pub(super) context_tokens: u32,
+    /// What its model is loaded with for it.
+    pub(super) context: Context,
     pub(super) began: Millis,
     /// When its model was loaded, as far as it shows.
     pub(super) work_began: Millis,

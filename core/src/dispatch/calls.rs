@@ -3,6 +3,7 @@
 use crate::decision::Terms;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::{Attempt, Phase};
+use crate::dispatch::context::{Context, LEAST_TOKENS, Wanted};
 use crate::dispatch::job::JobState;
 use crate::dispatch::queue::Wish;
 use crate::effect::{CallOptions, Effect};
@@ -10,7 +11,9 @@ use crate::event::Usage;
 use crate::fleet::Residency;
 use crate::learn::Wordiness;
 use crate::names::{AttemptId, JobId, Millis, ModelName};
-use crate::policy::{Measured, Record, Running, keep_alive_s, learn_load, learn_rates, tokens_of_context};
+use crate::policy::{
+    Measured, Record, Running, answer_context, keep_alive_s, learn_load, learn_rates, tokens_of_context,
+};
 
 /// A load shorter than this was none.
 const TELLING_LOAD_MS: f64 = 50.0;
@@ -24,14 +27,20 @@ impl Dispatcher {
         let Wish { position, model, .. } = wish;
         let job = self.jobs.get_mut(&id)?;
         let num_predict = job.request.max_tokens;
-        let (prompt_tokens, output_tokens) =
-            (job.request.prompt_tokens, num_predict.unwrap_or(decision.output_tokens));
+        let wanted = Wanted {
+            prompt_tokens: job.request.context_prompt_tokens(),
+            output_tokens: answer_context(&job.request, f64::from(decision.output_tokens)),
+            named: job.request.num_ctx,
+            takes_options: job.request.takes_options(),
+        };
+        let names_keep_alive = job.request.names_keep_alive;
+        let may_say = wanted.takes_options && !names_keep_alive;
         job.predicted_ms.get_or_insert(decision.predicted_ms());
         job.state = JobState::Calling(running.attempt);
         job.decision = Some(decision);
         job.wish = None;
         job.stranded = None;
-        let (num_ctx, context_tokens) = self.pin_context(position, &model, prompt_tokens, output_tokens);
+        let context = self.context(position, &model, wanted);
         let busy = |other: &&Attempt| other.host_position == position && other.running.loading;
         let alone = self.attempts.values().find(busy).is_none();
         let by = patience.silence(self.now);
@@ -49,13 +58,17 @@ impl Dispatcher {
             known_share = model.prompts.share(&self.jobs.get(&id)?.request.prefix);
         }
         let weight = self.config.tuning.keep_alive;
-        let keep_alive_s =
-            host.models.get(&model).and_then(|model| keep_alive_s(host, model, self.now, weight));
+        let kept = host.models.get(&model).filter(|_| may_say);
+        let keep_alive_s = kept.and_then(|model| keep_alive_s(host, model, self.now, weight));
         if let Some(model) = host.models.get_mut(&model) {
             model.keep_alive_s = keep_alive_s;
+            model.keep_alive_unsaid = None;
+            if model.residency == Residency::Cold || context.is_said {
+                model.context_unsaid = !context.is_said;
+            }
         }
         let (host, cold) = (host.config.id.clone(), running.loading);
-        let options = CallOptions { num_ctx, num_predict, keep_alive_s };
+        let options = CallOptions { num_ctx: context.say, num_predict, keep_alive_s };
         self.effects.push_back(Effect::Call {
             job: id,
             attempt,
@@ -71,7 +84,7 @@ impl Dispatcher {
                 host,
                 host_position: position,
                 model,
-                context_tokens,
+                context,
                 began: self.now,
                 work_began: self.now,
                 phase: Phase::BeforeFirstToken { by },
@@ -110,27 +123,37 @@ impl Dispatcher {
         })
     }
 
-    /// The context to ask for: nothing while the host's own is enough, then one value per arm that only grows.
-    fn pin_context(&mut self, host: usize, name: &ModelName, prompt: u32, output: u32) -> (Option<u32>, u32) {
-        let model = self.fleet.hosts.get_mut(host).and_then(|host| host.models.get_mut(name));
-        let Some(model) = model else { return (None, 0) };
-        let needed = prompt.saturating_add(output);
-        let step = tokens_of_context(prompt, f64::from(output));
-        let step = model.trained_context().map_or(step, |trained| step.min(trained));
+    /// The context to ask for. What the owner set or what is loaded is never made smaller: a request that fits gets what is
+    /// there; one that does not asks for more, one value per arm that only grows; and while nobody knows what the host itself
+    /// would give, nothing is said.
+    fn context(&mut self, host: usize, name: &ModelName, wanted: Wanted) -> Context {
+        let Some(host) = self.fleet.hosts.get_mut(host) else { return Context::unknown() };
+        let of_host = host.own_context;
+        let Some(model) = host.models.get_mut(name) else { return Context::unknown() };
+        if let Some(named) = wanted.named {
+            return Context { say: None, tokens: named, is_known: true, is_said: true };
+        }
+        let trained = model.trained_context().unwrap_or(u32::MAX);
+        let own = model.own_context().or(of_host).map(|own| own.min(trained));
         let loaded = match model.residency {
             Residency::Resident { context_tokens, .. } => context_tokens,
             Residency::Cold => None,
         };
-        if model.pinned_context.is_none() {
-            let default = tokens_of_context(0, 0.0);
-            let enough = loaded.map_or(needed <= default, |loaded| loaded >= needed);
-            if enough {
-                return (None, loaded.unwrap_or(default));
-            }
+        if !wanted.takes_options {
+            return own.map_or_else(Context::unknown, Context::unsaid);
         }
-        let pinned = model.pinned_context.unwrap_or(0).max(step);
-        model.pinned_context = Some(pinned);
-        (Some(pinned), pinned)
+        let there = loaded.or(model.pinned_context).or(own);
+        let Some(there) = there else { return Context::unknown() };
+        let needed = f64::from(wanted.prompt_tokens) + wanted.output_tokens;
+        let enough = f64::from(there) >= needed;
+        if !enough {
+            let step = tokens_of_context(wanted.prompt_tokens, wanted.output_tokens).min(trained);
+            model.pinned_context = Some(step.max(there).max(own.unwrap_or(0)));
+        }
+        let tokens = model.pinned_context.filter(|_| !enough).unwrap_or(there);
+        // Where nobody knows better, the least that Ollama gives by itself is taken for what it would give again.
+        let likely = own.unwrap_or(LEAST_TOKENS);
+        if likely == tokens { Context::unsaid(tokens) } else { Context::said(tokens) }
     }
 
     /// The host took the call: its headers came, so the model is loaded.
@@ -157,7 +180,7 @@ impl Dispatcher {
         let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
         attempt.running.shared_began = host.shared_s;
         if let Some(model) = host.models.get_mut(&attempt.model) {
-            model.hold(now, attempt.context_tokens);
+            model.hold(now, attempt.context.known());
         }
     }
 
@@ -193,7 +216,7 @@ impl Dispatcher {
         let Some(host) = self.fleet.hosts.get(position) else { return };
         let is_there = |attempt: &Attempt| {
             host.models.get(&attempt.model).is_some_and(|model| match model.residency {
-                Residency::Resident { context_tokens: Some(tokens), .. } => tokens >= attempt.context_tokens,
+                Residency::Resident { context_tokens: Some(tokens), .. } => tokens >= attempt.context.tokens,
                 Residency::Resident { .. } | Residency::Cold => false,
             })
         };
@@ -269,6 +292,8 @@ impl Dispatcher {
         model.failing = model.reliability.failure_probability(now);
         model.blocked = None;
         model.breaker.succeed(now);
-        model.hold(now, attempt.context_tokens);
+        model.hold(now, attempt.context.known());
+        let named = self.jobs.get(&attempt.job).is_none_or(|job| job.request.names_keep_alive);
+        model.keep_alive_unsaid = Some(now).filter(|_| !named && model.keep_alive_s.is_none());
     }
 }

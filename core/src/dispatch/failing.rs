@@ -10,6 +10,8 @@ use crate::names::AttemptId;
 
 /// An arm that ran out of memory, or whose model is gone, is left alone this long.
 const BLOCKED_MS: u64 = 600_000;
+/// A host that lacks a route is not asked for it this long, or until its version changes.
+const LACKS_MS: u64 = 600_000;
 /// Failures in a row after which an arm is left alone: fewer may be chance.
 const ARM_FAILURES: u32 = 3;
 /// The same for a host that can be reached but speaks no sense.
@@ -18,12 +20,19 @@ const HOST_FAILURES: u32 = 2;
 impl Dispatcher {
     pub(super) fn call_failed(&mut self, id: AttemptId, failure: Failure) {
         let Some(attempt) = self.attempts.remove(&id) else { return };
+        let failure = Failure { kind: failure.kind.of_arm(self.is_remote(&attempt)), ..failure };
         self.blame(&attempt, &failure);
         if attempt.detached {
             return;
         }
         self.report(&attempt, failure.kind.as_str(), failure.detail.clone());
         self.move_on(&attempt, id, failure);
+    }
+
+    /// Whether the call went to a cloud model.
+    fn is_remote(&self, attempt: &Attempt) -> bool {
+        let host = self.fleet.hosts.get(attempt.host_position);
+        host.and_then(|host| host.models.get(&attempt.model)).is_some_and(|model| model.tag.remote)
     }
 
     /// What a failure teaches about its host and model.
@@ -34,6 +43,8 @@ impl Dispatcher {
         host.failed = true;
         let blame = failure.kind.class().blame;
         let alone = host.moved <= attempt.last_sign();
+        // A look tells at once whether every call would be refused.
+        host.suspect |= failure.kind == FailureKind::Unauthorized;
         match blame {
             Blame::Host => {
                 let least = if failure.kind.is_of_connection() { 1 } else { HOST_FAILURES };
@@ -43,18 +54,26 @@ impl Dispatcher {
             }
             Blame::Load => host.breaker.rest(now, failure.clone(), spread),
             Blame::Silence if alone => host.breaker.trip(now, failure.clone(), 1),
-            Blame::Silence | Blame::Arm | Blame::Model | Blame::Nobody => {}
+            Blame::Route => {
+                let route = self.jobs.get(&attempt.job).and_then(|job| job.request.route.clone());
+                host.lacks.insert(route.unwrap_or_default(), now.plus(LACKS_MS));
+            }
+            Blame::Silence | Blame::Arm | Blame::ArmLoad | Blame::Model | Blame::Nobody => {}
         }
         let Some(model) = host.models.get_mut(&attempt.model) else { return };
         match blame {
             Blame::Silence => model.breaker.trip(now, failure.clone(), 1),
             Blame::Arm => model.breaker.trip(now, failure.clone(), ARM_FAILURES),
             Blame::Model => {
-                let least = if failure.kind == FailureKind::OutOfMemory { attempt.context_tokens } else { 0 };
+                let least = if failure.kind == FailureKind::OutOfMemory { attempt.context.tokens } else { 0 };
                 model.blocked = Some((now.plus(BLOCKED_MS), least, failure.kind));
             }
+            Blame::ArmLoad => {
+                model.breaker.rest(now, failure.clone(), spread);
+                return;
+            }
             Blame::Host => {}
-            Blame::Load | Blame::Nobody => return,
+            Blame::Load | Blame::Route | Blame::Nobody => return,
         }
         model.reliability.observe(now, false);
         model.failing = model.reliability.failure_probability(now);
@@ -80,8 +99,15 @@ impl Dispatcher {
             Avoid::Arm | Avoid::Larger => job.tried.tried.push((host, Some(model), failure.kind)),
             // The prompt is longer than estimated: ask for more context than this call had.
             Avoid::SmallerContext => {
-                let had = attempt.context_tokens.max(job.request.prompt_tokens);
-                job.request.prompt_tokens = had.saturating_add(1);
+                let had = attempt.context.tokens.max(job.request.context_prompt_tokens());
+                job.request.prompt_tokens = job.request.prompt_tokens.max(had.saturating_add(1));
+                job.request.longest_text_tokens = None;
+                if !attempt.context.is_known
+                    && let Some(host) = self.fleet.hosts.get_mut(attempt.host_position)
+                    && let Some(model) = host.models.get_mut(&model)
+                {
+                    model.own_context_is_at_most(attempt.context.tokens);
+                }
             }
             Avoid::NotBetter => {}
             Avoid::Everything => {

@@ -4,6 +4,7 @@ mod assess;
 mod attempt;
 mod calls;
 mod canary;
+mod context;
 mod ending;
 mod failing;
 mod hedge;

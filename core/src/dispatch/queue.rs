@@ -224,7 +224,10 @@ impl Dispatcher {
         let since = *job.stranded.get_or_insert(now);
         let patient = job.request.deadline_ms.is_some() || now.since(since) < PATIENCE_MS;
         if decision.arms.is_empty() && patient && job.calls(most_calls) < most_calls {
-            if job.tried.tried.iter().any(|(_, _, kind)| kind.class().passing) {
+            let asked_ms = job.last_failure.as_ref().and_then(|failure| failure.retry_after_ms);
+            let passing = job.tried.tried.iter().any(|(_, _, kind)| kind.class().passing);
+            // A server that asks for more than anybody waits for is believed: its word goes to the caller.
+            if passing && asked_ms.is_none_or(|ms| ms <= PATIENCE_MS) {
                 self.pause(id);
                 return;
             }

@@ -8,6 +8,8 @@ const LONGEST_PAUSE_MS: u64 = 300_000;
 /// A host that is busy rests less: half a second, doubled up to this.
 const FIRST_REST_MS: u64 = 500;
 const LONGEST_REST_MS: u64 = 8_000;
+/// The longest pause that a server's `Retry-After` brings about: a limit of hours is not the host's state.
+const LONGEST_ASKED_MS: u64 = 60_000;
 /// Answers double the calls let through at a time; at this many all are.
 const ALL: u32 = 8;
 
@@ -51,7 +53,7 @@ impl Breaker {
     }
 
     fn open(&mut self, now: Millis, cause: Failure, pause_ms: u64) {
-        let asked = cause.retry_after_ms.unwrap_or(0);
+        let asked = cause.retry_after_ms.unwrap_or(0).min(LONGEST_ASKED_MS);
         self.open_until = self.open_until.max(now.plus(pause_ms.max(asked)));
         self.cause = Some(cause);
     }
@@ -193,7 +195,9 @@ mod tests {
         assert_eq!(breaker.opens(), Millis(500));
         assert!(breaker.forbids(Millis(500), 7).is_none());
         let asked = Failure { retry_after_ms: Some(20_000), ..Failure::new(FailureKind::RateLimited, "") };
-        breaker.rest(Millis(500), asked, 0.5);
+        breaker.rest(Millis(500), asked.clone(), 0.5);
         assert_eq!(breaker.opens(), Millis(20_500));
+        breaker.rest(Millis(20_500), Failure { retry_after_ms: Some(3_600_000), ..asked }, 0.5);
+        assert_eq!(breaker.opens(), Millis(80_500), "an hour is no host's state");
     }
 }

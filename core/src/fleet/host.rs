@@ -6,7 +6,7 @@ use crate::config::HostConfig;
 use crate::event::{HostReport, ModelTag, SignalName};
 use crate::failure::Failure;
 use crate::fleet::dynamics::slowed;
-use crate::fleet::{Breaker, Model, Residency, Signals};
+use crate::fleet::{Breaker, Model, OwnKeepAlive, Residency, Signals};
 use crate::learn::{Change, LogMean, Reliability, Sharing};
 use crate::names::{Millis, ModelName};
 use crate::policy::{Rates, load_rates};
@@ -16,6 +16,9 @@ use crate::text::split_last;
 pub(crate) const OWN_BUSY_MEMORY_S: f64 = 30.0;
 /// Above this share of our own work the CPU's metric tells nothing of others.
 const TELLING_OWN_BUSY: f64 = 0.2;
+
+/// Seconds an idle model stays where the owner of the server says nothing.
+const DEFAULT_KEEP_ALIVE_S: u32 = 300;
 
 /// A host that is gone is looked for this often while somebody waits for it.
 pub(crate) const RETURN_MS: u64 = 1_000;
@@ -60,6 +63,12 @@ pub(crate) struct Host {
     pub(crate) models: LiteMap<ModelName, Model>,
     pub(crate) signals: Signals,
     pub(crate) breaker: Breaker,
+    /// Routes it was found not to have, and until when that is believed.
+    pub(crate) lacks: LiteMap<String, Millis>,
+    /// Seconds an idle model stays, as the host itself decides; learned from what calls that said nothing of it left behind.
+    pub(crate) own_keep_alive: OwnKeepAlive,
+    /// Tokens of context it gives a model when neither the model nor a call says so; learned alike.
+    pub(crate) own_context: Option<u32>,
     /// It or one of its models has failed, and may be on trial since.
     pub(crate) failed: bool,
     /// The model that is asked for one token, and since when.
@@ -109,6 +118,9 @@ impl Host {
             models: LiteMap::new(),
             signals: Signals::default(),
             breaker: Breaker::default(),
+            lacks: LiteMap::new(),
+            own_keep_alive: OwnKeepAlive::default(),
+            own_context: None,
             failed: false,
             canary: None,
             moved: Millis(0),
@@ -134,6 +146,9 @@ impl Host {
         self.contact = Contact::Up;
         self.breaker.reached(now);
         if report.version.is_some() {
+            if self.version != report.version {
+                self.lacks = LiteMap::new();
+            }
             self.version = report.version;
         }
         if let Some(tags) = report.models {
@@ -142,10 +157,31 @@ impl Host {
         }
         if let Some(resident) = report.resident {
             for model in self.models.iter_mut().map(|(_, model)| model) {
-                model.settle_residency(now, &resident);
+                let seen = model.settle_residency(now, &resident);
+                if let Some(context) = seen.context {
+                    self.own_context = Some(context);
+                }
+                if let Some(seconds) = seen.keep_alive_s {
+                    self.own_keep_alive.observe(seconds);
+                }
                 model.failing = model.reliability.failure_probability(now);
             }
         }
+    }
+
+    /// Whether it was found lately not to have the route.
+    pub(crate) fn lacks_route(&self, now: Millis, route: Option<&str>) -> bool {
+        self.lacks.get(route.unwrap_or_default()).is_some_and(|until| now < *until)
+    }
+
+    /// Seconds an idle model stays there: what the owner told, else what was learned; `None` while nobody knows.
+    pub(crate) fn keep_alive_s(&self) -> Option<u32> {
+        self.config.keep_alive_s.or_else(|| self.own_keep_alive.known())
+    }
+
+    /// Seconds an idle model is believed to stay there, Ollama's default where nobody knows.
+    pub(crate) fn likely_keep_alive_s(&self) -> u32 {
+        self.keep_alive_s().unwrap_or(DEFAULT_KEEP_ALIVE_S)
     }
 
     fn take_tags(&mut self, tags: Vec<ModelTag>) {

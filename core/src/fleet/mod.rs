@@ -5,12 +5,14 @@ pub mod dynamics;
 mod host;
 mod memory;
 mod model;
+mod own_settings;
 mod prompt_cache;
 mod signals;
 
 pub(crate) use breaker::Breaker;
 pub(crate) use host::{Contact, Host, OWN_BUSY_MEMORY_S, RETURN_MS, Typical};
 pub(crate) use model::{Model, Residency};
+pub(crate) use own_settings::{OwnKeepAlive, OwnSettings};
 pub(crate) use prompt_cache::{PromptCache, fingerprints};
 pub(crate) use signals::{SignalReading, Signals};
 

@@ -2,7 +2,7 @@
 
 use crate::event::{ModelDetails, ModelTag, ResidentModel};
 use crate::failure::FailureKind;
-use crate::fleet::{Breaker, PromptCache};
+use crate::fleet::{Breaker, OwnSettings, PromptCache};
 use crate::learn::{Demand, LogMean, Reliability, Wordiness};
 use crate::names::{Millis, ModelName};
 use crate::policy::{ByTask, Rates};
@@ -36,6 +36,12 @@ pub(crate) struct Model {
     pub(crate) residency: Residency,
     /// The context every call of this arm asks for, once one needed more than the host's own.
     pub(crate) pinned_context: Option<u32>,
+    /// The context the host itself loads it with, as learned from a load that asked for none.
+    pub(crate) own_context: Option<u32>,
+    /// The call that loaded it named no context.
+    pub(crate) context_unsaid: bool,
+    /// When the last call that did not say how long it stays ended, if no call has said so since.
+    pub(crate) keep_alive_unsaid: Option<Millis>,
     pub(crate) decode: LogMean,
     pub(crate) prefill: LogMean,
     pub(crate) reliability: Reliability,
@@ -73,6 +79,9 @@ impl Model {
             details_pending: false,
             residency: Residency::Cold,
             pinned_context: None,
+            own_context: None,
+            context_unsaid: false,
+            keep_alive_unsaid: None,
             decode: LogMean::default(),
             prefill: LogMean::default(),
             reliability: Reliability::default(),
@@ -100,16 +109,33 @@ impl Model {
         }
     }
 
-    /// A call shows that it is in memory.
-    pub(crate) fn hold(&mut self, now: Millis, context_tokens: u32) {
+    /// A call shows that it is in memory, and with what context where that is known.
+    pub(crate) fn hold(&mut self, now: Millis, context: Option<u32>) {
         self.last_resident = Some(now);
-        if self.residency == Residency::Cold {
-            let (context_tokens, bytes) = (Some(context_tokens), self.tag.size_bytes);
-            self.residency = Residency::Resident { context_tokens, bytes, on_gpu: false };
+        match &mut self.residency {
+            Residency::Cold => {
+                let bytes = self.tag.size_bytes;
+                self.residency = Residency::Resident { context_tokens: context, bytes, on_gpu: false };
+            }
+            Residency::Resident { context_tokens, .. } => *context_tokens = context.or(*context_tokens),
         }
     }
 
-    pub(crate) fn settle_residency(&mut self, now: Millis, resident: &[ResidentModel]) {
+    /// A prompt did not fit the context that a call without a word on it was given.
+    pub(crate) fn own_context_is_at_most(&mut self, tokens: u32) {
+        self.own_context = Some(self.own_context.map_or(tokens, |own| own.min(tokens)));
+        if let Residency::Resident { context_tokens: context @ None, .. } = &mut self.residency {
+            *context = Some(tokens);
+        }
+    }
+
+    /// The context that the host itself loads it with, where that is known: the Modelfile's, or what was learned.
+    pub(crate) fn own_context(&self) -> Option<u32> {
+        self.details.as_ref().and_then(|details| details.num_ctx).or(self.own_context)
+    }
+
+    /// Takes in what `/api/ps` lists; tells what that shows of the host's own settings.
+    pub(crate) fn settle_residency(&mut self, now: Millis, resident: &[ResidentModel]) -> OwnSettings {
         let same = |seen: &&ResidentModel| {
             seen.name == self.tag.name || (!self.tag.digest.is_empty() && seen.digest == self.tag.digest)
         };
@@ -122,11 +148,34 @@ impl Model {
         });
         if self.residency == Residency::Cold {
             self.prompts.clear();
+            (self.context_unsaid, self.keep_alive_unsaid) = (false, None);
         }
         if let Residency::Resident { bytes, context_tokens, .. } = self.residency {
             self.last_resident = Some(now);
             self.seen_bytes = Some((bytes, context_tokens)).filter(|(bytes, _)| *bytes > 0);
         }
+        self.own_settings(now, seen)
+    }
+
+    /// What a look tells of the host's own settings: only where the last call left them to the host.
+    fn own_settings(&mut self, now: Millis, seen: Option<&ResidentModel>) -> OwnSettings {
+        let Some(seen) = seen else { return OwnSettings::default() };
+        let mut own = OwnSettings::default();
+        if let Some(context) = seen.context_tokens.filter(|_| self.context_unsaid) {
+            self.own_context = Some(context);
+            let details = self.details.as_ref();
+            let of_model = details.is_some_and(|details| details.num_ctx.is_some())
+                || self.trained_context().is_none_or(|trained| context >= trained);
+            own.context = Some(context).filter(|_| !of_model);
+        }
+        if let (Some(ended), Some(left_s)) = (self.keep_alive_unsaid.take(), seen.expires_in_s)
+            && !seen.pinned
+            && left_s >= 0.0
+        {
+            let idle_s = now.since(ended) as f64 / 1e3;
+            own.keep_alive_s = Some(libm::ceil((left_s + idle_s - 1.0).max(0.0) / 60.0) as u32 * 60);
+        }
+        own
     }
 
     /// The share of a request's prompt that its runner need not read, 0 to 1.

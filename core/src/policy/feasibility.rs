@@ -42,6 +42,9 @@ impl Filter<'_> {
             let refused = kind == FailureKind::Unauthorized;
             return Err(if refused { DropCode::Unauthorized } else { DropCode::AlreadyTried });
         }
+        if host.lacks_route(self.now, self.request.route.as_deref()) {
+            return Err(DropCode::LacksRoute);
+        }
         match self.trouble(host, underway) {
             Some(failure) if failure.kind == FailureKind::Unauthorized => Err(DropCode::Unauthorized),
             Some(_) => Err(DropCode::HostDown),
@@ -135,7 +138,10 @@ impl Filter<'_> {
         if !(request.task.capabilities().iter().all(has) && request.needs.iter().all(has)) {
             return Err(DropCode::NotCapable);
         }
-        if model.trained_context().is_some_and(|trained| request.prompt_tokens >= trained) {
+        if model.trained_context().is_some_and(|trained| {
+            // A text to embed that is too long is cut by the host, as its caller asked.
+            request.task != Task::Embed && request.prompt_tokens >= trained
+        }) {
             return Err(DropCode::ContextTooSmall);
         }
         match bound {
@@ -180,6 +186,7 @@ impl Filter<'_> {
             | DropCode::OtherModelPinned
             | DropCode::NotAccepted
             | DropCode::NotConfigured
+            | DropCode::LacksRoute
             | DropCode::Remote => words(said(code).unwrap_or_default()),
             DropCode::HostDown | DropCode::Unauthorized => {
                 match (self.tried_host(host), self.trouble(host, u32::MAX)) {
@@ -245,6 +252,7 @@ pub(crate) fn said(code: DropCode) -> Option<&'static str> {
         DropCode::NotAccepted => "not among the models the request accepts",
         DropCode::NotConfigured => "not among the configured models",
         DropCode::Remote => "it runs in the cloud; pin it to use it",
+        DropCode::LacksRoute => "the host lacks this route",
         DropCode::HostDown
         | DropCode::Unauthorized
         | DropCode::AlreadyTried

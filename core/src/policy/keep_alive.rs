@@ -14,14 +14,13 @@ const LEAST_VALUE: f64 = 0.1;
 
 /// Seconds to keep a model after its last call: the host's own + weight × 30 × log₂(1 + value ÷ 0.1), where value = calls an
 /// hour × seconds of load ÷ gigabytes (Greedy-Dual-Size-Frequency). `None` where that is the host's business alone: it keeps
-/// nothing, or this model for ever.
+/// nothing, or this model for ever; and where nobody knows what is the host's own, since less would shorten it.
 pub(crate) fn keep_alive_s(host: &Host, model: &Model, now: Millis, weight: f64) -> Option<u32> {
-    if weight <= 0.0 || host.config.keep_alive_s == 0 || model.pinned {
+    let own_s = host.keep_alive_s().filter(|own_s| *own_s > 0)?;
+    if weight <= 0.0 || model.pinned {
         return None;
     }
     let calls_per_hour = model.demand.per_s(now) * 3_600.0;
     let value = calls_per_hour * load_s(host, model, now) / (host.needed_bytes(model, 0) / 1e9).max(0.01);
-    Some(
-        host.config.keep_alive_s + (weight * DOUBLING_S * libm::log(1.0 + value / LEAST_VALUE) / LN_2) as u32,
-    )
+    Some(own_s + (weight * DOUBLING_S * libm::log(1.0 + value / LEAST_VALUE) / LN_2) as u32)
 }

@@ -116,7 +116,7 @@ impl Eviction {
     ) -> Self {
         let residents = host.models.values().filter_map(|model| Resident::of(model, backlog));
         let mut residents: Vec<Resident<'_>> = residents.collect();
-        let kept = |resident: &Resident<'_>| resident.model.kept_s(host.config.keep_alive_s);
+        let kept = |resident: &Resident<'_>| resident.model.kept_s(host.likely_keep_alive_s());
         sort_by(&mut residents, |left, right| {
             let sooner = left.left_s.total_cmp(&right.left_s).then(kept(left).cmp(&kept(right)));
             sooner.then_with(|| left.model.name.cmp(&right.model.name))

@@ -15,7 +15,7 @@ use crate::policy::quality::quality_price_s;
 use crate::policy::record::{KeptArm, KeptDrop, Record};
 use crate::policy::score::{HostView, RequestView, Scored, score};
 use crate::policy::view::{LeftOut, View};
-use crate::policy::work::tokens_of_context;
+use crate::policy::work::{answer_context, tokens_of_context};
 use crate::request::Request;
 
 /// Seconds until a failure shows.
@@ -49,7 +49,7 @@ impl<'a> View<'a> {
         let answer = self.lengths.expectation(request);
         let output_tokens = answer.length.mean();
         let context_tokens =
-            tokens_of_context(request.prompt_tokens, request.max_tokens.map_or(output_tokens, f64::from));
+            tokens_of_context(request.context_prompt_tokens(), answer_context(request, output_tokens));
         let deadline_s = request.deadline_ms.map(|limit| limit.saturating_sub(waited_ms) as f64 / 1e3);
         let wanted = RequestView {
             request,

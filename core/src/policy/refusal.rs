@@ -19,6 +19,17 @@ pub(crate) fn refusal(request: &Request, decision: &Decision) -> DispatchError {
             "pin a host of the fleet, or none",
         );
     }
+    let lacking =
+        |drop: &Dropped| drop.code == DropCode::LacksRoute || drop.code == DropCode::OtherHostPinned;
+    if let Some(route) =
+        request.route.as_ref().filter(|_| any(DropCode::LacksRoute) && decision.dropped.iter().all(lacking))
+    {
+        return DispatchError::new(
+            DispatchErrorCode::RouteMissing,
+            format!("no host has the route {route}"),
+            "update Ollama there, or use another API",
+        );
+    }
     if any(DropCode::AlreadyTried) {
         return DispatchError::new(
             DispatchErrorCode::AllFailed,

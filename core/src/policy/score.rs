@@ -258,7 +258,7 @@ fn is_resident(model: &Model, request: &Request, output_tokens: f64) -> bool {
         Residency::Cold => false,
         Residency::Resident { context_tokens, .. } => context_tokens.is_none_or(|loaded| {
             request.task == Task::Embed
-                || f64::from(loaded) >= f64::from(request.prompt_tokens) + output_tokens
+                || f64::from(loaded) >= f64::from(request.context_prompt_tokens()) + output_tokens
         }),
     }
 }

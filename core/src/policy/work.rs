@@ -4,6 +4,7 @@ use crate::event::Usage;
 use crate::fleet::{Host, Model, Residency};
 use crate::names::{Millis, ModelName};
 use crate::number::Between as _;
+use crate::request::{Request, Task};
 
 /// Bytes of weights a second a modest CPU reads while decoding; decoding is bound by memory bandwidth.
 const DECODE_BYTES_PER_S: f64 = 20e9;
@@ -135,6 +136,15 @@ fn shift(host: &mut Host, by_ln: f64) {
         model.decode.shift(by_ln);
         model.prefill.shift(by_ln);
     }
+}
+
+/// Tokens of context an answer needs: what is expected, and no more than the caller's cap. The cap itself is no need: callers
+/// name thousands and take fifty. A batch to embed has no answer.
+pub(crate) fn answer_context(request: &Request, output_tokens: f64) -> f64 {
+    if request.task == Task::Embed {
+        return 0.0;
+    }
+    request.max_tokens.map_or(output_tokens, |most| output_tokens.min(f64::from(most)))
 }
 
 /// Tokens of context a request needs, as a step of the ladder 4k, 8k, 16k …

@@ -159,11 +159,16 @@ impl Ask {
         }
         request.mode = self.mode.unwrap_or_default();
         request.shape.clone_from(&self.shape);
-        request.max_tokens = self.max_tokens.or_else(|| self.num_predict());
+        request.max_tokens = self.max_tokens.or_else(|| self.option("num_predict"));
         request.deadline_ms = self.deadline_ms;
         request.model.clone_from(&self.model);
         request.models.clone_from(&self.models);
         request.host.clone_from(&self.host);
+        request.num_ctx = self.option("num_ctx");
+        request.names_keep_alive = self.keep_alive.is_some();
+        if task == Task::Embed {
+            request.longest_text_tokens = self.texts().into_iter().map(text_tokens).max();
+        }
         if self.image_count() > 0 && task != Task::Vision {
             request.needs.push(Capability::Vision);
         }
@@ -288,8 +293,9 @@ impl Ask {
         own + self.turns().iter().map(count).sum::<usize>()
     }
 
-    fn num_predict(&self) -> Option<u32> {
-        let tokens = self.options.as_ref()?.get("num_predict")?.as_u64()?;
+    /// A whole number above zero among the options.
+    fn option(&self, key: &str) -> Option<u32> {
+        let tokens = self.options.as_ref()?.get(key)?.as_u64()?;
         u32::try_from(tokens).ok().filter(|tokens| *tokens > 0)
     }
 }

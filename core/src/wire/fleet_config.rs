@@ -228,7 +228,7 @@ impl FleetHost {
         let mut config = HostConfig::new(id);
         set(&mut config.parallel, &self.parallel);
         set(&mut config.max_loaded, &self.max_loaded);
-        set(&mut config.keep_alive_s, &self.keep_alive_s);
+        config.keep_alive_s = self.keep_alive_s;
         config.memory_gb = self.memory_gb;
         config.instance = self.instance.clone().or_else(|| Some(url.hostname.clone()));
         config

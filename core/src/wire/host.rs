@@ -1,5 +1,7 @@
 //! What a look at a host shows: `/api/version`, `/api/tags`, `/api/ps`.
 
+use jiff::Timestamp;
+
 use crate::json::{Json, Object};
 
 use super::json;
@@ -31,11 +33,14 @@ pub fn read_tags(body: &str) -> Result<Vec<ModelTag>, Failure> {
     Ok(models(body, "Ollama's list of models")?.iter().filter_map(tag).collect())
 }
 
-/// Reads the body of `/api/ps`. An entry without a name is skipped.
+/// Reads the body of `/api/ps`. An entry without a name is skipped. `date` is the answer's header `Date`: when models expire is
+/// told by the host's own clock.
 ///
 /// # Errors
 /// `bad_protocol` where it is not Ollama's.
-pub fn read_ps(body: &str) -> Result<Vec<ResidentModel>, Failure> {
+pub fn read_ps(body: &str, date: Option<&str>) -> Result<Vec<ResidentModel>, Failure> {
+    let now = date.and_then(|date| Some(jiff::fmt::rfc2822::parse(date).ok()?.timestamp()));
+    let resident = |entry: &Json| resident(entry, now);
     Ok(models(body, "Ollama's list of loaded models")?.iter().filter_map(resident).collect())
 }
 
@@ -63,15 +68,18 @@ fn tag(entry: &Json) -> Option<ModelTag> {
     })
 }
 
-fn resident(entry: &Json) -> Option<ResidentModel> {
+fn resident(entry: &Json, now: Option<Timestamp>) -> Option<ResidentModel> {
     let map = entry.as_object()?;
+    let expires_at = json::text(map, "expires_at");
+    let expires = expires_at.and_then(|expires_at| expires_at.parse::<Timestamp>().ok());
     Some(ResidentModel {
         name: name(map)?,
         digest: json::text(map, "digest").unwrap_or_default().to_owned(),
         size_bytes: json::whole(map.get("size")).unwrap_or(0),
         vram_bytes: json::whole(map.get("size_vram")).unwrap_or(0),
         context_tokens: json::small(map.get("context_length")).filter(|tokens| *tokens > 0),
-        pinned: json::text(map, "expires_at").is_some_and(|expires_at| expires_at >= NEVER),
+        pinned: expires_at.is_some_and(|expires_at| expires_at >= NEVER),
+        expires_in_s: expires.zip(now).map(|(expires, now)| expires.duration_since(now).as_secs_f64()),
     })
 }
 

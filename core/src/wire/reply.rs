@@ -25,6 +25,9 @@ pub enum Reply {
         /// The header `Retry-After`.
         #[serde(default)]
         retry_after: Option<String>,
+        /// The header `Date`: the server's own clock.
+        #[serde(default)]
+        date: Option<String>,
     },
     /// No answer came.
     Lost {
@@ -44,7 +47,7 @@ impl Reply {
     pub fn body(&self) -> Result<&str, Failure> {
         match self {
             Self::Answered { status: 200..=299, body, .. } => Ok(body),
-            Self::Answered { status, body, retry_after } => {
+            Self::Answered { status, body, retry_after, .. } => {
                 Err(failure_of_status(*status, body, retry_after.as_deref()))
             }
             Self::Lost { code, message } => Err(failure_of_connection(code.as_deref(), message)),
@@ -58,10 +61,14 @@ pub fn host_state(version: &Reply, tags: &Reply, resident: &Reply) -> HostState 
         Ok(models) => models,
         Err(failure) => return HostState::Down(failure),
     };
+    let date = match resident {
+        Reply::Answered { date, .. } => date.as_deref(),
+        Reply::Lost { .. } => None,
+    };
     HostState::Up(HostReport {
         version: version.body().and_then(read_version).ok(),
         models: Some(models),
-        resident: resident.body().and_then(read_ps).ok(),
+        resident: resident.body().and_then(|body| read_ps(body, date)).ok(),
     })
 }
 
@@ -107,7 +114,7 @@ mod tests {
     use super::*;
 
     fn ok(body: &str) -> Reply {
-        Reply::Answered { status: 200, body: body.into(), retry_after: None }
+        Reply::Answered { status: 200, body: body.into(), retry_after: None, date: None }
     }
 
     fn lost() -> Reply {
@@ -129,7 +136,7 @@ mod tests {
             panic!("up");
         };
         assert_eq!(failure.kind, FailureKind::Unreachable);
-        let refused = Reply::Answered { status: 401, body: String::new(), retry_after: None };
+        let refused = Reply::Answered { status: 401, body: String::new(), retry_after: None, date: None };
         let HostState::Down(failure) = host_state(&version, &refused, &lost()) else {
             panic!("up");
         };

@@ -32,12 +32,19 @@ pub fn read_show(body: &str) -> Result<ModelDetails, Failure> {
         context_tokens: json::small(info.get("context_length"))
             .or_else(|| json::small(details.get("context_length")))
             .filter(|tokens| *tokens > 0),
+        num_ctx: json::text(&map, "parameters").and_then(num_ctx),
         parameters: json::whole(info.0.get("general.parameter_count"))
             .map(|count| count as f64)
             .filter(|count| *count > 0.0)
             .or_else(|| json::text(details, "parameter_size").and_then(parameters)),
         kv_bytes_per_token: info.kv_bytes_per_token(),
     })
+}
+
+/// The context that the Modelfile asks for: one `name value` a line.
+fn num_ctx(parameters: &str) -> Option<u32> {
+    let of_line = |line: &str| line.trim().strip_prefix("num_ctx")?.trim().parse().ok();
+    parameters.lines().find_map(of_line).filter(|tokens| *tokens > 0)
 }
 
 /// `model_info`, whose keys start with the architecture's name.

@@ -35,6 +35,9 @@ const CRASH: [&str; 4] = [
     "timed out waiting for",
 ];
 
+/// Words of a model whose numbers for this input are none.
+const NOT_A_NUMBER: [&str; 2] = ["unsupported value: nan", "unsupported value: +inf"];
+
 /// The failure that a status other than 200 stands for. `retry_after` is the header's value.
 pub fn failure_of_status(status: u16, body: &str, retry_after: Option<&str>) -> Failure {
     let words = words_of(body);
@@ -57,12 +60,14 @@ fn kind_of(status: u16, words: &str) -> FailureKind {
     match status {
         401 | 403 => FailureKind::Unauthorized,
         404 if holds(&words, "not found") && holds(&words, "model") => FailureKind::ModelMissing,
-        404 | 405 | 100..=399 => FailureKind::BadProtocol,
+        404 | 405 | 501 => FailureKind::RouteMissing,
+        100..=399 => FailureKind::BadProtocol,
+        402 => FailureKind::AccountRefused,
         408 | 502 | 504 => FailureKind::ServerError,
-        413 => FailureKind::BadRequest,
+        413 => FailureKind::TooLarge,
         429 => FailureKind::RateLimited,
         499 => FailureKind::CutOff,
-        400 | 402 | 406..=428 | 430..=498 => match kind_of_words(&words) {
+        400 | 406..=428 | 430..=498 => match kind_of_words(&words) {
             Some(kind) => kind,
             None if holds(&words, "does not support") => FailureKind::NotCapable,
             None => FailureKind::BadRequest,
@@ -83,6 +88,8 @@ fn kind_of_words(words: &str) -> Option<FailureKind> {
         Some(FailureKind::Busy)
     } else if any(&CRASH) {
         Some(FailureKind::ServerError)
+    } else if any(&NOT_A_NUMBER) {
+        Some(FailureKind::InputFailed)
     } else {
         None
     }

@@ -1,8 +1,8 @@
 //! What failures lead to.
 
 use smart_ai_core::{
-    AttemptId, Config, DispatchErrorCode, Effect, Event, Failure, FailureKind, HostConfig, JobId, Request,
-    Source,
+    AttemptId, Capability, Config, DispatchErrorCode, Effect, Event, Failure, FailureKind, HostConfig,
+    HostReport, HostState, JobId, ModelDetails, ModelState, ModelTag, Request, Source,
 };
 
 use crate::world::{Fleet, ask, call, called, code, rejection, usage};
@@ -16,6 +16,10 @@ fn each_failure_leads_to_the_arm_that_avoids_it() {
         (FailureKind::Busy, "m@b"),
         (FailureKind::RateLimited, "m@b"),
         (FailureKind::BadProtocol, "m@b"),
+        (FailureKind::RouteMissing, "m@b"),
+        (FailureKind::TooLarge, "m@b"),
+        (FailureKind::AccountRefused, "other@a"),
+        (FailureKind::InputFailed, "other@a"),
         // Nothing moved on the host meanwhile.
         (FailureKind::FirstTokenTimeout, "m@b"),
         (FailureKind::Stalled, "m@b"),
@@ -35,6 +39,69 @@ fn each_failure_leads_to_the_arm_that_avoids_it() {
         assert_eq!(called(&fleet.submit(1, ask())), "m@a");
         assert_eq!(called(&fleet.fail(1, kind)), next, "{kind:?}");
     }
+}
+
+/// What one request caused says nothing to the others: the same host answers the next one at once.
+#[test]
+fn a_failure_that_the_request_caused_shuts_nobody_out() {
+    let of_request = [
+        FailureKind::Unauthorized,
+        FailureKind::RouteMissing,
+        FailureKind::TooLarge,
+        FailureKind::InputFailed,
+    ];
+    for kind in of_request {
+        let mut fleet = Fleet::of(&["a"]);
+        fleet.up("a", &[("m", 2.0)], &["m"]);
+        for job in 1..=6 {
+            let route = Some(format!("/v1/{job}"));
+            fleet.submit(job, Request { route, model: Some("m".into()), ..ask() });
+            let effects = fleet.fail(job, kind);
+            // Whether every call would be refused, a look tells.
+            let told = code(&effects).or_else(|| code(&fleet.up("a", &[("m", 2.0)], &["m"])));
+            assert!(told.is_some(), "{kind:?} is told at once");
+        }
+        assert_eq!(called(&fleet.submit(7, ask())), "m@a", "after {kind:?}");
+    }
+}
+
+#[test]
+fn a_host_that_lacks_a_route_is_passed_over_until_its_version_changes() {
+    let mut fleet = Fleet::of(&["a", "b"]);
+    fleet.up("a", &[("m", 2.0)], &["m"]);
+    fleet.up("b", &[("m", 2.0)], &[]);
+    let on = |route: &str| Request { route: Some(route.into()), model: Some("m".into()), ..ask() };
+    assert_eq!(called(&fleet.submit(1, on("/v1/responses"))), "m@a");
+    assert_eq!(called(&fleet.fail(1, FailureKind::RouteMissing)), "m@b");
+    assert_eq!(code(&fleet.fail(2, FailureKind::RouteMissing)), Some(DispatchErrorCode::AllFailed));
+    assert_eq!(code(&fleet.submit(2, on("/v1/responses"))), Some(DispatchErrorCode::RouteMissing));
+    assert_eq!(called(&fleet.submit(3, on("/v1/chat/completions"))), "m@a");
+    let report = HostReport { version: Some("0.30.0".into()), models: None, resident: None };
+    fleet.step(Event::HostState { host: "b".into(), state: HostState::Up(report) });
+    assert_eq!(called(&fleet.submit(4, on("/v1/responses"))), "m@b");
+}
+
+#[test]
+fn a_limit_of_an_account_in_the_cloud_is_told_at_once_and_rests_that_model_alone() {
+    let mut fleet = Fleet::of(&["a"]);
+    let tag = |name: &str, remote| ModelTag { name: name.into(), remote, ..ModelTag::default() };
+    let report = HostReport {
+        version: Some("0.24.0".into()),
+        models: Some(vec![tag("m", false), tag("big:cloud", true)]),
+        resident: Some(Vec::new()),
+    };
+    fleet.step(Event::HostState { host: "a".into(), state: HostState::Up(report) });
+    let details = ModelDetails { capabilities: vec![Capability::Completion], ..ModelDetails::default() };
+    let state = ModelState::Known(details);
+    fleet.step(Event::ModelState { host: "a".into(), model: "m".into(), state });
+    assert_eq!(called(&fleet.submit(1, Request { model: Some("big:cloud".into()), ..ask() })), "big:cloud@a");
+    let limit = Failure {
+        retry_after_ms: Some(3_600_000),
+        ..Failure::new(FailureKind::RateLimited, "you have reached your hourly limit")
+    };
+    let effects = fleet.step(Event::Failed { attempt: AttemptId(1), failure: limit }).effects;
+    assert_eq!(code(&effects), Some(DispatchErrorCode::AllFailed));
+    assert_eq!(called(&fleet.submit(2, Request { model: Some("m".into()), ..ask() })), "m@a");
 }
 
 #[test]
@@ -215,6 +282,13 @@ fn out_of_memory_leads_to_less_of_it() {
     assert_eq!(code(&fleet.fail(1, FailureKind::OutOfMemory)), Some(DispatchErrorCode::AllFailed));
     let mut fleet = Fleet::of(&["a"]);
     fleet.up("a", &[("m", 2.0)], &[]);
+    let details = ModelDetails {
+        capabilities: vec![Capability::Completion],
+        num_ctx: Some(4_096),
+        ..ModelDetails::default()
+    };
+    let state = ModelState::Known(details);
+    fleet.step(Event::ModelState { host: "a".into(), model: "m".into(), state });
     let long = Request { prompt_tokens: 6_000, ..ask() };
     fleet.submit(1, long.clone());
     fleet.fail(1, FailureKind::OutOfMemory);

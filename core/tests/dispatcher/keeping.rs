@@ -1,7 +1,8 @@
 //! How long a call asks the host to keep its model.
 
 use smart_ai_core::{
-    AttemptId, Config, Effect, Event, HostConfig, HostReport, HostState, ModelTag, ResidentModel, Tuning,
+    AttemptId, Config, Effect, Event, HostConfig, HostReport, HostState, ModelTag, Request, ResidentModel,
+    Tuning,
 };
 
 use crate::world::{Fleet, ask, usage};
@@ -15,9 +16,61 @@ fn kept(effects: &[Effect]) -> Option<u32> {
     })
 }
 
+fn told(keep_alive_s: u32) -> HostConfig {
+    HostConfig { keep_alive_s: Some(keep_alive_s), ..HostConfig::new("pc") }
+}
+
+/// A look that shows the model in memory, to leave after so many seconds.
+fn look(fleet: &mut Fleet, expires_in_s: f64) {
+    let tag = ModelTag { name: "m".into(), digest: "sha256:m".into(), ..ModelTag::default() };
+    let expires_in_s = Some(expires_in_s);
+    let resident = ResidentModel { name: "m".into(), expires_in_s, ..ResidentModel::default() };
+    let report = HostReport {
+        version: Some("0.24.0".into()),
+        models: Some(vec![tag]),
+        resident: Some(vec![resident]),
+    };
+    fleet.step(Event::HostState { host: "pc".into(), state: HostState::Up(report) });
+}
+
+/// One call from its begin to its end; what it said.
+fn call(fleet: &mut Fleet, job: u64) -> Option<u32> {
+    let said = kept(&fleet.submit(job, ask()));
+    fleet.step(Event::Started { attempt: AttemptId(job) });
+    fleet.step(Event::FirstToken { attempt: AttemptId(job) });
+    fleet.after(5_500, Event::Succeeded { attempt: AttemptId(job), usage: usage() });
+    said
+}
+
+#[test]
+fn nothing_is_said_until_what_the_server_does_by_itself_was_seen_twice() {
+    let mut fleet = Fleet::of(&["pc"]);
+    fleet.up("pc", &[("m", 2.0)], &["m"]);
+    for job in 1..=2 {
+        assert_eq!(call(&mut fleet, job), None);
+        look(&mut fleet, 86_397.2);
+    }
+    let said = call(&mut fleet, 3);
+    assert!(said.is_some_and(|seconds| seconds >= 86_400), "{said:?}");
+}
+
+#[test]
+fn a_caller_who_says_how_long_a_model_stays_teaches_nothing_of_the_server() {
+    let mut fleet = Fleet::of(&["pc"]);
+    fleet.up("pc", &[("m", 2.0)], &["m"]);
+    for job in 1..=3 {
+        let request = Request { names_keep_alive: true, ..ask() };
+        assert_eq!(kept(&fleet.submit(job, request)), None);
+        fleet.step(Event::Started { attempt: AttemptId(job) });
+        fleet.after(5_500, Event::Succeeded { attempt: AttemptId(job), usage: usage() });
+        look(&mut fleet, 60.0);
+    }
+    assert_eq!(call(&mut fleet, 4), None);
+}
+
 #[test]
 fn the_more_often_a_model_is_called_the_longer_it_is_kept() {
-    let mut fleet = Fleet::of(&["pc"]);
+    let mut fleet = Fleet::new(Config::new(vec![told(300)]));
     fleet.up("pc", &[("m", 2.0)], &["m"]);
     let first = kept(&fleet.submit(1, ask()));
     assert!(first.is_some_and(|seconds| seconds > 300), "{first:?}");
@@ -34,8 +87,7 @@ fn the_more_often_a_model_is_called_the_longer_it_is_kept() {
 
 #[test]
 fn what_the_host_keeps_is_the_least() {
-    let longer = HostConfig { keep_alive_s: 86_400, ..HostConfig::new("pc") };
-    let mut fleet = Fleet::new(Config::new(vec![longer]));
+    let mut fleet = Fleet::new(Config::new(vec![told(86_400)]));
     fleet.up("pc", &[("m", 2.0)], &["m"]);
     let seconds = kept(&fleet.submit(1, ask()));
     assert!(seconds.is_some_and(|seconds| seconds >= 86_400), "{seconds:?}");
@@ -43,8 +95,8 @@ fn what_the_host_keeps_is_the_least() {
 
 #[test]
 fn nothing_is_said_where_the_owner_wants_none_of_it() {
-    let own = HostConfig { keep_alive_s: 0, ..HostConfig::new("pc") };
-    let mut unweighted = Config::new(vec![HostConfig::new("pc")]);
+    let own = told(0);
+    let mut unweighted = Config::new(vec![told(300)]);
     unweighted.tuning = Tuning { keep_alive: 0.0, ..Tuning::default() };
     for config in [Config::new(vec![own]), unweighted] {
         let mut fleet = Fleet::new(config);

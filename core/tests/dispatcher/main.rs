@@ -4,6 +4,7 @@ mod calling;
 mod canary;
 mod cascading;
 mod choosing;
+mod context;
 mod conversing;
 mod failing;
 mod keeping;

@@ -56,8 +56,8 @@ impl Fleet {
             let details = ModelDetails {
                 capabilities: vec![Capability::Completion],
                 context_tokens: Some(32_768),
-                parameters: None,
                 kv_bytes_per_token: Some(100_000.0),
+                ..ModelDetails::default()
             };
             let state = ModelState::Known(details);
             let step = self.step(Event::ModelState { host: host.into(), model: (*name).into(), state });

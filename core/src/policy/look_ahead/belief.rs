@@ -104,7 +104,7 @@ impl Belief {
             for model in host.models.values().filter(|model| model.residency != Residency::Cold) {
                 let place = model_of(&model.name)?;
                 fleet.place(position, place);
-                fleet.keep(position, place, f64::from(model.kept_s(host.config.keep_alive_s)));
+                fleet.keep(position, place, f64::from(model.kept_s(host.likely_keep_alive_s())));
             }
         }
         for call in outlook.calls {
@@ -189,7 +189,7 @@ fn host_traits(view: View<'_>, host: &Host, names: &[&ModelName]) -> (HostTraits
         sharing: host.sharing.taken,
         parallel: host.config.parallel,
         max_loaded: host.config.max_loaded,
-        keep_alive_s: f64::from(host.config.keep_alive_s),
+        keep_alive_s: f64::from(host.likely_keep_alive_s()),
     };
     let arm =
         |name: &&ModelName| host.models.get(*name).map_or(ABSENT, |model| arm_traits(view, host, model));

@@ -112,7 +112,9 @@ impl<'a> Bench<'a> {
         self.generate(&json!({"model": self.model, "keep_alive": 0, "stream": false})).await?;
         for _ in 0..UNLOAD_LOOKS {
             let resident = match look(self.server.get("/api/ps")).await {
-                Reply::Answered { body, .. } => read_ps(&body).map_err(|failure| failure.detail)?,
+                Reply::Answered { body, date, .. } => {
+                    read_ps(&body, date.as_deref()).map_err(|failure| failure.detail)?
+                }
                 Reply::Lost { message, .. } => return Err(message),
             };
             if !resident.iter().any(|loaded| loaded.name == self.model.as_str()) {

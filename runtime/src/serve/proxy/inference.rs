@@ -114,6 +114,9 @@ impl Inference {
         let task = ask.task.unwrap_or(Task::General);
         let mut request = ask.request().unwrap_or_else(|_| Request::new(task, 0));
         request.streaming = self.streams;
+        request.route = Some(self.operation.path().to_owned());
+        request.num_ctx = self.num_ctx().map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX));
+        request.names_keep_alive = self.body.raw("keep_alive").is_some();
         if let Choice::Tag(tag) = &self.choice {
             request.model = Some(ModelName::from(tag.as_str()));
             // The client chose: what the model cannot do, its host says best itself.
@@ -285,6 +288,15 @@ mod tests {
         let body = json!({"model": "auto", "messages": [{"role": "user", "content": content}]});
         let request = read(Operation::OpenAiChat, &body).request();
         assert_eq!(request.task, Task::Vision);
+    }
+
+    #[test]
+    fn a_batch_to_embed_is_as_long_as_its_longest_text() {
+        let of = |input: Value| read(Operation::Embed, &json!({"model": "e", "input": input})).request();
+        let one = of(json!("seven words that are all alike here"));
+        let batch = of(json!(vec!["seven words that are all alike here"; 40]));
+        assert_eq!(batch.longest_text_tokens, one.longest_text_tokens);
+        assert!(batch.prompt_tokens > 30 * one.prompt_tokens);
     }
 
     #[test]

@@ -38,6 +38,7 @@ impl Smart {
         let hosts = scenario.hosts.iter().map(|host| HostConfig {
             parallel: host.parallel,
             max_loaded: host.max_loaded,
+            keep_alive_s: Some(KEEP_ALIVE_S),
             memory_gb: Some(host.memory_gb),
             instance: Some(host.id.clone()),
             ..HostConfig::new(host.id.as_str())
@@ -186,7 +187,7 @@ fn look(truth: &Truth<'_>, source: Source) -> Event {
                 capabilities: vec![Capability::Completion],
                 context_tokens: Some(131_072),
                 parameters: Some(gb * 1e9 / BYTES_PER_PARAMETER),
-                kv_bytes_per_token: None,
+                ..ModelDetails::default()
             };
             Event::ModelState { host, model, state: ModelState::Known(details) }
         }
@@ -199,6 +200,9 @@ fn look(truth: &Truth<'_>, source: Source) -> Event {
         Source::Signals => Event::Signals { state: SignalsState::Up(samples(truth)) },
     }
 }
+
+/// What the simulated hosts do by themselves, as the scenario's owner tells.
+const KEEP_ALIVE_S: u32 = 300;
 
 fn report(truth: &Truth<'_>, host: usize) -> HostReport {
     let models = &truth.scenario.models;
@@ -219,7 +223,7 @@ fn report(truth: &Truth<'_>, host: usize) -> HostReport {
         size_bytes: (model.gb * 1e9) as u64,
         vram_bytes: 0,
         context_tokens: Some(131_072),
-        pinned: false,
+        ..ResidentModel::default()
     });
     HostReport {
         version: Some("simulated".to_owned()),
