@@ -1,5 +1,6 @@
 // What each idea of the score is worth. `node bench/run.mjs ablation`
-import { mean, percent, play } from './scenarios.mjs';
+import { percent, play } from './scenarios.mjs';
+import { mean } from './statistics.mjs';
 import { table } from './table.mjs';
 
 const SEEDS = '0..6';
@@ -19,7 +20,10 @@ const WITHOUT = {
 };
 
 export const title = 'What each idea is worth';
-export const about = `Mean latency without one idea against the whole score (\`greedy\`, no look-ahead), seeds ${SEEDS}; above zero, the idea pays. Differences under about 3 % are chance. The last column is what looking ahead adds to the whole score.`;
+export const about =
+	`Mean latency without one idea against the whole score (\`greedy\`, no look-ahead), seeds ${SEEDS}; above zero, ` +
+	'the idea pays. Differences under about 3 % are chance. The last column is what looking ahead adds to the whole ' +
+	'score.';
 
 export async function run() {
 	const variants = Object.values(WITHOUT).map((weights) => `greedy:${weights}`);

@@ -1,14 +1,15 @@
-// How far predictions are from what jobs took, on two real Ollama servers that keep one model each, and what makes the misses.
-// Needs the program: `cargo build --release -p smart-ai`.
+// How far predictions are from what jobs took, on two real Ollama servers that keep one model each, and what makes the
+// misses. Needs the program: `cargo build --release -p smart-ai`.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { stopAll } from '../tests/e2e/bed/index.mjs';
-import { target } from './cargo.mjs';
+import { target } from '../paths.mjs';
 import { smart } from './real/contenders.mjs';
 import { startFleet } from './real/fleet.mjs';
 import { kinds, draft } from './real/tasks.mjs';
-import { median, quantile, table } from './table.mjs';
+import { gaps, median, quantile } from './statistics.mjs';
+import { table } from './table.mjs';
 
 const JOBS = 300;
 const LEARNT = 200;
@@ -17,23 +18,14 @@ const DRAFT_EVERY = 20;
 const GOAL = 0.25;
 
 export const title = 'Predicted against actual';
-export const about = `${JOBS} jobs on two real Ollama servers (one model in memory each, one core each), arriving at random every ${MEAN_GAP_MS / 1000} s on average: eight kinds of short
-exact tasks that two models share, and every twentieth job pinned to a third model, which pushes out another. The error is |predicted − actual| ÷ actual, both from
-submit to last token, as expected at submit. The goal is a median of at most ${GOAL * 100} % after ${LEARNT} jobs.`;
+export const about = `${JOBS} jobs on two real Ollama servers (one model in memory each, one core each), arriving at
+random every ${MEAN_GAP_MS / 1000} s on average: eight kinds of short exact tasks that two models share, and every
+twentieth job pinned to a third model, which pushes out another. The error is |predicted − actual| ÷ actual, both
+from submit to last token, as expected at submit. The goal is a median of at most ${GOAL * 100} % after ${LEARNT}
+jobs.`;
 
 const percent = (share) => `${Math.round(share * 100)} %`;
 const error = ({ predicted_ms, ms }) => Math.abs(predicted_ms - ms.total) / ms.total;
-
-/** mulberry32, so that every run has the same arrivals. */
-function drawn(seed) {
-	let state = seed >>> 0;
-	return () => {
-		state = (state + 0x6d2b79f5) >>> 0;
-		let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-		mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-		return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-	};
-}
 
 /** Items of every kind in turn; the same item comes again only after all others of its kind. */
 function itemOf(number, models) {
@@ -46,11 +38,11 @@ function itemOf(number, models) {
 async function play(program) {
 	const { hosts, models } = await startFleet();
 	const dispatcher = smart('smart', program, hosts, () => [models.small, models.large]);
-	const random = drawn(7);
+	const gap = gaps(MEAN_GAP_MS, 7);
 	const answers = [];
 	for (let number = 0; number < JOBS; number++) {
 		answers.push(dispatcher.answer(itemOf(number, models)));
-		await pause(-MEAN_GAP_MS * Math.log(1 - random()));
+		await pause(gap());
 	}
 	const results = await Promise.all(answers);
 	await dispatcher.close();
@@ -126,7 +118,8 @@ function report(results) {
 			under: rows.filter((one) => one.predicted_ms < one.ms.total).length,
 		}));
 	return [
-		`After ${LEARNT} jobs the median error is ${percent(median(late.map(error)))}: the goal is ${reached ? 'reached' : 'missed'}. ${answered.length} of ${results.length} jobs were answered.`,
+		`After ${LEARNT} jobs the median error is ${percent(median(late.map(error)))}: the goal is ` +
+			`${reached ? 'reached' : 'missed'}. ${answered.length} of ${results.length} jobs were answered.`,
 		table(columns('jobs in order'), windows),
 		`The jobs after the first ${LEARNT}, by how they went:`,
 		table(

@@ -1,15 +1,10 @@
 // Runs cargo with the project's target folder, the cache's unless the environment names one.
 import { spawnSync } from 'node:child_process';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { root, target } from '../paths.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'smart-ai');
-export const target = process.env.CARGO_TARGET_DIR ?? join(cache, 'target');
-
-/** The command's stdout; its stderr goes through. */
-export function cargo(...args) {
+/** The command's stdout; its stderr goes through. The lock file stays as it is. */
+export function cargo(command, ...options) {
+	const args = [command, '--locked', ...options];
 	const env = { ...process.env, CARGO_TARGET_DIR: target, CARGO_TERM_COLOR: 'never' };
 	const { status, stdout } = spawnSync('cargo', args, {
 		cwd: root,

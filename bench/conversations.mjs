@@ -1,24 +1,22 @@
-// What a conversation gains from staying where it was read: two real Ollama servers, in turns by round robin and by Smart AI.
+// What a conversation gains from staying where it was read: two real Ollama servers, in turns by round robin and by
+// Smart AI.
 // `node bench/run.mjs conversations`
 import { need } from '../tests/e2e/bed/index.mjs';
-import { median, table } from './table.mjs';
+import { median, uniform } from './statistics.mjs';
+import { table } from './table.mjs';
 
 export const title = 'Conversations on two servers';
 export const about =
-	'Two real Ollama servers with SmolLM2-135M in two slots each. Four conversations at a time, each about a document of its own of some 400 tokens, take four turns; who asks next is drawn. ' +
-	'In blocks by turns: round robin, as a load balancer does, and Smart AI. Later turns only: how long until the first piece of the answer, and which share of them met a server that had read the conversation so far.';
+	'Two real Ollama servers with SmolLM2-135M in two slots each. Four conversations at a time, each about a ' +
+	'document of its own of some 400 tokens, take four turns; who asks next is drawn. ' +
+	'In blocks by turns: round robin, as a load balancer does, and Smart AI. Later turns only: how long until the ' +
+	'first piece of the answer, and which share of them met a server that had read the conversation so far.';
 
 const BLOCKS = 3;
 const CONVERSATIONS = 4;
 const TURNS = 4;
 const options = { temperature: 0, num_thread: 1 };
 const MAX_TOKENS = 12;
-
-/** 0 to 1, the same in every run. */
-function random(seed) {
-	let state = seed;
-	return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
-}
 
 function documentOf(draw) {
 	const facts = Array.from(
@@ -100,7 +98,7 @@ export async function run() {
 		const seen = Object.fromEntries(Object.keys(contenders).map((name) => [name, []]));
 		for (let count = 1; count <= BLOCKS; count += 1) {
 			for (const [name, ask] of Object.entries(contenders))
-				await block(ask, random(1000 * count + name.length), seen[name]);
+				await block(ask, uniform(1000 * count + name.length), seen[name]);
 			console.error(`block ${count} of ${BLOCKS}`);
 		}
 		const base = median(seen['round robin'].map(({ first_ms }) => first_ms));

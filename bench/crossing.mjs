@@ -1,11 +1,16 @@
-// What one crossing from Node into the dispatcher costs, in CPU microseconds: a fleet of 10 hosts with 4 models each. `node bench/run.mjs crossing`
+// What one crossing from Node into the dispatcher costs, in CPU microseconds: a fleet of 10 hosts with 4 models each.
 // One job is two crossings: `submit` (a decision over 40 arms and the call) and `succeeded`.
+// `node bench/run.mjs crossing`
 import { existsSync } from 'node:fs';
-import { median, table } from './table.mjs';
+import { median } from './statistics.mjs';
+import { table } from './table.mjs';
 
 export const title = 'One crossing from Node';
 export const about =
-	'10 hosts with 4 models each, CPU time: the least of the rounds, which other work on the machine disturbs least, and the median. A step of a job is the mean of `submit` (a decision over 40 arms and the call) and `succeeded`. A planned decision is a dry run on the same fleet once it has answered four requests a host and half of it is busy, so that the choice is played through. Goals: 20 µs a step, 3 ms for a planned decision.';
+	'10 hosts with 4 models each, CPU time: the least of the rounds, which other work on the machine disturbs ' +
+	'least, and the median. A step of a job is the mean of `submit` (a decision over 40 arms and the call) and ' +
+	'`succeeded`. A planned decision is a dry run on the same fleet once it has answered four requests a host and ' +
+	'half of it is busy, so that the choice is played through. Goals: 20 µs a step, 3 ms for a planned decision.';
 
 const HOSTS = 10;
 const MODELS = ['phi3:mini', 'llama3.2:3b', 'qwen2.5:7b', 'mistral:7b'];
@@ -38,14 +43,16 @@ function worked(core) {
 	let [now, job] = [2, 0];
 	const submit = (host, shape) => {
 		const request = { task: 'summarize', prompt_tokens: 800, host, shape: `shape-${shape % 6}` };
-		const { effects } = dispatcher.step(now, { type: 'submit', job: (job += 1), request });
+		job += 1;
+		const { effects } = dispatcher.step(now, { type: 'submit', job, request });
 		return effects.find(({ type }) => type === 'call').attempt;
 	};
 	const usage = { prompt_tokens: 800, output_tokens: 120, load_ms: 0, prompt_ms: 60, output_ms: 240, total_ms: 300 };
 	for (let round = 0; round < 4; round += 1) {
 		for (const [at, host] of names.entries()) {
 			const attempt = submit(host, round + at);
-			dispatcher.step((now += 300), { type: 'succeeded', attempt, usage });
+			now += 300;
+			dispatcher.step(now, { type: 'succeeded', attempt, usage });
 		}
 	}
 	for (let at = 0; at < HOSTS; at += 2) submit(names[at], at);
@@ -78,7 +85,8 @@ function measure(core) {
 	};
 	const jobs = () => {
 		for (let call = 0; call < JOBS; call += 1) {
-			const { effects } = dispatcher.step(now, { type: 'submit', job: (job += 1), request });
+			job += 1;
+			const { effects } = dispatcher.step(now, { type: 'submit', job, request });
 			const { attempt } = effects.find(({ type }) => type === 'call');
 			dispatcher.step(now, { type: 'succeeded', attempt, usage });
 		}

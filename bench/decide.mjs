@@ -3,12 +3,18 @@ import { cargo } from './cargo.mjs';
 import { table } from './table.mjs';
 
 export const title = 'A decision by number of arms';
-export const about = `\`cargo bench -p smart-ai-core\`; four models a host. *Scored* and *planned* are one \`step(Submit)\` with its effects on a fleet that has answered four requests a host, with half the hosts busy; *planned* may play a contested choice through, *scored* may not. Times are the fastest run, which other work on the machine disturbs least, and the median.
-Goals: scored 3 µs for 40 arms and 80 µs for 1000; planned 1 ms for 40 arms and 5 ms for 1000; 2 KB of state an arm; no growth over a million jobs.`;
+export const about = `\`cargo bench -p smart-ai-core\`; four models a host. *Scored* and *planned* are one
+\`step(Submit)\` with its effects on a fleet that has answered four requests a host, with half the hosts busy;
+*planned* may play a contested choice through, *scored* may not. Times are the fastest run, which other work on the
+machine disturbs least, and the median. Goals: scored 3 µs for 40 arms and 80 µs for 1000; planned 1 ms for 40 arms
+and 5 ms for 1000; 2 KB of state an arm; no growth over a million jobs.`;
 
 const MICROSECONDS = { ns: 1e-3, µs: 1, ms: 1e3, s: 1e6 };
 
-/** The fastest and the median in microseconds by bench and arms, from divan's tree: `│  ├─ 40   fastest │ slowest │ median │ …`. */
+/**
+ * The fastest and the median in microseconds by bench and arms, from divan's tree: `│  ├─ 40   fastest │ slowest │
+ * median │ …`.
+ */
 export function times(text) {
 	const found = {};
 	let bench;
@@ -66,5 +72,8 @@ function memory() {
 		states,
 	);
 	const kilobytes = soak.map(({ jobs, heap_bytes }) => `${jobs / 1e6}: ${(heap_bytes / 1e3).toFixed(0)}`);
-	return `${sizes}\n\nLive heap in KB after so many million jobs of 5000 shapes (2000 are kept) on 12 arms: ${kilobytes.join(', ')}.`;
+	return (
+		`${sizes}\n\nLive heap in KB after so many million jobs of 5000 shapes (2000 are kept) on 12 arms: ` +
+		`${kilobytes.join(', ')}.`
+	);
 }

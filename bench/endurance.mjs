@@ -1,7 +1,9 @@
-// Ten thousand asks through each driver on three simulated hosts that fail now and then, beside the same without faults.
+// Ten thousand asks through each driver on three simulated hosts that fail now and then, beside the same without
+// faults.
 import { drivers } from '../tests/e2e/faults/drivers.mjs';
 import { startHost } from '../tests/e2e/faults/host.mjs';
-import { quantile, table } from './table.mjs';
+import { quantile } from './statistics.mjs';
+import { table } from './table.mjs';
 
 const JOBS = Number(process.env.JOBS ?? 10_000);
 const CONCURRENCY = 4;
@@ -21,9 +23,10 @@ const IN_TURN = [{ kind: 'down' }, { kind: 'busy' }, { kind: 'slow', factor: 5 }
 const TURN_MS = 6_000;
 
 export const title = 'Endurance';
-export const about = `${JOBS} asks of 12 tokens (30 ms) through each driver at a concurrency of ${CONCURRENCY}, on three simulated hosts with two slots each: without faults,
-then with faults in 4 % of the calls by chance (503, reset connections, answers cut, error lines, garbage, hangs) and one host in turn down, busy, slow or hung for a second out of six.
-Goals: 99.9 % answered, none lost, none answered twice, p95 at most 1.5 × that without faults.`;
+export const about = `${JOBS} asks of 12 tokens (30 ms) through each driver at a concurrency of ${CONCURRENCY}, on
+three simulated hosts with two slots each: without faults, then with faults in 4 % of the calls by chance (503, reset
+connections, answers cut, error lines, garbage, hangs) and one host in turn down, busy, slow or hung for a second out
+of six. Goals: 99.9 % answered, none lost, none answered twice, p95 at most 1.5 × that without faults.`;
 
 export async function run() {
 	const rows = [];

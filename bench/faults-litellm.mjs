@@ -2,16 +2,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { drivers } from '../tests/e2e/faults/drivers.mjs';
 import { startHost } from '../tests/e2e/faults/host.mjs';
-import { quantile, table } from './table.mjs';
+import { cache } from '../paths.mjs';
+import { gaps, mean, quantile } from './statistics.mjs';
+import { table } from './table.mjs';
 
-const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'smart-ai');
 const python = join(cache, 'peers', 'litellm', 'bin', 'python');
 const router = fileURLToPath(new URL('peers/litellm_faults.py', import.meta.url));
 
@@ -41,18 +41,21 @@ const SCRIPT = [
 const LAST_S = 56;
 
 export const title = "Faults: Smart AI and LiteLLM's Router";
-export const about = `The same three simulated hosts (one model, 50 tokens at 500 a second, one request at a time), the same ${JOBS_PER_S} jobs a second at the same moments and the same
-script of faults, one contender after the other: a host down for 4 s, one silent for 8 s, one busy, one that cuts answers off, one 8 times slower, one whose runner crashes, and every
-host busy for 2 s; besides, 4 % of all calls fail or are cut off at any time. *Answered* is the whole text; *cut short* is a part of it handed out as a success. Both may wait ${TIMEOUT_S} s for an
-answer to begin (LiteLLM: to end); LiteLLM retries ${RETRIES} times, Smart AI makes ${RETRIES + 1} calls at most besides those that a busy host turned away; all else is each one's default. Seconds to the end are of answered jobs. *First good answer* is counted from each
-fault's start (for the last one, its end) to the end of the first job that was asked since and answered; mean and worst of the faults.`;
+export const about = `The same three simulated hosts (one model, 50 tokens at 500 a second, one request at a time),
+the same ${JOBS_PER_S} jobs a second at the same moments and the same script of faults, one contender after the
+other: a host down for 4 s, one silent for 8 s, one busy, one that cuts answers off, one 8 times slower, one whose
+runner crashes, and every host busy for 2 s; besides, 4 % of all calls fail or are cut off at any time. *Answered* is
+the whole text; *cut short* is a part of it handed out as a success. Both may wait ${TIMEOUT_S} s for an answer to
+begin (LiteLLM: to end); LiteLLM retries ${RETRIES} times, Smart AI makes ${RETRIES + 1} calls at most besides those
+that a busy host turned away; all else is each one's default. Seconds to the end are of answered jobs. *First good
+answer* is counted from each fault's start (for the last one, its end) to the end of the first job that was asked
+since and answered; mean and worst of the faults.`;
 
 /** Moments of a Poisson process, the same for all. */
 function arrivals() {
-	let state = 42;
-	const unit = () => (state = (state * 1103515245 + 12345) % 2147483648) / 2147483648;
+	const gap = gaps(1 / JOBS_PER_S, 42);
 	const moments = [];
-	for (let at = 0; at < LAST_S; at += -Math.log(1 - unit()) / JOBS_PER_S) moments.push(at);
+	for (let at = 0; at < LAST_S; at += gap()) moments.push(at);
 	return moments;
 }
 
@@ -179,7 +182,7 @@ function summary(results) {
 		p50: seconds(quantile(times, 0.5)),
 		p95: seconds(quantile(times, 0.95)),
 		p99: seconds(quantile(times, 0.99)),
-		mean: seconds(recoveries.reduce((sum, value) => sum + value, 0) / recoveries.length),
+		mean: seconds(mean(recoveries)),
 		worst: seconds(Math.max(...recoveries)),
 	};
 }

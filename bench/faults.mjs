@@ -4,16 +4,18 @@ import { MODEL, startFleet } from '../tests/e2e/faults/fleet.mjs';
 import { startHost } from '../tests/e2e/faults/host.mjs';
 import { rows } from '../tests/e2e/faults/rows.mjs';
 import { attemptsOf, trial } from '../tests/e2e/faults/trial.mjs';
-import { median, table } from './table.mjs';
+import { median } from './statistics.mjs';
+import { table } from './table.mjs';
 
 const RUNS = 3;
 
 export const title = 'Faults, one at a time';
-export const about = `Two simulated hosts with the same model; the fault hits the one that is asked first, or both. One job each, a fresh dispatcher every time, median of
-${RUNS} runs. *Lost* is the time to the end beyond that of a job without a fault on the same driver, where the fault comes after the first look at the
-hosts beyond that of a job whose hosts had been looked at. The first token may take 400 ms here and a pause in an
-answer 400 ms (30 s each by default), which is what a hang costs. A cancelled call's
-goal is 200 ms. Outcomes and calls are asserted by \`tests/e2e/faults/matrix.test.mjs\`.`;
+export const about = `Two simulated hosts with the same model; the fault hits the one that is asked first, or both.
+One job each, a fresh dispatcher every time, median of ${RUNS} runs. *Lost* is the time to the end beyond that of a
+job without a fault on the same driver, where the fault comes after the first look at the hosts beyond that of a job
+whose hosts had been looked at. The first token may take 400 ms here and a pause in an answer 400 ms (30 s each by
+default), which is what a hang costs. A cancelled call's goal is 200 ms. Outcomes and calls are asserted by
+\`tests/e2e/faults/matrix.test.mjs\`.`;
 
 export async function run() {
 	const fleet = await startFleet();
@@ -42,7 +44,10 @@ export async function run() {
 	}
 }
 
-/** Milliseconds from a caller's cancel until the host has seen its connection close and is free, as its own counters say. */
+/**
+ * Milliseconds from a caller's cancel until the host has seen its connection close and is free, as its own counters
+ * say.
+ */
 async function cancels() {
 	const host = await startHost({
 		models: [{ name: MODEL, prefill_tok_per_s: 5000, decode_tok_per_s: 50, output_tokens: 100_000 }],

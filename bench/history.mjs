@@ -1,11 +1,13 @@
-// How long the history takes to show a page and to give back what was learned, and what it costs a job. `node bench/run.mjs history`
+// How long the history takes to show a page and to give back what was learned, and what it costs a job. `node
+// bench/run.mjs history`
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { scratchFolder } from '../tests/e2e/bed/index.mjs';
 import { build, startHost, startSidecar } from '../tests/e2e/serve/sidecar.mjs';
 import { ask, python } from '../tests/e2e/history/store.mjs';
-import { median, quantile, table } from './table.mjs';
+import { median, quantile } from './statistics.mjs';
+import { table } from './table.mjs';
 
 const ROWS = 1_000_000;
 const REPEATS = 11;
@@ -13,8 +15,10 @@ const REPEATS = 11;
 const PROFILE = process.env.PROFILE ?? 'release';
 
 export const title = 'The history with a million jobs';
-export const about = `An SQLite file of ${ROWS.toLocaleString('en')} jobs over 90 days (8 models on 5 hosts, 3 % failed), each with a decision and an attempt; a ${PROFILE} build. Every time is that of the whole program, from start
-to exit; the first row is the program that only says its version. Restore is \`serve\` until it listens, with this file against without a history. Goals: a page within 50 ms, restore within 500 ms.`;
+export const about = `An SQLite file of ${ROWS.toLocaleString('en')} jobs over 90 days (8 models on 5 hosts, 3 %
+failed), each with a decision and an attempt; a ${PROFILE} build. Every time is that of the whole program, from start
+to exit; the first row is the program that only says its version. Restore is \`serve\` until it listens, with this
+file against without a history. Goals: a page within 50 ms, restore within 500 ms.`;
 
 const FILL = `
 import json, random, sqlite3, sys
@@ -30,11 +34,15 @@ db.execute("PRAGMA synchronous = OFF")
 def jobs():
     for n in range(rows):
         ok = random.random() > 0.03
-        yield (f"f{n:07}-1", at - (rows - n) * step, random.choice(tasks), "balanced", None, "ok" if ok else "no_capable_model", random.choice(models) if ok else None,
+        yield (f"f{n:07}-1", at - (rows - n) * step, random.choice(tasks), "balanced", None,
+               "ok" if ok else "no_capable_model", random.choice(models) if ok else None,
                f"host-{random.randrange(5)}" if ok else None, 100, 200, 0.0, 0.0, 300.0, 4000.0, 3900.0)
-db.executemany("INSERT INTO jobs (job, at_ms, task, mode, shape, outcome, model, host, prompt_tokens, output_tokens, queue_ms, load_ms, first_token_ms, total_ms, predicted_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", jobs())
+columns = """job, at_ms, task, mode, shape, outcome, model, host, prompt_tokens, output_tokens, queue_ms, load_ms,
+             first_token_ms, total_ms, predicted_ms"""
+db.executemany(f"INSERT INTO jobs ({columns}) VALUES ({','.join('?' * 15)})", jobs())
 db.executemany("INSERT INTO decisions (job, detail) VALUES (?, ?)", ((f"f{n:07}-1", detail) for n in range(rows)))
-db.executemany("INSERT INTO attempts (job, number, host, model, outcome, detail, ms) VALUES (?, 1, 'host-1', 'model-1:7b', 'ok', '', 4000)", ((f"f{n:07}-1",) for n in range(rows)))
+db.executemany("""INSERT INTO attempts (job, number, host, model, outcome, detail, ms)
+                  VALUES (?, 1, 'host-1', 'model-1:7b', 'ok', '', 4000)""", ((f"f{n:07}-1",) for n in range(rows)))
 db.commit()
 print(db.execute("SELECT count(*) FROM jobs").fetchone()[0])
 `;

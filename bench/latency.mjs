@@ -1,4 +1,5 @@
-// What an ask adds to a bare HTTP call: both in turns on one warm simulated host that answers in no time. `node bench/run.mjs latency`
+// What an ask adds to a bare HTTP call: both in turns on one warm simulated host that answers in no time. `node
+// bench/run.mjs latency`
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,12 +7,15 @@ import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { cargo, target } from './cargo.mjs';
-import { median, quantile, table } from './table.mjs';
+import { target } from '../paths.mjs';
+import { cargo } from './cargo.mjs';
+import { median, quantile } from './statistics.mjs';
+import { table } from './table.mjs';
 
 export const title = 'What an ask adds to a bare HTTP call';
 export const about =
-	'The same streamed chat on the same warm model of a simulated host without service time, bare and asked in turns. Added: median of the differences of a turn. Goal: 2 ms.';
+	'The same streamed chat on the same warm model of a simulated host without service time, bare and asked in ' +
+	'turns. Added: median of the differences of a turn. Goal: 2 ms.';
 
 const ROUNDS = 1000;
 const WARM = 50;

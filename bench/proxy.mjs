@@ -1,4 +1,5 @@
-// What the sidecar's proxy adds: the same request sent to a simulated host and through the proxy, in turns. `node bench/run.mjs proxy`
+// What the sidecar's proxy adds: the same request sent to a simulated host and through the proxy, in turns. `node
+// bench/run.mjs proxy`
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,13 +7,17 @@ import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { cargo, target } from './cargo.mjs';
-import { median, quantile, table } from './table.mjs';
+import { target } from '../paths.mjs';
+import { cargo } from './cargo.mjs';
+import { median, quantile } from './statistics.mjs';
+import { table } from './table.mjs';
 
 export const title = "What the sidecar's proxy adds";
 export const about =
-	'The same streamed request to one simulated host, direct and through `smart-ai serve`, in turns on kept connections. Request: an answer of one word without service time, 1,000 turns; ' +
-	'added is the median of the differences of a turn. Throughput: answers of 400 tokens at 200 tokens a second each, four at a time on each side, in turns; tokens a second from the request to the last byte. ' +
+	'The same streamed request to one simulated host, direct and through `smart-ai serve`, in turns on kept ' +
+	'connections. Request: an answer of one word without service time, 1,000 turns; ' +
+	'added is the median of the differences of a turn. Throughput: answers of 400 tokens at 200 tokens a second ' +
+	'each, four at a time on each side, in turns; tokens a second from the request to the last byte. ' +
 	'Goals: at most 1 ms a request at the median, at most 3 % of throughput.';
 
 const TURNS = 1000;

@@ -1,4 +1,5 @@
-// Measures, prints and writes down: `npm run bench`, or `node bench/run.mjs decide simulate` for some. Tables go to bench/results.
+// Measures, prints and writes down: `npm run bench`, or `node bench/run.mjs decide simulate` for some. Tables go to
+// bench/results.
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 
@@ -27,7 +28,9 @@ if (unknown.length > 0) {
 for (const name of wanted.length > 0 ? wanted : all) {
 	const { title, about, run } = await import(`./${name}.mjs`);
 	const machine = `${cpus().length} × ${cpus()[0].model}, Node ${process.versions.node}`;
-	const text = `# ${title}\n\n${about}\n\n${await run()}\n\nMade by \`node bench/run.mjs ${name}\` on ${machine}. Read ratios, not times.\n`;
+	const text =
+		`# ${title}\n\n${about}\n\n${await run()}\n\nMade by \`node bench/run.mjs ${name}\` on ${machine}. Read ratios, ` +
+		`not times.\n`;
 	writeFileSync(new URL(`results/${name}.md`, import.meta.url), text);
 	console.log(text);
 }

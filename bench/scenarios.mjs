@@ -4,7 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cargo, target } from './cargo.mjs';
+import { target } from '../paths.mjs';
+import { cargo } from './cargo.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 /** Seconds that one scenario may take. */
@@ -50,4 +51,3 @@ export function simulate(file, policies, seeds, ...more) {
 }
 
 export const percent = (share) => `${(share * 100).toFixed(1)} %`;
-export const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { percent, trace } from './scenarios.mjs';
-import { median, table } from './table.mjs';
+import { mean, median } from './statistics.mjs';
+import { table } from './table.mjs';
 
 const SEEDS = '0..10';
 /** On one host with one model the fewest connections are always there: what comes first is served first. */
@@ -13,9 +14,13 @@ const FIFO = 'least-connections';
 const AGE = 0.3;
 
 export const title = 'One host, one model, mixed lengths';
-export const about = `The serial case of arXiv 2606.07248 in virtual time, seeds ${SEEDS}: half the requests write about 40 tokens, half about 400, on one slot, and their prompts tell nothing about it. *Batch*: 100 requests at once, three times; nothing is known of the shapes in
-the first, the other two repeat them. *Steady*: load 0.74. *Unknown*: requests say no shape, so that nothing tells them apart. Goals: the short requests' median at least 70 % below first-come-first-served in a batch, 17 % at load 0.74, with
-repeated shapes. Age bound: a request that came more than the expected work ÷ ${AGE} after another never goes before it; *overtaken after* is the latest that one did, *bound* what the longest request's true work allows.`;
+export const about = `The serial case of arXiv 2606.07248 in virtual time, seeds ${SEEDS}: half the requests write
+about 40 tokens, half about 400, on one slot, and their prompts tell nothing about it. *Batch*: 100 requests at once,
+three times; nothing is known of the shapes in the first, the other two repeat them. *Steady*: load 0.74. *Unknown*:
+requests say no shape, so that nothing tells them apart. Goals: the short requests' median at least 70 % below
+first-come-first-served in a batch, 17 % at load 0.74, with repeated shapes. Age bound: a request that came more than
+the expected work ÷ ${AGE} after another never goes before it; *overtaken after* is the latest that one did, *bound*
+what the longest request's true work allows.`;
 
 const folder = fileURLToPath(new URL('serial', import.meta.url));
 
@@ -69,7 +74,7 @@ function measure(jobs) {
 	return {
 		short: of('short'),
 		long: of('long'),
-		mean: all.reduce((sum, value) => sum + value, 0) / all.length,
+		mean: mean(all),
 		longest: Math.max(...all),
 		overtaken: overtaken(jobs),
 	};

@@ -6,8 +6,10 @@ const SEEDS = '0..6';
 const [WITH, WITHOUT] = ['smart', 'smart:metrics=off'];
 
 export const title = 'What Prometheus tells that Ollama cannot';
-export const about = `\`smart-ai simulate\` on the files of bench/signals, seeds ${SEEDS}: others take 85 % of a host's CPU, most of its memory (a model that then does not fit works five times slower), or both, now here and now there; and, for comparison, nothing.
-With and without the metrics, on the same requests. Both learn from every answer, which alone shows a stolen CPU soon; stolen memory shows only in metrics before it costs a request.`;
+export const about = `\`smart-ai simulate\` on the files of bench/signals, seeds ${SEEDS}: others take 85 % of a
+host's CPU, most of its memory (a model that then does not fit works five times slower), or both, now here and now
+there; and, for comparison, nothing. With and without the metrics, on the same requests. Both learn from every
+answer, which alone shows a stolen CPU soon; stolen memory shows only in metrics before it costs a request.`;
 
 export async function run() {
 	const reports = play([WITH, WITHOUT, 'least-connections'], SEEDS, 'signals');

@@ -1,5 +1,6 @@
 // Smart AI, its peers' rules and two references on every scenario. `node bench/run.mjs simulate`
-import { mean, percent, play } from './scenarios.mjs';
+import { percent, play } from './scenarios.mjs';
+import { mean } from './statistics.mjs';
 import { table } from './table.mjs';
 
 const SEEDS = '0..6';
@@ -16,8 +17,10 @@ const PEERS = [
 const REFERENCES = ['oracle', 'clairvoyant'];
 
 export const title = 'Policies in virtual time';
-export const about = `\`smart-ai simulate\` on every file of bench/scenarios, seeds ${SEEDS} (the weights were tuned on seeds 100 to 307). Peers stand for their documented rule, not for the product.
-The clairvoyant knows every size and plays the true next 20 arrivals, but sends each job on at once. Goals: regret to it of at most 8 % on average and 15 % on each; mean 25 % below the best peer's on medium, heavy and drift.`;
+export const about = `\`smart-ai simulate\` on every file of bench/scenarios, seeds ${SEEDS} (the weights were tuned
+on seeds 100 to 307). Peers stand for their documented rule, not for the product. The clairvoyant knows every size
+and plays the true next 20 arrivals, but sends each job on at once. Goals: regret to it of at most 8 % on average and
+15 % on each; mean 25 % below the best peer's on medium, heavy and drift.`;
 
 export async function run() {
 	const reports = play([...OWN, ...PEERS, ...REFERENCES], SEEDS);

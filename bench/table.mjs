@@ -1,9 +1,4 @@
-// Medians, and tables in Markdown.
-
-/** The value below which this share of the values lies. */
-export const quantile = (values, share) => values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * share)];
-
-export const median = (values) => quantile(values, 0.5);
+// Tables in Markdown.
 
 /** Rows of objects under columns `[title, key or (row) => text]`; the first column is text, the others are numbers. */
 export function table(columns, rows) {

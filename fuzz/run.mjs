@@ -1,11 +1,12 @@
-// Fuzzes core: `node fuzz/run.mjs [target…] [--seconds N]`. Starts from the committed corpus; what it finds anew stays in the cache folder.
-// libFuzzer with coverage, on the stable compiler; needs a C++ compiler. `--keep` writes the smallest set that covers as much back to the corpus.
+// Fuzzes core: `node fuzz/run.mjs [target…] [--seconds N]`. Starts from the committed corpus; what it finds anew stays
+// in the cache folder. libFuzzer with coverage, on the stable compiler; needs a C++ compiler. `--keep` writes the
+// smallest set that covers as much back to the corpus.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { cache, target as compiled } from '../paths.mjs';
 
 const TARGETS = ['answer', 'metrics', 'events'];
 const FLAGS = [
@@ -18,8 +19,7 @@ const FLAGS = [
 const MAX_BYTES = 4096;
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'smart-ai');
-const built = path.join(process.env.CARGO_TARGET_DIR ?? path.join(cache, 'target'), 'fuzz');
+const built = path.join(compiled, 'fuzz');
 
 const { values, positionals } = parseArgs({
 	allowPositionals: true,
@@ -37,7 +37,7 @@ const env = { ...process.env, CARGO_TARGET_DIR: built, RUSTFLAGS: FLAGS.join(' '
 // A target named to cargo keeps the flags from build scripts and macros.
 demand(
 	'cargo',
-	['build', '--quiet', '--release', '--target', host, ...targets.flatMap((target) => ['--bin', target])],
+	['build', '--locked', '--quiet', '--release', '--target', host, ...targets.flatMap((target) => ['--bin', target])],
 	{ cwd: here, env },
 );
 for (const target of targets) fuzz(target);

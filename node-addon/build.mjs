@@ -2,17 +2,15 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { target } from '../paths.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
 const dist = join(here, 'dist');
 const require = createRequire(import.meta.url);
-const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'smart-ai');
-const target = process.env.CARGO_TARGET_DIR ?? join(cache, 'target');
 const libraries = { linux: 'libsmart_ai_node.so', darwin: 'libsmart_ai_node.dylib', win32: 'smart_ai_node.dll' };
 
 function run(command, args) {
@@ -43,7 +41,7 @@ async function bundle(entry, format, options = {}) {
 	});
 }
 
-run('cargo', ['build', '--release', '-p', 'smart-ai-node']);
+run('cargo', ['build', '--locked', '--release', '-p', 'smart-ai-node']);
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);
 cpSync(

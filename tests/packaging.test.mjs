@@ -53,7 +53,8 @@ for (const [folder, entries] of [
 			}
 			writeFileSync(
 				join(project, 'use.mts'),
-				`import { createDispatcher, type SmartAi } from '${entry}';${typed.replace(folder === 'wasm' ? '' : ', {} as never', '')}`,
+				'import { createDispatcher, type SmartAi } from ' +
+					`'${entry}';${typed.replace(folder === 'wasm' ? '' : ', {} as never', '')}`,
 			);
 			const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 			run(

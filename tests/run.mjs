@@ -1,16 +1,13 @@
 // Runs the project's checks in order and says which passed: `check` is the inner loop, `all` is everything.
 // Compiled Rust, npm's cache and installed tools stay in the cache folder, so that the next run starts warm.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { cache, root, target } from '../paths.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'smart-ai');
 const env = {
 	...process.env,
-	CARGO_TARGET_DIR: process.env.CARGO_TARGET_DIR ?? join(cache, 'target'),
+	CARGO_TARGET_DIR: target,
 	npm_config_cache: join(cache, 'npm'),
 };
 
@@ -20,28 +17,40 @@ const required = [
 ];
 
 const npm = (name, folder, ...args) => ({ name, command: 'npm', args, folder });
+/** Brings a folder's packages as its lock file names them, where they are not there yet. */
+const packages = (name, folder, ...flags) => ({
+	...npm(name, folder, 'ci', ...flags, '--no-audit', '--no-fund'),
+	needed: () => changedAt(folder, 'node_modules/.package-lock.json') < changedAt(folder, 'package-lock.json'),
+});
+const changedAt = (folder, file) => statSync(join(root, folder, file), { throwIfNoEntry: false })?.mtimeMs ?? 0;
 const nodeTest = (name, ...files) => ({ name, command: 'node', args: ['--test', ...files] });
 
 const check = [
 	{ name: 'Rust format', command: 'cargo', args: ['fmt', '--all', '--check'] },
-	{ name: 'Rust lints', command: 'cargo', args: ['clippy', '--workspace', '--all-targets', '--', '-D', 'warnings'] },
-	{ name: 'Rust tests and vectors', command: 'cargo', args: ['test', '--workspace'] },
+	{
+		name: 'Rust lints',
+		command: 'cargo',
+		args: ['clippy', '--locked', '--workspace', '--all-targets', '--', '-D', 'warnings'],
+	},
+	{ name: 'Rust tests and vectors', command: 'cargo', args: ['test', '--locked', '--workspace'] },
 	{
 		name: 'TypeScript declarations',
 		command: 'cargo',
-		args: ['test', '-p', 'smart-ai-core', '--features', 'typescript', '--test', 'typescript'],
+		args: ['test', '--locked', '-p', 'smart-ai-core', '--features', 'typescript', '--test', 'typescript'],
 	},
+	packages('npm packages', '.'),
+	{ name: 'JavaScript format and lints', command: 'npx', args: ['biome', 'ci', '--error-on-warnings', '.'] },
+	nodeTest('Line lengths', 'tests/lines.test.mjs'),
 ];
 
 const rest = [
-	npm('npm packages', '.', 'install', '--no-audit', '--no-fund'),
 	npm('WASM build', 'wasm', 'run', 'build'),
 	npm('WASM types', 'wasm', 'run', 'check'),
 	npm('WASM driver', 'wasm', 'test'),
 	npm('Addon build', 'node-addon', 'run', 'build'),
 	npm('Addon types', 'node-addon', 'run', 'check'),
 	npm('Addon', 'node-addon', 'test'),
-	npm('n8n tooling', 'n8n-node', 'install', '--ignore-scripts', '--no-audit', '--no-fund'),
+	packages('n8n tooling', 'n8n-node', '--ignore-scripts'),
 	npm('n8n node: unit tests', 'n8n-node', 'test'),
 	npm('n8n node: lint', 'n8n-node', 'run', 'lint'),
 	npm('n8n node: build', 'n8n-node', 'run', 'build'),
@@ -120,7 +129,7 @@ if (which !== 'check' && which !== 'all') {
 if (!required.map(ready).every(Boolean)) process.exit(2);
 mkdirSync(env.CARGO_TARGET_DIR, { recursive: true });
 const steps = [...check, ...(which === 'all' ? rest : [])];
-const results = steps.map(run);
+const results = steps.filter(({ needed }) => needed?.() ?? true).map(run);
 console.log('');
 for (const { name, passed, seconds } of results) {
 	console.log(`${passed ? 'passed' : 'FAILED'}  ${seconds.toFixed(1).padStart(7)} s  ${name}`);

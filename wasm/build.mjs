@@ -49,9 +49,11 @@ const env = {
 	// A folder of its own: what is compiled for it goes with no other build.
 	CARGO_TARGET_DIR: join(process.env.CARGO_TARGET_DIR ?? join(cache, 'target'), 'wasm'),
 };
-// The standard library is built along, small and with panics that only stop: 30 KB less than the one that rustup brings.
+// The standard library is built along, small and with panics that only stop: 30 KB less than the one that rustup
+// brings.
 const STANDARD_LIBRARY = ['-Zbuild-std=std,panic_abort', '-Zbuild-std-features=optimize_for_size'];
-// Small code calls every little function; taking in those a little larger costs little size and saves an eighth of a step's time.
+// Small code calls every little function; taking in those a little larger costs little size and saves an eighth of a
+// step's time.
 const INLINING = ['-inline-threshold=12'];
 // What two branches share is written once, and nothing twice to save a step of a loop: 2 KB less, in the same time.
 const SHARING = [
@@ -62,11 +64,14 @@ const SHARING = [
 	'-disable-licm-promotion',
 ];
 const LLVM = `-Cllvm-args=${[...INLINING, ...SHARING].join(' ')}`;
-// Half of Rust's megabyte, with the data above it: an address takes three bytes of code, not four. JSON is read 128 levels deep at most, and nothing else goes deep.
+// Half of Rust's megabyte, with the data above it: an address takes three bytes of code, not four. JSON is read 128
+// levels deep at most, and nothing else goes deep.
 const STACK = '-Clink-arg=-zstack-size=524288';
 const PANICS = ['-Zunstable-options', '-Cpanic=immediate-abort', '-Zlocation-detail=none', '-Zfmt-debug=none'];
 
-/** Names for the folders of this machine, so that no panic's place carries them: shorter, and the same from everywhere. */
+/**
+ * Names for the folders of this machine, so that no panic's place carries them: shorter, and the same from everywhere.
+ */
 function flags() {
 	const sysroot = output('rustc', ['--print', 'sysroot']).trim();
 	const cargo = process.env.CARGO_HOME ?? join(homedir(), '.cargo');

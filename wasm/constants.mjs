@@ -1,5 +1,5 @@
-// Constants in fewer bytes, which wasm-opt does not do: a float takes nine wherever it stands, a large integer up to eleven.
-// Works on a module's text, where what belongs to a function is indented by two spaces or more.
+// Constants in fewer bytes, which wasm-opt does not do: a float takes nine wherever it stands, a large integer up to
+// eleven. Works on a module's text, where what belongs to a function is indented by two spaces or more.
 
 const CONSTANT = /\((i32|i64|f64)\.const ([^\s()]+)\)/g;
 /** Beyond it, an integer takes more bytes than it spares. */
@@ -12,7 +12,10 @@ const GET_BYTES = 2;
 /** A global beside its value: its type and the end of the value. */
 const GLOBAL_BYTES = 3;
 
-/** The same module: small whole floats are converted from integers, and what is large and used often is read from a global. */
+/**
+ * The same module: small whole floats are converted from integers, and what is large and used often is read from a
+ * global.
+ */
 export function shortened(module) {
 	const whole = inFunctions(module, (constant, type, value) =>
 		type === 'f64' && isWhole(value) ? `(f64.convert_i32_s (i32.const ${Number(value)}))` : constant,

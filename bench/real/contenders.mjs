@@ -25,7 +25,9 @@ export function fixed(name, hosts, modelOf, hostOf = null) {
 	};
 }
 
-/** Smart AI: one process of the program for the whole run; it learns as it goes. It is told which models do for a kind. */
+/**
+ * Smart AI: one process of the program for the whole run; it learns as it goes. It is told which models do for a kind.
+ */
 export function smart(name, program, hosts, acceptedOf) {
 	const config = path.join(scratchFolder('bench-smart-ai'), 'smart-ai.toml');
 	const host = ({ name: id, url }) =>

@@ -1,11 +1,11 @@
-// The real benchmark: `node bench/real/run.mjs [--rounds N]`. Fixed choices and Smart AI on the same real servers, in turns.
-// Needs the program: `cargo build --release -p smart-ai`.
-import { performance } from 'node:perf_hooks';
+// The real benchmark: `node bench/real/run.mjs [--rounds N]`. Fixed choices and Smart AI on the same real servers, in
+// turns. Needs the program: `cargo build --release -p smart-ai`.
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { cacheRoot } from '../../tests/e2e/bed/cache.mjs';
+import { parseArgs } from 'node:util';
+import { target } from '../../paths.mjs';
 import { stopAll } from '../../tests/e2e/bed/index.mjs';
+import { mean, quantile } from '../statistics.mjs';
 import { fixed, smart } from './contenders.mjs';
 import { ask, countLoads, startFleet, unloadAll } from './fleet.mjs';
 import { isRight, kinds } from './tasks.mjs';
@@ -14,9 +14,13 @@ import { block, MOST_ROUNDS } from './workload.mjs';
 /** A model does for a kind when it gets at most this share fewer answers right than the better one. */
 const TOLERANCE = 0.05;
 
-const at = process.argv.indexOf('--rounds');
-const rounds = Math.min(at > 0 ? Number(process.argv[at + 1]) : MOST_ROUNDS, MOST_ROUNDS);
-const program = path.join(process.env.CARGO_TARGET_DIR ?? path.join(cacheRoot, 'target'), 'release', 'smart-ai');
+const { values } = parseArgs({ options: { rounds: { type: 'string', default: String(MOST_ROUNDS) } } });
+const rounds = Number(values.rounds);
+if (!(Number.isInteger(rounds) && rounds >= 1 && rounds <= MOST_ROUNDS)) {
+	console.error(`--rounds takes a whole number from 1 to ${MOST_ROUNDS}`);
+	process.exit(2);
+}
+const program = path.join(target, 'release', 'smart-ai');
 const note = (text) => process.stderr.write(`${text}\n`);
 
 /** Share of right answers of each model for each kind, on items that are not measured later. */
@@ -60,8 +64,6 @@ async function play(contender, jobs, hosts, round) {
 	return { rows, loads: await loads.stop() };
 }
 
-const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
-const quantile = (numbers, share) => numbers.toSorted((a, b) => a - b)[Math.round(share * (numbers.length - 1))];
 const percent = (share) => `${Math.round(share * 100)} %`;
 const signed = (share) => `${share > 0 ? '+' : '−'}${Math.abs(Math.round(share * 100))} %`;
 const table = (lines) => {
@@ -136,7 +138,8 @@ try {
 			sum.rows.push(...rows);
 			sum.loads += loads;
 			note(
-				`round ${round + 1} of ${rounds}, ${contender.name}: mean ${mean(rows.map((row) => row.seconds)).toFixed(2)} s, ${loads} loads`,
+				`round ${round + 1} of ${rounds}, ${contender.name}: mean ` +
+					`${mean(rows.map((row) => row.seconds)).toFixed(2)} s, ${loads} loads`,
 			);
 		}
 	}

@@ -1,4 +1,6 @@
-// What arrives in a block: bursts of every kind of work, and drafts among them. A round's block is the same for every contender.
+// What arrives in a block: bursts of every kind of work, and drafts among them. A round's block is the same for every
+// contender.
+import { gaps, uniform } from '../statistics.mjs';
 import { draft, kinds } from './tasks.mjs';
 
 const ITEMS_OF_A_KIND = 2;
@@ -10,20 +12,10 @@ const MEAN_GAP_MS = 250;
 /** Rounds that can be played before an item would come twice. */
 export const MOST_ROUNDS = Math.floor(kinds[0].measured.length / ITEMS_OF_A_KIND);
 
-/** mulberry32: numbers from 0 to 1 that a seed fixes. */
-function drawn(seed) {
-	let state = seed >>> 0;
-	return () => {
-		state = (state + 0x6d2b79f5) >>> 0;
-		let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-		mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-		return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-	};
-}
-
 /** The jobs of a round in order of arrival: `{ at, item }`, `at` in milliseconds. */
 export function block(round, models) {
-	const random = drawn(round + 1);
+	const random = uniform(round + 1);
+	const gap = gaps(MEAN_GAP_MS, round + 1_000);
 	const items = kinds.flatMap(({ measured }) => measured.slice(round * ITEMS_OF_A_KIND, (round + 1) * ITEMS_OF_A_KIND));
 	for (let number = 0; number < DRAFTS; number++) items.push(draft(models.draft, round * DRAFTS + number + 1));
 	for (let last = items.length - 1; last > 0; last--) {
@@ -33,7 +25,7 @@ export function block(round, models) {
 	let at = 0;
 	return items.map((item, number) => {
 		const begins = Math.floor(number / BURST) * BETWEEN_BURSTS_MS;
-		at = Math.max(at, begins) - MEAN_GAP_MS * Math.log(1 - random());
+		at = Math.max(at, begins) + gap();
 		return { at, item };
 	});
 }

@@ -73,7 +73,8 @@ export class SmartAiFleetApi implements ICredentialType {
 			default: '',
 			placeholder: 'e.g. phi3:mini, llama3.2:3b, qwen2.5:7b',
 			description:
-				'Models to use, most modest first. Empty means phi3:mini, llama3.2:3b and qwen2.5:7b where installed, otherwise what a host has.',
+				'Models to use, most modest first. Empty means phi3:mini, llama3.2:3b and qwen2.5:7b where installed, ' +
+				'otherwise what a host has.',
 		},
 		{
 			displayName: 'Max CPU %',

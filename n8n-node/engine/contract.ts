@@ -1,4 +1,6 @@
-/** What the node asks of an engine, whichever build serves. Core's own types: all names are those of Smart AI's JSON. */
+/**
+ * What the node asks of an engine, whichever build serves. Core's own types: all names are those of Smart AI's JSON.
+ */
 import type { Answer, Ask, Decision, Feedback, FleetConfig, Mode } from '../../core/types/core';
 
 export type { Answer, Decision, Feedback, Mode };

@@ -34,8 +34,8 @@ export function httpTransport(
 	const heardAt = new Map<string, number>();
 
 	/**
-	 * n8n's client has no time-out for the connection alone, and one for the whole would cut a load short. So a server that has
-	 * been silent for longer than a connection may take is asked for its version before it is called.
+	 * n8n's client has no time-out for the connection alone, and one for the whole would cut a load short. So a server
+	 * that has been silent for longer than a connection may take is asked for its version before it is called.
 	 */
 	async function reach({ url, headers, signal, connectTimeoutMs }: HttpRequest): Promise<void> {
 		const server = serverOf(url);

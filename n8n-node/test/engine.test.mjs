@@ -100,7 +100,8 @@ test('items run at most so many at a time, and the first failure stops the rest'
 	let [running, most, stopped] = [0, 0, 0];
 	const seen = [];
 	const work = async (index) => {
-		most = Math.max(most, (running += 1));
+		running += 1;
+		most = Math.max(most, running);
 		await new Promise(setImmediate);
 		running -= 1;
 		seen.push(index);

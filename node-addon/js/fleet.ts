@@ -32,8 +32,8 @@ export type NativeFleetConfig = FleetConfig & { history?: string | HistoryConfig
 /** An answer, and what the history calls its job. */
 export interface KeptAnswer extends Answer {
 	/**
-	 * The name that `smart-ai rate` and `smart-ai history --job` take. Absent where no history is kept, where the ask was cancelled or made no
-	 * sense, and where it was many jobs: texts to embed that were asked in parts.
+	 * The name that `smart-ai rate` and `smart-ai history --job` take. Absent where no history is kept, where the ask was
+	 * cancelled or made no sense, and where it was many jobs: texts to embed that were asked in parts.
 	 */
 	job?: string;
 }

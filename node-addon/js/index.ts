@@ -12,8 +12,8 @@ export const core = typed(native);
 export const { Dispatcher, AnswerReader, classify } = core;
 
 /**
- * A fleet at work. With `history` it goes on from what was learned before; a store that does not answer holds this call up
- * for two seconds at most. Throws an Error with code `config_invalid` and `field`.
+ * A fleet at work. With `history` it goes on from what was learned before; a store that does not answer holds this call
+ * up for two seconds at most. Throws an Error with code `config_invalid` and `field`.
  */
 export function createDispatcher(config: NativeFleetConfig): SmartAi<KeptAnswer> {
 	return new NativeFleet(native, config);

@@ -2,7 +2,10 @@ import type { Core, Dispatcher } from './contract/core.js';
 import type { Config, Event, Request, Snapshot } from './contract/generated/core.js';
 import { type Native, type NativeDispatcher, called } from './native.js';
 
-/** Which arguments of a function are values, sent as JSON; the others go as they are. Its result is JSON unless it is a text. */
+/**
+ * Which arguments of a function are values, sent as JSON; the others go as they are. Its result is JSON unless it is a
+ * text.
+ */
 const functions = {
 	splitConfig: [true],
 	classify: [false],

@@ -1,6 +1,9 @@
 import type { Hands } from './transport.js';
 
-/** Rings once at a set time. An earlier alarm is kept and looks again when it fires, so that a moving time costs no timer. */
+/**
+ * Rings once at a set time. An earlier alarm is kept and looks again when it fires, so that a moving time costs no
+ * timer.
+ */
 export class Alarm {
 	#at: number | null = null;
 	#armedFor = Number.POSITIVE_INFINITY;

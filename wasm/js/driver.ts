@@ -14,6 +14,7 @@ import type {
 	FleetConfig,
 	HostSnapshot,
 	Reply,
+	Request,
 	Snapshot,
 	Source,
 	Step,
@@ -75,7 +76,7 @@ export class Driver implements SmartAi {
 		if (this.#draining) throw new Misuse('closed', 'this dispatcher is closing; create another');
 		if (typeof ask !== 'object' || ask === null)
 			throw new Misuse('invalid_argument', 'ask takes an object with a prompt');
-		let parts;
+		let parts: number[];
 		try {
 			parts = this.core.askParts(ask);
 		} catch (error) {
@@ -99,13 +100,14 @@ export class Driver implements SmartAi {
 
 	async #askWhole(ask: Ask, options: AskOptions): Promise<Answer> {
 		this.#mustBeOpen();
-		let request;
+		let request: Request;
 		try {
 			request = { ...this.core.askRequest(ask), streaming: options.onText !== undefined };
 		} catch (error) {
 			return this.core.answerRefused(ask.id ?? null, refusalOf(error));
 		}
-		const job = (this.#lastJob += 1);
+		this.#lastJob += 1;
+		const job = this.#lastJob;
 		const cancel = () => this.#post({ type: 'cancel', job });
 		const answer = new Promise<Answer>((settle, fail) => {
 			this.#jobs.set(job, { ask, options, settle, fail });
@@ -205,23 +207,27 @@ export class Driver implements SmartAi {
 	#effect(effect: Effect): void {
 		switch (effect.type) {
 			case 'call':
-				return this.#call(effect);
+				this.#call(effect);
+				return;
 			case 'abort':
-				return this.#calls.get(effect.attempt)?.abort();
+				this.#calls.get(effect.attempt)?.abort();
+				return;
 			case 'resolve':
-				return this.#end(effect.job, (job, decision) => {
+				this.#end(effect.job, (job, decision) => {
 					const gathered = this.#gathered(effect.outcome.attempt);
 					const { text, embeddings } = gathered;
 					const answer = this.core.answerResolved(job.ask.id ?? null, text, embeddings, effect.outcome, decision);
 					return { ...answer, ...beside(gathered) };
 				});
+				return;
 			case 'reject':
-				return this.#end(effect.job, (job, decision) => {
+				this.#end(effect.job, (job, decision) => {
 					const gathered = this.#gathered(effect.outcome.attempt);
 					const { text } = gathered;
 					const answer = this.core.answerRejected(job.ask.id ?? null, text, effect.error, effect.outcome, decision);
 					return { ...answer, ...beside(gathered) };
 				});
+				return;
 			case 'refresh': {
 				const done = this.#look(effect.source).then((event) => {
 					this.#looks.delete(done);

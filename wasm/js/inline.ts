@@ -10,7 +10,10 @@ import * as exports from './wasm-inline.js';
 export const core = exports as unknown as Core;
 export const { Dispatcher, AnswerReader, classify } = core;
 
-/** A fleet at work, with the caller's transport, sleep and clock. Throws an Error with code `config_invalid` and `field`. */
+/**
+ * A fleet at work, with the caller's transport, sleep and clock. Throws an Error with code `config_invalid` and
+ * `field`.
+ */
 export function createDispatcher(config: FleetConfig, hands: Hands): SmartAi {
 	return new Driver(core, hands, config);
 }

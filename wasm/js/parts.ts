@@ -8,8 +8,8 @@ const AT_ONCE = 8;
 type AskOne = (part: Ask, options: AskOptions) => Promise<Answer>;
 
 /**
- * Many texts to embed: each part is a job of its own, and their vectors come back as one answer, in order. The first part chooses
- * the model, the others are asked of the same one. A part that fails ends the rest.
+ * Many texts to embed: each part is a job of its own, and their vectors come back as one answer, in order. The first
+ * part chooses the model, the others are asked of the same one. A part that fails ends the rest.
  */
 export async function askParts(
 	ask: Ask,
@@ -25,17 +25,20 @@ export async function askParts(
 	signal?.addEventListener('abort', leave);
 	if (signal?.aborted) leave();
 	try {
-		const first = await askOne(parts[0]!, { signal: leaving.signal });
+		const first = await askOne(parts[0] ?? ask, { signal: leaving.signal });
+		const model = first.model ?? undefined;
 		const answers = [first];
 		let next = 1;
 		let failed = !first.ok;
 		const work = async () => {
-			for (let place = next++; place < parts.length && !failed; place = next++) {
+			for (let place = next++; !failed; place = next++) {
+				const part = parts[place];
+				if (part === undefined) return;
 				const left =
 					ask.deadline_ms === undefined
 						? {}
 						: { deadline_ms: Math.max(1, Math.floor(ask.deadline_ms - (now() - began))) };
-				const answer = await askOne({ ...parts[place]!, ...left, model: first.model! }, { signal: leaving.signal });
+				const answer = await askOne({ ...part, ...left, model }, { signal: leaving.signal });
 				if (answer.ok || !failed) answers[place] = answer;
 				if (answer.ok) continue;
 				failed = true;

@@ -17,12 +17,13 @@ const AROUND = new Set([
 const WITHIN = /\/(anyOf|oneOf|not|contains)\//;
 
 /**
- * What of an answer does not fit the JSON schema it was asked for, and where; no value of the answer is quoted. `null` where all
- * fits, or where the schema is no schema: the server has its own word on that. The native engine says the same.
+ * What of an answer does not fit the JSON schema it was asked for, and where; no value of the answer is quoted. `null`
+ * where all fits, or where the schema is no schema: the server has its own word on that. The native engine says the
+ * same.
  */
 export function misfit(schema: unknown, answer: string): string | null {
 	if (typeof schema !== 'object' || schema === null) return null;
-	let errors;
+	let errors: OutputUnit[];
 	try {
 		errors = new Validator(schema as Schema, '2020-12', false).validate(JSON.parse(answer)).errors;
 	} catch {

@@ -24,8 +24,8 @@ export interface SmartAi<A = Answer> {
 	/** What would be chosen now, and why. Nothing is called. Throws `invalid_request`. */
 	decide(ask: Ask): Promise<Decision>;
 	/**
-	 * Says how good an answer was; later choices heed it. `model` and `task` are the answer's `model` and `decision.task`.
-	 * Throws `invalid_request`.
+	 * Says how good an answer was; later choices heed it. `model` and `task` are the answer's `model` and
+	 * `decision.task`. Throws `invalid_request`.
 	 */
 	feedback(feedback: Feedback): Promise<void>;
 	/** Every host with its models, as last seen. */

@@ -19,7 +19,9 @@ export interface HttpResponse {
 	body: AsyncIterable<Uint8Array>;
 }
 
-/** Moves bytes. It throws only where no response came; an error's `code`, or its cause's, tells why (`ECONNREFUSED`). */
+/**
+ * Moves bytes. It throws only where no response came; an error's `code`, or its cause's, tells why (`ECONNREFUSED`).
+ */
 export interface Transport {
 	request(request: HttpRequest): Promise<HttpResponse>;
 }

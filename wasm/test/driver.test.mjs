@@ -71,7 +71,7 @@ test('a loop takes the pieces, and the whole answer is there after it', async ()
 test('leaving the loop cancels the ask and closes its connection', async () => {
 	const closed = signal();
 	const endless = {
-		chat: (request, response) => {
+		chat: (_, response) => {
 			response.on('close', closed.ring);
 			response.write(line({ message: { content: 'Once' }, done: false }));
 		},

@@ -2,7 +2,10 @@
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 
-/** `chat` answers /api/chat; `status` refuses a path; `page` answers every path with this text; `context` is what the models were trained for. */
+/**
+ * `chat` answers /api/chat; `status` refuses a path; `page` answers every path with this text; `context` is what the
+ * models were trained for.
+ */
 export async function ollama({ models = ['phi3:mini'], chat, status = {}, page, context = 4096 } = {}) {
 	const requests = [];
 	const server = createServer(async (request, response) => {
@@ -21,7 +24,12 @@ export async function ollama({ models = ['phi3:mini'], chat, status = {}, page, 
 	return {
 		url: `http://127.0.0.1:${server.address().port}`,
 		requests,
-		close: () => new Promise((done) => (server.close(done), server.closeAllConnections())),
+		close: () => {
+			const closed = once(server, 'close');
+			server.close();
+			server.closeAllConnections();
+			return closed;
+		},
 	};
 }
 

@@ -1,4 +1,5 @@
-// What every dashboard has: the reader's choice of source, job, instance and host, its place among the others, and marks for what happened.
+// What every dashboard has: the reader's choice of source, job, instance and host, its place among the others, and
+// marks for what happened.
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import { selected, source } from './panels';
 

@@ -1,4 +1,5 @@
-// The few kinds of panel that every dashboard is made of, with the units, legends and sources set that Grafana's SDK leaves open.
+// The few kinds of panel that every dashboard is made of, with the units, legends and sources set that Grafana's SDK
+// leaves open.
 import * as common from '@grafana/grafana-foundation-sdk/common';
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import * as heatmap from '@grafana/grafana-foundation-sdk/heatmap';
@@ -9,6 +10,7 @@ import * as table from '@grafana/grafana-foundation-sdk/table';
 import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
 
 /** The data source that the reader chooses: never one machine's uid. */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's own syntax for its variables
 export const source = { type: 'prometheus', uid: '${datasource}' };
 
 /** What a panel shows: an expression and the legend of its series. */

@@ -1,4 +1,5 @@
-// Writes every dashboard as Grafana's Classic JSON, which can be imported by hand and provisioned. `--check` only compares.
+// Writes every dashboard as Grafana's Classic JSON, which can be imported by hand and provisioned. `--check` only
+// compares.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { decisions } from './dashboards/decisions';
 import { hosts } from './dashboards/hosts';

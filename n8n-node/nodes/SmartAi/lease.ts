@@ -27,7 +27,7 @@ export async function leaseEngine(context: IExecuteFunctions, wish: EngineWish):
 		});
 		if (!isUnavailable(engine)) return engine;
 		throw new NodeOperationError(node, `The ${wish} engine does not load on this machine`, {
-			description: `Set the option Engine to Auto or WebAssembly, which runs everywhere. The reason: ${engine.unavailable}`,
+			description: `Set the option Engine to Auto or WebAssembly, which run everywhere. Reason: ${engine.unavailable}`,
 		});
 	};
 	try {

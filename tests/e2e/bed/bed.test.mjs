@@ -194,8 +194,11 @@ function probePackage() {
 	write(
 		'dist/Probe.node.js',
 		`exports.Probe = class {
-    description = { displayName: 'Probe', name: 'probe', group: ['transform'], version: 1, description: 'Shows its credential',
-      defaults: { name: 'Probe' }, inputs: ['main'], outputs: ['main'], properties: [], credentials: [{ name: 'probeApi', required: true }] };
+    description = {
+      displayName: 'Probe', name: 'probe', group: ['transform'], version: 1, description: 'Shows its credential',
+      defaults: { name: 'Probe' }, inputs: ['main'], outputs: ['main'], properties: [],
+      credentials: [{ name: 'probeApi', required: true }],
+    };
     async execute() { return [[{ json: await this.getCredentials('probeApi') }]]; }
   };`,
 	);

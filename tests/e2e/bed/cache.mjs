@@ -2,11 +2,11 @@
 // renamed when whole, so a folder that carries its stamp is complete.
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { cache as cacheRoot } from '../../../paths.mjs';
 
-export const cacheRoot = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'smart-ai');
+export { cacheRoot };
 
 const STAMP = '.complete.json';
 
@@ -136,7 +136,10 @@ async function holderOf(file) {
 	}
 }
 
-/** When a process started (clock ticks since boot on Linux), so that a re-used pid is not taken for the old one; null if it is gone. */
+/**
+ * When a process started (clock ticks since boot on Linux), so that a re-used pid is not taken for the old one; null if
+ * it is gone.
+ */
 async function birthOf(pid) {
 	try {
 		process.kill(pid, 0);

@@ -1,5 +1,5 @@
-// A Docker Engine of our own. Its containers share this machine's network, as no bridge is made; its images are made here, as no
-// registry is asked.
+// A Docker Engine of our own. Its containers share this machine's network, as no bridge is made; its images are made
+// here, as no registry is asked.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { MissingPart } from './missing.mjs';
@@ -22,7 +22,10 @@ export async function find() {
 	return dockerd && client ? { command: dockerd, client } : null;
 }
 
-/** A fresh engine without images: `docker` runs its client, `logs` tells what a container has said; `stop` ends it with all it holds. */
+/**
+ * A fresh engine without images: `docker` runs its client, `logs` tells what a container has said; `stop` ends it with
+ * all it holds.
+ */
 export async function start() {
 	const { command, client } = await install();
 	const folder = scratchFolder('docker');

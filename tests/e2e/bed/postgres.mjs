@@ -32,7 +32,10 @@ export async function find() {
 	return initdb && postgres ? { initdb, postgres } : null;
 }
 
-/** A fresh server: its `url`, and the `folder` that holds its files; `stop` and `begin` take it away and bring it back with what it holds; `remove` ends it for good. */
+/**
+ * A fresh server: its `url`, and the `folder` that holds its files; `stop` and `begin` take it away and bring it back
+ * with what it holds; `remove` ends it for good.
+ */
 export async function start() {
 	const { initdb, postgres } = await install();
 	// Not in the cache, which nobody but its owner may enter.

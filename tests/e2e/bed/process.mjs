@@ -18,9 +18,7 @@ export function onPath(name) {
 		try {
 			accessSync(file, constants.X_OK);
 			return file;
-		} catch {
-			continue;
-		}
+		} catch {}
 	}
 	return null;
 }
@@ -72,8 +70,8 @@ export async function answers(url) {
 export class ProcessEnded extends Error {}
 
 /**
- * Starts a server and waits until it is ready: `ready` is a URL that must answer 2xx, or a RegExp that a log line must match.
- * Returns `{ name, pid, log(), ended, stop() }`.
+ * Starts a server and waits until it is ready: `ready` is a URL that must answer 2xx, or a RegExp that a log line must
+ * match. Returns `{ name, pid, log(), ended, stop() }`.
  */
 export async function launch({ name, command, args = [], env = process.env, cwd, ready, deadlineMs = 30_000 }) {
 	const server = begin({ name, command, args, env, cwd });
@@ -93,7 +91,9 @@ export async function launch({ name, command, args = [], env = process.env, cwd,
 	return server;
 }
 
-/** Runs a command to its end. Returns `{ code, stdout }`; a non-zero code throws, with the log's end, unless `anyCode`. */
+/**
+ * Runs a command to its end. Returns `{ code, stdout }`; a non-zero code throws, with the log's end, unless `anyCode`.
+ */
 export async function run(
 	command,
 	args,

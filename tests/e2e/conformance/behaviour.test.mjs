@@ -1,4 +1,5 @@
-// What shows only over time: waiting, leaving, loading, unloading. Each test runs on the real Ollama and on the fake one.
+// What shows only over time: waiting, leaving, loading, unloading. Each test runs on the real Ollama and on the fake
+// one.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { until } from '../bed/process.mjs';

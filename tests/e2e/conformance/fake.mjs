@@ -36,8 +36,8 @@ const models = [
 
 /** Builds and starts it; returns `{ url, stop }`. */
 export async function start() {
-	await run('cargo', ['build', '--quiet', '--package', 'smart-ai-sim'], { cwd: repository });
-	const { stdout } = await run('cargo', ['metadata', '--format-version', '1', '--no-deps'], {
+	await run('cargo', ['build', '--locked', '--quiet', '--package', 'smart-ai-sim'], { cwd: repository });
+	const { stdout } = await run('cargo', ['metadata', '--locked', '--format-version', '1', '--no-deps'], {
 		cwd: repository,
 		maxBuffer: 1 << 26,
 	});

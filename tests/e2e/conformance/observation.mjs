@@ -1,4 +1,5 @@
-// What is compared of an answer: status, content type, shapes of its JSON lines in order, and error texts word for word.
+// What is compared of an answer: status, content type, shapes of its JSON lines in order, and error texts word for
+// word.
 import http from 'node:http';
 
 // Left out of a JSON object when they are 0, so a fast host may lack them.

@@ -4,7 +4,10 @@ import { MissingPart, everyPartRequired } from '../bed/missing.mjs';
 import * as fakeHost from './fake.mjs';
 import * as realHost from './real.mjs';
 
-/** Starts both before the file's tests and stops them afterwards: `{ real, fake }`, or `{ missing }` with the reason to skip. */
+/**
+ * Starts both before the file's tests and stops them afterwards: `{ real, fake }`, or `{ missing }` with the reason to
+ * skip.
+ */
 export function pair() {
 	const hosts = {};
 	before(

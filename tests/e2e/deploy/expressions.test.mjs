@@ -1,12 +1,12 @@
-// Every expression of the dashboards, the rules and the alerts returns data: on a real Prometheus that scrapes `smart-ai serve`
-// before simulated hosts, a real node-exporter, and synthetic series for what this machine cannot have.
+// Every expression of the dashboards, the rules and the alerts returns data: on a real Prometheus that scrapes
+// `smart-ai serve` before simulated hosts, a real node-exporter, and synthetic series for what this machine cannot
+// have.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { cacheRoot } from '../bed/cache.mjs';
+import { root, target } from '../../../paths.mjs';
 import { freePort, needOrSkip, scratchFolder, stopAll, until } from '../bed/index.mjs';
 import { launch } from '../bed/process.mjs';
 import { startHost } from '../faults/host.mjs';
@@ -14,8 +14,6 @@ import { alerts, ruleFiles, rules } from './alerts.mjs';
 import { expressions, metricsIn, withVariables } from './dashboards.mjs';
 import { startSynthetic } from './synthetic.mjs';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const target = process.env.CARGO_TARGET_DIR ?? path.join(cacheRoot, 'target');
 const SMALL = 'small:1b';
 const LARGE = 'large:8b';
 const closing = [];
@@ -103,14 +101,18 @@ function traffic(proxy, { small }) {
 		}
 	};
 	const callers = [caller(), caller()];
-	return { stop: async () => ((asking = false), Promise.all(callers)) };
+	const stop = () => {
+		asking = false;
+		return Promise.all(callers);
+	};
+	return { stop };
 }
 
 test('every expression returns data', async (t) => {
 	const bed = await needOrSkip(t, 'prometheus');
 	if (!bed) return;
-	const built = spawnSync('cargo', ['build', '--quiet', '-p', 'smart-ai', '-p', 'smart-ai-sim'], {
-		cwd: ROOT,
+	const built = spawnSync('cargo', ['build', '--locked', '--quiet', '-p', 'smart-ai', '-p', 'smart-ai-sim'], {
+		cwd: root,
 		env: { ...process.env, CARGO_TARGET_DIR: target },
 		stdio: 'inherit',
 	});

@@ -1,5 +1,6 @@
-// The image of deploy/compose/Dockerfile, built by a Docker Engine that has no registry: in place of the images it is built from stand
-// two that hold this machine's own programs, and in place of the compiler one that hands out what has been compiled.
+// The image of deploy/compose/Dockerfile, built by a Docker Engine that has no registry: in place of the images it is
+// built from stand two that hold this machine's own programs, and in place of the compiler one that hands out what has
+// been compiled.
 import { chmodSync, copyFileSync, cpSync, existsSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,7 +40,9 @@ async function rootWith(names, others = []) {
 /** Takes the place of `cargo`: asked for the program from all of its sources, hands it out. */
 const compiler = (members) => `#!/bin/sh -e
 [ "$*" = "build --locked --release -p smart-ai" ] || { echo "cargo $*: not what was compiled"; exit 1; }
-for part in Cargo.toml Cargo.lock ${members.map((member) => `${member}/Cargo.toml`).join(' ')}; do [ -f "$part" ] || { echo "$part is missing"; exit 1; }; done
+for part in Cargo.toml Cargo.lock ${members.map((member) => `${member}/Cargo.toml`).join(' ')}; do
+	[ -f "$part" ] || { echo "$part is missing"; exit 1; }
+done
 mkdir -p target/release
 cp /compiled target/release/smart-ai
 `;

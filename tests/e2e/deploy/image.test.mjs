@@ -1,4 +1,5 @@
-// The sidecar's image in a real Docker Engine: it is built, starts as the stack starts it, answers, is nobody's root, and stops.
+// The sidecar's image in a real Docker Engine: it is built, starts as the stack starts it, answers, is nobody's root,
+// and stops.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -20,7 +21,10 @@ const OLLAMA = '127.0.0.77';
 
 after(stopAll);
 
-/** A host at the address that the stack's configuration names. It answers to its own address only, as Ollama does on a loopback one. */
+/**
+ * A host at the address that the stack's configuration names. It answers to its own address only, as Ollama does on a
+ * loopback one.
+ */
 async function ollama(t, program) {
 	const { url } = await startHost(program, { models: [{ name: 'm' }] });
 	const door = createServer((incoming, outgoing) => {
@@ -32,7 +36,10 @@ async function ollama(t, program) {
 		incoming.pipe(passed.on('error', () => outgoing.destroy()));
 	});
 	await once(door.listen(11434, OLLAMA), 'listening');
-	t.after(() => (door.close(), door.closeAllConnections()));
+	t.after(() => {
+		door.close();
+		door.closeAllConnections();
+	});
 }
 
 test('the program wants no library that its image lacks', async () => {
@@ -44,7 +51,7 @@ test('the program wants no library that its image lacks', async () => {
 	);
 });
 
-test('the image runs as the stack runs it: not as root, with its history, by its configuration, until it is stopped', async (t) => {
+test('the image runs as the stack runs it: not as root, with history and configuration, until stopped', async (t) => {
 	const bed = await needOrSkip(t, 'docker');
 	if (!bed) return;
 	const program = build();

@@ -1,5 +1,6 @@
-// An exporter of series that this machine cannot have: GPUs, containers, n8n's, and those of a history store. Synthetic values under the real exporters' names,
-// so that expressions over them can be seen to return data; nothing is measured by them.
+// An exporter of series that this machine cannot have: GPUs, containers, n8n's, and those of a history store. Synthetic
+// values under the real exporters' names, so that expressions over them can be seen to return data; nothing is measured
+// by them.
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 

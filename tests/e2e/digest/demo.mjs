@@ -34,7 +34,8 @@ try {
 	const fleet = await startFleet();
 	if (!fleet.simulated)
 		console.log(
-			`Real Ollama servers ${fleet.hosts.map(({ name, url }) => `${name} ${url}`).join(', ')}; metrics ${fleet.metrics.url}`,
+			`Real Ollama servers ${fleet.hosts.map(({ name, url }) => `${name} ${url}`).join(', ')}; metrics ` +
+				`${fleet.metrics.url}`,
 		);
 	const feed = await startFeed();
 	const n8n = await startN8n(fleet, [
@@ -43,7 +44,8 @@ try {
 	const result = await n8n.execute('demo');
 	for (const item of outputOf(result, 'Summarize Entry')) {
 		console.log(
-			`\n${item.text}\n  ${item.model} on ${item.host} by the ${item.engine} engine: ${seconds(item.predicted_ms)} predicted, ${seconds(item.ms.total)} taken`,
+			`\n${item.text}\n  ${item.model} on ${item.host} by the ${item.engine} engine: ` +
+				`${seconds(item.predicted_ms)} predicted, ${seconds(item.ms.total)} taken`,
 		);
 		console.log(`  why: ${item.decision.reason}`);
 	}

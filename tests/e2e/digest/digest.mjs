@@ -4,31 +4,33 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { launch, need, stopAll } from '../bed/index.mjs';
-import { cacheRoot } from '../bed/cache.mjs';
+import { root, target } from '../../../paths.mjs';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const PACKAGE = path.join(ROOT, 'n8n-node');
+const PACKAGE = path.join(root, 'n8n-node');
 export const FLEET = 'fleet00000000001';
 const METRICS = 'metrics000000001';
 
 const ENTRIES = [
 	[
 		'City opens new bridge',
-		'After three years of work the city opened a bridge across the river on Monday. It carries trams, bicycles and walkers, but no cars. The mayor expects ten thousand crossings a day.',
+		'After three years of work the city opened a bridge across the river on Monday. It carries trams, bicycles ' +
+			'and walkers, but no cars. The mayor expects ten thousand crossings a day.',
 	],
 	[
 		'Storm closes mountain pass',
-		'A storm brought forty centimetres of snow to the mountain pass on Sunday night. The road stays closed until Wednesday. Drivers are asked to take the valley route, which takes an hour longer.',
+		'A storm brought forty centimetres of snow to the mountain pass on Sunday night. The road stays closed until ' +
+			'Wednesday. Drivers are asked to take the valley route, which takes an hour longer.',
 	],
 	[
 		'Library lends tools',
-		'The town library now lends drills, ladders and sewing machines beside books. Members may keep a tool for a week. The idea came from a survey in which most people said they use a drill once a year.',
+		'The town library now lends drills, ladders and sewing machines beside books. Members may keep a tool for a ' +
+			'week. The idea came from a survey in which most people said they use a drill once a year.',
 	],
 	[
 		'Bakers switch to night power',
-		'Several bakeries moved their ovens to hours when electricity is cheap. One owner says the change saves a fifth of the bill, and the bread is fresher in the morning.',
+		'Several bakeries moved their ovens to hours when electricity is cheap. One owner says the change saves a ' +
+			'fifth of the bill, and the bread is fresher in the morning.',
 	],
 ];
 
@@ -36,7 +38,9 @@ const ENTRIES = [
 export async function startFeed() {
 	const item = ([title, text], index) =>
 		`<item><title>${title}</title><link>http://127.0.0.1/${index}</link><description>${text}</description></item>`;
-	const page = `<?xml version="1.0"?><rss version="2.0"><channel><title>News</title>${ENTRIES.map(item).join('')}</channel></rss>`;
+	const page =
+		'<?xml version="1.0"?><rss ' +
+		`version="2.0"><channel><title>News</title>${ENTRIES.map(item).join('')}</channel></rss>`;
 	const server = createServer((_, response) => response.setHeader('content-type', 'application/rss+xml').end(page));
 	server.listen(0, '127.0.0.1');
 	await once(server, 'listening');
@@ -60,10 +64,9 @@ export async function startRealFleet() {
 
 /** Two simulated hosts; no metrics. */
 export async function startSimulatedFleet() {
-	const target = process.env.CARGO_TARGET_DIR ?? path.join(cacheRoot, 'target');
 	const env = { ...process.env, CARGO_TARGET_DIR: target };
-	const built = spawnSync('cargo', ['build', '--quiet', '--package', 'smart-ai-sim'], {
-		cwd: ROOT,
+	const built = spawnSync('cargo', ['build', '--locked', '--quiet', '--package', 'smart-ai-sim'], {
+		cwd: root,
 		env,
 		stdio: 'inherit',
 	});

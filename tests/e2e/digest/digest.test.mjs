@@ -35,7 +35,8 @@ test('the digest is written, each item explained; what cannot work says why', as
 				JSON.stringify(item.decision.signals),
 			);
 			t.diagnostic(
-				`${engine}, ${item.model} on ${item.host}: ${Math.round(item.predicted_ms)} ms predicted, ${Math.round(item.ms.total)} ms taken`,
+				`${engine}, ${item.model} on ${item.host}: ${Math.round(item.predicted_ms)} ms predicted, ` +
+					`${Math.round(item.ms.total)} ms taken`,
 			);
 		}
 		assert.equal(outputOf({ run }, 'Write Digest').length, 1);

@@ -1,4 +1,5 @@
-// What a caller who leaves, or whose time runs out, leaves behind: a closed connection, a free slot, a load that goes on.
+// What a caller who leaves, or whose time runs out, leaves behind: a closed connection, a free slot, a load that goes
+// on.
 import assert from 'node:assert/strict';
 import { after, suite, test } from 'node:test';
 import { until } from '../bed/process.mjs';

@@ -1,5 +1,5 @@
-// The wall clock is set while jobs run: an hour ahead, then two hours back. No deadline moves, and no time is counted wrong.
-// Linux only: the clock of a process of its own is set, not that of the machine.
+// The wall clock is set while jobs run: an hour ahead, then two hours back. No deadline moves, and no time is counted
+// wrong. Linux only: the clock of a process of its own is set, not that of the machine.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -66,7 +66,8 @@ async function jobs() {
 					const ai = create({ hosts: [{ id: 'a', url: host.url }] });
 					let pieces = 0;
 					const onText = () => {
-						if ((pieces += 1) === 5) set(seconds);
+						pieces += 1;
+						if (pieces === 5) set(seconds);
 					};
 					const began = performance.now();
 					const answer = await ai.ask({ prompt: 'Say hello.', deadline_ms: 60_000 }, { onText });

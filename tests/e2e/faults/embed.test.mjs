@@ -1,4 +1,5 @@
-// Many texts to embed: asked in parts, each repeated by itself where it fails, and one answer in the order of the texts.
+// Many texts to embed: asked in parts, each repeated by itself where it fails, and one answer in the order of the
+// texts.
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';

@@ -25,6 +25,13 @@ export async function startFleet() {
 	};
 }
 
+function stopped(server) {
+	const closed = once(server, 'close');
+	server.close();
+	server.closeAllConnections();
+	return closed;
+}
+
 /** A metrics server that says what it is told: `reply` is `(response) => void`. */
 export async function startMetrics(reply) {
 	const server = createServer((request, response) => request.resume().on('end', () => reply(response)));
@@ -32,21 +39,27 @@ export async function startMetrics(reply) {
 	await once(server, 'listening');
 	return {
 		url: `http://127.0.0.1:${server.address().port}`,
-		stop: () => new Promise((done) => (server.close(done), server.closeAllConnections())),
+		stop: () => stopped(server),
 	};
 }
 
-/** A server with one of the certificates in `tls/`, which no client accepts; `asked()` tells how many requests got through. */
+/**
+ * A server with one of the certificates in `tls/`, which no client accepts; `asked()` tells how many requests got
+ * through.
+ */
 export async function startSecure(certificate) {
 	const pem = readFileSync(new URL(`tls/${certificate}.pem`, import.meta.url));
 	let requests = 0;
-	const server = createSecureServer({ key: pem, cert: pem }, (_, response) => response.end(`${(requests += 1)}`));
+	const server = createSecureServer({ key: pem, cert: pem }, (_, response) => {
+		requests += 1;
+		response.end(String(requests));
+	});
 	server.listen(0, '127.0.0.1');
 	await once(server, 'listening');
 	return {
 		url: `https://127.0.0.1:${server.address().port}`,
 		asked: () => requests,
-		stop: () => new Promise((done) => (server.close(done), server.closeAllConnections())),
+		stop: () => stopped(server),
 	};
 }
 

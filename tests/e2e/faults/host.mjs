@@ -14,8 +14,8 @@ let program;
 function build() {
 	const cargo = (...args) =>
 		execFileSync('cargo', args, { cwd: repository, maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'inherit'] });
-	cargo('build', '--quiet', '--package', 'smart-ai-sim');
-	const { target_directory } = JSON.parse(cargo('metadata', '--format-version', '1', '--no-deps'));
+	cargo('build', '--locked', '--quiet', '--package', 'smart-ai-sim');
+	const { target_directory } = JSON.parse(cargo('metadata', '--locked', '--format-version', '1', '--no-deps'));
 	return path.join(target_directory, 'debug', 'fake-ollama');
 }
 

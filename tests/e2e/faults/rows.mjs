@@ -9,9 +9,11 @@ const absurd = [NaN, -5, 1e300].flatMap((value) => [
 const GB = 1e9;
 
 /**
- * `before`: faults that the first look meets; `fault`: faults that come after it, so that the call meets them; `metrics`: what the metrics server says;
+ * `before`: faults that the first look meets; `fault`: faults that come after it, so that the call meets them;
+ * `metrics`: what the metrics server says;
  * `healed`: asked, in vain at first, until the faults that were there before are over and that has been seen;
- * `canary`: asked until the fault is over and host `a` has been asked for a token, every job answered by `b`; then the job is for `a`;
+ * `canary`: asked until the fault is over and host `a` has been asked for a token, every job answered by `b`; then the
+ * job is for `a`;
  * `attempts`: host and outcome of each call in order, `?` where the host is left open;
  * `certificate`: host `a` is a server with this certificate; `why`: what the decision says of it;
  * `error`: the code of a job that cannot succeed.

@@ -29,12 +29,13 @@ export async function trial(create, fleet, row) {
 		const began = performance.now();
 		let answer = await ask(row.canary && { host: 'a' });
 		while (row.healed && !answer.ok) answer = await ask();
-		return { answer, texts, ms: performance.now() - began };
+		const ms = performance.now() - began;
+		if (secure?.asked()) throw new Error('a request went to a server whose certificate is not right');
+		return { answer, texts, ms };
 	} finally {
 		ai.close();
 		await metrics?.stop();
 		await secure?.stop();
-		if (secure?.asked()) throw new Error('a request went to a server whose certificate is not right');
 	}
 }
 

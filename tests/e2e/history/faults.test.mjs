@@ -1,4 +1,5 @@
-// A store that fails: jobs go on, a metric and one line tell, writing resumes. A program that is killed leaves a sound file.
+// A store that fails: jobs go on, a metric and one line tell, writing resumes. A program that is killed leaves a sound
+// file.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -14,7 +15,8 @@ const CHECK =
 	'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("PRAGMA integrity_check").fetchone()[0])';
 // Holds the file until its stdin ends.
 const LOCK =
-	'import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute("BEGIN IMMEDIATE"); print("locked", flush=True); sys.stdin.read()';
+	'import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute("BEGIN IMMEDIATE"); ' +
+	'print("locked", flush=True); sys.stdin.read()';
 
 async function fleet(t, url, config = MODEL) {
 	const program = build();

@@ -11,7 +11,7 @@ export const stores = {
 	},
 	PostgreSQL: async (t) => {
 		const parts = await needOrSkip(t, 'postgres');
-		return parts && parts.postgres.start();
+		return parts?.postgres.start();
 	},
 };
 
@@ -54,7 +54,8 @@ export function holds(store, text) {
 
 // Prints the rows of a query as lines, opening the file as Datasette and Grafana do: to read only.
 const SELECT =
-	'import sqlite3, sys; c = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True); print("\\n".join(map(str, c.execute(sys.argv[2]))))';
+	'import sqlite3, sys; c = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True); ' +
+	'print("\\n".join(map(str, c.execute(sys.argv[2]))))';
 
 /** Rows that another program's query gives, as lines; null where that program is missing. */
 export async function select(store, sql) {

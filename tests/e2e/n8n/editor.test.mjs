@@ -1,4 +1,5 @@
-// The template and the node in n8n's own editor, in a real Chromium: they open without an error, can be filled in, and run.
+// The template and the node in n8n's own editor, in a real Chromium: they open without an error, can be filled in, and
+// run.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { ollama } from '../../../wasm/test/ollama.mjs';
@@ -9,7 +10,7 @@ import { fleetOf, startServer } from './workbench.mjs';
 
 after(stopAll);
 
-test('the editor opens the template and the node, shows its parameters and models, runs it, and offers the node', async (t) => {
+test('the editor opens the template, shows parameters and models, runs it, and offers the node', async (t) => {
 	const bed = await needOrSkip(t, 'n8n', 'chromium');
 	if (!bed) return;
 	const [host, feed] = [await ollama(), await startFeed()];

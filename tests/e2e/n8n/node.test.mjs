@@ -1,4 +1,5 @@
-// The Smart AI node in a real n8n, on both engines: what it is asked wrongly, or its surroundings do wrongly, ends in a clear error or a named fallback.
+// The Smart AI node in a real n8n, on both engines: what it is asked wrongly, or its surroundings do wrongly, ends in a
+// clear error or a named fallback.
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
@@ -196,7 +197,7 @@ inN8n('stopping an execution closes the call to the host', async (t, session) =>
 	}
 });
 
-inN8n('credentials are tested on the servers they name', async (t, session) => {
+inN8n('credentials are tested on the servers they name', async (_, session) => {
 	const saved = { smartAiFleetApi: fleets.good, smartAiPrometheusApi: fleets.talking };
 	const tested = (type, data) => session.testCredential({ ...saved[type], data });
 	const test = async (type, data) => (await tested(type, data)).status;
@@ -222,7 +223,7 @@ inN8n('credentials are tested on the servers they name', async (t, session) => {
 	assert.equal(await test('smartAiPrometheusApi', fleets.silent.data), 'Error');
 });
 
-inN8n('the list of models names each with its hosts, and says which host is down', async (t, session) => {
+inN8n('the list of models names each with its hosts, and says which host is down', async (_, session) => {
 	const search = async (fleet, filter) => {
 		const { id, name } = fleet;
 		return await session.call('POST', '/rest/dynamic-node-parameters/resource-locator-results', {

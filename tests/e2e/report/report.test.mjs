@@ -4,15 +4,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
-import { cacheRoot } from '../bed/cache.mjs';
+import { root, target } from '../../../paths.mjs';
 import { needOrSkip, scratchFolder } from '../bed/index.mjs';
 import { run } from '../bed/process.mjs';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const target = process.env.CARGO_TARGET_DIR ?? path.join(cacheRoot, 'target');
-const source = path.join(ROOT, 'runtime/src/report/page');
+const source = path.join(root, 'runtime/src/report/page');
 
 /** Jobs of two tasks on two hosts; one call in ten fails first, one job in forty for good. */
 function rows(count) {
@@ -67,8 +65,8 @@ test('without jobs it says what is missing, and a line that is no row is named',
 test('the page draws every chart at every width, in light and dark, and asks for nothing', async (t) => {
 	const bed = await needOrSkip(t, 'chromium');
 	if (!bed) return;
-	const built = spawnSync('cargo', ['build', '--quiet', '-p', 'smart-ai'], {
-		cwd: ROOT,
+	const built = spawnSync('cargo', ['build', '--locked', '--quiet', '-p', 'smart-ai'], {
+		cwd: root,
 		env: { ...process.env, CARGO_TARGET_DIR: target },
 		stdio: 'inherit',
 	});
@@ -102,7 +100,7 @@ test('the page draws every chart at every width, in light and dark, and asks for
 			assert.deepEqual(asked, [pathToFileURL(out).href]);
 			assert.equal(await page.locator('.chart').count(), 10);
 			assert.ok((await page.locator('svg circle').count()) > 150, 'a dot for each prediction');
-			assert.match(await page.locator('.tiles').innerText(), /97\.5 %|98 %/);
+			assert.match(await page.locator('.tiles').textContent(), /97\.5 %|98 %/);
 			const wide = await page.evaluate(() => document.documentElement.scrollWidth);
 			assert.ok(wide <= width, `the page is ${wide} wide on a screen of ${width}`);
 			const [ground, ink] = await page.evaluate(() =>

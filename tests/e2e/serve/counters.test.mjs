@@ -1,4 +1,5 @@
-// 2,000 requests of three clients through the proxy: every counter equals what the clients and the hosts counted themselves.
+// 2,000 requests of three clients through the proxy: every counter equals what the clients and the hosts counted
+// themselves.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { stopAll, until } from '../bed/index.mjs';

@@ -23,7 +23,9 @@ const tags = {
 	],
 };
 const chunk = (content) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
-const counts = `data: ${JSON.stringify({ choices: [], usage: { prompt_tokens: 11, completion_tokens: 2, total_tokens: 13 } })}\n\n`;
+const counts =
+	'data: ' +
+	`${JSON.stringify({ choices: [], usage: { prompt_tokens: 11, completion_tokens: 2, total_tokens: 13 } })}\n\n`;
 // What Ollama says to a request without a model.
 const refusals = {
 	'/api/chat': { error: 'model is required' },
@@ -48,7 +50,8 @@ const answers = {
 	'/v1/messages': () => [
 		'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":7,"output_tokens":0}}}\n\n',
 		'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"type":"text_delta","text":"Hi"}}\n\n',
-		'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":4}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n',
+		'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":4}}\n\nevent: ' +
+			'message_stop\ndata: {"type":"message_stop"}\n\n',
 	],
 };
 
@@ -102,7 +105,7 @@ const counted = async (operation) => {
 	};
 };
 
-test("a stream in OpenAI's words is dispatched and counted, and the client sees the count only if it asked", async () => {
+test('an OpenAI stream is dispatched and counted, and the client sees the count only if it asked', async () => {
 	const plain = await post(
 		'/v1/chat/completions',
 		{ model: 'auto', messages, stream: true },

@@ -66,7 +66,12 @@ test('what two public exporters tell, ours tells by a name that is documented', 
 });
 
 const fronts = [];
-after(() => fronts.forEach((server) => (server.close(), server.closeAllConnections())));
+after(() => {
+	for (const server of fronts) {
+		server.close();
+		server.closeAllConnections();
+	}
+});
 
 /** A server that has `/metrics` and passes everything else on; what `holds` takes gets no answer. */
 async function startFront(url, metrics, holds = () => false) {
@@ -176,7 +181,7 @@ test('a scrape never waits for a host: while no poll is answered it shows what w
 	const host = await startHost(program, { models });
 	const held = [];
 	let holding = false;
-	const front = await startFront(host.url, '', (request, response) => holding && held.push(response));
+	const front = await startFront(host.url, '', (_, response) => holding && held.push(response));
 	const sidecar = await startSidecar(program, { pc: front.url });
 	await until('the host', async () => (await sidecar.scrape()).sum('ollama_up') === 1);
 	holding = true;

@@ -2,12 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { cacheRoot } from '../bed/cache.mjs';
+import { root, target } from '../../../paths.mjs';
 import { launch, scratchFolder } from '../bed/index.mjs';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const target = process.env.CARGO_TARGET_DIR ?? path.join(cacheRoot, 'target');
 const env = { ...process.env, CARGO_TARGET_DIR: target };
 
 /** The line of JSON a program prints when it is ready. */
@@ -20,11 +17,15 @@ export function build(profile = 'debug') {
 	const at = (name) => path.join(target, profile, name);
 	if (built.has(profile)) return at;
 	const flags = profile === 'release' ? ['--release'] : [];
-	const { status } = spawnSync('cargo', ['build', '--quiet', ...flags, '-p', 'smart-ai', '-p', 'smart-ai-sim'], {
-		cwd: ROOT,
-		env,
-		stdio: 'inherit',
-	});
+	const { status } = spawnSync(
+		'cargo',
+		['build', '--locked', '--quiet', ...flags, '-p', 'smart-ai', '-p', 'smart-ai-sim'],
+		{
+			cwd: root,
+			env,
+			stdio: 'inherit',
+		},
+	);
 	if (status !== 0) throw new Error('the programs do not build');
 	built.add(profile);
 	return at;
@@ -51,7 +52,10 @@ export async function startHost(program, config) {
 	};
 }
 
-/** A sidecar before these hosts, `{ name: url }`; its metrics are read by `scrape`. It looks at each every `poll_s` seconds. */
+/**
+ * A sidecar before these hosts, `{ name: url }`; its metrics are read by `scrape`. It looks at each every `poll_s`
+ * seconds.
+ */
 export async function startSidecar(program, hosts, flags = [], poll_s = 0.2) {
 	const named = Object.entries(hosts).flatMap(([name, url]) => ['--host', `${name}=${url}`]);
 	const args = [

@@ -53,7 +53,7 @@ const post = (path, body, signal) =>
 	});
 const messages = [{ role: 'user', content: 'Hello' }];
 
-test("Ollama's lines arrive as they were sent, a byte at a time and without a last line break, and are counted", async () => {
+test("Ollama's lines arrive as sent, a byte at a time and without a last line break, and are counted", async () => {
 	const lines = [
 		{ message: { role: 'assistant', content: 'Grüße, 世界 🌍' }, done: false },
 		{
@@ -134,37 +134,41 @@ const left = [
 ];
 
 for (const [operation, path, body, written, shown] of left) {
-	test(`a client that leaves ${path}${shown ? ', having read something,' : ''} ends the work at the host and counts as no failure`, async () => {
-		const cancelled = (seen) => [
-			seen.sum('ollama_requests_total', { operation, status: 'cancelled' }),
-			seen.sum('dispatcher_attempts_total', { outcome: 'cancelled' }),
-		];
-		const earlier = cancelled(await sidecar.scrape());
-		let asked, closed;
-		const [asking, closing] = [new Promise((done) => (asked = done)), new Promise((done) => (closed = done))];
-		answer = (outgoing, _, url) => {
-			outgoing.on('close', closed);
-			if (written) outgoing.writeHead(200).write(written);
-			asked(url);
-		};
-		const leaving = new AbortController();
-		const request = post(path, body, leaving.signal);
-		assert.equal(await asking, path);
-		if (shown) {
-			const { value } = await (await request).body.getReader().read();
-			assert.match(Buffer.from(value).toString(), /Hi/);
-		}
-		leaving.abort();
-		await request.catch(() => {});
-		await closing;
-		await until('the count', async () =>
-			cancelled(await sidecar.scrape()).every((count, at) => count === earlier[at] + 1),
-		);
-		const seen = await sidecar.scrape();
-		assert.deepEqual(
-			[seen.sum('ollama_requests_in_flight'), seen.sum('ollama_queue_depth'), seen.sum('dispatcher_breaker_open')],
-			[0, 0, 0],
-		);
-		assert.equal(seen.sum('ollama_requests_total', { status: 'error' }), 0);
-	});
+	test(
+		`a client that leaves ${path}${shown ? ', having read something,' : ''} ends the work at the host and counts as ` +
+			'no failure',
+		async () => {
+			const cancelled = (seen) => [
+				seen.sum('ollama_requests_total', { operation, status: 'cancelled' }),
+				seen.sum('dispatcher_attempts_total', { outcome: 'cancelled' }),
+			];
+			const earlier = cancelled(await sidecar.scrape());
+			let asked, closed;
+			const [asking, closing] = [new Promise((done) => (asked = done)), new Promise((done) => (closed = done))];
+			answer = (outgoing, _, url) => {
+				outgoing.on('close', closed);
+				if (written) outgoing.writeHead(200).write(written);
+				asked(url);
+			};
+			const leaving = new AbortController();
+			const request = post(path, body, leaving.signal);
+			assert.equal(await asking, path);
+			if (shown) {
+				const { value } = await (await request).body.getReader().read();
+				assert.match(Buffer.from(value).toString(), /Hi/);
+			}
+			leaving.abort();
+			await request.catch(() => {});
+			await closing;
+			await until('the count', async () =>
+				cancelled(await sidecar.scrape()).every((count, at) => count === earlier[at] + 1),
+			);
+			const seen = await sidecar.scrape();
+			assert.deepEqual(
+				[seen.sum('ollama_requests_in_flight'), seen.sum('ollama_queue_depth'), seen.sum('dispatcher_breaker_open')],
+				[0, 0, 0],
+			);
+			assert.equal(seen.sum('ollama_requests_total', { status: 'error' }), 0);
+		},
+	);
 }

@@ -1,18 +1,16 @@
-// `smart-ai verify` on a real Ollama, a real Prometheus and a real node-exporter: green when all is there; each piece that goes is named.
+// `smart-ai verify` on a real Ollama, a real Prometheus and a real node-exporter: green when all is there; each piece
+// that goes is named.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { cacheRoot } from '../bed/cache.mjs';
+import { root, target } from '../../../paths.mjs';
 import { needOrSkip, stopAll, until } from '../bed/index.mjs';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const target = process.env.CARGO_TARGET_DIR ?? path.join(cacheRoot, 'target');
-const RULES = path.join(ROOT, 'deploy', 'prometheus', 'signals.rules.yml');
+const RULES = path.join(root, 'deploy', 'prometheus', 'signals.rules.yml');
 const program = path.join(target, 'debug', 'smart-ai');
 const env = { ...process.env, CARGO_TARGET_DIR: target };
-const asText = { cwd: ROOT, env, encoding: 'utf8' };
+const asText = { cwd: root, env, encoding: 'utf8' };
 
 after(stopAll);
 
@@ -36,7 +34,11 @@ const onTerminal = (...flags) =>
 test('verify is green when all is there, and names each piece that goes, its cost and its cure', async (t) => {
 	const bed = await needOrSkip(t, 'ollama', 'models', 'prometheus');
 	if (!bed) return;
-	const built = spawnSync('cargo', ['build', '--quiet', '--package', 'smart-ai'], { cwd: ROOT, env, stdio: 'inherit' });
+	const built = spawnSync('cargo', ['build', '--locked', '--quiet', '--package', 'smart-ai'], {
+		cwd: root,
+		env,
+		stdio: 'inherit',
+	});
 	assert.equal(built.status, 0);
 	const host = await bed.ollama.start({ models: (await bed.models.install()).folder });
 	const exporter = await bed.prometheus.startNodeExporter();
@@ -51,8 +53,8 @@ test('verify is green when all is there, and names each piece that goes, its cos
 	assert.match(whole.check('host pc memory_total_bytes').detail, /^\d+\.\d GB, \d s ago$/);
 	assert.match(whole.check('host pc models').detail, /smollm2:135m/);
 	if (process.platform === 'linux') {
-		assert.match(onTerminal(...flags), /\u001b\[32mAll there\./);
-		assert.match(onTerminal('--host', 'http://127.0.0.1:9'), /\u001b\[31mFAIL/);
+		assert.ok(onTerminal(...flags).includes('\u001b[32mAll there.'));
+		assert.ok(onTerminal('--host', 'http://127.0.0.1:9').includes('\u001b[31mFAIL'));
 	}
 
 	assert.match(whole.check('prometheus').detail, /computes the signals anew/);

@@ -23,7 +23,8 @@ export const decisions = page({
 					description: 'What jobs took, by what was expected of them. Above 1: they took longer.',
 					queries: [
 						[
-							'sum(increase(dispatcher_actual_seconds_total@[1h])) / sum(increase(dispatcher_predicted_seconds_total@[1h]))',
+							'sum(increase(dispatcher_actual_seconds_total@[1h])) / ' +
+								'sum(increase(dispatcher_predicted_seconds_total@[1h]))',
 							'ratio',
 						],
 					],
@@ -41,7 +42,8 @@ export const decisions = page({
 					title: 'Saved by fallbacks',
 					unit: units.Short,
 					description:
-						'Jobs of the last hour that were answered although a call had failed: calls that went well after a failed one.',
+						'Jobs of the last hour that were answered although a call had failed: calls that went well after a ' +
+						'failed one.',
 					queries: [['sum(increase(dispatcher_decisions_total@{reason="fallback"}[1h])) or vector(0)', 'calls']],
 				}),
 				number({
@@ -63,7 +65,8 @@ export const decisions = page({
 						'Estimate, mean over the last hour: how much worse a job did than the best other arm was expected to.',
 					queries: [
 						[
-							'(sum(increase(dispatcher_regret_seconds_total@[1h])) or vector(0)) / sum(increase(dispatcher_prediction_error_ratio_count@[1h]))',
+							'(sum(increase(dispatcher_regret_seconds_total@[1h])) or vector(0)) / ' +
+								'sum(increase(dispatcher_prediction_error_ratio_count@[1h]))',
 							'regret',
 						],
 					],
@@ -87,7 +90,8 @@ export const decisions = page({
 					unit: units.OpsPerSecond,
 					stacked: true,
 					description:
-						'score: the lowest expected seconds. look_ahead: sampled futures overruled it. pinned: the caller named the model. only: nothing to choose. fallback: an earlier call failed.',
+						'score: the lowest expected seconds. look_ahead: sampled futures overruled it. pinned: the caller ' +
+						'named the model. only: nothing to choose. fallback: an earlier call failed.',
 					queries: [['sum by (reason) (rate(dispatcher_decisions_total@[$__rate_interval]))', '{{reason}}']],
 				}),
 				rows({
@@ -115,11 +119,13 @@ export const decisions = page({
 					description: 'Means over the jobs that succeeded. The closer the lines, the better the estimates.',
 					queries: [
 						[
-							'sum(rate(dispatcher_predicted_seconds_total@[$__rate_interval])) / sum(rate(dispatcher_prediction_error_ratio_count@[$__rate_interval]))',
+							'sum(rate(dispatcher_predicted_seconds_total@[$__rate_interval])) / ' +
+								'sum(rate(dispatcher_prediction_error_ratio_count@[$__rate_interval]))',
 							'predicted',
 						],
 						[
-							'sum(rate(dispatcher_actual_seconds_total@[$__rate_interval])) / sum(rate(dispatcher_prediction_error_ratio_count@[$__rate_interval]))',
+							'sum(rate(dispatcher_actual_seconds_total@[$__rate_interval])) / ' +
+								'sum(rate(dispatcher_prediction_error_ratio_count@[$__rate_interval]))',
 							'actual',
 						],
 					],
@@ -137,7 +143,8 @@ export const decisions = page({
 					description: 'Half of the predictions for an arm are closer.',
 					queries: [
 						[
-							'histogram_quantile(0.5, sum by (le, host, model) (rate(dispatcher_prediction_error_ratio_bucket@[$__rate_interval])))',
+							'histogram_quantile(0.5, sum by (le, host, model) ' +
+								'(rate(dispatcher_prediction_error_ratio_bucket@[$__rate_interval])))',
 							'{{model}} on {{host}}',
 						],
 					],
@@ -146,7 +153,8 @@ export const decisions = page({
 					title: 'Regret',
 					unit: units.Seconds,
 					description:
-						'Estimates, seconds a minute over all jobs. Regret: how much worse jobs did than the best other arm was expected to. Avoided: what sampled futures promised to save where they overruled the score.',
+						'Estimates, seconds a minute over all jobs. Regret: how much worse jobs did than the best other arm ' +
+						'was expected to. Avoided: what sampled futures promised to save where they overruled the score.',
 					queries: [
 						['60 * sum(rate(dispatcher_regret_seconds_total@[$__rate_interval])) or vector(0)', 'regret'],
 						[

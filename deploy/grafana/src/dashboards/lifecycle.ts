@@ -36,7 +36,8 @@ export const lifecycle = page({
 					description: 'Memory of loaded models that answer nothing right now.',
 					queries: [
 						[
-							'sum(ollama_model_size_bytes@ unless on (host, model, instance) (ollama_requests_in_flight@ > 0)) or vector(0)',
+							'sum(ollama_model_size_bytes@ unless on (host, model, instance) (ollama_requests_in_flight@ > 0)) ' +
+								'or vector(0)',
 							'idle',
 						],
 					],
@@ -48,7 +49,8 @@ export const lifecycle = page({
 					description: "Share of the last hour's answers that had to wait for their model.",
 					queries: [
 						[
-							'sum(increase(ollama_time_to_first_token_seconds_count@{start="cold"}[1h])) / sum(increase(ollama_time_to_first_token_seconds_count@[1h])) or vector(0)',
+							'sum(increase(ollama_time_to_first_token_seconds_count@{start="cold"}[1h])) / ' +
+								'sum(increase(ollama_time_to_first_token_seconds_count@[1h])) or vector(0)',
 							'cold',
 						],
 					],
@@ -60,7 +62,8 @@ export const lifecycle = page({
 					description: 'Mean time to the first piece where the model had to be loaded, last hour.',
 					queries: [
 						[
-							'sum(increase(dispatcher_cold_start_seconds_sum@[1h])) / sum(increase(dispatcher_cold_start_seconds_count@[1h]))',
+							'sum(increase(dispatcher_cold_start_seconds_sum@[1h])) / ' +
+								'sum(increase(dispatcher_cold_start_seconds_count@[1h]))',
 							'cold start',
 						],
 					],
@@ -125,11 +128,13 @@ export const lifecycle = page({
 					description: 'Memory of models that answer something right now, and of those that do not.',
 					queries: [
 						[
-							'sum(ollama_model_size_bytes@ and on (host, model, instance) (ollama_requests_in_flight@ > 0)) or vector(0)',
+							'sum(ollama_model_size_bytes@ and on (host, model, instance) (ollama_requests_in_flight@ > 0)) or ' +
+								'vector(0)',
 							'in use',
 						],
 						[
-							'sum(ollama_model_size_bytes@ unless on (host, model, instance) (ollama_requests_in_flight@ > 0)) or vector(0)',
+							'sum(ollama_model_size_bytes@ unless on (host, model, instance) (ollama_requests_in_flight@ > 0)) ' +
+								'or vector(0)',
 							'idle',
 						],
 					],

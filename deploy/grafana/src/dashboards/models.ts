@@ -101,7 +101,8 @@ export const models = page({
 					description: 'Tokens a second while an answer is written.',
 					queries: [
 						[
-							'sum by (model, host) (rate(ollama_generated_tokens_total@[$__rate_interval])) / sum by (model, host) (rate(ollama_generation_seconds_total@[$__rate_interval]))',
+							'sum by (model, host) (rate(ollama_generated_tokens_total@[$__rate_interval])) / sum by (model, ' +
+								'host) (rate(ollama_generation_seconds_total@[$__rate_interval]))',
 							'{{model}} on {{host}}',
 						],
 					],
@@ -112,7 +113,8 @@ export const models = page({
 					description: 'Tokens of prompts a second, cached ones included.',
 					queries: [
 						[
-							'sum by (model, host) (rate(ollama_prompt_tokens_total@[$__rate_interval])) / sum by (model, host) (rate(ollama_prompt_eval_duration_seconds_sum@[$__rate_interval]))',
+							'sum by (model, host) (rate(ollama_prompt_tokens_total@[$__rate_interval])) / sum by (model, host) ' +
+								'(rate(ollama_prompt_eval_duration_seconds_sum@[$__rate_interval]))',
 							'{{model}} on {{host}}',
 						],
 					],
@@ -123,7 +125,8 @@ export const models = page({
 					description: 'Mean of the loads that a request waited for.',
 					queries: [
 						[
-							'sum by (model, host) (rate(ollama_load_duration_seconds_sum@[$__rate_interval])) / sum by (model, host) (rate(ollama_load_duration_seconds_count@[$__rate_interval]))',
+							'sum by (model, host) (rate(ollama_load_duration_seconds_sum@[$__rate_interval])) / sum by (model, ' +
+								'host) (rate(ollama_load_duration_seconds_count@[$__rate_interval]))',
 							'{{model}} on {{host}}',
 						],
 					],
@@ -134,7 +137,8 @@ export const models = page({
 					description: '95 % of answers flow at least this evenly.',
 					queries: [
 						[
-							'histogram_quantile(0.95, sum by (le, model) (rate(ollama_inter_token_latency_seconds_bucket@[$__rate_interval])))',
+							'histogram_quantile(0.95, sum by (le, model) ' +
+								'(rate(ollama_inter_token_latency_seconds_bucket@[$__rate_interval])))',
 							'{{model}}',
 						],
 					],

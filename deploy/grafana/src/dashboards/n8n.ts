@@ -34,7 +34,8 @@ export const n8n = page({
 					description: "Share of the last hour's requests from n8n that were answered.",
 					queries: [
 						[
-							`sum(increase(ollama_requests_total@@{${ASKED}, status="success"}[1h])) / sum(increase(ollama_requests_total@@{${ASKED}, status!="cancelled"}[1h]))`,
+							`sum(increase(ollama_requests_total@@{${ASKED}, status="success"}[1h])) / ` +
+								`sum(increase(ollama_requests_total@@{${ASKED}, status!="cancelled"}[1h]))`,
 							'answered',
 						],
 					],
@@ -70,7 +71,8 @@ export const n8n = page({
 						'95 % of workflow executions take less. Needs N8N_METRICS_INCLUDE_WORKFLOW_EXECUTION_DURATION=true.',
 					queries: [
 						[
-							'histogram_quantile(0.95, sum by (le) (rate(n8n_workflow_execution_duration_seconds_bucket@@[$__rate_interval])))',
+							'histogram_quantile(0.95, sum by (le) ' +
+								'(rate(n8n_workflow_execution_duration_seconds_bucket@@[$__rate_interval])))',
 							'p95',
 						],
 					],

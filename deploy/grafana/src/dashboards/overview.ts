@@ -55,7 +55,8 @@ export const overview = page({
 					description: 'Tokens a second while an answer is written, over all models.',
 					queries: [
 						[
-							'sum(rate(ollama_generated_tokens_total@[$__rate_interval])) / sum(rate(ollama_generation_seconds_total@[$__rate_interval]))',
+							'sum(rate(ollama_generated_tokens_total@[$__rate_interval])) / ' +
+								'sum(rate(ollama_generation_seconds_total@[$__rate_interval]))',
 							'speed',
 						],
 					],
@@ -155,23 +156,28 @@ export const overview = page({
 						'Mean seconds of a request in each phase: waiting here, waiting in Ollama, loading, reading, writing.',
 					queries: [
 						[
-							'sum(rate(ollama_queue_wait_seconds_sum@[$__rate_interval])) / sum(rate(ollama_queue_wait_seconds_count@[$__rate_interval]))',
+							'sum(rate(ollama_queue_wait_seconds_sum@[$__rate_interval])) / ' +
+								'sum(rate(ollama_queue_wait_seconds_count@[$__rate_interval]))',
 							'waiting here',
 						],
 						[
-							'sum(rate(ollama_slot_wait_seconds_sum@[$__rate_interval])) / sum(rate(ollama_slot_wait_seconds_count@[$__rate_interval]))',
+							'sum(rate(ollama_slot_wait_seconds_sum@[$__rate_interval])) / ' +
+								'sum(rate(ollama_slot_wait_seconds_count@[$__rate_interval]))',
 							'waiting in Ollama',
 						],
 						[
-							'sum(rate(ollama_load_duration_seconds_sum@[$__rate_interval])) / sum(rate(ollama_request_duration_seconds_count@[$__rate_interval]))',
+							'sum(rate(ollama_load_duration_seconds_sum@[$__rate_interval])) / ' +
+								'sum(rate(ollama_request_duration_seconds_count@[$__rate_interval]))',
 							'loading',
 						],
 						[
-							'sum(rate(ollama_prompt_eval_duration_seconds_sum@[$__rate_interval])) / sum(rate(ollama_prompt_eval_duration_seconds_count@[$__rate_interval]))',
+							'sum(rate(ollama_prompt_eval_duration_seconds_sum@[$__rate_interval])) / ' +
+								'sum(rate(ollama_prompt_eval_duration_seconds_count@[$__rate_interval]))',
 							'reading',
 						],
 						[
-							'sum(rate(ollama_generation_duration_seconds_sum@[$__rate_interval])) / sum(rate(ollama_generation_duration_seconds_count@[$__rate_interval]))',
+							'sum(rate(ollama_generation_duration_seconds_sum@[$__rate_interval])) / ' +
+								'sum(rate(ollama_generation_duration_seconds_count@[$__rate_interval]))',
 							'writing',
 						],
 					],

@@ -61,10 +61,11 @@ export const latency =
 export const success =
 	({ timeline }: Report): Chart =>
 	(width) => {
-		const length =
-			timeline.length > 1
-				? Math.min(...timeline.slice(1).map((slice, index) => slice.at_ms - timeline[index]!.at_ms))
-				: 1000;
+		const gaps = timeline.flatMap(({ at_ms }, index) => {
+			const next = timeline[index + 1];
+			return next === undefined ? [] : [next.at_ms - at_ms];
+		});
+		const length = gaps.length > 0 ? Math.min(...gaps) : 1000;
 		const spans = timeline.map((slice) => ({
 			from: new Date(slice.at_ms - length / 2.2),
 			to: new Date(slice.at_ms + length / 2.2),
@@ -143,7 +144,8 @@ export const courses =
 						fill: 'var(--card)',
 						stroke: 'var(--line)',
 						title: (slice: Slice) =>
-							`half within ${seconds(slice.p50_s)}\n95 % within ${seconds(slice.p95_s)}\n${slice.answered} of ${count(slice.jobs, 'job')} answered`,
+							`half within ${seconds(slice.p50_s)}\n95 % within ${seconds(slice.p95_s)}\n${slice.answered} of ` +
+							`${count(slice.jobs, 'job')} answered`,
 					}),
 				),
 			],
@@ -209,7 +211,8 @@ export const groups =
 						fill: 'var(--card)',
 						stroke: 'var(--line)',
 						title: (row: Group) =>
-							`${row.name}\nhalf within ${seconds(row.p50_s)}, 95 % within ${seconds(row.p95_s)}\nbegins after ${seconds(row.first_p50_s)}\n${row.jobs} jobs, ${percent(row.answered / row.jobs)} answered`,
+							`${row.name}\nhalf within ${seconds(row.p50_s)}, 95 % within ${seconds(row.p95_s)}\nbegins after ` +
+							`${seconds(row.first_p50_s)}\n${row.jobs} jobs, ${percent(row.answered / row.jobs)} answered`,
 					}),
 				),
 			],

@@ -3,8 +3,15 @@ import { calibration, type Chart, choices, courses, fallbacks, groups, latency, 
 import type { Report } from './report';
 import { count, percent, seconds, when } from './words';
 
-const report = JSON.parse(document.getElementById('data')!.textContent!) as Report;
-const main = document.getElementById('report')!;
+const report = JSON.parse(part('data').textContent) as Report;
+const main = part('report');
+
+/** The element of the page's frame that has this id. */
+function part(id: string): HTMLElement {
+	const found = document.getElementById(id);
+	if (found === null) throw new Error(`the page has no element ${id}`);
+	return found;
+}
 
 function element(tag: string, text = '', className = ''): HTMLElement {
 	const made = document.createElement(tag);
@@ -17,9 +24,11 @@ function element(tag: string, text = '', className = ''): HTMLElement {
 function drawn(chart: Chart): HTMLElement {
 	const place = element('div', '', 'chart');
 	let last = 0;
-	new ResizeObserver(([entry]) => {
-		const width = Math.round(entry!.contentRect.width);
-		if (width > 0 && width !== last) place.replaceChildren(chart((last = width)));
+	new ResizeObserver(() => {
+		const width = Math.round(place.getBoundingClientRect().width);
+		if (width === 0 || width === last) return;
+		last = width;
+		place.replaceChildren(chart(width));
 	}).observe(place);
 	return place;
 }
@@ -70,7 +79,11 @@ function tiles(): HTMLElement {
 	return made;
 }
 
-const of = (replay: NonNullable<Report['replay']>, name: string) => replay.policies.find((one) => one.name === name)!;
+function of({ policies }: NonNullable<Report['replay']>, name: string) {
+	const found = policies.find((policy) => policy.name === name);
+	if (found === undefined) throw new Error(`the report has no policy ${name}`);
+	return found;
+}
 
 const versus = (replay: NonNullable<Report['replay']>) =>
 	`${(of(replay, 'static').mean_s / of(replay, 'smart').mean_s).toFixed(1)} ×`;
@@ -81,7 +94,8 @@ function fallbackCard(): HTMLElement {
 	const failed = causes.reduce((sum, { jobs }) => sum + jobs, 0);
 	return card(
 		'What second calls saved',
-		`The first call of ${count(failed, 'job')} failed; ${saved} were answered by another arm, ${seconds(mean_delay_s)} later on average.`,
+		`The first call of ${count(failed, 'job')} failed; ${saved} were answered by another arm, ` +
+			`${seconds(mean_delay_s)} later on average.`,
 		[drawn(fallbacks(report)), key({ 'answered all the same': 'var(--good)', 'not answered': 'var(--bad)' })],
 	);
 }
@@ -91,23 +105,28 @@ function replayCards(): HTMLElement[] {
 	if (!replay) return [];
 	const smart = of(replay, 'smart');
 	const fixed = of(replay, 'static');
-	const played = `${count(replay.scenario.requests, 'job')} like these, each for the model that answered it, played in the simulator on hosts and models as measured here`;
+	const played =
+		`${count(replay.scenario.requests, 'job')} like these, each for the model that answered it, played in the ` +
+		'simulator on hosts and models as measured here';
 	const off = smart.mean_s / replay.actual_mean_s;
 	const trust =
 		off > 0.67 && off < 1.5
 			? `There Smart AI takes ${seconds(smart.mean_s)}; really, it took ${seconds(replay.actual_mean_s)}.`
-			: `Take it with care: there Smart AI takes ${seconds(smart.mean_s)}, but really it took ${seconds(replay.actual_mean_s)}.`;
+			: `Take it with care: there Smart AI takes ${seconds(smart.mean_s)}, but really it took ` +
+				`${seconds(replay.actual_mean_s)}.`;
+	const cost =
+		fixed.mean_s > smart.mean_s * 1.02
+			? `A fixed host for each model takes ${versus(replay)} as long`
+			: 'A fixed host for each model would have been as good';
 	const idle = (whole: number) => Math.max(0, whole - replay.busy_gb_hours);
 	const kept = 1 - idle(smart.resident_gb_hours) / idle(replay.always_gb_hours);
 	return [
-		card(
-			'What a fixed choice would have cost',
-			`${fixed.mean_s > smart.mean_s * 1.02 ? `A fixed host for each model takes ${versus(replay)} as long` : 'A fixed host for each model would have been as good'}: ${played}. ${trust}`,
-			[drawn(choices(replay))],
-		),
+		card('What a fixed choice would have cost', `${cost}: ${played}. ${trust}`, [drawn(choices(replay))]),
 		card(
 			'Idle memory',
-			`${kept > 0 ? `${percent(kept)} less` : 'No less'} lies idle than with every model always loaded on every host; ${count(Math.round(smart.loads), 'load')} against ${Math.round(fixed.loads)} of the fixed choice. Sizes are told by the models' names.`,
+			`${kept > 0 ? `${percent(kept)} less` : 'No less'} lies idle than with every model always loaded on every ` +
+				`host; ${count(Math.round(smart.loads), 'load')} against ${Math.round(fixed.loads)} of the fixed choice. ` +
+				`Sizes are told by the models' names.`,
 			[drawn(memory(replay)), key({ answering: 'var(--main)', idle: 'var(--idle)' })],
 		),
 	];
@@ -118,7 +137,8 @@ header.append(
 	element('h1', 'Smart AI: what became of your jobs'),
 	element(
 		'p',
-		`${count(report.all.jobs, 'job')}, ${when(report.from_ms)} to ${when(report.to_ms)}, ${report.all.output_tokens.toLocaleString('en')} tokens written`,
+		`${count(report.all.jobs, 'job')}, ${when(report.from_ms)} to ${when(report.to_ms)}, ` +
+			`${report.all.output_tokens.toLocaleString('en')} tokens written`,
 	),
 );
 
@@ -127,7 +147,8 @@ const cards = element('div', '', 'cards');
 cards.append(
 	card(
 		'Time and success',
-		'The line: half of the jobs took at most this long. The band reaches up to what 95 % took. Below: jobs, and in red those not answered.',
+		'The line: half of the jobs took at most this long. The band reaches up to what 95 % took. Below: jobs, and ' +
+			'in red those not answered.',
 		[
 			drawn(latency(report)),
 			drawn(success(report)),
@@ -143,13 +164,15 @@ cards.append(
 	card('Kinds of work over time', 'The same, by task.', [drawn(courses(report.task_courses))]),
 	card(
 		'Who answered',
-		'Bars: half took at most this long; whiskers: 95 %. Right: jobs, and how many were answered; one that was not counts for who was called last.',
+		'Bars: half took at most this long; whiskers: 95 %. Right: jobs, and how many were answered; one that was not ' +
+			'counts for who was called last.',
 		[drawn(groups(report.arms))],
 	),
 	card('By kind of work', 'The same, by task.', [drawn(groups(report.tasks))]),
 	card(
 		'Predicted and actual',
-		`Half of the predictions were off by less than ${percent(median_error)} in the later half. On the dashed line they are right; in the band within a quarter.`,
+		`Half of the predictions were off by less than ${percent(median_error)} in the later half. On the dashed line ` +
+			'they are right; in the band within a quarter.',
 		[drawn(calibration(report)), key(WENT)],
 	),
 	fallbackCard(),

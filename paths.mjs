@@ -1,0 +1,13 @@
+// Where this project's scripts keep things. Everything that a run makes stands in the cache folder, outside the checkout.
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The checkout. */
+export const root = fileURLToPath(new URL('.', import.meta.url));
+
+/** Compiled programs, fetched tools and models; `$XDG_CACHE_HOME/smart-ai`, in the home folder's `.cache` where unset. */
+export const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'smart-ai');
+
+/** Cargo's target folder: the environment's, else one in the cache. */
+export const target = process.env.CARGO_TARGET_DIR ?? join(cache, 'target');
