@@ -48,7 +48,13 @@ async function exchange(hands: Hands, request: HttpRequest): Promise<Reply> {
 	try {
 		const response = await hands.transport.request(request);
 		const body = await textOf(response.body);
-		return { type: 'answered', status: response.status, body, retry_after: response.headers['retry-after'] ?? null, date: response.headers.date ?? null };
+		return {
+			type: 'answered',
+			status: response.status,
+			body,
+			retry_after: response.headers['retry-after'] ?? null,
+			date: response.headers.date ?? null,
+		};
 	} catch (error) {
 		return lost(error);
 	}

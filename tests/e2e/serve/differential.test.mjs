@@ -62,7 +62,7 @@ async function observe(url, request) {
 }
 
 /** What is not alike, in words. */
-function differences(request, direct, proxied) {
+function differences(direct, proxied) {
 	const found = [];
 	try {
 		assert.deepEqual(proxied.answer, direct.answer);
@@ -91,10 +91,10 @@ for (const { name, cases } of groups) {
 		const failures = [];
 		for (const request of cases) {
 			const direct = await observe(real.url, request);
-			let found = differences(request, direct, await observe(sidecar.proxy, request));
+			let found = differences(direct, await observe(sidecar.proxy, request));
 			// A prompt that was read before is not read again, which may turn the last digit: then both have read it.
 			if (found.length > 0)
-				found = differences(request, await observe(real.url, request), await observe(sidecar.proxy, request));
+				found = differences(await observe(real.url, request), await observe(sidecar.proxy, request));
 			if (found.length > 0) failures.push(`${request.name}: ${found.join('; ')}`);
 		}
 		table.push({ group: name, requests: cases.length, alike: cases.length - failures.length });

@@ -132,9 +132,8 @@ export const groups = [
 			'bytes that are no text',
 			'/api/chat',
 			Buffer.concat([
-				Buffer.from(
-					`{"model":"${chatModel}","stream":false,"options":${JSON.stringify(options)},"messages":[{"role":"user","content":"a`,
-				),
+				Buffer.from(`{"model":"${chatModel}","stream":false,"options":${JSON.stringify(options)},`),
+				Buffer.from('"messages":[{"role":"user","content":"a'),
 				Buffer.from([0xff, 0xfe]),
 				Buffer.from('"}]}'),
 			]),
@@ -184,7 +183,7 @@ export const groups = [
 		chat('null', { stream: false, think: null, keep_alive: null, format: null }),
 		chat('stop', { stream: false, options: { ...options, stop: ['o'] } }),
 		chat('stop, not a list', { options: { stop: 'o' } }),
-		chat('a number as float', { stream: false, options: { ...options, num_predict: 3.0, seed: 12345678901234567 } }),
+		chat('a number as float', { stream: false, options: { ...options, num_predict: 3.0, seed: 12345678901234568 } }),
 		chat('no words', { stream: false, options: { ...options, num_predict: 0 } }),
 		chat('logprobs', { stream: false, logprobs: true, top_logprobs: 2 }),
 		chat('logprobs, streamed', { logprobs: true, top_logprobs: 2 }),
