@@ -48,19 +48,18 @@ pub struct Config {
     #[serde(default = "default_connect_ms")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub connect_timeout_ms: u32,
-    /// Milliseconds a job waits for a model to load, at most, before it asks another arm; the load goes on. What was learned
-    /// of a host asks for less.
-    #[serde(default = "default_load_ms")]
-    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
-    pub load_timeout_ms: u32,
-    /// Milliseconds a loaded model may take for the first piece of an answer, at most; what was learned asks for less.
-    #[serde(default = "default_first_token_ms")]
-    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
-    pub first_token_timeout_ms: u32,
-    /// Milliseconds between two tokens after which an answer counts as stuck, at most; a fast model is given less.
-    #[serde(default = "default_stall_ms")]
-    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
-    pub stall_timeout_ms: u32,
+    /// Milliseconds a job waits for a model to load before it asks another arm; the load goes on. Absent: learned of each
+    /// host, ten minutes at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_timeout_ms: Option<u32>,
+    /// Milliseconds a loaded model may take for the first piece of an answer. Absent: learned of each model, ten minutes at
+    /// most. An answer that comes whole is given the time to write it beside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_token_timeout_ms: Option<u32>,
+    /// Milliseconds between two pieces after which an answer counts as stuck. Absent: by what is written, 30 seconds at most
+    /// for text, ten minutes for a tool call, which comes whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stall_timeout_ms: Option<u32>,
     /// Whether a loaded model of a host that failed is asked for one token, when its pause is over, before a job is sent there.
     #[serde(default = "default_canary")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
@@ -258,9 +257,9 @@ impl Config {
             metrics: false,
             max_attempts: default_attempts(),
             connect_timeout_ms: default_connect_ms(),
-            load_timeout_ms: default_load_ms(),
-            first_token_timeout_ms: default_first_token_ms(),
-            stall_timeout_ms: default_stall_ms(),
+            load_timeout_ms: None,
+            first_token_timeout_ms: None,
+            stall_timeout_ms: None,
             canary: default_canary(),
             max_queue: default_queue(),
             look_ahead: LookAhead::default(),
@@ -309,9 +308,9 @@ impl Config {
             f64::from(self.refresh_ms),
             f64::from(self.max_attempts),
             f64::from(self.connect_timeout_ms),
-            f64::from(self.load_timeout_ms),
-            f64::from(self.first_token_timeout_ms),
-            f64::from(self.stall_timeout_ms),
+            f64::from(self.load_timeout_ms.unwrap_or(100)),
+            f64::from(self.first_token_timeout_ms.unwrap_or(100)),
+            f64::from(self.stall_timeout_ms.unwrap_or(100)),
             f64::from(self.max_queue),
             fast,
             balanced,
@@ -386,18 +385,6 @@ fn default_connect_ms() -> u32 {
 
 fn default_queue() -> u32 {
     10_000
-}
-
-fn default_load_ms() -> u32 {
-    600_000
-}
-
-fn default_first_token_ms() -> u32 {
-    600_000
-}
-
-fn default_stall_ms() -> u32 {
-    30_000
 }
 
 fn default_canary() -> bool {

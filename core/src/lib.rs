@@ -41,7 +41,7 @@ pub use json::{Broken, Json, Object};
 pub use learn::{Change, Demand, Judged, Lengths, LogMean, Qualities, Reliability};
 pub use names::{AttemptId, HostId, JobId, Millis, ModelName, Shape};
 pub use read::{Read, Refusal};
-pub use request::{Capability, Mode, Request, Task};
+pub use request::{Capability, Mode, Request, Task, Writing};
 pub use snapshot::{HostSnapshot, ModelSnapshot, Snapshot};
 pub use tuning::{LookAhead, Tuning};
 pub use write::{Write, json_of};

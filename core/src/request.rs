@@ -81,6 +81,22 @@ pub enum Mode {
     Best,
 }
 
+/// How an answer comes: what may be silent for how long.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Write, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum Writing {
+    /// Piece by piece.
+    #[default]
+    Text,
+    /// Piece by piece; Ollama reads the prompt anew between thinking and an answer that fits a schema.
+    Schema,
+    /// A tool call comes whole, after a silence as long as it takes to write its arguments.
+    ToolCalls,
+    /// All at once, when the last token is written.
+    Whole,
+}
+
 /// What a model must be able to do, in the words of `/api/show`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
@@ -147,6 +163,10 @@ pub struct Request {
     /// Tokens of answer that the text itself asks for ("in three sentences"), where it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stated_tokens: Option<u32>,
+    /// How the answer comes.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Writing>", optional))]
+    pub writing: Writing,
     /// Capabilities beyond the task's own (tools, vision, thinking).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<Vec<Capability>>", optional))]
@@ -185,6 +205,7 @@ impl Request {
             prefix: Vec::new(),
             max_tokens: None,
             stated_tokens: None,
+            writing: Writing::Text,
             needs: Vec::new(),
             deadline_ms: None,
             streaming: false,

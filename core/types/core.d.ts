@@ -306,16 +306,18 @@ max_attempts?: number,
  */
 connect_timeout_ms?: number, 
 /**
- * Milliseconds a job waits for a model to load, at most, before it asks another arm; the load goes on. What was learned
- * of a host asks for less.
+ * Milliseconds a job waits for a model to load before it asks another arm; the load goes on. Absent: learned of each
+ * host, ten minutes at most.
  */
 load_timeout_ms?: number, 
 /**
- * Milliseconds a loaded model may take for the first piece of an answer, at most; what was learned asks for less.
+ * Milliseconds a loaded model may take for the first piece of an answer. Absent: learned of each model, ten minutes at
+ * most. An answer that comes whole is given the time to write it beside.
  */
 first_token_timeout_ms?: number, 
 /**
- * Milliseconds between two tokens after which an answer counts as stuck, at most; a fast model is given less.
+ * Milliseconds between two pieces after which an answer counts as stuck. Absent: by what is written, 30 seconds at most
+ * for text, ten minutes for a tool call, which comes whole.
  */
 stall_timeout_ms?: number, 
 /**
@@ -1432,6 +1434,10 @@ max_tokens?: number | null,
  */
 stated_tokens?: number | null, 
 /**
+ * How the answer comes.
+ */
+writing?: Writing, 
+/**
  * Capabilities beyond the task's own (tools, vision, thinking).
  */
 needs?: Array<Capability>, 
@@ -1799,3 +1805,8 @@ text: string,
  * Why it is none.
  */
 failure: Failure | null, };
+
+/**
+ * How an answer comes: what may be silent for how long.
+ */
+export type Writing = "text" | "schema" | "tool_calls" | "whole";

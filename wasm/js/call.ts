@@ -122,6 +122,8 @@ export class Call {
 		try {
 			for await (const chunk of response.body) {
 				for (const piece of reader.push(chunk)) end = this.#take(piece) ?? end;
+				// The host has said its last word, whether or not it closes the connection.
+				if (end !== null) return end;
 			}
 		} catch {
 			// The stream broke: what is missing, the reader says next.

@@ -1,12 +1,12 @@
-//! How long a call may stay silent in each phase: learned from what was predicted, within the owner's caps.
+//! How long a call may stay silent in each phase: by what is written and what was predicted of it, or as the owner states.
 
-use crate::config::Config;
 use crate::decision::Terms;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::queue::Wish;
 use crate::names::{JobId, Millis};
 use crate::number::Between as _;
 use crate::policy::Record;
+use crate::request::Writing;
 
 /// Standard deviations of a logarithm up to its 99th and its 95th percentile.
 const Q99: f64 = 2.33;
@@ -20,6 +20,12 @@ const KNOWN_LEAST_MS: f64 = 10_000.0;
 const LEAST_MS: f64 = 30_000.0;
 /// A second call is not worth its work before this.
 const HEDGE_LEAST_MS: f64 = 2_000.0;
+/// What is learned never allows more than this before the first piece, and between two pieces of text.
+const MOST_MS: f64 = 600_000.0;
+const MOST_STALL_MS: f64 = 30_000.0;
+/// A tool call that writes a file may be this long, whatever other answers are, and is given at least two minutes.
+const TOOL_CALL_TOKENS: f64 = 4_096.0;
+const TOOL_CALL_LEAST_MS: f64 = 120_000.0;
 /// A pause of this many tokens' time is none of writing.
 const STALL_TOKENS: f64 = 20.0;
 /// Variance of the logarithm of a first piece's time, and of a load's, before anything is learned.
@@ -63,7 +69,7 @@ impl Dispatcher {
     ) -> Option<Patience> {
         let host = self.fleet.hosts.get(wish.position)?;
         let model = host.models.get(&wish.model)?;
-        let Config { load_timeout_ms, first_token_timeout_ms, stall_timeout_ms, .. } = self.config;
+        let request = &self.jobs.get(&id)?.request;
         let known = model.decode.weight >= KNOWN;
         let first_ms = 1e3 * (terms.queue_s + terms.prefill_s + terms.interference_s);
         let first_sigma = (model.prefill.spread(FIRST_SPREAD, 2.0)).sqrt();
@@ -73,14 +79,41 @@ impl Dispatcher {
         let unread_ms = 1e3 * f64::from(decision.prompt_tokens) / model.rates.prefill;
         let late_ms = MARGIN * first_ms.max(unread_ms) * libm::exp(Q99 * first_sigma);
         let load_ms = 1e3 * terms.load_s * libm::exp(Q99 * load_sigma);
-        let stall_ms = 1e3 * STALL_TOKENS / model.rates.decode;
+        let mean = wish.length.mean();
+        let token_ms = if mean > 0.0 { 1e3 * terms.decode_s / mean } else { 1e3 / model.rates.decode };
+        // What is written before anything of it shows.
+        let unseen_ms = |deviations: f64| match request.writing {
+            Writing::Text | Writing::Schema => 0.0,
+            Writing::ToolCalls | Writing::Whole => token_ms * wish.length.at_most(deviations),
+        };
+        let text_ms = 1e3 * STALL_TOKENS / model.rates.decode;
+        let stall_ms = match request.writing {
+            Writing::Text | Writing::Whole => within(text_ms, least_ms, MOST_STALL_MS),
+            Writing::Schema => within(text_ms.max(late_ms), least_ms, MOST_MS),
+            Writing::ToolCalls => {
+                let tokens = wish.length.at_most(Q99).max(TOOL_CALL_TOKENS);
+                within(MARGIN * token_ms * tokens, TOOL_CALL_LEAST_MS, MOST_MS)
+            }
+        };
+        let config = &self.config;
+        let load_ms = obeyed(config.load_timeout_ms, within(load_ms, LEAST_MS, MOST_MS));
+        let first_piece_ms = obeyed(config.first_token_timeout_ms, within(late_ms, least_ms, MOST_MS));
         Some(Patience {
-            load_ms: if terms.load_s > 0.0 { capped(load_ms, LEAST_MS, load_timeout_ms) } else { 0 },
-            first_ms: capped(late_ms, least_ms, first_token_timeout_ms),
-            hedge_ms: capped(first_ms * libm::exp(Q95 * first_sigma), HEDGE_LEAST_MS, u32::MAX),
-            stall_ms: capped(stall_ms, least_ms, stall_timeout_ms),
+            load_ms: if terms.load_s > 0.0 { load_ms } else { 0 },
+            first_ms: first_piece_ms + (MARGIN * unseen_ms(Q99)) as u64,
+            hedge_ms: (first_ms * libm::exp(Q95 * first_sigma) + unseen_ms(Q95)).max(HEDGE_LEAST_MS) as u64,
+            stall_ms: obeyed(config.stall_timeout_ms, stall_ms),
             switch: self.switch(decision, terms, id),
         })
+    }
+
+    /// Milliseconds after which even a call that is worth waiting for is given up.
+    pub(super) fn longest_silence_ms(&self) -> u64 {
+        let config = &self.config;
+        [config.load_timeout_ms, config.first_token_timeout_ms]
+            .map(|stated| obeyed(stated, MOST_MS))
+            .into_iter()
+            .fold(0, u64::max)
     }
 
     /// When to leave a call that has brought nothing for an arm that could still answer in time.
@@ -94,7 +127,12 @@ impl Dispatcher {
     }
 }
 
-/// At least what chance explains, at most what the owner allows.
-fn capped(ms: f64, least_ms: f64, cap_ms: u32) -> u64 {
-    ms.max(least_ms).between(0.0, f64::from(cap_ms)) as u64
+/// At least what chance explains, at most what makes sense.
+fn within(ms: f64, least_ms: f64, most_ms: f64) -> f64 {
+    ms.max(least_ms).between(0.0, most_ms)
+}
+
+/// What the owner states counts, be it more or less than what was learned.
+fn obeyed(stated_ms: Option<u32>, learned_ms: f64) -> u64 {
+    stated_ms.map_or(learned_ms as u64, u64::from)
 }

@@ -88,7 +88,7 @@ impl Dispatcher {
     /// up would only fail the job.
     fn is_worth_waiting_for(&self, attempt: &Attempt, switches: bool) -> bool {
         let silent = matches!(attempt.phase, Phase::BeforeFirstToken { .. });
-        let most_ms = u64::from(self.config.load_timeout_ms.max(self.config.first_token_timeout_ms));
+        let most_ms = self.longest_silence_ms();
         if !silent || attempt.elapsed_ms(self.now) >= most_ms {
             return false;
         }

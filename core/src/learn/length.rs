@@ -150,6 +150,11 @@ impl Length {
         if self.cap <= 0.0 { 0.0 } else { libm::exp(self.mean_ln + self.sigma * self.sigma / 2.0) }
     }
 
+    /// Tokens it stays below in all but a few cases: so many standard deviations of the logarithm above its middle, capped.
+    pub(crate) fn at_most(&self, deviations: f64) -> f64 {
+        if self.cap <= 0.0 { 0.0 } else { libm::exp(self.mean_ln + deviations * self.sigma).min(self.cap) }
+    }
+
     /// Expected tokens still to come once `written` are out: E[G − k | G > k] of the log-normal.
     pub(crate) fn rest(&self, written: f64) -> f64 {
         if written < 1.0 {

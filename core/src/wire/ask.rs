@@ -9,7 +9,7 @@ use crate::classify::{Cues, stated_tokens, task_of, text_tokens};
 use crate::failure::DispatchError;
 use crate::fleet::fingerprints;
 use crate::names::{HostId, ModelName, Shape};
-use crate::request::{Capability, Mode, Request, Task};
+use crate::request::{Capability, Mode, Request, Task, Writing};
 use crate::write::Write;
 
 const KNOWN: &str = "id, prompt, messages, system, task, shape, mode, model, models, host, deadline_ms, max_tokens, \
@@ -174,6 +174,9 @@ impl Ask {
         }
         if self.tools.as_ref().is_some_and(|tools| !tools.is_empty()) {
             request.needs.push(Capability::Tools);
+            request.writing = Writing::ToolCalls;
+        } else if self.schema.is_some() {
+            request.writing = Writing::Schema;
         }
         if self.think.as_ref().is_some_and(|think| *think != Json::Bool(false)) {
             request.needs.push(Capability::Thinking);

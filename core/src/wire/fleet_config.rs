@@ -198,9 +198,9 @@ impl FleetConfig {
         set(&mut config.refresh_ms, &self.refresh_ms);
         set(&mut config.max_attempts, &self.max_attempts);
         set(&mut config.connect_timeout_ms, &self.connect_timeout_ms);
-        set(&mut config.load_timeout_ms, &self.load_timeout_ms);
-        set(&mut config.first_token_timeout_ms, &self.first_token_timeout_ms);
-        set(&mut config.stall_timeout_ms, &self.stall_timeout_ms);
+        config.load_timeout_ms = self.load_timeout_ms;
+        config.first_token_timeout_ms = self.first_token_timeout_ms;
+        config.stall_timeout_ms = self.stall_timeout_ms;
         set(&mut config.canary, &self.canary);
         set(&mut config.max_queue, &self.max_queue);
         set(&mut config.look_ahead, &self.look_ahead);

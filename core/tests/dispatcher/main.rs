@@ -8,6 +8,7 @@ mod context;
 mod conversing;
 mod failing;
 mod keeping;
+mod silence;
 mod starting;
 mod waiting;
 mod world;

@@ -15,8 +15,8 @@ use super::call::{Progress, Reporter};
 use super::task::Message;
 use crate::http::{Refusal, Server, connection_failure, refusal};
 
-/// An answer that comes in one piece is said to be alive this often.
-const ALIVE_EVERY: Duration = Duration::from_secs(10);
+/// A host that has said its last word has this long to end the answer.
+const LINGERING: Duration = Duration::from_secs(1);
 
 /// Writes the body for an arm.
 pub(crate) type BodyFor = Box<dyn Fn(&Arm, &CallOptions) -> Bytes + Send + Sync>;
@@ -88,10 +88,6 @@ pub(crate) trait Reader: Send {
     fn push(&mut self, bytes: Bytes) -> Read;
     /// The answer ended.
     fn finish(&mut self) -> Read;
-    /// Whether nothing shows of an answer until it is whole.
-    fn is_silent(&self) -> bool {
-        false
-    }
 }
 
 /// Ends with exactly one of `Succeeded` and `Failed`, unless its task is aborted or its client leaves before.
@@ -105,8 +101,7 @@ pub(super) async fn relay(
 ) {
     let request = server.post_bytes(&relay.path, (relay.body)(&arm, &options)).headers(relay.headers.clone());
     let reader = (relay.reader)();
-    let sent = if reader.is_silent() { alive(&report, request.send()).await } else { request.send().await };
-    let response = match sent {
+    let response = match request.send().await {
         Ok(response) if response.status().is_success() => response,
         Ok(response) => {
             let (failure, refusal) = refusal(response).await;
@@ -151,12 +146,12 @@ impl Passing<'_> {
         let mut ended: Option<Result<(), Failure>> = None;
         loop {
             // An error here is an end before the final line: the reader says what that means.
-            let chunk = if self.reader.is_silent() {
-                alive(&self.report, response.chunk()).await
+            let coming = response.chunk();
+            let chunk = if ended.is_some() {
+                tokio::time::timeout(LINGERING, coming).await.map_or(None, |chunk| chunk.unwrap_or(None))
             } else {
-                response.chunk().await
+                coming.await.unwrap_or(None)
             };
-            let chunk = chunk.unwrap_or(None);
             let last = chunk.is_none();
             let Read { pieces, forward } = match chunk {
                 Some(bytes) => self.reader.push(bytes),
@@ -205,21 +200,6 @@ impl Passing<'_> {
         }
         if let Some(Err(failure)) = ended {
             self.report.failed(failure);
-        }
-    }
-}
-
-/// Waits for an answer of which nothing shows, and says meanwhile that the call is alive.
-async fn alive<T>(report: &Reporter, coming: impl Future<Output = T>) -> T {
-    tokio::pin!(coming);
-    let mut ticks = 0;
-    loop {
-        tokio::select! {
-            came = &mut coming => return came,
-            () = tokio::time::sleep(ALIVE_EVERY) => {
-                ticks += 1;
-                report.event(Event::Progress { attempt: report.attempt, tokens: ticks });
-            }
         }
     }
 }

@@ -134,7 +134,7 @@ struct Brought {
 
 /// A question that waits for the fleet to be known.
 enum Question {
-    Decide(Request, oneshot::Sender<Decision>),
+    Decide(Box<Request>, oneshot::Sender<Decision>),
     Snapshot(oneshot::Sender<Snapshot>),
 }
 
@@ -258,7 +258,9 @@ impl Task {
                 }
             }
             Message::Look => self.look(),
-            Message::Decide { request, reply } => self.questions.push(Question::Decide(request, reply)),
+            Message::Decide { request, reply } => {
+                self.questions.push(Question::Decide(Box::new(request), reply));
+            }
             Message::Snapshot(reply) => self.questions.push(Question::Snapshot(reply)),
             Message::Refusal { request, decision, reply } => {
                 drop(reply.send(self.dispatcher.refusal(&request, &decision)));

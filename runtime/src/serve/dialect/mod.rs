@@ -107,8 +107,8 @@ impl Operation {
             // Ollama streams in any case, so that progress shows; the client gets one object.
             Self::Chat => || Box::new(fold::Fold::default()),
             Self::Generate => || Box::new(fold::Fold::default()),
-            Self::Embed | Self::Embeddings => || Box::new(whole::Whole::quick()),
-            Self::OpenAiEmbedding => || Box::new(whole::Whole::quick()),
+            Self::Embed | Self::Embeddings => || Box::new(whole::Whole::default()),
+            Self::OpenAiEmbedding => || Box::new(whole::Whole::default()),
             Self::OpenAiChat | Self::OpenAiCompletion if streams && !counts => {
                 || Box::new(events::Events::openai(true))
             }
@@ -117,13 +117,13 @@ impl Operation {
             }
             Self::AnthropicMessage if streams => || Box::new(events::Events::anthropic()),
             Self::OpenAiChat | Self::OpenAiCompletion | Self::OpenAiResponse | Self::AnthropicMessage => {
-                || Box::new(whole::Whole::slow())
+                || Box::new(whole::Whole::default())
             }
         }
     }
 
     /// Who reads an answer that the client gets as it is.
     pub(super) fn raw_reader(self, streams: bool) -> fn() -> Box<dyn Reader> {
-        if streams { self.reader(true, true) } else { || Box::new(whole::Whole::slow()) }
+        if streams { self.reader(true, true) } else { || Box::new(whole::Whole::default()) }
     }
 }

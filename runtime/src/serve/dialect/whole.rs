@@ -19,19 +19,6 @@ pub(super) fn too_long() -> Failure {
 #[derive(Debug, Default)]
 pub(super) struct Whole {
     body: BytesMut,
-    silent: bool,
-}
-
-impl Whole {
-    /// It comes soon.
-    pub(super) fn quick() -> Self {
-        Self::default()
-    }
-
-    /// Nothing shows of it until all of it is written.
-    pub(super) fn slow() -> Self {
-        Self { silent: true, ..Self::default() }
-    }
 }
 
 impl Reader for Whole {
@@ -65,9 +52,5 @@ impl Reader for Whole {
         );
         let text = Piece::Text { text: String::new() };
         Read { pieces: vec![text, Piece::Done { usage, reason: String::new() }], forward: body }
-    }
-
-    fn is_silent(&self) -> bool {
-        self.silent
     }
 }

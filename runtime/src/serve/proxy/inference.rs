@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 use smart_ai_core::wire::Ask;
-use smart_ai_core::{Arm, CallOptions, Capability, Json, Mode, ModelName, Object, Request, Task};
+use smart_ai_core::{Arm, CallOptions, Capability, Json, Mode, ModelName, Object, Request, Task, Writing};
 
 use super::words::{Count, Message, Messages, Texts, Words};
 use crate::serve::bodies::Held;
@@ -114,6 +114,9 @@ impl Inference {
         let task = ask.task.unwrap_or(Task::General);
         let mut request = ask.request().unwrap_or_else(|_| Request::new(task, 0));
         request.streaming = self.streams;
+        if !self.streams && !self.operation.is_native_text() && !self.operation.embeds() {
+            request.writing = Writing::Whole;
+        }
         request.route = Some(self.operation.path().to_owned());
         request.num_ctx = self.num_ctx().map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX));
         request.names_keep_alive = self.body.raw("keep_alive").is_some();
