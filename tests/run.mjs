@@ -71,6 +71,7 @@ const rest = [
 		'tests/e2e/serve/streams.test.mjs',
 		'tests/e2e/serve/evictions.test.mjs',
 		'tests/e2e/serve/bounds.test.mjs',
+		'tests/e2e/serve/requests.test.mjs',
 	),
 	nodeTest('The proxy against real Ollama alone', 'tests/e2e/serve/differential.test.mjs'),
 	nodeTest('History in SQLite and PostgreSQL', 'tests/e2e/history/store.test.mjs', 'tests/e2e/history/faults.test.mjs'),

@@ -10,6 +10,9 @@ use crate::write::Write;
 
 macro_rules! text_name {
     ($(#[$doc:meta])* $name:ident) => {
+        text_name! { $(#[$doc])* $name, at most usize::MAX }
+    };
+    ($(#[$doc:meta])* $name:ident, at most $letters:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
         #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", type = "string"))]
@@ -25,13 +28,14 @@ macro_rules! text_name {
 
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
-                Self(text.into())
+                let end = text.char_indices().nth($letters).map_or(text.len(), |(end, _)| end);
+                Self(text.get(..end).unwrap_or(text).into())
             }
         }
 
         impl From<String> for $name {
             fn from(text: String) -> Self {
-                Self(text.into())
+                Self::from(text.as_str())
             }
         }
 
@@ -137,8 +141,8 @@ fn without_end<'a>(text: &'a str, end: &str) -> Option<&'a str> {
 }
 
 text_name! {
-    /// The caller's opaque key of similar requests (workflow and node, or a template's name).
-    Shape
+    /// The caller's opaque key of similar requests (workflow and node, or a template's name). Its first 200 letters count.
+    Shape, at most 200
 }
 
 macro_rules! number_name {
@@ -187,7 +191,13 @@ impl Millis {
 
 #[cfg(test)]
 mod tests {
-    use super::ModelName;
+    use super::{ModelName, Shape};
+
+    #[test]
+    fn a_shape_is_so_long_at_most() {
+        assert_eq!(Shape::from("é".repeat(300)).as_str(), "é".repeat(200));
+        assert_eq!(ModelName::from("m".repeat(300)).as_str().len(), 300);
+    }
 
     #[test]
     fn a_model_is_found_by_every_name_that_ollama_takes_for_it() {

@@ -12,6 +12,10 @@ use crate::read::Read as _;
 use crate::request::Capability;
 use crate::text::split;
 
+/// Bytes of a name: registry, namespace, model and tag have 350 and three times 80 at most.
+const NAME_MAX: usize = 600;
+/// Entries of one list that are read.
+const ENTRIES_MAX: usize = 10_000;
 /// Ollama writes "for ever" as a moment some three centuries away.
 const NEVER: &str = "2200";
 
@@ -25,12 +29,12 @@ pub fn read_version(body: &str) -> Result<String, Failure> {
     json::text(&map, "version").map(str::to_owned).ok_or_else(|| json::not(expected, body))
 }
 
-/// Reads the body of `/api/tags`. An entry without a name is skipped.
+/// Reads the body of `/api/tags`. An entry without a name, or with one longer than any can be, is skipped.
 ///
 /// # Errors
 /// `bad_protocol` where it is not Ollama's.
 pub fn read_tags(body: &str) -> Result<Vec<ModelTag>, Failure> {
-    Ok(models(body, "Ollama's list of models")?.iter().filter_map(tag).collect())
+    Ok(models(body, "Ollama's list of models")?.iter().filter_map(tag).take(ENTRIES_MAX).collect())
 }
 
 /// Reads the body of `/api/ps`. An entry without a name is skipped. `date` is the answer's header `Date`: when models expire is
@@ -41,7 +45,11 @@ pub fn read_tags(body: &str) -> Result<Vec<ModelTag>, Failure> {
 pub fn read_ps(body: &str, date: Option<&str>) -> Result<Vec<ResidentModel>, Failure> {
     let now = date.and_then(|date| Some(jiff::fmt::rfc2822::parse(date).ok()?.timestamp()));
     let resident = |entry: &Json| resident(entry, now);
-    Ok(models(body, "Ollama's list of loaded models")?.iter().filter_map(resident).collect())
+    Ok(models(body, "Ollama's list of loaded models")?
+        .iter()
+        .filter_map(resident)
+        .take(ENTRIES_MAX)
+        .collect())
 }
 
 fn models(body: &str, expected: &str) -> Result<Vec<Json>, Failure> {
@@ -84,7 +92,8 @@ fn resident(entry: &Json, now: Option<Timestamp>) -> Option<ResidentModel> {
 }
 
 fn name(map: &Object) -> Option<String> {
-    json::text(map, "name").or_else(|| json::text(map, "model")).map(str::to_owned)
+    let name = json::text(map, "name").or_else(|| json::text(map, "model"))?;
+    (name.len() <= NAME_MAX).then(|| name.to_owned())
 }
 
 /// A cloud model: it leaves the machine.

@@ -15,8 +15,6 @@ use crate::driver::Looks;
 
 /// Models of one host that get series of their own.
 const MODELS_MAX: usize = 200;
-/// The label of every other name.
-pub(super) const OTHER: &str = "other";
 
 /// Every host.
 #[derive(Debug, Default)]
@@ -103,20 +101,6 @@ impl Inventory {
         let canonical = ModelName::from(name).canonical();
         let hosts = self.hosts();
         hosts.values().find_map(|host| host.model(&canonical)).map(|tag| tag.name.clone())
-    }
-
-    /// The label of a model's name: bounded, whatever clients send.
-    pub(super) fn label(&self, name: &str) -> String {
-        if name.is_empty() {
-            return String::new();
-        }
-        let canonical = ModelName::from(name).canonical();
-        let hosts = self.hosts();
-        let mut shown = hosts.values().filter_map(|host| {
-            let place = *host.places.get(&canonical)?;
-            host.models.get(place).filter(|_| place < MODELS_MAX)
-        });
-        shown.next().map_or_else(|| OTHER.to_owned(), |tag| tag.name.clone())
     }
 
     /// Hosts that have the model: those that answer before those that do not, and those that hold it in memory first.

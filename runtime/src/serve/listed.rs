@@ -6,6 +6,10 @@ use super::clock::{now_s, unix_s};
 
 /// Signs a digest must have: Ollama's command line cuts it to so many.
 const DIGEST_MIN: usize = 12;
+/// Bytes of a name: registry, namespace, model and tag have 350 and three times 80 at most.
+const NAME_MAX: usize = 600;
+/// Entries of one list.
+const ENTRIES_MAX: usize = 10_000;
 /// A date that stands for none.
 const NO_DATE: &str = "0001-01-01T00:00:00Z";
 
@@ -44,11 +48,11 @@ pub(super) fn entries<T: Listed>(list: Vec<Value>) -> Vec<T> {
     let named = |entry| match entry {
         Value::Object(map) => {
             let name = [text(&map, "name"), text(&map, "model")].into_iter().find(|name| !name.is_empty())?;
-            Some(T::read(name, map))
+            (name.len() <= NAME_MAX).then(|| T::read(name, map))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
     };
-    list.into_iter().filter_map(named).collect()
+    list.into_iter().filter_map(named).take(ENTRIES_MAX).collect()
 }
 
 impl Listed for Tag {

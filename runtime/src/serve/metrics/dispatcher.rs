@@ -6,6 +6,7 @@ use prometheus_client::registry::Registry;
 use smart_ai_core::wire::Reply;
 use smart_ai_core::{Arm, Mode, Snapshot};
 
+use super::arms::Arms;
 use super::family::{
     Counts, Labels, Reading, Readings, Shown, Spreads, Sums, computing, labels, ratio, register,
 };
@@ -20,6 +21,7 @@ use crate::word::word;
 #[derive(Debug)]
 pub(super) struct Dispatching {
     inventory: Arc<Inventory>,
+    arms: Arc<Arms>,
     jobs: Counts,
     decisions: Counts,
     computing: Spreads,
@@ -44,9 +46,10 @@ struct Belief {
 }
 
 impl Dispatching {
-    pub(super) fn new(inventory: Arc<Inventory>, registry: &mut Registry) -> Self {
+    pub(super) fn new(inventory: Arc<Inventory>, arms: Arc<Arms>, registry: &mut Registry) -> Self {
         let this = Self {
             inventory,
+            arms,
             jobs: Counts::default(),
             decisions: Counts::default(),
             computing: computing(),
@@ -169,12 +172,23 @@ impl Dispatching {
     }
 
     fn arm(&self, arm: &Arm) -> Labels {
-        let model = self.inventory.label(arm.model.as_str());
+        let model = self.arms.label(arm.host.as_str(), arm.model.as_str());
         labels([("host", arm.host.as_str()), ("model", &model)])
     }
 
     fn name(&self, arm: &Arm) -> String {
-        format!("{}@{}", self.inventory.label(arm.model.as_str()), arm.host)
+        format!("{}@{}", self.arms.label(arm.host.as_str(), arm.model.as_str()), arm.host)
+    }
+
+    /// Drops every series of an arm.
+    pub(super) fn forget(&self, arm: &Arm) {
+        for counts in [&self.decisions, &self.attempts, &self.fallbacks] {
+            counts.forget(arm);
+        }
+        for sums in [&self.predicted, &self.actual, &self.regret] {
+            sums.forget(arm);
+        }
+        self.error.forget(arm);
     }
 }
 

@@ -1,23 +1,98 @@
 //! Families of the client library with labels given as pairs, and the names they are shown by.
 
+use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::MetricType;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::{Metric, Registry, Unit};
+use smart_ai_core::Arm;
 
 /// Name and value of each label.
 pub(super) type Labels = Vec<(&'static str, String)>;
-pub(super) type Counts = Family<Labels, Counter>;
-pub(super) type Sums = Family<Labels, Counter<f64, AtomicU64>>;
-pub(super) type Levels = Family<Labels, Gauge>;
-pub(super) type Values = Family<Labels, Gauge<f64, AtomicU64>>;
-pub(super) type Spreads = Family<Labels, Histogram, fn() -> Histogram>;
+pub(super) type Counts = Series<Counter>;
+pub(super) type Sums = Series<Counter<f64, AtomicU64>>;
+pub(super) type Levels = Series<Gauge>;
+pub(super) type Values = Series<Gauge<f64, AtomicU64>>;
+pub(super) type Spreads = Series<Histogram, fn() -> Histogram>;
+
+/// A family that knows its series, so that those of a model that is gone can be dropped.
+#[derive(Clone, Debug)]
+pub(super) struct Series<M, C = fn() -> M> {
+    family: Family<Labels, M, C>,
+    known: Arc<Mutex<BTreeSet<Labels>>>,
+}
+
+impl<M: Default> Default for Series<M> {
+    fn default() -> Self {
+        Self::made_by(M::default)
+    }
+}
+
+impl<M, C> Series<M, C> {
+    fn made_by(make: C) -> Self {
+        Self { family: Family::new_with_constructor(make), known: Arc::default() }
+    }
+}
+
+impl<M, C: MetricConstructor<M>> Series<M, C> {
+    /// The metric of these labels.
+    pub(super) fn get_or_create(&self, labels: &Labels) -> impl Deref<Target = M> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains(labels) {
+            known.insert(labels.clone());
+        }
+        self.family.get_or_create(labels)
+    }
+
+    /// The metric of these labels, where there is one.
+    pub(super) fn get(&self, labels: &Labels) -> Option<impl Deref<Target = M>> {
+        self.family.get(labels)
+    }
+
+    /// Drops every series of an arm.
+    pub(super) fn forget(&self, arm: &Arm) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|labels| {
+            let of_arm = is_of(labels, arm);
+            if of_arm {
+                self.family.remove(labels);
+            }
+            !of_arm
+        });
+    }
+}
+
+/// Whether a series tells of an arm: by its host and model, or by an end of a fallback.
+fn is_of(labels: &Labels, arm: &Arm) -> bool {
+    let (host, model) = (arm.host.as_str(), arm.model.as_str());
+    let has = |names: [&str; 2], value: &str| {
+        labels.iter().any(|(name, text)| names.contains(name) && text == value)
+    };
+    (has(["host", "server_address"], host) && has(["model", "gen_ai_response_model"], model))
+        || has(["from", "to"], &format!("{model}@{host}"))
+}
+
+impl<M, C> EncodeMetric for Series<M, C>
+where
+    M: EncodeMetric + TypedMetric,
+    C: MetricConstructor<M>,
+{
+    fn encode(&self, encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
+        self.family.encode(encoder)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        M::TYPE
+    }
+}
 
 /// Seconds of a request or a part of it: cold loads take minutes.
 const SECONDS: [f64; 16] =
@@ -57,31 +132,31 @@ const COMPUTING: [f64; 10] = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0
 const RATIO: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0, 5.0];
 
 pub(super) fn seconds() -> Spreads {
-    Family::new_with_constructor(|| Histogram::new(SECONDS))
+    Series::made_by(|| Histogram::new(SECONDS))
 }
 
 pub(super) fn first_token() -> Spreads {
-    Family::new_with_constructor(|| Histogram::new(FIRST_TOKEN))
+    Series::made_by(|| Histogram::new(FIRST_TOKEN))
 }
 
 pub(super) fn per_token() -> Spreads {
-    Family::new_with_constructor(|| Histogram::new(TOKEN))
+    Series::made_by(|| Histogram::new(TOKEN))
 }
 
 pub(super) fn operation() -> Spreads {
-    Family::new_with_constructor(|| Histogram::new(OPERATION))
+    Series::made_by(|| Histogram::new(OPERATION))
 }
 
 pub(super) fn tokens() -> Spreads {
-    Family::new_with_constructor(|| Histogram::new(TOKENS))
+    Series::made_by(|| Histogram::new(TOKENS))
 }
 
 pub(super) fn computing() -> Spreads {
-    Family::new_with_constructor(|| Histogram::new(COMPUTING))
+    Series::made_by(|| Histogram::new(COMPUTING))
 }
 
 pub(super) fn ratio() -> Spreads {
-    Family::new_with_constructor(|| Histogram::new(RATIO))
+    Series::made_by(|| Histogram::new(RATIO))
 }
 
 /// Pairs as labels.
@@ -135,5 +210,28 @@ impl<T: Readings> Collector for Shown<T> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tells_of_an_arm_is_forgotten_and_nothing_else() {
+        let counts = Counts::default();
+        let of = |pairs: [(&'static str, &str); 2]| labels(pairs);
+        let gone = [
+            of([("host", "pc"), ("model", "m")]),
+            of([("gen_ai_response_model", "m"), ("server_address", "pc")]),
+            of([("from", "m@pc"), ("to", "m@nas")]),
+        ];
+        let kept = [of([("host", "nas"), ("model", "m")]), of([("host", "pc"), ("model", "n")])];
+        for labels in gone.iter().chain(&kept) {
+            counts.get_or_create(labels).inc();
+        }
+        counts.forget(&Arm { host: "pc".into(), model: "m".into() });
+        assert!(gone.iter().all(|labels| counts.get(labels).is_none()));
+        assert!(kept.iter().all(|labels| counts.get(labels).is_some_and(|count| count.get() == 1)));
     }
 }

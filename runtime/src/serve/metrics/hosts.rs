@@ -10,6 +10,9 @@ use crate::serve::clock::unix_s;
 use crate::serve::inventory::{HostView, Inventory};
 use crate::serve::listed::{Loaded, Tag};
 
+/// Letters of a label that a host fills.
+const LABEL_MAX: usize = 64;
+
 /// The gauges of every host.
 #[derive(Debug)]
 pub(super) struct Hosts(pub(super) Arc<Inventory>);
@@ -46,7 +49,7 @@ impl Readings for Hosts {
             values: hosts
                 .iter()
                 .filter_map(|(id, view)| {
-                    Some((labels([("host", id.as_str()), ("version", view.version.as_deref()?)]), 1.0))
+                    Some((labels([("host", id.as_str()), ("version", &cut(view.version.as_deref()?))]), 1.0))
                 })
                 .collect(),
         };
@@ -81,9 +84,9 @@ fn models(hosts: &Views) -> Vec<Reading> {
     let is_loaded = |view: &HostView, tag: &Tag| view.loaded.iter().any(|model| model.name == tag.name);
     let info = |(id, tag): (&HostId, &Tag)| {
         let mut labels = arm(id, &tag.name);
-        labels.push(("family", tag.family.clone()));
-        labels.push(("parameter_size", tag.parameter_size.clone()));
-        labels.push(("quantization", tag.quantization_level.clone()));
+        labels.push(("family", cut(&tag.family)));
+        labels.push(("parameter_size", cut(&tag.parameter_size)));
+        labels.push(("quantization", cut(&tag.quantization_level)));
         (labels, 1.0)
     };
     vec![
@@ -133,6 +136,11 @@ fn loaded(hosts: &Views) -> Vec<Reading> {
             &|model| model.expires_s(),
         ),
     ]
+}
+
+/// A host's own word as a label.
+fn cut(text: &str) -> String {
+    text.chars().take(LABEL_MAX).collect()
 }
 
 fn arm(host: &HostId, model: &str) -> Labels {

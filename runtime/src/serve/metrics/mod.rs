@@ -1,5 +1,6 @@
 //! Every metric: counted where things happen, shown where a scrape asks. Names, units and labels: `docs/metrics.md`.
 
+mod arms;
 mod dispatcher;
 mod family;
 mod hosts;
@@ -10,6 +11,7 @@ mod residency;
 mod text;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use prometheus_client::registry::Registry;
 use smart_ai_core::wire::Reply;
@@ -22,6 +24,7 @@ use super::native::Natives;
 use crate::driver::{Call, JobEnd, Looks, Observer};
 use crate::store::Health;
 use crate::traces::Sent;
+use arms::Arms;
 use family::{Labels, Reading, Readings, Shown, labels};
 
 pub(super) use text::exposition;
@@ -31,6 +34,7 @@ pub(super) use text::exposition;
 pub(super) struct Metrics {
     registry: Registry,
     inventory: Arc<Inventory>,
+    arms: Arc<Arms>,
     residency: residency::Residency,
     requests: requests::Requests,
     dispatching: dispatcher::Dispatching,
@@ -49,13 +53,15 @@ impl Metrics {
             natives: Arc::clone(natives),
             inventory: Arc::clone(&inventory),
         })));
-        let residency = residency::Residency::new(Arc::clone(&inventory), &mut registry);
-        let requests = requests::Requests::new(Arc::clone(&inventory), &mut registry);
-        let dispatching = dispatcher::Dispatching::new(Arc::clone(&inventory), &mut registry);
+        let arms = Arc::new(Arms::new(Arc::clone(&inventory)));
+        let residency = residency::Residency::new(Arc::clone(&arms), &mut registry);
+        let requests = requests::Requests::new(Arc::clone(&inventory), Arc::clone(&arms), &mut registry);
+        let dispatching =
+            dispatcher::Dispatching::new(Arc::clone(&inventory), Arc::clone(&arms), &mut registry);
         dispatcher::register_history(&mut registry, history);
         dispatcher::register_traces(&mut registry, traces);
         registry.register_collector(Box::new(Shown(Program { started_s: now_s() })));
-        Self { registry, inventory, residency, requests, dispatching }
+        Self { registry, inventory, arms, residency, requests, dispatching }
     }
 
     /// A request of a client ended.
@@ -109,8 +115,15 @@ impl Observer for Metrics {
 
     fn looked(&self, host: &HostId, looks: Looks<'_>) {
         let change = self.inventory.take(host, looks);
-        for tag in change.after.shown() {
-            self.requests.start_at_zero(host.as_str(), &tag.name);
+        let shown = || change.after.shown().map(|tag| tag.name.as_str());
+        for model in self.arms.looked(Instant::now(), host, shown()) {
+            let arm = Arm { host: host.clone(), model: model.into() };
+            self.requests.forget(&arm);
+            self.dispatching.forget(&arm);
+            self.residency.forget(&arm);
+        }
+        for model in shown().filter(|model| self.arms.has(host, model)) {
+            self.requests.start_at_zero(host.as_str(), model);
         }
         let busy = |model: &str| self.requests.is_answering(&Arm { host: host.clone(), model: model.into() });
         self.residency.looked(host, &change, busy);

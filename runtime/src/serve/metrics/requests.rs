@@ -5,6 +5,7 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 use smart_ai_core::{Arm, Request};
 
+use super::arms::Arms;
 use super::family::{
     Counts, Labels, Levels, Spreads, Sums, Values, first_token, labels, operation, per_token, register,
     seconds, tokens,
@@ -19,6 +20,7 @@ const AUTO: &str = "auto";
 #[derive(Debug)]
 pub(super) struct Requests {
     inventory: Arc<Inventory>,
+    arms: Arc<Arms>,
     ended: Counts,
     in_flight: Levels,
     queued: Levels,
@@ -51,9 +53,10 @@ struct GenAi {
 }
 
 impl Requests {
-    pub(super) fn new(inventory: Arc<Inventory>, registry: &mut Registry) -> Self {
+    pub(super) fn new(inventory: Arc<Inventory>, arms: Arc<Arms>, registry: &mut Registry) -> Self {
         let this = Self {
             inventory,
+            arms,
             ended: Counts::default(),
             in_flight: Levels::default(),
             queued: Levels::default(),
@@ -137,7 +140,7 @@ impl Requests {
     /// A request waits, or waits no longer.
     pub(super) fn waiting(&self, request: &Request, change: i64) {
         let model =
-            request.model.as_ref().map_or(AUTO.to_owned(), |model| self.inventory.label(model.as_str()));
+            request.model.as_ref().map_or(AUTO.to_owned(), |model| self.arms.label("", model.as_str()));
         self.queued.get_or_create(&labels([("model", &model)])).inc_by(change);
         self.depth.get_or_create(&Labels::new()).inc_by(change);
     }
@@ -258,7 +261,37 @@ impl Requests {
     }
 
     fn arm(&self, arm: &Arm) -> Labels {
-        let model = self.inventory.label(arm.model.as_str());
+        let model = self.arms.label(arm.host.as_str(), arm.model.as_str());
         labels([("host", arm.host.as_str()), ("model", &model)])
+    }
+
+    /// Drops every series of an arm.
+    pub(super) fn forget(&self, arm: &Arm) {
+        let gen_ai = &self.gen_ai;
+        for counts in [&self.ended, &self.prompt_tokens, &self.generated_tokens, &self.truncated] {
+            counts.forget(arm);
+        }
+        for levels in [&self.in_flight, &self.generation_tokens] {
+            levels.forget(arm);
+        }
+        self.generation_seconds.forget(arm);
+        self.speed.forget(arm);
+        for spreads in [
+            &self.duration,
+            &self.first_token,
+            &self.inter_token,
+            &self.queue_wait,
+            &self.slot_wait,
+            &self.load,
+            &self.reading,
+            &self.writing,
+            &self.cold_start,
+            &gen_ai.duration,
+            &gen_ai.tokens,
+            &gen_ai.first_token,
+            &gen_ai.per_token,
+        ] {
+            spreads.forget(arm);
+        }
     }
 }

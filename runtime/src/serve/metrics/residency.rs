@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use prometheus_client::registry::Registry;
 use smart_ai_core::{Arm, HostId, Usage};
 
+use super::arms::Arms;
 use super::family::{Counts, labels, register};
 use crate::serve::clock::now_s;
-use crate::serve::inventory::{Change, HostView, Inventory};
+use crate::serve::inventory::{Change, HostView};
 use crate::serve::listed::Loaded;
 
 /// A load this soon after an unload is a reload.
@@ -29,7 +30,7 @@ const FOREIGN: &str = "foreign";
 /// What is counted about comings and goings.
 #[derive(Debug)]
 pub(super) struct Residency {
-    inventory: Arc<Inventory>,
+    arms: Arc<Arms>,
     looks: Counts,
     errors: Counts,
     loads: Counts,
@@ -64,9 +65,9 @@ struct Departure {
 }
 
 impl Residency {
-    pub(super) fn new(inventory: Arc<Inventory>, registry: &mut Registry) -> Self {
+    pub(super) fn new(arms: Arc<Arms>, registry: &mut Registry) -> Self {
         let this = Self {
-            inventory,
+            arms,
             looks: Counts::default(),
             errors: Counts::default(),
             loads: Counts::default(),
@@ -234,7 +235,7 @@ impl Residency {
     fn is_pushed(&self, models: &mut Models, model: &str) -> bool {
         let memory = self.memory_of(models, model);
         let there = memory.seen.max(memory.came);
-        let model = self.inventory.label(model);
+        let model = self.arms.label("", model);
         models.iter().any(|(name, other)| *name != model && other.came > there)
     }
 
@@ -258,17 +259,27 @@ impl Residency {
     }
 
     fn memory_of<'a>(&self, models: &'a mut Models, model: &str) -> &'a mut Memory {
-        models.entry(self.inventory.label(model)).or_default()
+        models.entry(self.arms.label("", model)).or_default()
     }
 
     fn count(&self, family: &Counts, host: &HostId, model: &str, (name, value): (&'static str, &str)) {
-        let model = self.inventory.label(model);
+        let model = self.arms.label(host.as_str(), model);
         family.get_or_create(&labels([("host", host.as_str()), ("model", &model), (name, value)])).inc();
+    }
+
+    /// Drops every series of an arm, and what is remembered of it.
+    pub(super) fn forget(&self, arm: &Arm) {
+        for counts in [&self.loads, &self.unloads, &self.reloads] {
+            counts.forget(arm);
+        }
+        self.with(&arm.host, |models| {
+            models.remove(arm.model.as_str());
+        });
     }
 
     /// A rate can be taken from the first event on.
     fn start_at_zero(&self, host: &HostId, view: &HostView) {
-        for tag in view.shown() {
+        for tag in view.shown().filter(|tag| self.arms.has(host, &tag.name)) {
             let of =
                 |name, value| labels([("host", host.as_str()), ("model", tag.name.as_str()), (name, value)]);
             for reason in LOADS {
