@@ -152,7 +152,8 @@ impl Dispatcher {
         }
         let tokens = model.pinned_context.filter(|_| !enough).unwrap_or(there);
         // Where nobody knows better, the least that Ollama gives by itself is taken for what it would give again.
-        let likely = own.unwrap_or(LEAST_TOKENS);
+        // A model of less context is loaded with all of its own: to say that number would be another wish, and load it anew.
+        let likely = own.unwrap_or(LEAST_TOKENS).min(trained);
         if likely == tokens { Context::unsaid(tokens) } else { Context::said(tokens) }
     }
 

@@ -72,14 +72,13 @@ function differences(direct, proxied) {
 	const names = (models) => Object.keys(models).sort().join(', ') || 'nothing';
 	if (names(proxied.left) !== names(direct.left))
 		return [...found, `${names(proxied.left)} is loaded, ${names(direct.left)} without the proxy`];
-	const larger = Object.entries(direct.left).some(([name, { context }]) => proxied.left[name].context > context);
-	// What the first has loaded as it likes is as the second wants it, but for a larger context.
-	if (names(proxied.held) === names(proxied.left) && proxied.loads > 0 && !larger)
-		found.push(`${proxied.loads} loads more`);
+	// What the first has loaded as it likes is as the second wants it.
+	if (names(proxied.held) === names(proxied.left) && proxied.loads > 0) found.push(`${proxied.loads} loads more`);
 	for (const [name, { context, left }] of Object.entries(direct.left)) {
 		const other = proxied.left[name];
-		if (other.context < context) found.push(`${name}: context ${other.context}, ${context} without the proxy`);
-		if (other.left < left - APART_S)
+		if (other.context !== context) found.push(`${name}: context ${other.context}, ${context} without the proxy`);
+		// A model may stay longer: what it is worth is decided anew with each call.
+		if (other.left < left - 2 * APART_S)
 			found.push(`${name}: stays ${other.left.toFixed(0)} s, ${left.toFixed(0)} s without the proxy`);
 	}
 	return found;
