@@ -36,7 +36,6 @@ pub use event::{
     SignalName, SignalsState, Usage,
 };
 pub use failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
-pub use fleet::dynamics;
 pub use json::{Broken, Json, Object};
 pub use learn::{Change, Demand, Judged, Lengths, LogMean, Qualities, Reliability};
 pub use names::{AttemptId, HostId, JobId, Millis, ModelName, Shape};

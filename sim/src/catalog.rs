@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::config::{Capability, Config, ConfigError, GB, ModelConfig, Oversize, seconds};
+use crate::config::{Capability, Config, ConfigError, GB, ModelConfig, Oversize};
+use crate::duration::nanos;
 use crate::name::ModelName;
 use crate::random::Random;
 use crate::scheduler::{Dimensions, Nanos, predicted_bytes};
@@ -122,7 +123,7 @@ fn derive(config: &Config, model: &ModelConfig) -> Result<Model, ConfigError> {
         parameters,
         parameter_size: model.parameter_size.clone().unwrap_or_else(|| show_parameters(parameters)),
         dimensions: dimensions(parameters),
-        load_time: seconds(load_s),
+        load_time: nanos(load_s),
         prefill_ns: per_token(model.prefill_tok_per_s, config.speed),
         decode_ns: per_token(model.decode_tok_per_s, config.speed),
         slots: if embeds { 1 } else { config.parallel.max(1) },

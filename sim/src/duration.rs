@@ -6,6 +6,11 @@ use crate::scheduler::{FOREVER, Nanos};
 
 const SECOND: f64 = 1e9;
 
+/// Seconds to nanoseconds; negative is 0.
+pub(crate) fn nanos(seconds: f64) -> Nanos {
+    (seconds.max(0.0) * SECOND).round() as Nanos
+}
+
 /// A `keep_alive`: `"5m"`, a number of seconds, anything negative for ever, 0 for unload afterwards.
 ///
 /// # Errors

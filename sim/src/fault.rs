@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::seconds;
+use crate::duration::nanos;
 use crate::random::Random;
 use crate::scheduler::Nanos;
 
@@ -154,7 +154,7 @@ impl Faults {
     pub(crate) fn add(&mut self, now: Nanos, fault: Fault) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
-        let until = fault.seconds.map(|lifetime| now.saturating_add(seconds(lifetime)));
+        let until = fault.seconds.map(|lifetime| now.saturating_add(nanos(lifetime)));
         self.active.push(ActiveFault { id, hits: 0, fault, until });
         id
     }

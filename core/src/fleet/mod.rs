@@ -1,7 +1,7 @@
 //! What is believed about the hosts: their models, what is loaded, how fast they are, how they feel.
 
 mod breaker;
-pub mod dynamics;
+pub(crate) mod dynamics;
 mod host;
 mod memory;
 mod model;

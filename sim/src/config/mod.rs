@@ -13,7 +13,7 @@ pub use model::{Capability, ModelConfig};
 
 use crate::duration;
 use crate::fault::Fault;
-use crate::scheduler::{Limits, Memory, Nanos};
+use crate::scheduler::{Limits, Memory};
 
 /// Bytes of one GB (decimal, as Ollama shows sizes).
 pub const GB: f64 = 1e9;
@@ -172,7 +172,7 @@ impl Config {
             memory: Memory { total: self.memory_gb.map(|gb| (gb * GB) as u64), fit: self.fit },
             refuse_oversize: self.oversize == Oversize::Refuse,
             keep_alive,
-            unload_time: seconds(self.unload_s),
+            unload_time: duration::nanos(self.unload_s),
         })
     }
 
@@ -181,11 +181,6 @@ impl Config {
         let mut numbers = self.version.split(['.', '-']).map(|part| part.parse::<u64>().unwrap_or(0));
         (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (major, minor)
     }
-}
-
-/// Seconds to nanoseconds; negative is 0.
-pub(crate) fn seconds(seconds: f64) -> Nanos {
-    (seconds.max(0.0) * 1e9) as Nanos
 }
 
 #[cfg(test)]

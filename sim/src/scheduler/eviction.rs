@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Nanos, Notice, Scheduler};
+use super::{Nanos, Notice, Runner, Scheduler};
 use crate::scheduler::JobId;
 
 impl Scheduler {
@@ -16,6 +16,25 @@ impl Scheduler {
             .map(|(key, runner)| (key, !runner.users.is_empty(), runner.session))
             .min_by(by_session_and_name)
             .map(|(key, ..)| key.clone())
+    }
+
+    /// Whether a load of so many bytes would begin at once: nothing is placed or loaded before it, and idle runners make enough room.
+    pub fn would_load_now(&self, bytes: u64) -> bool {
+        if self.loading.is_some() || self.head.is_some() || !self.pending.is_empty() {
+            return false;
+        }
+        let mut idle: Vec<&Runner> = self.runners.values().filter(|runner| runner.users.is_empty()).collect();
+        idle.sort_by_key(|runner| runner.session);
+        let (mut used, mut loaded) = (self.used_bytes(), self.runners.len());
+        let mut leaving = idle.into_iter();
+        loop {
+            if loaded == 0 || loaded < self.limits.max_loaded && self.limits.memory.fits_beside(used, bytes) {
+                return true;
+            }
+            let Some(victim) = leaving.next() else { return false };
+            used -= victim.bytes;
+            loaded -= 1;
+        }
     }
 
     /// Ends a runner's session: unloads it if idle, else when its last user leaves.

@@ -1,8 +1,8 @@
 //! Ollama's scheduler (`server/sched.go`) as a state machine: no clock, no I/O.
 //!
 //! A driver calls [`Scheduler::submit`], [`Scheduler::acquire`] and [`Scheduler::leave`] with its own time, sends [`Scheduler::advance`] no later
-//! than [`Scheduler::next_event`], and **drains [`Scheduler::poll`] after every call**. The live server drives it with the wall clock; a simulation
-//! drives it with virtual time.
+//! than [`Scheduler::next_event`], and **drains [`Scheduler::poll`] after every call**. The live server drives it with the wall clock,
+//! `virtual_time::fleet` with a clock that jumps.
 //!
 //! What it keeps of Ollama: one load at a time, a loaded and compatible model bypasses the queue, the queue's head blocks the rest while it waits for
 //! an eviction, the victim is the idle runner with the shortest `keep_alive` and then the first name, a change of load options reloads, a load is
@@ -155,7 +155,7 @@ struct Pending {
 }
 
 /// The state machine.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Scheduler {
     limits: Limits,
     runners: BTreeMap<Arc<str>, Runner>,
@@ -291,6 +291,32 @@ impl Scheduler {
     /// The file being loaded.
     pub fn loading(&self) -> Option<&str> {
         self.loading.as_ref().map(|load| &*load.demand.key)
+    }
+
+    /// When the load in progress will be over.
+    pub fn load_ends_at(&self) -> Option<Nanos> {
+        self.loading.as_ref().map(|load| load.ready_at)
+    }
+
+    /// What requests that wait for a load or an eviction need, in their order; the load in progress is not among them.
+    pub fn waiting(&self) -> impl Iterator<Item = &Demand> {
+        self.head.iter().chain(&self.pending).map(|pending| &pending.demand)
+    }
+
+    /// The runner of a file.
+    pub fn runner(&self, key: &str) -> Option<&Runner> {
+        self.runners.get(key)
+    }
+
+    /// Bytes of all runners and of the load in progress.
+    pub fn used_bytes(&self) -> u64 {
+        let loaded: u64 = self.runners.values().map(|runner| runner.bytes).sum();
+        loaded + self.loading.as_ref().map_or(0, |load| load.demand.bytes)
+    }
+
+    /// The host's memory and fit rule from now on; what is loaded stays until room is needed.
+    pub fn set_memory(&mut self, memory: Memory) {
+        self.limits.memory = memory;
     }
 
     /// Requests that wait for a load or an eviction, the one being placed included.

@@ -98,7 +98,7 @@ impl Generation {
             // The last token is always read: the first one of the answer comes from it.
             prefill: model.prefill_ns * (script.prompt_tokens as f64 * (1.0 - kept)).max(1.0),
             per_token: model.decode_ns,
-            extra: slow.and_then(|slow| slow.delay_s).map_or(0, crate::config::seconds),
+            extra: slow.and_then(|slow| slow.delay_s).map_or(0, crate::duration::nanos),
             slot_at: ticket.host.now(),
             first_at: None,
             breaks,

@@ -49,7 +49,7 @@ impl Host {
         }
         let state = State {
             scheduler: Scheduler::new(config.limits()?),
-            machine: Machine::new(config.share),
+            machine: Machine::new(config.share.then_some(1.0)),
             faults,
             stats: Stats::default(),
             waiters: HashMap::new(),

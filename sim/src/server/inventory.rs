@@ -13,7 +13,8 @@ use super::host::Host;
 use super::reply::{ApiError, json_reply};
 use super::request::{self, ShowRequest};
 use crate::catalog::Model;
-use crate::config::{Capability, seconds};
+use crate::config::Capability;
+use crate::duration::nanos;
 use crate::fault::FaultKind;
 use crate::name::{ModelName, NameError};
 
@@ -48,7 +49,7 @@ pub(crate) async fn tags(State(host): State<Arc<Host>>) -> Response {
 pub(crate) async fn ps(State(host): State<Arc<Host>>) -> Response {
     let block = host.with(|state, now| state.faults.draw(now, FaultKind::PsBlock, None, "/api/ps"));
     if let Some(block) = block {
-        let until = host.now().saturating_add(seconds(block.delay_s.unwrap_or(5.0)));
+        let until = host.now().saturating_add(nanos(block.delay_s.unwrap_or(5.0)));
         tokio::time::sleep_until(host.instant(until)).await;
     }
     let mut loaded: Vec<_> = host.with(|state, now| {

@@ -1,8 +1,8 @@
-//! What really happens: the dynamics of the hosts, with noise, drift, faults and foreign load that no policy is told of.
+//! What really happens: the hosts as Ollama runs them, with noise, drift, faults and foreign load that no policy is told of.
 
 use smart_ai_core::FailureKind;
-use smart_ai_core::dynamics::{ArmTraits, Dynamics, Happening, HostTraits, RunnerState, Work};
 
+use super::fleet::{ArmTraits, Fleet, Happening, HostTraits, RunnerState, Work};
 use super::job::{Ended, Job};
 use super::scenario::{FaultKind, Scenario};
 
@@ -24,11 +24,11 @@ pub struct Call {
     pub model: usize,
     /// When it was made.
     pub began: f64,
-    /// Seconds of its load, where it waited for one.
+    /// Seconds until it had its runner, in the host's queue or in a load: Ollama's `load_duration`.
     pub load_s: f64,
-    /// When its model was loaded, or the call made, whichever was later.
+    /// When it had its slot, or else was made.
     pub worked_from: f64,
-    /// When its prompt was read.
+    /// When its prompt was processed.
     pub first: Option<f64>,
     /// It has ended.
     pub over: bool,
@@ -46,7 +46,7 @@ pub(crate) enum Occurrence {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Turn {
+enum Change {
     Speed { host: usize, factor: f64 },
     Foreign { host: usize, cpu: f64, memory_gb: f64 },
     Fault { host: usize, kind: FaultKind, begins: bool },
@@ -82,11 +82,11 @@ pub struct Truth<'a> {
     pub scenario: &'a Scenario,
     /// Every job of the run.
     pub jobs: &'a [Job],
-    dynamics: Dynamics,
+    fleet: Fleet,
     /// Every call made so far.
     pub calls: Vec<Call>,
     conditions: Vec<Condition>,
-    turns: Vec<(f64, Turn)>,
+    changes: Vec<(f64, Change)>,
     occurred: Vec<Occurrence>,
     ended: Vec<Ended>,
     /// Models loaded so far.
@@ -109,6 +109,7 @@ impl<'a> Truth<'a> {
                 keep_alive_s: KEEP_ALIVE_S,
             };
             let arm = |model: &super::scenario::Model| ArmTraits {
+                name: model.id.clone(),
                 bytes: model.gb * 1e9,
                 load_s: 0.5 + model.gb / host.disk_gb_per_s,
             };
@@ -118,10 +119,10 @@ impl<'a> Truth<'a> {
         let mut truth = Self {
             scenario,
             jobs,
-            dynamics: Dynamics::new(hosts),
+            fleet: Fleet::new(hosts),
             calls: Vec::new(),
             conditions: vec![well; scenario.hosts.len()],
-            turns: Vec::new(),
+            changes: Vec::new(),
             occurred: Vec::new(),
             ended: Vec::new(),
             loads: 0,
@@ -135,56 +136,56 @@ impl<'a> Truth<'a> {
     /// Lays out when conditions change, latest first.
     fn plan(&mut self) {
         let end = self.jobs.last().map_or(0.0, |job| job.arrives);
-        let (scenario, mut turns) = (self.scenario, Vec::new());
+        let (scenario, mut changes) = (self.scenario, Vec::new());
         let place = |id: &str| scenario.host(id).unwrap_or(usize::MAX);
         for change in &scenario.speed_changes {
             let host = place(&change.host);
-            turns.push((change.from * end, Turn::Speed { host, factor: change.factor }));
-            turns.push((change.to * end, Turn::Speed { host, factor: 1.0 / change.factor }));
+            changes.push((change.from * end, Change::Speed { host, factor: change.factor }));
+            changes.push((change.to * end, Change::Speed { host, factor: 1.0 / change.factor }));
         }
         for load in &scenario.foreign_loads {
             let (host, cpu, memory_gb) = (place(&load.host), load.cpu, load.memory_gb);
-            turns.push((load.from * end, Turn::Foreign { host, cpu, memory_gb }));
-            turns.push((load.to * end, Turn::Foreign { host, cpu: 0.0, memory_gb: 0.0 }));
+            changes.push((load.from * end, Change::Foreign { host, cpu, memory_gb }));
+            changes.push((load.to * end, Change::Foreign { host, cpu: 0.0, memory_gb: 0.0 }));
         }
         for fault in &scenario.faults {
             let (host, kind) = (place(&fault.host), fault.kind);
-            turns.push((fault.from * end, Turn::Fault { host, kind, begins: true }));
-            turns.push((fault.to * end, Turn::Fault { host, kind, begins: false }));
+            changes.push((fault.from * end, Change::Fault { host, kind, begins: true }));
+            changes.push((fault.to * end, Change::Fault { host, kind, begins: false }));
         }
         for join in &scenario.joins {
             let host = place(&join.host);
-            turns.push((0.0, Turn::Fault { host, kind: FaultKind::Down, begins: true }));
-            turns.push((join.at * end, Turn::Join { host }));
+            changes.push((0.0, Change::Fault { host, kind: FaultKind::Down, begins: true }));
+            changes.push((join.at * end, Change::Join { host }));
         }
-        turns.sort_by(|left, right| right.0.total_cmp(&left.0));
-        self.turns = turns;
+        changes.sort_by(|left, right| right.0.total_cmp(&left.0));
+        self.changes = changes;
         self.advance(0.0);
     }
 
     /// Seconds since the start.
     pub fn now(&self) -> f64 {
-        self.dynamics.now()
+        self.fleet.now()
     }
 
-    /// The hosts' dynamics, as they are.
-    pub fn dynamics(&self) -> &Dynamics {
-        &self.dynamics
+    /// The hosts.
+    pub fn fleet(&self) -> &Fleet {
+        &self.fleet
     }
 
     /// When something will happen by itself.
     pub(crate) fn next_at(&self) -> f64 {
-        let turn = self.turns.last().map_or(f64::INFINITY, |(at, _)| *at);
-        self.dynamics.next_at().min(turn)
+        let change = self.changes.last().map_or(f64::INFINITY, |(at, _)| *at);
+        self.fleet.next_at().min(change)
     }
 
     pub(crate) fn advance(&mut self, to: f64) {
         loop {
             let at = self.next_at().min(to);
             self.pass(at);
-            let turned = self.turns.pop_if(|(due, _)| *due <= at);
-            if let Some((_, turn)) = turned {
-                self.turn(turn);
+            let due = self.changes.pop_if(|(due, _)| *due <= at);
+            if let Some((_, change)) = due {
+                self.change(change);
             } else if self.next_at() > to {
                 return;
             }
@@ -194,17 +195,17 @@ impl<'a> Truth<'a> {
     fn pass(&mut self, to: f64) {
         let elapsed = to - self.now();
         for (host, condition) in self.conditions.iter_mut().enumerate() {
-            self.resident_gb_s += self.dynamics.used_bytes(host) / 1e9 * elapsed.max(0.0);
-            let models = 0..self.scenario.models.len();
-            let mut states = models.map(|model| {
-                self.dynamics.state(host, model) == RunnerState::Loaded && self.dynamics.jobs(host, model) > 0
-            });
-            let used = if states.any(|busy| busy) { 1.0 } else { condition.cpu };
+            self.resident_gb_s += self.fleet.used_bytes(host) / 1e9 * elapsed.max(0.0);
+            let used = if self.fleet.is_busy(host) { 1.0 } else { condition.cpu };
             condition.metric +=
                 (used - condition.metric) * (1.0 - (-elapsed.max(0.0) / METRIC_WINDOW_S).exp());
         }
-        self.dynamics.advance(to);
-        let happened: Vec<Happening> = self.dynamics.take_happened().collect();
+        self.fleet.advance(to);
+        self.take_happened();
+    }
+
+    fn take_happened(&mut self) {
+        let happened: Vec<Happening> = self.fleet.take_happened().collect();
         for happening in happened {
             self.take(happening);
         }
@@ -212,14 +213,19 @@ impl<'a> Truth<'a> {
 
     fn take(&mut self, happening: Happening) {
         match happening {
-            Happening::Loaded { at, host, model, load_s } => {
-                self.loads += 1;
-                let waiting = |call: &&mut Call| !call.over && call.host == host && call.model == model;
-                for call in self.calls.iter_mut().filter(waiting) {
-                    (call.load_s, call.worked_from) = (load_s.min(at - call.began), at);
+            Happening::Loaded { .. } => self.loads += 1,
+            Happening::Unloaded { count, .. } => self.evictions += count,
+            Happening::Ready { at, job } => {
+                if let Some(call) = self.calls.get_mut(job as usize) {
+                    (call.load_s, call.worked_from) = (at - call.began, at);
                 }
             }
-            Happening::Evicted { .. } => self.evictions += 1,
+            Happening::Started { at, job } => {
+                if let Some(call) = self.calls.get_mut(job as usize) {
+                    call.worked_from = at;
+                }
+            }
+            Happening::Refused { job } => self.fail(job as usize, FailureKind::Busy),
             Happening::FirstToken { at, job } => {
                 let id = job as usize;
                 let Some(call) = self.calls.get_mut(id).filter(|call| !call.over) else { return };
@@ -239,14 +245,14 @@ impl<'a> Truth<'a> {
         }
     }
 
-    fn turn(&mut self, turn: Turn) {
-        match turn {
-            Turn::Speed { host, factor } => self.with(host, |condition| condition.factor *= factor),
-            Turn::Foreign { host, cpu, memory_gb } => self.with(host, |condition| {
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Speed { host, factor } => self.with(host, |condition| condition.factor *= factor),
+            Change::Foreign { host, cpu, memory_gb } => self.with(host, |condition| {
                 (condition.cpu, condition.memory_gb) = (cpu, memory_gb);
             }),
-            Turn::Join { host } => self.with(host, |condition| condition.end(FaultKind::Down)),
-            Turn::Fault { host, kind, begins } => {
+            Change::Join { host } => self.with(host, |condition| condition.end(FaultKind::Down)),
+            Change::Fault { host, kind, begins } => {
                 self.with(host, |condition| {
                     if begins {
                         condition.faults.push(kind);
@@ -256,7 +262,7 @@ impl<'a> Truth<'a> {
                 });
                 if begins && kind == FaultKind::Down {
                     self.break_calls(host, |_| true, FailureKind::Unreachable);
-                    self.dynamics.restart(host);
+                    self.fleet.restart(host);
                 }
                 if begins && kind == FaultKind::Cut {
                     self.break_calls(host, |call| call.first.is_some(), FailureKind::CutOff);
@@ -273,9 +279,8 @@ impl<'a> Truth<'a> {
         change(condition);
         let slow = if condition.has(FaultKind::Slow) { SLOW_FACTOR } else { 1.0 };
         let moving = if condition.has(FaultKind::Hang) { 0.0 } else { 1.0 };
-        self.dynamics
-            .set_speed(host, traits.speed * condition.factor * (1.0 - condition.cpu) * slow * moving);
-        self.dynamics.set_memory(host, (traits.memory_gb - condition.memory_gb).max(0.001) * 1e9);
+        self.fleet.set_speed(host, traits.speed * condition.factor * (1.0 - condition.cpu) * slow * moving);
+        self.fleet.set_memory(host, (traits.memory_gb - condition.memory_gb).max(0.001) * 1e9);
     }
 
     fn break_calls(&mut self, host: usize, which: impl Fn(&Call) -> bool, kind: FailureKind) {
@@ -304,7 +309,7 @@ impl<'a> Truth<'a> {
             first: None,
             over: false,
         });
-        let cold = self.dynamics.state(host, model) == RunnerState::Cold;
+        let cold = self.fleet.state(host, model) == RunnerState::Cold;
         let refusal = self.conditions.get(host).and_then(|condition| match condition {
             condition if condition.has(FaultKind::Down) => Some(FailureKind::Unreachable),
             condition if condition.has(FaultKind::Busy) => Some(FailureKind::Busy),
@@ -315,7 +320,8 @@ impl<'a> Truth<'a> {
             self.fail(id, kind);
         } else {
             let work = Work { keep_alive_s, ..self.work(id as u64, job, model) };
-            self.dynamics.submit(host, model, work);
+            self.fleet.submit(host, model, work);
+            self.take_happened();
         }
         id
     }
@@ -333,22 +339,19 @@ impl<'a> Truth<'a> {
         }
     }
 
-    /// Closes a call; a load it asked for goes on.
+    /// Closes a call.
     pub fn abort(&mut self, id: usize) {
         let Some(call) = self.calls.get_mut(id).filter(|call| !call.over) else { return };
         call.over = true;
         let host = call.host;
-        self.dynamics.cancel(host, id as u64);
+        self.fleet.cancel(host, id as u64);
     }
 
     /// Tokens of a call's answer that have come.
     pub fn written(&self, id: usize) -> f64 {
         let Some(call) = self.calls.get(id).filter(|call| call.first.is_some()) else { return 0.0 };
-        let Some(job) = self.jobs.get(call.job) else { return 0.0 };
-        let whole =
-            self.work(0, call.job, call.model).decode_s * self.dynamics.slowdown(call.host, call.model);
-        let left = self.dynamics.job_left_s(call.host, call.model, id as u64).unwrap_or(0.0);
-        job.output_tokens * (1.0 - left / whole.max(1e-9)).clamp(0.0, 1.0)
+        let tokens = self.jobs.get(call.job).map_or(0.0, |job| job.output_tokens);
+        tokens * self.fleet.written(call.host, id as u64)
     }
 
     /// A job has its answer, or will not get one.
@@ -374,7 +377,7 @@ impl<'a> Truth<'a> {
         else {
             return (0.0, 0.0);
         };
-        let free = (traits.memory_gb - condition.memory_gb) * 1e9 - self.dynamics.used_bytes(host);
+        let free = (traits.memory_gb - condition.memory_gb) * 1e9 - self.fleet.used_bytes(host);
         (condition.metric, free.max(0.0))
     }
 

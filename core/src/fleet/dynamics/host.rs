@@ -122,10 +122,6 @@ impl Host {
         self.runners.get(model).map_or(0, |runner| runner.jobs.len())
     }
 
-    pub(super) fn used_bytes(&self) -> f64 {
-        self.used_bytes
-    }
-
     fn slots(&self) -> usize {
         self.traits.parallel.max(1) as usize
     }
@@ -141,16 +137,6 @@ impl Host {
         let left: f64 = runner.jobs.iter().map(|job| job.prefill_s + job.decode_s).sum();
         let done = if runner.is_busy() { (now - self.updated) * self.runner_rate() } else { 0.0 };
         (left - done).max(0.0)
-    }
-
-    pub(super) fn job_left_s(&self, now: f64, model: usize, id: u64) -> Option<f64> {
-        let runner = self.runners.get(model)?;
-        let position = runner.jobs.iter().position(|job| job.id == id)?;
-        let job = runner.jobs.get(position)?;
-        let working = runner.is_busy() && position < self.slots();
-        let active = runner.jobs.len().min(self.slots()).max(1);
-        let done = if working { (now - self.updated) * self.runner_rate() / active as f64 } else { 0.0 };
-        Some((job.prefill_s + job.decode_s - done).max(0.0))
     }
 
     pub(super) fn loader_s(&self, now: f64) -> f64 {
@@ -251,23 +237,6 @@ impl Host {
         }
     }
 
-    pub(super) fn cancel(&mut self, now: f64, job: u64, position: usize, happened: &mut Vec<Happening>) {
-        for model in 0..self.runners.len() {
-            let Some(runner) = self.runners.get_mut(model) else { continue };
-            let before = runner.jobs.len();
-            runner.jobs.retain(|other| other.id != job);
-            if runner.jobs.len() == before || !runner.jobs.is_empty() {
-                continue;
-            }
-            runner.expires = now + runner.keep_alive_s;
-            if runner.state == RunnerState::Waiting {
-                runner.state = RunnerState::Cold;
-                self.pending.retain(|waiting| *waiting != model);
-            }
-        }
-        self.load_next(now, position, happened);
-    }
-
     pub(super) fn place(&mut self, now: f64, model: usize) {
         let Some(runner) = self.runners.get_mut(model) else { return };
         // A load that has begun counts already.
@@ -291,26 +260,6 @@ impl Host {
             self.used_bytes += runner.traits.bytes;
             self.loading = Some((model, left_s, left_s));
         }
-    }
-
-    pub(super) fn restart(&mut self, now: f64, position: usize, happened: &mut Vec<Happening>) {
-        (self.loading, self.used_bytes) = (None, 0.0);
-        self.pending.clear();
-        for (model, runner) in self.runners.iter_mut().enumerate() {
-            if runner.state == RunnerState::Loaded {
-                happened.push(Happening::Evicted { at: now, host: position, model });
-            }
-            runner.state = RunnerState::Cold;
-            runner.jobs.clear();
-        }
-    }
-
-    pub(super) fn set_speed(&mut self, _now: f64, speed: f64) {
-        self.traits.speed = speed.max(0.0);
-    }
-
-    pub(super) fn set_memory(&mut self, bytes: f64) {
-        self.traits.memory_bytes = bytes;
     }
 
     fn evict(&mut self, at: f64, model: usize, position: usize, happened: &mut Vec<Happening>) {

@@ -83,7 +83,7 @@ fn loads_come_one_after_another_and_evict_idle_runners_only() {
     assert!(!fleet.can_load_now(0, 1));
     // The second model does not fit beside the first, which is at work until 12.
     assert_eq!(finished(&mut fleet, 100.0), [(1, 12.0), (2, 17.0)]);
-    assert_eq!((fleet.state(0, 0), fleet.used_bytes(0)), (RunnerState::Cold, 5e9));
+    assert_eq!(fleet.state(0, 0), RunnerState::Cold);
 }
 
 #[test]
@@ -91,28 +91,6 @@ fn a_model_larger_than_its_host_works_five_times_slower() {
     let mut fleet = one(HOST, &[arm(12.0, 1.0)]);
     fleet.submit(0, 0, work(1, 0.0, 1.0));
     assert_eq!(finished(&mut fleet, 100.0).first().map(|(_, at)| at.round()), Some(6.0));
-}
-
-#[test]
-fn a_host_that_stands_still_goes_on_when_it_may() {
-    let mut fleet = one(HOST, &[arm(1.0, 1.0)]);
-    fleet.place(0, 0);
-    fleet.submit(0, 0, work(1, 1.0, 1.0));
-    fleet.advance(1.0);
-    fleet.set_speed(0, 0.0);
-    fleet.advance(50.0);
-    fleet.set_speed(0, 2.0);
-    assert_eq!(finished(&mut fleet, 100.0), [(1, 50.5)]);
-}
-
-#[test]
-fn a_cancelled_job_frees_its_slot_and_its_load_goes_on() {
-    let mut fleet = one(HOST, &[arm(1.0, 4.0)]);
-    fleet.submit(0, 0, work(1, 1.0, 9.0));
-    fleet.advance(1.0);
-    fleet.cancel(0, 1);
-    fleet.advance(10.0);
-    assert_eq!((fleet.state(0, 0), fleet.jobs(0, 0)), (RunnerState::Loaded, 0));
 }
 
 #[test]
@@ -146,7 +124,8 @@ proptest! {
                         .filter(|model| matches!(fleet.state(host, *model), RunnerState::Loaded | RunnerState::Loading))
                         .collect();
                     assert!(loaded.len() <= max_loaded as usize);
-                    assert!(fleet.used_bytes(host) <= 10e9 || loaded == [3], "{loaded:?}");
+                    let used: f64 = loaded.iter().filter_map(|model| arms.get(*model)).map(|arm| arm.bytes).sum();
+                    assert!(used <= 10e9 || loaded == [3], "{loaded:?}");
                 }
             }
             fleet.advance(1e6);

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use smart_ai_core::dynamics::RunnerState;
-
 use super::Player;
+use crate::virtual_time::fleet::RunnerState;
 use crate::virtual_time::job::Job;
 use crate::virtual_time::truth::{Occurrence, Truth};
 
@@ -145,11 +144,11 @@ pub(super) fn usual_hosts<'a>(
 
 /// Calls under way on a host.
 pub(super) fn connections(truth: &Truth<'_>, host: usize) -> usize {
-    (0..truth.scenario.models.len()).map(|model| truth.dynamics().jobs(host, model)).sum()
+    (0..truth.scenario.models.len()).map(|model| truth.fleet().jobs(host, model)).sum()
 }
 
 pub(super) fn is_warm(truth: &Truth<'_>, (host, model): Arm) -> bool {
-    truth.dynamics().state(host, model) == RunnerState::Loaded
+    truth.fleet().state(host, model) == RunnerState::Loaded
 }
 
 /// How fast a host is said to be.

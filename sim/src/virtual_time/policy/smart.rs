@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use smart_ai_core::dynamics::RunnerState;
 use smart_ai_core::{
     AttemptId, Capability, Config, Dispatcher, Effect, Event, Failure, FailureKind, HostConfig, HostReport,
     HostState, JobId, LookAhead, Millis, Mode, ModelDetails, ModelState, ModelTag, Request, ResidentModel,
@@ -10,6 +9,7 @@ use smart_ai_core::{
 };
 
 use super::Player;
+use crate::virtual_time::fleet::RunnerState;
 use crate::virtual_time::truth::{Occurrence, Truth};
 
 /// Bytes a parameter takes in the usual quantizations.
@@ -216,7 +216,7 @@ fn report(truth: &Truth<'_>, host: usize) -> HostReport {
     let resident = models
         .iter()
         .enumerate()
-        .filter(|(position, _)| matches!(truth.dynamics().state(host, *position), RunnerState::Loaded));
+        .filter(|(position, _)| matches!(truth.fleet().state(host, *position), RunnerState::Loaded));
     let loaded = resident.map(|(_, model)| ResidentModel {
         name: model.id.clone(),
         digest: model.id.clone(),
