@@ -11,6 +11,7 @@ mod report;
 mod screen;
 mod serve;
 mod simulate;
+mod stop;
 mod verify;
 
 use std::ffi::OsString;
@@ -208,7 +209,8 @@ async fn execute(
     tokio::pin!(work);
     let done = tokio::select! {
         done = &mut work => Some(done),
-        () = terminated() => {
+        // Answers under way are finished, nothing new begins.
+        () = stop::terminated() => {
             engine.drain().await;
             // What has ended is printed; what only waits for input is not waited for.
             tokio::time::timeout(LAST_WORDS, work).await.ok()
@@ -251,20 +253,6 @@ async fn carry_out(command: Command, engine: &Engine, config: &FleetConfig) -> i
         | Command::Simulate(_)
         | Command::Serve(_) => Ok(DONE),
     }
-}
-
-/// Asked to end (SIGTERM): answers under way are finished, nothing new begins.
-#[cfg(unix)]
-async fn terminated() {
-    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(mut asked) => drop(asked.recv().await),
-        Err(_) => std::future::pending().await,
-    }
-}
-
-#[cfg(not(unix))]
-async fn terminated() {
-    std::future::pending().await
 }
 
 /// The exit code of a command that has run.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::stop::StopSignals;
 use super::{DONE, FAILED, MISUSED, complain, print_json};
 use crate::config::Settings;
 use crate::serve::{ServeError, ServeOptions, serve};
@@ -54,8 +54,7 @@ pub(super) fn run(settings: Settings, arguments: &ServeArgs) -> io::Result<u8> {
 
 async fn until_signal(settings: Settings, arguments: &ServeArgs) -> io::Result<u8> {
     // Before anything listens: whoever reads where may end us at once.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut signals = StopSignals::listen()?;
     let options = ServeOptions {
         metrics: arguments.metrics,
         proxy: arguments.proxy,
@@ -83,15 +82,11 @@ async fn until_signal(settings: Settings, arguments: &ServeArgs) -> io::Result<u
     } else {
         writeln!(io::stdout(), "metrics: http://{metrics}/metrics\nproxy:   http://{proxy}")?;
     }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    signals.next().await;
     let drained = serving.stop();
     tokio::select! {
         drained = drained => Ok(if drained { DONE } else { complain("requests were cut: they took longer than --drain", FAILED) }),
         // A second signal: at once.
-        _ = interrupt.recv() => Ok(FAILED),
-        _ = terminate.recv() => Ok(FAILED),
+        () = signals.next() => Ok(FAILED),
     }
 }

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde_json::json;
 use smart_ai_sim::{Config, ConfigError, FakeOllama, StartError, model_flag};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// A simulated Ollama host. Prints one JSON line (url, `control_url`, pid) when it is ready; SIGTERM or SIGINT stops it.
 #[derive(Parser)]
@@ -71,16 +70,42 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), StartError> {
     let failed = |source| StartError::Port { port: 0, source };
     // Before the ready line: whoever reads it may end us at once.
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let stopped = stop_signal().map_err(failed)?;
     let host = FakeOllama::start(arguments.settings()?).await?;
     let ready = json!({ "url": host.url(), "control_url": host.control_url(), "pid": std::process::id() });
     // A reader that closed its end does not keep the host from serving.
     let _unread = writeln!(std::io::stdout(), "{ready}");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    stopped.await;
     host.stop().await;
     Ok(())
+}
+
+/// Resolves at SIGTERM or SIGINT. It is listened for from this call on.
+#[cfg(unix)]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Resolves at Ctrl+C or Ctrl+Break. It is listened for from this call on.
+#[cfg(windows)]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::windows::{ctrl_break, ctrl_c};
+
+    let mut end = ctrl_break()?;
+    let mut interrupt = ctrl_c()?;
+    Ok(async move {
+        tokio::select! {
+            _ = end.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
