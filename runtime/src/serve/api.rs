@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::routing::{get, post};
 use serde::Serialize;
 use serde_json::json;
-use smart_ai_core::DispatchError;
 use smart_ai_core::wire::Ask;
+use smart_ai_core::{DispatchError, DispatchErrorCode};
 
+use super::bodies::Held;
 use super::dialect::status_of;
 use super::proxy::Proxy;
 use crate::driver::AskOptions;
@@ -41,25 +42,24 @@ pub(super) async fn ready(State(proxy): State<Arc<Proxy>>) -> Response<Body> {
     reply(status, &json!({ "ok": !up.is_empty(), "up": up, "down": down }))
 }
 
-async fn decide(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    let decision = match read(&headers, &body) {
-        Ok(ask) => proxy.engine.decide(&ask).await,
-        Err(error) => Err(error),
+async fn decide(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Body) -> Response<Body> {
+    let (ask, _room) = match read(&proxy, &headers, body).await {
+        Ok(read) => read,
+        Err(refusal) => return refusal,
     };
-    match decision {
+    match proxy.engine.decide(&ask).await {
         Ok(decision) => reply(StatusCode::OK, &decision),
         Err(error) => refuse(&error),
     }
 }
 
-async fn ask(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    match read(&headers, &body) {
-        Ok(ask) => {
-            let kept = proxy.engine.ask_kept(ask, AskOptions::default()).await;
-            reply(kept.answer.error.as_ref().map_or(StatusCode::OK, status_of), &kept)
-        }
-        Err(error) => refuse(&error),
-    }
+async fn ask(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Body) -> Response<Body> {
+    let (ask, _room) = match read(&proxy, &headers, body).await {
+        Ok(read) => read,
+        Err(refusal) => return refusal,
+    };
+    let kept = proxy.engine.ask_kept(ask, AskOptions::default()).await;
+    reply(kept.answer.error.as_ref().map_or(StatusCode::OK, status_of), &kept)
 }
 
 async fn snapshot(State(proxy): State<Arc<Proxy>>) -> Response<Body> {
@@ -69,16 +69,27 @@ async fn snapshot(State(proxy): State<Arc<Proxy>>) -> Response<Body> {
     }
 }
 
-/// A web page can send a form or plain text anywhere, but JSON only where it is allowed.
-fn read(headers: &HeaderMap, body: &[u8]) -> Result<Ask, DispatchError> {
+/// An ask, within the same limits as a request to the proxy. A web page can send a form or plain text anywhere, but JSON only where
+/// it is allowed.
+async fn read(proxy: &Proxy, headers: &HeaderMap, body: Body) -> Result<(Ask, Held), Response<Body>> {
+    let refused = |message: String, hint: &str| {
+        refuse(&DispatchError::new(DispatchErrorCode::InvalidRequest, message, hint))
+    };
     let is_json =
         headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     if !is_json {
         let hint = "Send the header Content-Type: application/json.";
-        let code = smart_ai_core::DispatchErrorCode::InvalidRequest;
-        return Err(DispatchError::new(code, "the body is not said to be JSON", hint));
+        return Err(refused("the body is not said to be JSON".to_owned(), hint));
     }
-    Ask::from_json(&String::from_utf8_lossy(body))
+    let (bytes, room) = proxy.bodies.read(body).await.map_err(|unread| {
+        let (status, words) = unread.told();
+        let mut response = refused(words, "Send less at a time.");
+        *response.status_mut() = status;
+        unread.tell_when(response.headers_mut());
+        response
+    })?;
+    let ask = Ask::from_json(&String::from_utf8_lossy(&bytes)).map_err(|error| refuse(&error))?;
+    Ok((ask, room))
 }
 
 fn refuse(error: &DispatchError) -> Response<Body> {

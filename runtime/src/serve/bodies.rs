@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use axum::body::{Body, HttpBody as _};
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -32,6 +34,30 @@ pub(super) enum Unread {
     NoRoom,
     /// The client did not send it.
     Broken(axum::Error),
+}
+
+impl Unread {
+    /// The HTTP status and the words for the client.
+    pub(super) fn told(&self) -> (StatusCode, String) {
+        match self {
+            Self::TooLarge(most) => {
+                let words = format!("the request is larger than {} MiB; raise --max-body", most >> 20);
+                (StatusCode::PAYLOAD_TOO_LARGE, words)
+            }
+            Self::NoRoom => {
+                let words = "the requests under way hold all the memory they may (--max-bodies); try again";
+                (StatusCode::SERVICE_UNAVAILABLE, words.to_owned())
+            }
+            Self::Broken(error) => (StatusCode::BAD_REQUEST, error.to_string()),
+        }
+    }
+
+    /// Tells the client in the answer's headers when to try again.
+    pub(super) fn tell_when(&self, headers: &mut HeaderMap) {
+        if matches!(self, Self::NoRoom) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+    }
 }
 
 impl Bodies {

@@ -21,7 +21,9 @@ test('docker compose accepts it', async (t) => {
 	const bed = await needOrSkip(t, 'compose');
 	if (!bed) return;
 	const { command, args } = await bed.compose.install();
-	const { stdout } = await run(command, [...args, '-f', path.join(folder, 'compose.yaml'), 'config']);
+	const config = (env) => run(command, [...args, '-f', path.join(folder, 'compose.yaml'), 'config'], { env });
+	const { GRAFANA_PASSWORD, ...without } = process.env;
+	const { stdout } = await config({ ...without, GRAFANA_PASSWORD: GRAFANA_PASSWORD ?? 'one of its own' });
 	assert.deepEqual(Object.keys(parse(stdout).services).sort(), Object.keys(services).sort());
 });
 
@@ -77,6 +79,30 @@ test('every file it mounts is here, and every volume declared', () => {
 		build: { context, dockerfile },
 	} = services['smart-ai'];
 	assert.ok(existsSync(path.join(folder, context, dockerfile)));
+});
+
+test('every password is the owner\'s', () => {
+	for (const { environment = {} } of Object.values(services)) {
+		for (const [name, value] of Object.entries(environment)) {
+			if (/PASSWORD|SECRET/.test(name)) assert.match(value, /^\$\{\w+:\?.+\}$/, `${name} has a default`);
+		}
+	}
+});
+
+test('what others wait for says when it is well, and what has work under way gets the time to end it', () => {
+	for (const name of ['ollama', 'smart-ai', 'n8n', 'prometheus', 'grafana']) {
+		assert.ok(services[name].healthcheck, `${name} has no healthcheck`);
+	}
+	for (const [name, { depends_on: needs = {} }] of Object.entries(services)) {
+		for (const [needed, { condition }] of Object.entries(needs)) {
+			assert.equal(condition, 'service_healthy', `${name} does not wait until ${needed} is well`);
+		}
+	}
+	const drain = 30 + 5;
+	for (const name of ['ollama', 'smart-ai', 'n8n']) {
+		const grace = Number.parseInt(services[name].stop_grace_period, 10);
+		assert.ok(grace > drain, `${name} is killed ${grace} s after it is asked to stop`);
+	}
 });
 
 test('images are pinned, ports are open to this machine only, and nobody holds the Docker socket', () => {

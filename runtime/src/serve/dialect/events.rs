@@ -135,8 +135,8 @@ impl Reader for Events {
             let event = self.event.split_to(end).freeze();
             forward.put(self.take(event, &mut pieces));
         }
-        // An end may have begun: it is four signs long at most.
-        self.searched = self.event.len().saturating_sub(3);
+        // An end may have begun: it is three signs long at most.
+        self.searched = self.event.len().saturating_sub(2);
         if self.event.len() > EVENT_MAX {
             let failure =
                 Failure::new(FailureKind::BadProtocol, "an event of the stream is longer than 16 MiB");
@@ -161,14 +161,16 @@ fn text() -> Piece {
     Piece::Text { text: String::new() }
 }
 
-/// Past the empty line that ends an event, searched for from a place on.
+/// Past the empty line that ends an event, searched for from a place on. One pass that stops there: a buffer of many events is
+/// read once, however its lines end.
 fn event_end(bytes: &[u8], from: usize) -> Option<usize> {
-    let at = |pattern: &[u8]| {
-        let rest = bytes.get(from..)?;
-        let start = rest.windows(pattern.len()).position(|window| window == pattern)?;
-        Some(from + start + pattern.len())
+    let rest = bytes.get(from..)?;
+    let length = |at: usize| match rest.get(at..) {
+        Some([b'\n', b'\n', ..]) => Some(2),
+        Some([b'\n', b'\r', b'\n', ..]) => Some(3),
+        Some(_) | None => None,
     };
-    [at(b"\n\n"), at(b"\r\n\r\n")].into_iter().flatten().min()
+    (0..rest.len()).find_map(|at| Some(from + at + length(at)?))
 }
 
 /// Where the data of an event stands: its first line of data.
@@ -268,6 +270,24 @@ mod tests {
             assert_eq!((counted(&pieces), shown.as_str()), (vec![(5, 3)], stream.as_str()));
             assert_eq!(pieces.len(), 1);
         }
+    }
+
+    #[test]
+    fn a_buffer_of_many_events_is_searched_once() {
+        for line_end in ["\n", "\r\n"] {
+            let event = format!("data: {{}}{line_end}{line_end}");
+            let bytes = event.repeat(1_000);
+            let mut at = 0;
+            // An event's end is found without a look at what stands behind it.
+            while let Some(end) = event_end(bytes.as_bytes().get(..at + event.len()).unwrap_or_default(), at)
+            {
+                assert_eq!(Some(end), event_end(bytes.as_bytes(), at));
+                at = end;
+            }
+            assert_eq!(at, bytes.len());
+        }
+        assert_eq!(event_end(b"data: 1\n\r\n", 0), Some(10));
+        assert_eq!(event_end(b"data: 1\r\n\r", 0), None);
     }
 
     #[test]

@@ -16,8 +16,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderValue, Method, Response, StatusCode};
+use axum::http::{Method, Response, StatusCode};
 use axum::middleware;
 use reqwest::RequestBuilder;
 use smart_ai_core::{Failure, FailureKind, HostId};
@@ -42,7 +41,7 @@ pub(super) struct Proxy {
     pub(super) inventory: Arc<Inventory>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) lookup: Lookup,
-    pub(super) bodies: Bodies,
+    pub(in crate::serve) bodies: Bodies,
 }
 
 /// The proxy's routes. `guarded` refuses requests that a web page could have made.
@@ -72,21 +71,9 @@ async fn answer(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<B
 
 /// Says why a request was not read.
 fn unread(operation: Operation, error: &Unread) -> Response<Body> {
-    let (status, words) = match error {
-        Unread::TooLarge(most) => {
-            let words = format!("the request is larger than {} MiB; raise --max-body", most >> 20);
-            (StatusCode::PAYLOAD_TOO_LARGE, words)
-        }
-        Unread::NoRoom => {
-            let words = "the requests under way hold all the memory they may (--max-bodies); try again";
-            (StatusCode::SERVICE_UNAVAILABLE, words.to_owned())
-        }
-        Unread::Broken(error) => (StatusCode::BAD_REQUEST, error.to_string()),
-    };
+    let (status, words) = error.told();
     let mut response = operation.refusal(status, &words);
-    if matches!(error, Unread::NoRoom) {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
+    error.tell_when(response.headers_mut());
     response
 }
 
