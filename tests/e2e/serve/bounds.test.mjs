@@ -57,6 +57,14 @@ const post = (path, body, headers = {}) =>
 		body,
 	});
 
+test('an ask by /smart-ai/ask may be as large as a request to the proxy, and no larger', async () => {
+	const sized = (bytes) => JSON.stringify({ prompt: 'a '.repeat(bytes / 2), mode: 'fast' });
+	assert.equal((await post('/smart-ai/ask', sized(4 * MIB))).status, 200);
+	const refusal = await post('/smart-ai/ask', sized(50 * MIB));
+	assert.equal(refusal.status, 413);
+	assert.match((await refusal.json()).error.message, /larger than 48 MiB; raise --max-body/);
+});
+
 /** Bytes of memory: now, or the most there was since it was last asked. */
 function memory(key) {
 	const [, kib] = new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${sidecar.pid}/status`, 'utf8'));
