@@ -15,7 +15,7 @@ mod word;
 
 pub use config::{ConfigFileError, Settings, Sources, load};
 pub use driver::{AskOptions, Engine, KeptAnswer};
-pub use serve::{ServeError, ServeOptions, Serving, serve};
+pub use serve::{Access, KeyError, Manage, Secret, ServeError, ServeOptions, Serving, serve};
 pub use smart_ai_core::wire::{Answer, Ask, FleetConfig};
 pub use smart_ai_core::{ConfigError, Decision, DispatchError, DispatchErrorCode, Snapshot};
 pub use store::{HistoryConfig, HistoryError, Keeping};

@@ -81,6 +81,8 @@ async fn sidecar(hosts: &[&FakeOllama], traces: TracesConfig) -> Result<Serving>
         allow_remote: false,
         max_body: 1 << 20,
         max_bodies: 1 << 24,
+        access: smart_ai::Access::default(),
+        max_connections: 64,
         poll: Duration::from_secs(5),
         drain: Duration::from_secs(5),
         history: None,

@@ -1,9 +1,9 @@
 //! The signals by which a user or a service manager ends this program, on Unix and on Windows.
 
 #[cfg(unix)]
-pub(super) use unix::{StopSignals, terminated};
+pub(super) use unix::{Hangup, StopSignals, terminated};
 #[cfg(windows)]
-pub(super) use windows::{StopSignals, terminated};
+pub(super) use windows::{Hangup, StopSignals, terminated};
 
 #[cfg(unix)]
 mod unix {
@@ -31,6 +31,20 @@ mod unix {
                 _ = self.terminate.recv() => {}
                 _ = self.interrupt.recv() => {}
             }
+        }
+    }
+
+    /// SIGHUP, heard from `listen` on.
+    pub(in super::super) struct Hangup(Signal);
+
+    impl Hangup {
+        pub(in super::super) fn listen() -> io::Result<Self> {
+            signal(SignalKind::hangup()).map(Self)
+        }
+
+        /// Resolves at the next one.
+        pub(in super::super) async fn next(&mut self) {
+            self.0.recv().await;
         }
     }
 
@@ -68,6 +82,21 @@ mod windows {
                 _ = self.end.recv() => {}
                 _ = self.shutdown.recv() => {}
             }
+        }
+    }
+
+    /// Windows knows no SIGHUP.
+    pub(in super::super) struct Hangup;
+
+    impl Hangup {
+        #[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
+        pub(in super::super) fn listen() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        /// Never resolves.
+        pub(in super::super) async fn next(&mut self) {
+            std::future::pending().await
         }
     }
 

@@ -9,6 +9,8 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::arriving::is_late;
+
 /// Bytes that are counted as one.
 const UNIT: usize = 1 << 10;
 
@@ -47,6 +49,10 @@ impl Unread {
             Self::NoRoom => {
                 let words = "the requests under way hold all the memory they may (--max-bodies); try again";
                 (StatusCode::SERVICE_UNAVAILABLE, words.to_owned())
+            }
+            Self::Broken(error) if is_late(error) => {
+                let words = "the rest of the request did not come in time; send it again";
+                (StatusCode::REQUEST_TIMEOUT, words.to_owned())
             }
             Self::Broken(error) => (StatusCode::BAD_REQUEST, error.to_string()),
         }

@@ -1,17 +1,21 @@
 //! The sidecar: `/metrics` for Prometheus, and an Ollama-compatible proxy that measures and dispatches every client's requests.
 
 mod api;
+mod arriving;
 mod bodies;
 mod client;
 mod clock;
 mod dialect;
+mod guard;
 mod inventory;
 mod listed;
+mod listener;
 mod measure;
 mod metrics;
 mod native;
 mod object_text;
 mod proxy;
+mod socket;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,19 +27,23 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use smart_ai_core::wire::FleetConfig;
 use smart_ai_core::{ConfigError, HostId};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub use guard::{Access, KeyError, Manage, Secret};
 
 use crate::driver::Engine;
 use crate::http::Server;
 use crate::store::{History, HistoryConfig, HistoryError};
 use crate::traces::{Traces, TracesConfig};
 use bodies::Bodies;
+use guard::{Guard, Keys};
 use inventory::Inventory;
 use metrics::{Metrics, exposition};
 use native::Natives;
@@ -57,6 +65,10 @@ pub struct ServeOptions {
     pub max_body: usize,
     /// Bytes all requests under way may have together.
     pub max_bodies: usize,
+    /// Who gets in.
+    pub access: Access,
+    /// Connections each listener has at a time; more wait.
+    pub max_connections: usize,
     /// Between two looks at each host.
     pub poll: Duration,
     /// Requests under way get this long to end when it stops.
@@ -77,15 +89,24 @@ pub enum ServeError {
     #[error(transparent)]
     History(#[from] HistoryError),
     /// Others could reach it, and nobody said they may.
-    #[error(
-        "--{flag} {address}: other machines could reach it, and there is no password; listen on 127.0.0.1, or say --allow-remote"
-    )]
+    #[error("--{flag} {address}: other machines could reach it; listen on 127.0.0.1, or say --allow-remote")]
     Remote {
         /// Which listener.
         flag: &'static str,
         /// Where it would listen.
         address: SocketAddr,
     },
+    /// Others could use the proxy, and nothing asks them for a key.
+    #[error(
+        "--proxy {address}: other machines could use it without a key; give one by --key-file or SMART_AI_KEY, or say --no-key"
+    )]
+    Keyless {
+        /// Where it would listen.
+        address: SocketAddr,
+    },
+    /// The keys cannot be had.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// The address cannot be had.
     #[error("--{flag} {address}: {source}; is it running already? name another, or port 0 for any")]
     Address {
@@ -109,7 +130,8 @@ pub struct Serving {
     engine: Engine,
     history: Option<History>,
     traces: Option<Traces>,
-    stopping: watch::Sender<bool>,
+    keys: Arc<Keys>,
+    stopping: CancellationToken,
     tasks: JoinSet<()>,
 }
 
@@ -118,6 +140,11 @@ pub struct Serving {
 /// # Errors
 /// A configuration that is not right, or an address that cannot be had or may not be used.
 pub async fn serve(config: &FleetConfig, options: &ServeOptions) -> Result<Serving, ServeError> {
+    let access = &options.access;
+    let keys = Arc::new(Keys::of(access)?);
+    if !options.proxy.ip().is_loopback() && options.allow_remote && keys.is_empty() && !access.no_key {
+        return Err(ServeError::Keyless { address: options.proxy });
+    }
     let metrics_listener = listen("metrics", options.metrics, options.allow_remote).await?;
     let proxy_listener = listen("proxy", options.proxy, options.allow_remote).await?;
     let history = match &options.history {
@@ -128,32 +155,44 @@ pub async fn serve(config: &FleetConfig, options: &ServeOptions) -> Result<Servi
     let natives = Arc::new(Natives::default());
     let proxy = Arc::new(proxy(config, options, &natives, history.as_ref(), traces.as_ref())?);
     let addresses = (address(&metrics_listener, options.metrics), address(&proxy_listener, options.proxy));
-    let (stopping, stopped) = watch::channel(false);
+    let stopping = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    tasks.spawn(poll(Arc::clone(&proxy), options.poll, stopped.clone()));
-    tasks.spawn(ask_for_metrics(proxy.hosts.clone(), natives, options.poll, stopped.clone()));
-    tasks.spawn(ask_for_belief(Arc::clone(&proxy), stopped.clone()));
+    tasks.spawn(poll(Arc::clone(&proxy), options.poll, stopping.clone()));
+    tasks.spawn(ask_for_metrics(proxy.hosts.clone(), natives, options.poll, stopping.clone()));
+    tasks.spawn(ask_for_belief(Arc::clone(&proxy), stopping.clone()));
     let pages = Router::new()
         .route("/metrics", get(page))
         .route("/health", get(api::health))
         .route("/ready", get(api::ready))
         .with_state(Arc::clone(&proxy));
-    tasks.spawn(run(metrics_listener, pages, stopped.clone()));
-    let guarded = addresses.1.ip().is_loopback();
-    tasks.spawn(run(proxy_listener, proxy::routes(Arc::clone(&proxy), guarded), stopped));
+    let page_keys = if access.metrics_key { Arc::clone(&keys) } else { Arc::default() };
+    let pages = Guard::new(access, page_keys).before(pages);
+    tasks.spawn(listener::run(metrics_listener, pages, options.max_connections, stopping.clone()));
+    let limited = from_fn_with_state(stopping.clone(), arriving::limited);
+    let routes =
+        Guard::new(access, Arc::clone(&keys)).before(proxy::routes(Arc::clone(&proxy)).layer(limited));
+    tasks.spawn(listener::run(proxy_listener, routes, options.max_connections, stopping.clone()));
     if let Some(history) = &history {
-        tasks.spawn(history.follow_ratings(proxy.engine.clone(), stopping.subscribe()));
+        tasks.spawn(history.follow_ratings(proxy.engine.clone(), stopping.clone()));
     }
     let (metrics, proxy_address) = addresses;
     let engine = proxy.engine.clone();
     let drain = options.drain;
-    Ok(Serving { metrics, proxy: proxy_address, drain, engine, history, traces, stopping, tasks })
+    Ok(Serving { metrics, proxy: proxy_address, drain, engine, history, traces, keys, stopping, tasks })
 }
 
 impl Serving {
+    /// Reads the file of keys anew; one that is not right changes nothing.
+    ///
+    /// # Errors
+    /// A file that cannot be read or holds no key.
+    pub fn read_keys(&self) -> Result<(), KeyError> {
+        self.keys.read_again()
+    }
+
     /// Takes no more requests and lets those under way end, for as long as `drain` says; then cuts them. `false` where it had to.
     pub async fn stop(mut self) -> bool {
-        self.stopping.send_replace(true);
+        self.stopping.cancel();
         let all = async { while self.tasks.join_next().await.is_some() {} };
         let drained = tokio::time::timeout(self.drain, all).await.is_ok();
         self.engine.close();
@@ -206,18 +245,6 @@ fn address(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(asked)
 }
 
-async fn run(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) {
-    use axum::serve::ListenerExt as _;
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop(stopped));
-    // Accepting never ends in an error: axum tries again.
-    drop(served.await);
-}
-
-async fn stop(mut stopped: watch::Receiver<bool>) {
-    drop(stopped.wait_for(|stopped| *stopped).await);
-}
-
 async fn page(State(proxy): State<Arc<Proxy>>, headers: HeaderMap) -> Response<Body> {
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Ok(page) = exposition(&proxy.metrics, accept) else {
@@ -231,14 +258,12 @@ async fn page(State(proxy): State<Arc<Proxy>>, headers: HeaderMap) -> Response<B
 }
 
 /// Looks at every host now and then, so that a scrape need not.
-async fn poll(proxy: Arc<Proxy>, every: Duration, stopped: watch::Receiver<bool>) {
+async fn poll(proxy: Arc<Proxy>, every: Duration, stopping: CancellationToken) {
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let stop = stop(stopped);
-    tokio::pin!(stop);
     loop {
         tokio::select! {
-            () = &mut stop => return,
+            () = stopping.cancelled() => return,
             _ = ticks.tick() => proxy.engine.look(),
         }
     }
@@ -249,26 +274,24 @@ async fn ask_for_metrics(
     hosts: BTreeMap<HostId, Server>,
     natives: Arc<Natives>,
     every: Duration,
-    stopped: watch::Receiver<bool>,
+    stopping: CancellationToken,
 ) {
     tokio::select! {
-        () = stop(stopped) => {}
+        () = stopping.cancelled() => {}
         () = native::watch(hosts, natives, every) => {}
     }
 }
 
-async fn ask_for_belief(proxy: Arc<Proxy>, stopped: watch::Receiver<bool>) {
+async fn ask_for_belief(proxy: Arc<Proxy>, stopping: CancellationToken) {
     let mut ticks = tokio::time::interval(BELIEF_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let stop = stop(stopped);
-    tokio::pin!(stop);
     loop {
         tokio::select! {
-            () = &mut stop => return,
+            () = stopping.cancelled() => return,
             _ = ticks.tick() => {}
         }
         tokio::select! {
-            () = &mut stop => return,
+            () = stopping.cancelled() => return,
             snapshot = proxy.engine.snapshot() => match snapshot {
                 Ok(snapshot) => proxy.metrics.believes(snapshot),
                 Err(_) => return,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use smart_ai_core::ConfigError;
 use smart_ai_core::wire::FleetConfig;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::{History, HistoryConfig, Refused};
 use crate::driver::Engine;
@@ -12,7 +12,7 @@ use crate::driver::Engine;
 #[derive(Debug)]
 pub struct Keeping {
     history: History,
-    stopping: watch::Sender<bool>,
+    stopping: CancellationToken,
 }
 
 impl Engine {
@@ -38,8 +38,8 @@ impl Engine {
             .map_err(|error| ConfigError::new("history.url", error.to_string()))?;
         let engine = History::engine(history.as_ref(), config, Vec::new())?;
         let keeping = history.map(|history| {
-            let stopping = watch::Sender::default();
-            tokio::spawn(history.follow_ratings(engine.clone(), stopping.subscribe()));
+            let stopping = CancellationToken::new();
+            tokio::spawn(history.follow_ratings(engine.clone(), stopping.clone()));
             Keeping { history, stopping }
         });
         Ok((engine, keeping))
@@ -49,7 +49,7 @@ impl Engine {
 impl Keeping {
     /// Waits until all is written, five seconds at most; the engine must have been closed or drained.
     pub async fn close(self) {
-        self.stopping.send_replace(true);
+        self.stopping.cancel();
         self.history.close().await;
     }
 }

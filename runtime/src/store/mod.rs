@@ -18,8 +18,9 @@ use std::time::Duration;
 use smart_ai_core::ConfigError;
 use smart_ai_core::wire::FleetConfig;
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::driver::{Engine, Observer, Observers};
 pub use config::HistoryConfig;
@@ -151,7 +152,7 @@ impl History {
     pub(crate) fn follow_ratings(
         &self,
         engine: Engine,
-        mut stopped: watch::Receiver<bool>,
+        stopping: CancellationToken,
     ) -> impl Future<Output = ()> + use<> {
         let (place, seen) = (self.place.clone(), self.learned.ratings_seen);
         async move {
@@ -159,7 +160,7 @@ impl History {
             let mut database = None;
             loop {
                 tokio::select! {
-                    _ = stopped.wait_for(|stopped| *stopped) => return,
+                    () = stopping.cancelled() => return,
                     () = tokio::time::sleep(RATINGS_EVERY) => {}
                 }
                 if database.is_none() {

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{ACCEPT, CONTENT_TYPE, ORIGIN, USER_AGENT};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use bytes::Bytes;
@@ -228,8 +228,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 pub(super) fn concerning(headers: &HeaderMap) -> HeaderMap {
     let mut kept = HeaderMap::new();
     kept.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let names =
-        [ACCEPT, CONTENT_TYPE, ORIGIN, USER_AGENT].into_iter().chain(PASSED.map(HeaderName::from_static));
+    let names = [ACCEPT, CONTENT_TYPE, USER_AGENT].into_iter().chain(PASSED.map(HeaderName::from_static));
     for name in names {
         if let Some(value) = headers.get(&name) {
             kept.insert(name, value.clone());

@@ -3,7 +3,6 @@
 mod answer;
 mod dispatched;
 mod fleet;
-mod guard;
 mod inference;
 mod lookup;
 mod passed;
@@ -17,7 +16,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Method, Response, StatusCode};
-use axum::middleware;
 use reqwest::RequestBuilder;
 use smart_ai_core::{Failure, FailureKind, HostId};
 
@@ -29,7 +27,7 @@ use super::metrics::Metrics;
 use crate::driver::Engine;
 use crate::http::Server;
 pub(super) use lookup::Lookup;
-use route::Route;
+pub(super) use route::Route;
 
 /// Everything a request needs.
 #[derive(Debug)]
@@ -44,10 +42,9 @@ pub(super) struct Proxy {
     pub(in crate::serve) bodies: Bodies,
 }
 
-/// The proxy's routes. `guarded` refuses requests that a web page could have made.
-pub(super) fn routes(proxy: Arc<Proxy>, guarded: bool) -> Router {
-    let router = api::routes().fallback(answer).with_state(proxy);
-    if guarded { router.layer(middleware::from_fn(guard::local_names_only)) } else { router }
+/// The proxy's routes.
+pub(super) fn routes(proxy: Arc<Proxy>) -> Router {
+    api::routes().fallback(answer).with_state(proxy)
 }
 
 async fn answer(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<Body> {

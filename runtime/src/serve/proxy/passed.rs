@@ -38,7 +38,6 @@ impl Proxy {
         if length.unwrap_or(0) == 0 && !head.headers.contains_key(CONTENT_LENGTH) {
             headers.remove(CONTENT_TYPE);
         }
-        preflight(&head.headers, &mut headers);
         let (host, answered) = if path.starts_with(BLOBS) {
             let hosts = self.hosts_for(named, "");
             let stream = Mutex::new(Some(reqwest::Body::wrap_stream(body.into_data_stream())));
@@ -79,15 +78,6 @@ impl Proxy {
         let looks = CHANGES.contains(&path).then(|| LookAfter(self.engine.clone()));
         let source = Box::pin(response.bytes_stream());
         coming(status, headers, Through { source, _looks: looks })
-    }
-}
-
-/// A browser asks before it sends: the host answers what it allows.
-fn preflight(from: &HeaderMap, to: &mut HeaderMap) {
-    for name in ["access-control-request-method", "access-control-request-headers"] {
-        if let Some(value) = from.get(name) {
-            to.insert(name, value.clone());
-        }
     }
 }
 

@@ -6,16 +6,16 @@ use percent_encoding::percent_decode_str;
 
 /// A request's path.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Route {
+pub(in crate::serve) struct Route {
     /// With its percent signs resolved, one slash between two names, and none in the end: `/api/chat`.
-    pub(super) path: String,
+    pub(in crate::serve) path: String,
     /// With its percent signs as they came, to be sent on.
-    pub(super) sent: String,
+    pub(in crate::serve) sent: String,
 }
 
 impl Route {
     /// `None` where the path climbs (`/x/../api/chat`): what it means depends on who reads it.
-    pub(super) fn of(path: &str) -> Option<Self> {
+    pub(in crate::serve) fn of(path: &str) -> Option<Self> {
         let sent = plain(path);
         let decoded: Cow<'_, str> = percent_decode_str(&sent).decode_utf8_lossy();
         let climbs = decoded.split(['/', '\\']).any(|segment| segment == "." || segment == "..");

@@ -1,0 +1,98 @@
+//! Who gets in. Every request to either listener passes these checks before anything else looks at it.
+
+mod keys;
+mod manage;
+mod names;
+mod origins;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, Response, StatusCode};
+use axum::middleware::from_fn_with_state;
+use tower::ServiceBuilder;
+
+use super::dialect::Operation;
+use super::proxy::Route;
+pub use keys::KeyError;
+pub(super) use keys::Keys;
+pub use manage::Manage;
+use names::Names;
+use origins::Origins;
+
+/// What the owner says of who gets in.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// Keys from the environment: each lets its bearer in.
+    pub keys: Vec<Secret>,
+    /// A file of keys, one a line. Made with a new key where there is none.
+    pub key_file: Option<PathBuf>,
+    /// Other machines may come without a key.
+    pub no_key: bool,
+    /// `/metrics` asks for a key, too.
+    pub metrics_key: bool,
+    /// Who may change what hosts have.
+    pub manage: Manage,
+    /// Names this server answers to, besides local ones and addresses.
+    pub names: Vec<String>,
+    /// Origins of web pages that may use it, besides those that Ollama allows by default.
+    pub origins: Vec<String>,
+}
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Secret")
+    }
+}
+
+/// The checks of one listener.
+#[derive(Debug)]
+pub(super) struct Guard {
+    origins: Origins,
+    names: Names,
+    /// Without any, nobody is asked for one.
+    keys: Arc<Keys>,
+    manage: Manage,
+}
+
+impl Guard {
+    pub(super) fn new(access: &Access, keys: Arc<Keys>) -> Arc<Self> {
+        let origins = Origins::new(&access.origins);
+        Arc::new(Self { origins, names: Names::new(&access.names), keys, manage: access.manage })
+    }
+
+    /// Puts the checks before these routes; the first is asked first.
+    pub(super) fn before(self: Arc<Self>, routes: Router) -> Router {
+        let checks = ServiceBuilder::new()
+            .layer(from_fn_with_state(Arc::clone(&self), origins::pages))
+            .layer(from_fn_with_state(Arc::clone(&self), names::known))
+            .layer(from_fn_with_state(Arc::clone(&self), keys::known))
+            .layer(from_fn_with_state(self, manage::allowed));
+        routes.layer(checks)
+    }
+}
+
+/// A refusal in the words of the API that the request was for.
+fn refuse(request: &Request, status: StatusCode, words: &str) -> Response<Body> {
+    let path = Route::of(request.uri().path()).map(|route| route.path).unwrap_or_default();
+    let other = if path.starts_with("/v1/") { Operation::OpenAiChat } else { Operation::Chat };
+    Operation::at(&path).unwrap_or(other).refusal(status, words)
+}
+
+/// A header's value, where it is text.
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

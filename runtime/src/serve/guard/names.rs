@@ -1,0 +1,83 @@
+//! By which names the server may be called: a web page must not reach it by a name of its own, which it points here.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::HOST;
+use axum::http::{Response, StatusCode};
+use axum::middleware::Next;
+
+use super::{Guard, refuse, text};
+
+/// Endings of names that only a local network knows.
+const LOCAL: [&str; 5] = [".localhost", ".local", ".internal", ".lan", ".home.arpa"];
+
+/// Names the owner has given it, in lower case; one that begins with a dot stands for every name that ends so.
+#[derive(Debug)]
+pub(super) struct Names(Vec<String>);
+
+impl Names {
+    pub(super) fn new(names: &[String]) -> Self {
+        Self(names.iter().map(|name| name.trim().trim_start_matches('*').to_ascii_lowercase()).collect())
+    }
+
+    /// Whether a request for this `host:port` may come in. An address is a name that no page can own.
+    fn know(&self, authority: &str) -> bool {
+        let bare = bare(authority).to_ascii_lowercase();
+        let name = bare.strip_suffix('.').unwrap_or(&bare);
+        name.parse::<IpAddr>().is_ok()
+            || !name.contains('.')
+            || LOCAL.iter().any(|end| name.ends_with(end))
+            || self.0.iter().any(|own| name == own || (own.starts_with('.') && name.ends_with(own.as_str())))
+    }
+}
+
+/// Refuses requests for other names.
+pub(super) async fn known(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response<Body> {
+    let named = text(request.headers(), HOST.as_str()).or_else(|| request.uri().host());
+    if named.is_none_or(|name| guard.names.know(name)) {
+        return next.run(request).await;
+    }
+    let words =
+        "the server is not known by the name in Host; if it is yours, start smart-ai serve with --name";
+    refuse(&request, StatusCode::FORBIDDEN, words)
+}
+
+/// The name without its port and brackets.
+fn bare(authority: &str) -> &str {
+    let name = match authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some(_) | None => authority,
+    };
+    name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Names;
+
+    #[test]
+    fn only_names_that_no_web_page_can_own_are_known() {
+        let names = Names::new(&["ai.example".to_owned(), "*.corp.example".to_owned()]);
+        for name in [
+            "127.0.0.1:11435",
+            "localhost",
+            "[::1]:80",
+            "nas.local:1",
+            "192.168.1.7",
+            "smart-ai:11435",
+            "AI.example:443",
+            "a.corp.example",
+            "203.0.113.9",
+        ] {
+            assert!(names.know(name), "{name}");
+        }
+        for name in
+            ["evil.example:11435", "localhost.evil.example", "ai.example.evil.example", "corp.example"]
+        {
+            assert!(!names.know(name), "{name}");
+        }
+    }
+}
