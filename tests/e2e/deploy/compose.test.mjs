@@ -81,7 +81,7 @@ test('every file it mounts is here, and every volume declared', () => {
 	assert.ok(existsSync(path.join(folder, context, dockerfile)));
 });
 
-test('every password is the owner\'s', () => {
+test("every password is the owner's", () => {
 	for (const { environment = {} } of Object.values(services)) {
 		for (const [name, value] of Object.entries(environment)) {
 			if (/PASSWORD|SECRET/.test(name)) assert.match(value, /^\$\{\w+:\?.+\}$/, `${name} has a default`);
