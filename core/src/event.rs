@@ -58,6 +58,11 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
+    /// The client has not read what came before: until the next `Progress` the silence is its own.
+    Held {
+        /// The call.
+        attempt: AttemptId,
+    },
     /// The caller no longer wants the answer.
     Cancel {
         /// The job.

@@ -233,6 +233,8 @@ pub enum DispatchErrorCode {
     CutOff,
     /// The caller cancelled.
     Cancelled,
+    /// The client stopped reading its answer.
+    ClientSlow,
 }
 
 impl DispatchErrorCode {

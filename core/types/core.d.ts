@@ -435,7 +435,7 @@ retry_after_ms?: number | null, };
 /**
  * The stable words of [`DispatchError`].
  */
-export type DispatchErrorCode = "invalid_request" | "unknown_model" | "unknown_host" | "no_host" | "no_model" | "context_too_small" | "over_limit" | "route_missing" | "overloaded" | "unauthorized" | "request_refused" | "deadline_exceeded" | "all_failed" | "invalid_answer" | "cut_off" | "cancelled";
+export type DispatchErrorCode = "invalid_request" | "unknown_model" | "unknown_host" | "no_host" | "no_model" | "context_too_small" | "over_limit" | "route_missing" | "overloaded" | "unauthorized" | "request_refused" | "deadline_exceeded" | "all_failed" | "invalid_answer" | "cut_off" | "cancelled" | "client_slow";
 
 /**
  * Why an arm was dropped. Words are stable.
@@ -601,7 +601,11 @@ attempt: AttemptId,
 /**
  * Why.
  */
-failure: Failure, } | { "type": "cancel", 
+failure: Failure, } | { "type": "held", 
+/**
+ * The call.
+ */
+attempt: AttemptId, } | { "type": "cancel", 
 /**
  * The job.
  */
@@ -1517,7 +1521,7 @@ value: number,
 age_ms: number, };
 
 /**
- * The caller's opaque key of similar requests (workflow and node, or a template's name).
+ * The caller's opaque key of similar requests (workflow and node, or a template's name). Its first 200 letters count.
  */
 export type Shape = string;
 

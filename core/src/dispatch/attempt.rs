@@ -39,8 +39,9 @@ pub(super) struct Attempt {
 pub(super) enum Phase {
     /// Until the first piece; by this time at the latest.
     BeforeFirstToken { by: Millis },
-    /// Pieces come; the next one by this time at the latest, the last one when `piece` says.
-    Answering { first_token: Millis, next_by: Millis, piece: Millis },
+    /// Pieces come; the next one by this time at the latest, the last one when `piece` says. `held`: its client does not read,
+    /// and the silence is not the host's.
+    Answering { first_token: Millis, next_by: Millis, piece: Millis, held: bool },
 }
 
 impl Attempt {

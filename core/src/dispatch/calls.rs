@@ -17,6 +17,8 @@ use crate::policy::{
 
 /// A load shorter than this was none.
 const TELLING_LOAD_MS: f64 = 50.0;
+/// A client that reads nothing for this long has its answer ended: it holds a place on the host.
+const CLIENT_MS: u64 = 120_000;
 
 impl Dispatcher {
     /// Calls the arm a job wants, the first of its decision's arms.
@@ -192,7 +194,7 @@ impl Dispatcher {
         let now = self.now;
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         let next_by = now.plus(attempt.patience.stall_ms);
-        attempt.phase = Phase::Answering { first_token: now, next_by, piece: now };
+        attempt.phase = Phase::Answering { first_token: now, next_by, piece: now, held: false };
         let shared_s = self.fleet.hosts.get_mut(attempt.host_position).map_or(0.0, |host| host.move_on(now));
         attempt.running.shared_first = Some(shared_s);
         attempt.running.written = (1, shared_s);
@@ -231,14 +233,22 @@ impl Dispatcher {
         }
     }
 
+    /// Its client does not read: it has a time of its own.
+    pub(super) fn held(&mut self, id: AttemptId) {
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        if let Phase::Answering { next_by, held, .. } = &mut attempt.phase {
+            (*next_by, *held) = (self.now.plus(CLIENT_MS), true);
+        }
+    }
+
     pub(super) fn progress(&mut self, id: AttemptId, tokens: u32) {
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         if matches!(attempt.phase, Phase::BeforeFirstToken { .. }) && tokens > 0 {
             self.first_token(id);
         }
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        if let Phase::Answering { next_by: by, piece, .. } = &mut attempt.phase {
-            (*by, *piece) = (self.now.plus(attempt.patience.stall_ms), self.now);
+        if let Phase::Answering { next_by: by, piece, held, .. } = &mut attempt.phase {
+            (*by, *piece, *held) = (self.now.plus(attempt.patience.stall_ms), self.now, false);
             let shared_s =
                 self.fleet.hosts.get_mut(attempt.host_position).map_or(0.0, |host| host.move_on(self.now));
             attempt.running.written = (tokens, shared_s);

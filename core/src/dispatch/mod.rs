@@ -118,7 +118,7 @@ impl Dispatcher {
         self.advance(now);
         self.ended.clear();
         // A piece of an answer changes no choice; the next tick of a waiting job takes it in.
-        let telling = !matches!(event, Event::Progress { .. } | Event::Started { .. });
+        let telling = !matches!(event, Event::Progress { .. } | Event::Held { .. } | Event::Started { .. });
         self.take(event);
         self.check_timeouts();
         self.look_around();
@@ -218,6 +218,7 @@ impl Dispatcher {
             Event::Cancel { job } => self.cancel(job),
             Event::Started { attempt } => self.call_accepted(attempt),
             Event::FirstToken { attempt } => self.first_token(attempt),
+            Event::Held { attempt } => self.held(attempt),
             Event::Progress { attempt, tokens } => self.progress(attempt, tokens),
             Event::Succeeded { attempt, usage } => self.call_succeeded(attempt, usage),
             Event::Failed { attempt, failure } => self.call_failed(attempt, failure),

@@ -57,6 +57,14 @@ impl Dispatcher {
 
     fn give_up(&mut self, id: AttemptId) {
         let Some(attempt) = self.attempts.get(&id).cloned() else { return };
+        if matches!(attempt.phase, Phase::Answering { held: true, .. }) {
+            self.abandon(id, "client_slow");
+            let message = "the client stopped reading its answer";
+            let hint = "read the stream as it comes, or ask for less at once";
+            let error = DispatchError::new(DispatchErrorCode::ClientSlow, message, hint);
+            self.reject_with(attempt.job, error, Some((id, &attempt)));
+            return;
+        }
         let switches = attempt.patience.switch.is_some_and(|switch| switch <= self.now);
         if let Some(job) = self.jobs.get_mut(&attempt.job).filter(|_| switches) {
             job.tried.tried.retain(|(_, _, kind)| !kind.class().passing);

@@ -1,8 +1,10 @@
 //! How long a call may stay silent, by what is being written.
 
-use smart_ai_core::{AttemptId, Config, Effect, Event, HostConfig, Request, Writing};
+use smart_ai_core::{
+    AttemptId, Config, DispatchErrorCode, Effect, Event, HostConfig, JobId, Request, Writing,
+};
 
-use crate::world::{Fleet, ask, call, called, usage};
+use crate::world::{Fleet, ask, call, called, code, usage};
 
 /// Two hosts with the same model, loaded; `a` has answered often.
 fn known() -> Fleet {
@@ -76,4 +78,46 @@ fn an_answer_that_comes_whole_is_given_the_time_to_write_it_and_no_more() {
     let first_ms = given_up_after(&mut fleet, 6);
     assert!(whole_ms > first_ms + 5_000, "{whole_ms} against {first_ms}: a hundred tokens take five seconds");
     assert!(whole_ms < 120_000, "{whole_ms}: a host that hangs is left");
+}
+
+#[test]
+fn a_client_that_stops_reading_ends_its_own_job_and_shuts_nothing() {
+    let mut fleet = known();
+    let request = Request { streaming: true, ..writing(Writing::Text) };
+    assert_eq!(called(&fleet.submit(9, request)), "m@a");
+    fleet.step(Event::FirstToken { attempt: AttemptId(6) });
+    fleet.step(Event::Held { attempt: AttemptId(6) });
+    let effects = fleet.after(60_000, Event::Tick).effects;
+    assert!(!effects.contains(&Effect::Abort { attempt: AttemptId(6) }), "it may come back");
+    let effects = fleet.after(60_000, Event::Tick).effects;
+    assert!(effects.contains(&Effect::Abort { attempt: AttemptId(6) }));
+    assert_eq!(code(&effects), Some(DispatchErrorCode::ClientSlow));
+    fleet.up("a", &[("m", 2.0)], &["m"]);
+    let pinned = |host: &str| Request { host: Some(host.into()), ..ask() };
+    for job in 10..12 {
+        assert_eq!(called(&fleet.submit(job, pinned("a"))), "m@a", "it is not left alone");
+        fleet.step(Event::Cancel { job: JobId(job) });
+    }
+}
+
+#[test]
+fn a_client_that_reads_again_goes_on() {
+    let mut fleet = known();
+    fleet.submit(9, Request { streaming: true, ..writing(Writing::Text) });
+    fleet.step(Event::FirstToken { attempt: AttemptId(6) });
+    fleet.step(Event::Held { attempt: AttemptId(6) });
+    fleet.after(100_000, Event::Progress { attempt: AttemptId(6), tokens: 2 });
+    assert_eq!(
+        code(&fleet.after(100, Event::Succeeded { attempt: AttemptId(6), usage: usage() }).effects),
+        None
+    );
+    assert!(stalls_of_host(&mut known()) <= 10_000, "after it has read, the silence is the host's again");
+}
+
+fn stalls_of_host(fleet: &mut Fleet) -> u64 {
+    assert_eq!(called(&fleet.submit(9, writing(Writing::Text))), "m@a");
+    fleet.step(Event::FirstToken { attempt: AttemptId(6) });
+    fleet.step(Event::Held { attempt: AttemptId(6) });
+    fleet.step(Event::Progress { attempt: AttemptId(6), tokens: 2 });
+    given_up_after(fleet, 6)
 }

@@ -211,6 +211,11 @@ impl Progress {
         }
     }
 
+    /// The answer goes on as far as it had come.
+    pub(super) fn again(&self, report: &Reporter) {
+        report.event(Event::Progress { attempt: report.attempt, tokens: self.pieces });
+    }
+
     pub(super) fn piece(&mut self, report: &Reporter) {
         let attempt = report.attempt;
         self.pieces = self.pieces.saturating_add(1);

@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use smart_ai_core::wire::Piece;
 use smart_ai_core::{Arm, AttemptId, CallOptions, DispatchError, Event, Failure, FailureKind, Outcome};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::call::{Progress, Reporter};
 use super::task::Message;
@@ -140,6 +140,21 @@ impl Passing<'_> {
         report.failed(Failure::new(FailureKind::CutOff, "another call had begun to answer"));
     }
 
+    /// Gives the client a part; while it reads nothing, the dispatcher knows whose the silence is.
+    async fn hand_out(&mut self, part: Part) -> Option<()> {
+        let attempt = self.report.attempt;
+        match self.relay.parts.try_send(part) {
+            Ok(()) => Some(()),
+            Err(TrySendError::Closed(_)) => None,
+            Err(TrySendError::Full(part)) => {
+                self.report.event(Event::Held { attempt });
+                self.relay.parts.send(part).await.ok()?;
+                self.progress.again(&self.report);
+                Some(())
+            }
+        }
+    }
+
     async fn pass(mut self, mut response: reqwest::Response) {
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
@@ -189,7 +204,7 @@ impl Passing<'_> {
                 let told = failed.then_some(Part::ToldBroken);
                 for part in head.into_iter().chain([Part::Bytes(forward)]).chain(told) {
                     // A client that is gone has cancelled its job.
-                    if self.relay.parts.send(part).await.is_err() {
+                    if self.hand_out(part).await.is_none() {
                         return;
                     }
                 }

@@ -348,6 +348,7 @@ impl Task {
             | Event::Started { .. }
             | Event::FirstToken { .. }
             | Event::Progress { .. }
+            | Event::Held { .. }
             | Event::Cancel { .. }
             | Event::HostState { .. }
             | Event::ModelState { .. }

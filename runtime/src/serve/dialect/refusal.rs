@@ -61,7 +61,7 @@ pub(in crate::serve) fn status_of(error: &DispatchError) -> StatusCode {
         DispatchErrorCode::Unauthorized => 401,
         DispatchErrorCode::UnknownModel | DispatchErrorCode::UnknownHost | DispatchErrorCode::NoModel => 404,
         DispatchErrorCode::RouteMissing => 501,
-        DispatchErrorCode::Cancelled => CLIENT_GONE,
+        DispatchErrorCode::Cancelled | DispatchErrorCode::ClientSlow => CLIENT_GONE,
         DispatchErrorCode::AllFailed | DispatchErrorCode::InvalidAnswer | DispatchErrorCode::CutOff => 502,
         DispatchErrorCode::NoHost | DispatchErrorCode::OverLimit | DispatchErrorCode::Overloaded => 503,
         DispatchErrorCode::DeadlineExceeded => 504,

@@ -1,0 +1,71 @@
+// Hosts that hang, or hold an answer open when it is over, by raw answers of theirs.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { after, before, test } from 'node:test';
+import { stopAll, until } from '../bed/index.mjs';
+import { build, startSidecar } from './sidecar.mjs';
+
+let host;
+let sidecar;
+let closed = 0;
+
+const tag = { name: 'm:latest', model: 'm:latest', size: 1e9, digest: 'd'.repeat(64) };
+const lists = {
+	'/api/version': { version: '0.24.0' },
+	'/api/tags': { models: [tag] },
+	'/api/ps': { models: [] },
+	'/api/show': { capabilities: ['completion'], details: {}, model_info: {} },
+};
+const last = JSON.stringify({
+	model: 'm',
+	message: { role: 'assistant', content: 'Hi' },
+	done: true,
+	done_reason: 'stop',
+});
+const event = JSON.stringify({ choices: [{ index: 0, delta: { content: 'Hi' } }] });
+const words = { '/api/chat': `${last}\n`, '/v1/chat/completions': `data: ${event}\n\ndata: [DONE]\n\n` };
+
+before(async () => {
+	host = createServer((incoming, outgoing) => {
+		incoming.resume();
+		incoming.on('end', () => {
+			outgoing.setHeader('content-type', 'application/json');
+			if (lists[incoming.url]) return outgoing.end(JSON.stringify(lists[incoming.url]));
+			if (!words[incoming.url]) return outgoing.writeHead(404).end();
+			// The last word, and then nothing: neither an end nor a close.
+			outgoing.on('close', () => {
+				closed += 1;
+			});
+			return outgoing.write(words[incoming.url]);
+		});
+	}).listen(0, '127.0.0.1');
+	await once(host, 'listening');
+	sidecar = await startSidecar(build(), { pc: `http://127.0.0.1:${host.address().port}` });
+	await until('the host', async () => (await sidecar.scrape()).sum('ollama_up') === 1);
+});
+
+after(async () => {
+	await stopAll();
+	host.close();
+	host.closeAllConnections();
+});
+
+for (const [path, stream] of [
+	['/api/chat', true],
+	['/api/chat', false],
+	['/v1/chat/completions', true],
+]) {
+	test(`${path}${stream ? ', streamed,' : ''} ends with the host's last word, and so does the connection to it`, async () => {
+		const before = closed;
+		const messages = [{ role: 'user', content: 'Hi' }];
+		const response = await fetch(`${sidecar.proxy}${path}`, {
+			method: 'POST',
+			headers: { 'content-type': 'application/json' },
+			body: JSON.stringify({ model: 'm', stream, messages }),
+			signal: AbortSignal.timeout(20_000),
+		});
+		assert.match(await response.text(), /Hi/);
+		await until('the connection to the host to be closed', () => closed === before + 1);
+	});
+}
