@@ -7,9 +7,17 @@ use sqlx::Row as _;
 use super::database::{Database, integer};
 use super::recorder::now_ms;
 use super::say;
+use super::united::unite;
 
 /// Two who rate at the same moment: the second tries again.
 const TRIES: usize = 5;
+
+/// What was learned, and the last rating that it includes.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) snapshot: Box<Snapshot>,
+    pub(super) ratings_seen: i64,
+}
 
 /// What a dispatcher starts with.
 #[derive(Debug, Default)]
@@ -29,20 +37,64 @@ pub(crate) struct Rated {
     pub(crate) task: String,
 }
 
-pub(super) async fn keep(database: &Database, snapshot: &Snapshot, seen: i64) -> Result<(), sqlx::Error> {
-    let state = serde_json::to_string(snapshot).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    sqlx::query(
-        "INSERT INTO learned (name, at_ms, version, ratings_seen, state) VALUES ('fleet', $1, $2, $3, $4)
-         ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms, version = excluded.version,
-         ratings_seen = excluded.ratings_seen, state = excluded.state",
-    )
-    .bind(integer(now_ms()))
-    .bind(i64::from(snapshot.version))
-    .bind(seen)
-    .bind(state)
-    .execute(&database.pool)
-    .await?;
+/// Adds what was learned here to what the store holds: others that share it, hosts that were off, and what was there while the store
+/// was away keep theirs.
+pub(super) async fn keep(database: &Database, learned: &Told) -> Result<(), sqlx::Error> {
+    let encode = |error: serde_json::Error| sqlx::Error::Encode(error.into());
+    let mine = serde_json::to_string(&learned.snapshot).map_err(encode)?;
+    let version = i64::from(learned.snapshot.version);
+    for _ in 0..TRIES {
+        let stored =
+            sqlx::query("SELECT at_ms, version, ratings_seen, state FROM learned WHERE name = 'fleet'")
+                .fetch_optional(&database.pool)
+                .await?;
+        let now = integer(now_ms());
+        let written = if let Some(row) = stored {
+            let (at_ms, seen): (i64, i64) = (row.try_get(0)?, row.try_get(2)?);
+            let same = row.try_get::<i64, _>(1)? == version;
+            let theirs = row.try_get::<String, _>(3)?;
+            let united = same.then(|| united(&learned.snapshot, &theirs)).flatten();
+            let state = united.unwrap_or_else(|| mine.clone());
+            sqlx::query(
+                "UPDATE learned SET at_ms = $1, version = $2, ratings_seen = $3, state = $4
+                 WHERE name = 'fleet' AND at_ms = $5",
+            )
+            .bind(now.max(at_ms.saturating_add(1)))
+            .bind(version)
+            .bind(if same { learned.ratings_seen.max(seen) } else { learned.ratings_seen })
+            .bind(state)
+            .bind(at_ms)
+            .execute(&database.pool)
+            .await?
+        } else {
+            sqlx::query(
+                "INSERT INTO learned (name, at_ms, version, ratings_seen, state)
+                 VALUES ('fleet', $1, $2, $3, $4) ON CONFLICT (name) DO NOTHING",
+            )
+            .bind(now)
+            .bind(version)
+            .bind(learned.ratings_seen)
+            .bind(mine.as_str())
+            .execute(&database.pool)
+            .await?
+        };
+        // Another program wrote in between: once more, with what it wrote.
+        if written.rows_affected() > 0 {
+            break;
+        }
+    }
     Ok(())
+}
+
+/// Both states as one; `None` where the stored one is of another version or no snapshot.
+fn united(mine: &Snapshot, theirs: &str) -> Option<String> {
+    let theirs: Value = serde_json::from_str(theirs).ok()?;
+    let mut state = serde_json::to_value(mine).ok()?;
+    if theirs.get("version") != state.get("version") {
+        return None;
+    }
+    unite(&mut state, &theirs, now_ms());
+    serde_json::to_string(&Snapshot::read(state.into()).ok()?).ok()
 }
 
 pub(super) async fn restore(database: &Database) -> Result<Learned, sqlx::Error> {
@@ -113,4 +165,41 @@ fn read(state: &str) -> Option<Snapshot> {
             ));
         })
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use smart_ai_core::{Config, Dispatcher, HostConfig, Millis};
+
+    use super::super::config::Place;
+    use super::super::database::Purpose;
+    use super::*;
+
+    /// What a dispatcher of this one host has learned of its speed.
+    fn told(host: &str, ratings_seen: i64) -> Result<Told, sqlx::Error> {
+        let dispatcher = Dispatcher::new(Config::new(vec![HostConfig::new(host)]), 1)
+            .map_err(|error| sqlx::Error::Configuration(error.to_string().into()))?;
+        let mut snapshot = Box::new(dispatcher.snapshot());
+        for host in &mut snapshot.hosts {
+            host.decode_speed.observe(Millis(now_ms()), 2.0);
+        }
+        Ok(Told { snapshot, ratings_seen })
+    }
+
+    #[tokio::test]
+    async fn two_fleets_on_one_store_keep_what_either_learned() -> Result<(), sqlx::Error> {
+        let file = std::env::temp_dir().join(format!("smart-ai-learned-{}.db", std::process::id()));
+        let database = Database::open(&Place::File(file.clone()), Purpose::Write).await?;
+        for (host, ratings_seen) in [("a", 2), ("b", 1), ("a", 2)] {
+            keep(&database, &told(host, ratings_seen)?).await?;
+        }
+        let kept = restore(&database).await?;
+        let hosts = kept.snapshot.map(|snapshot| snapshot.hosts).unwrap_or_default();
+        let mut hosts: Vec<&str> = hosts.iter().map(|host| host.host.as_str()).collect();
+        hosts.sort_unstable();
+        assert_eq!((hosts, kept.ratings_seen), (vec!["a", "b"], 2));
+        database.pool.close().await;
+        drop(std::fs::remove_file(file));
+        Ok(())
+    }
 }

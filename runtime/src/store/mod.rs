@@ -9,6 +9,7 @@ mod learned;
 mod query;
 mod recorder;
 mod row;
+mod united;
 mod writer;
 
 use std::io::{self, Write as _};
@@ -35,7 +36,7 @@ use recorder::Recorder;
 pub(crate) use row::Row;
 #[cfg(test)]
 pub(crate) use row::{Attempt, Decided, Phases, Usage};
-use writer::Writer;
+use writer::{BATCH, Writer};
 
 /// Jobs wait this long at most for what was learned.
 const FIRST_OPENING: Duration = Duration::from_secs(2);
@@ -103,7 +104,7 @@ impl History {
             }
         };
         let (sender, rows) = mpsc::channel(config.queue_rows.max(1) as usize);
-        let recorder = Arc::new(Recorder::new(config.prompts, sender, health.clone()));
+        let recorder = Arc::new(Recorder::new(config.prompts, sender, health.clone(), learned.ratings_seen));
         let writer = Writer {
             place: place.clone(),
             database,
@@ -113,7 +114,7 @@ impl History {
             recorder: Arc::clone(&recorder),
             rows,
             health: health.clone(),
-            ratings_seen: learned.ratings_seen,
+            batch: BATCH,
         };
         let writer = tokio::spawn(writer.run());
         Ok(Some(Self { place, recorder, learned, health, writer }))
@@ -155,6 +156,7 @@ impl History {
         stopping: CancellationToken,
     ) -> impl Future<Output = ()> + use<> {
         let (place, seen) = (self.place.clone(), self.learned.ratings_seen);
+        let recorder = Arc::clone(&self.recorder);
         async move {
             let mut seen = seen;
             let mut database = None;
@@ -170,8 +172,15 @@ impl History {
                 match learned::ratings_after(open, seen).await {
                     Ok((ratings, last)) => {
                         seen = last;
+                        if ratings.is_empty() {
+                            continue;
+                        }
                         for rating in ratings {
                             judge(&engine, rating);
+                        }
+                        // Answered after them, so that no snapshot is said to hold a rating that it lacks.
+                        if engine.snapshot().await.is_ok() {
+                            recorder.rated(last);
                         }
                     }
                     // The writer tells of a store that is away.

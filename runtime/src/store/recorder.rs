@@ -1,5 +1,6 @@
 //! Watches the driver and passes on what is worth keeping. Never waits: what finds no room is dropped and counted.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,6 +10,7 @@ use smart_ai_core::wire::Ask;
 use smart_ai_core::{JobId, Snapshot};
 use tokio::sync::{mpsc, watch};
 
+use super::learned::Told;
 use super::row::Ended;
 use crate::driver::{JobEnd, Observer};
 
@@ -34,16 +36,19 @@ pub(crate) struct Recorder {
     run: String,
     prompts: bool,
     rows: mpsc::Sender<Ended>,
-    learned: Mutex<Option<Box<Snapshot>>>,
+    learned: Mutex<Option<Told>>,
+    /// The last rating that the dispatcher has been told of.
+    ratings_seen: AtomicI64,
     stopped: watch::Sender<bool>,
     health: Health,
 }
 
 impl Recorder {
-    pub(super) fn new(prompts: bool, rows: mpsc::Sender<Ended>, health: Health) -> Self {
+    pub(super) fn new(prompts: bool, rows: mpsc::Sender<Ended>, health: Health, ratings_seen: i64) -> Self {
         let run = format!("{:x}-{:x}", now_ms(), std::process::id());
         let (learned, stopped) = (Mutex::default(), watch::Sender::default());
-        Self { run, prompts, rows, learned, stopped, health }
+        let ratings_seen = AtomicI64::new(ratings_seen);
+        Self { run, prompts, rows, learned, ratings_seen, stopped, health }
     }
 
     fn called(&self, job: JobId) -> String {
@@ -51,8 +56,18 @@ impl Recorder {
     }
 
     /// What was learned since it was last taken.
-    pub(super) fn take_learned(&self) -> Option<Box<Snapshot>> {
+    pub(super) fn take_learned(&self) -> Option<Told> {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Puts back what could not be written, unless more has been learned since.
+    pub(super) fn put_back(&self, told: Told) {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(told);
+    }
+
+    /// The dispatcher heeds every rating up to this one.
+    pub(super) fn rated(&self, last: i64) {
+        self.ratings_seen.store(last, Ordering::Release);
     }
 
     /// Turns true when nothing more will come.
@@ -84,7 +99,10 @@ impl Observer for Recorder {
     }
 
     fn learned(&self, snapshot: &Snapshot) {
-        *self.learned.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(snapshot.clone()));
+        *self.learned.lock().unwrap_or_else(PoisonError::into_inner) = Some(Told {
+            snapshot: Box::new(snapshot.clone()),
+            ratings_seen: self.ratings_seen.load(Ordering::Acquire),
+        });
     }
 
     fn stopped(&self, snapshot: &Snapshot) {
@@ -118,7 +136,7 @@ mod tests {
     fn what_finds_no_room_is_dropped_and_counted() {
         let (sender, mut rows) = mpsc::channel(1);
         let health = Health::default();
-        let recorder = Recorder::new(false, sender, health.clone());
+        let recorder = Recorder::new(false, sender, health.clone(), 0);
         let (request, outcome) = (Request::new(Task::Chat, 10), Outcome::default());
         for number in 0..3 {
             recorder.ended(&JobEnd {

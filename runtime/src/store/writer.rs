@@ -7,20 +7,22 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::config::Place;
-use super::database::{Database, Purpose, integer};
+use super::database::{Database, Purpose, integer, timed};
 use super::learned;
 use super::recorder::{Health, Recorder, now_ms};
 use super::row::{Ended, Row};
 use super::say;
 
 /// Rows written in one transaction.
-const BATCH: usize = 500;
+pub(super) const BATCH: usize = 500;
 /// Rows are gathered this long: what a crash may lose.
 const GATHER: Duration = Duration::from_millis(250);
 /// Between two tries of a store that failed, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 /// Between two looks for rows that are too old.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
+/// Writing what was learned takes this long at most.
+const LEARNED_WITHIN: Duration = Duration::from_secs(10);
 /// Between two looks for something learned.
 const LEARNED_EVERY: Duration = Duration::from_secs(5);
 const DAY_MS: u64 = 86_400_000;
@@ -36,8 +38,8 @@ pub(super) struct Writer {
     pub(super) rows: mpsc::Receiver<Ended>,
     pub(super) stopped: watch::Receiver<bool>,
     pub(super) health: Health,
-    /// The last rating that what is learned includes.
-    pub(super) ratings_seen: i64,
+    /// Rows written at once for now: half as many after each failure, twice as many after each success, up to `BATCH`.
+    pub(super) batch: usize,
 }
 
 impl Writer {
@@ -85,30 +87,53 @@ impl Writer {
         }
     }
 
-    /// Writes these rows, however long it takes; once asked to stop, tries once.
+    /// Writes these rows, however long it takes; once asked to stop, tries once. A store that is slow gets fewer at a time, and a row
+    /// that the store refuses is dropped alone.
     async fn keep(&mut self, rows: &[Row]) {
         let mut pause = RETRY.0;
-        let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        let waiting = i64::try_from(count).unwrap_or(i64::MAX);
-        loop {
+        let mut left = rows;
+        while let Some(some) = left.get(..self.batch.min(left.len())).filter(|some| !some.is_empty()) {
             let last = self.is_stopped();
-            match self.write(rows).await {
-                Ok(()) => {
+            let written = self.write(some).await;
+            let refusal = written.as_ref().err().and_then(refusal);
+            match (written, refusal, some) {
+                (Ok(()), ..) => {
                     self.works();
-                    self.health.rows.inc_by(count);
-                    break;
+                    self.health.rows.inc_by(count(some));
+                    self.batch = (self.batch * 2).min(BATCH);
+                    pause = RETRY.0;
                 }
-                Err(error) => self.fails(&error),
+                (Err(_), Some(code), [row]) => {
+                    self.health.dropped.inc();
+                    say(&format!(
+                        "the row of job {} is dropped: the store refuses it (code {code})",
+                        row.job
+                    ));
+                }
+                (Err(_), Some(_), _) => {
+                    self.batch = (some.len() / 2).max(1);
+                    continue;
+                }
+                (Err(error), None, _) => {
+                    self.fails(&error);
+                    self.batch = (some.len() / 2).max(1);
+                    if last {
+                        break;
+                    }
+                    drop(tokio::time::timeout(pause, self.stopped.wait_for(|stopped| *stopped)).await);
+                    pause = (pause * 2).min(RETRY.1);
+                    continue;
+                }
             }
-            if last {
-                self.health.dropped.inc_by(count);
-                say(&format!("{count} rows are lost: the program ends"));
-                break;
-            }
-            drop(tokio::time::timeout(pause, self.stopped.wait_for(|stopped| *stopped)).await);
-            pause = (pause * 2).min(RETRY.1);
+            self.health.queue.dec_by(integer(count(some)));
+            left = left.get(some.len()..).unwrap_or_default();
         }
-        self.health.queue.dec_by(waiting);
+        if !left.is_empty() {
+            let lost = count(left);
+            self.health.dropped.inc_by(lost);
+            self.health.queue.dec_by(integer(lost));
+            say(&format!("{lost} rows are lost: the program ends"));
+        }
     }
 
     async fn write(&mut self, rows: &[Row]) -> Result<(), sqlx::Error> {
@@ -144,15 +169,17 @@ impl Writer {
     }
 
     async fn keep_learned(&mut self) {
-        let Some(snapshot) = self.recorder.take_learned() else { return };
-        let seen = self.ratings_seen;
+        let Some(told) = self.recorder.take_learned() else { return };
         let kept = match self.open().await {
-            Ok(database) => learned::keep(&database, &snapshot, seen).await,
+            Ok(database) => timed(LEARNED_WITHIN, learned::keep(&database, &told)).await,
             Err(error) => Err(error),
         };
         match kept {
             Ok(()) => self.works(),
-            Err(error) => self.fails(&error),
+            Err(error) => {
+                self.recorder.put_back(told);
+                self.fails(&error);
+            }
         }
     }
 
@@ -167,5 +194,78 @@ impl Writer {
                 false
             }
         }
+    }
+}
+
+fn count(rows: &[Row]) -> u64 {
+    u64::try_from(rows.len()).unwrap_or(u64::MAX)
+}
+
+/// The store's code, where it refuses what a row says and not the whole program. Its words could quote the row.
+fn refusal(error: &sqlx::Error) -> Option<String> {
+    let code = error.as_database_error()?.code()?;
+    let refused = match code.parse::<u32>() {
+        // SQLite: too big, constraint, mismatch; the low byte of its extended codes.
+        Ok(number) if code.len() < 5 => matches!(number & 0xff, 18..=20),
+        // SQLSTATE: data exception, integrity, program limit exceeded.
+        _ => ["22", "23", "54"].iter().any(|class| code.starts_with(class)),
+    };
+    refused.then(|| code.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use smart_ai_core::{JobId, Outcome, Request, Task};
+
+    use super::*;
+    use crate::driver::{JobEnd, Observer as _, Texts};
+
+    #[tokio::test]
+    async fn a_row_that_the_store_refuses_is_dropped_alone() -> Result<(), sqlx::Error> {
+        let file = std::env::temp_dir().join(format!("smart-ai-refused-{}.db", std::process::id()));
+        let place = Place::File(file.clone());
+        let database = Database::open(&place, Purpose::Write).await?;
+        sqlx::query(
+            "CREATE TRIGGER no BEFORE INSERT ON jobs WHEN NEW.task = 'code' BEGIN SELECT RAISE(ABORT, 'no'); END",
+        )
+        .execute(&database.pool)
+        .await?;
+        let (sender, rows) = mpsc::channel(100);
+        let health = Health::default();
+        let recorder = Arc::new(Recorder::new(false, sender, health.clone(), 0));
+        for number in 0..10 {
+            let task = if number == 6 { Task::Code } else { Task::Chat };
+            recorder.ended(&JobEnd {
+                job: JobId(number),
+                submitted_at: Duration::ZERO,
+                ended_at: Duration::ZERO,
+                request: &Request::new(task, 10),
+                outcome: &Outcome::default(),
+                error: None,
+                decision: None,
+                texts: Texts::default(),
+                calls: &[],
+                traceparent: None,
+            });
+        }
+        let mut writer = Writer {
+            place,
+            database: Some(database.clone()),
+            keep_days: 90,
+            keep_rows: 100,
+            stopped: recorder.stopped(),
+            recorder,
+            rows,
+            health: health.clone(),
+            batch: BATCH,
+        };
+        let mut batch = Vec::new();
+        writer.gather(&mut batch).await;
+        writer.keep(&batch.into_iter().map(Row::from).collect::<Vec<_>>()).await;
+        let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM jobs").fetch_one(&database.pool).await?;
+        assert_eq!((kept, health.rows.get(), health.dropped.get(), health.queue.get()), (9, 9, 1, 0));
+        database.pool.close().await;
+        drop(std::fs::remove_file(file));
+        Ok(())
     }
 }
