@@ -36,6 +36,9 @@ pub struct Snapshot {
     /// What was said of answers.
     #[serde(default)]
     pub qualities: Qualities,
+    /// The model that embeds where callers leave the choice: vectors of two models do not match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedder: Option<ModelName>,
 }
 
 /// One host as it is believed to be.
@@ -115,6 +118,7 @@ pub(crate) fn snapshot(now: Millis, config: &Config, fleet: &Fleet, lengths: &Le
         hosts: fleet.hosts.iter().map(|host| host_snapshot(now, config, host)).collect(),
         lengths: lengths.clone(),
         qualities: Qualities::default(),
+        embedder: None,
     }
 }
 

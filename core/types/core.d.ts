@@ -1608,7 +1608,11 @@ lengths: Lengths,
 /**
  * What was said of answers.
  */
-qualities: Qualities, };
+qualities: Qualities, 
+/**
+ * The model that embeds where callers leave the choice: vectors of two models do not match.
+ */
+embedder?: ModelName | null, };
 
 /**
  * Something to look at.

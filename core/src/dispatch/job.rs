@@ -13,7 +13,7 @@ use crate::random::Random;
 use crate::request::Request;
 
 /// A job waits this long for hosts nobody has looked at yet.
-const FLEET_GRACE_MS: u64 = 3_000;
+pub(super) const FLEET_GRACE_MS: u64 = 3_000;
 /// And this long for the first metrics, or where a host that is known has a loaded model for it.
 const FIRST_GRACE_MS: u64 = 500;
 /// The first pause before an arm that failed in passing is tried again; doubled each time.

@@ -5,6 +5,7 @@ mod attempt;
 mod calls;
 mod canary;
 mod context;
+mod embedder;
 mod ending;
 mod failing;
 mod hedge;
@@ -59,6 +60,8 @@ pub struct Dispatcher {
     priors: Priors,
     qualities: Qualities,
     arrivals: Arrivals,
+    /// The model that embeds where the caller leaves the choice.
+    embedder: Option<ModelName>,
     metrics: Watch,
     metrics_failure: Option<Failure>,
     jobs: LiteMap<JobId, Box<Job>>,
@@ -87,6 +90,7 @@ impl Dispatcher {
             priors: Priors::new(),
             qualities: Qualities::default(),
             arrivals: Arrivals::default(),
+            embedder: None,
             metrics: Watch::default(),
             metrics_failure: None,
             jobs: LiteMap::new(),
@@ -110,6 +114,7 @@ impl Dispatcher {
         let mut dispatcher = Self::new(config, seed)?;
         dispatcher.lengths = restore(&mut dispatcher.fleet, snapshot)?;
         dispatcher.qualities = snapshot.qualities.clone();
+        dispatcher.embedder.clone_from(&snapshot.embedder);
         Ok(dispatcher)
     }
 
@@ -154,6 +159,8 @@ impl Dispatcher {
     pub fn decide(&self, now: Millis, request: &Request) -> Decision {
         let backlogs = self.backlogs_with_queue();
         let view = View { now: self.now.max(now), ..self.view(&backlogs) };
+        let named = self.with_embedder(request);
+        let request = named.as_ref().unwrap_or(request);
         let nothing = Exclusions::default();
         let mut ranked = view.rank(request, &nothing, 0);
         ranked.follow(self.look_ahead(view, &ranked, request, None));
@@ -184,6 +191,7 @@ impl Dispatcher {
             jobs: self.jobs.len() as u32,
             calls: self.attempts.len() as u32,
             qualities: self.qualities.clone(),
+            embedder: self.embedder.clone(),
             metrics: failure.map(|failure| format!("{}: {}", failure.kind.as_str(), failure.detail)),
             ..snapshot(self.now, &self.config, &self.fleet, &self.lengths)
         }

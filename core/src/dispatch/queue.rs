@@ -116,6 +116,9 @@ impl Dispatcher {
     }
 
     fn place(&mut self, id: JobId, backlogs: &mut [Backlog]) {
+        if !self.name_embedder(id) {
+            return;
+        }
         let Some(job) = self.jobs.get(&id) else { return };
         let view = self.view(backlogs);
         let mut ranked = view.rank(&job.request, &job.tried, self.now.since(job.submitted));

@@ -2,7 +2,7 @@
 
 use crate::decision::{Decision, DropCode, Dropped};
 use crate::failure::{DispatchError, DispatchErrorCode};
-use crate::request::Request;
+use crate::request::{Request, Task};
 use crate::text::joined;
 
 /// The error of a decision without candidates.
@@ -68,7 +68,13 @@ pub(crate) fn refusal(request: &Request, decision: &Decision) -> DispatchError {
         return DispatchError::new(
             DispatchErrorCode::UnknownModel,
             format!("no host that answers has the model \"{model}\""),
-            format!("install it (`ollama pull {model}`), pin another, or let Smart AI choose"),
+            if request.task == Task::Embed {
+                format!(
+                    "install it again (`ollama pull {model}`), or name another: vectors of two models do not match"
+                )
+            } else {
+                format!("install it (`ollama pull {model}`), pin another, or let Smart AI choose")
+            },
         );
     }
     if !up && decision.dropped.iter().any(|drop| drop.code == DropCode::HostDown) {

@@ -6,6 +6,7 @@ mod cascading;
 mod choosing;
 mod context;
 mod conversing;
+mod embedding;
 mod failing;
 mod keeping;
 mod silence;
