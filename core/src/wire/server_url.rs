@@ -18,7 +18,10 @@ pub(super) struct ServerUrl {
 
 impl ServerUrl {
     pub(super) fn parse(field: &str, text: &str) -> Result<Self, ConfigError> {
-        let refuse = |why: &str| Err(ConfigError::new(field, format!("\"{text}\" {why}")));
+        // What may hold a password or a token is not quoted.
+        let secret = text.bytes().any(|byte| matches!(byte, b'@' | b'?' | b'#'));
+        let quoted = if secret { String::new() } else { format!("\"{text}\" ") };
+        let refuse = |why: &str| Err(ConfigError::new(field, format!("{quoted}{why}")));
         let trimmed = text.trim();
         let parts = places(trimmed, AFTER_SCHEME).next().and_then(|at| trimmed.split_at_checked(at));
         let Some((scheme, rest)) = parts else {
@@ -61,6 +64,14 @@ impl ServerUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_that_may_be_a_secret_is_quoted() {
+        for text in ["ann:hunter2@host:1", "http://host/?token=hunter2", "host?token=hunter2", "host#hunter2"]
+        {
+            assert!(parts(text).is_err_and(|words| !words.contains("hunter2")), "{text}");
+        }
+    }
 
     fn parts(text: &str) -> Result<(String, String, String), String> {
         ServerUrl::parse("url", text)

@@ -58,19 +58,26 @@ struct Cli {
 #[derive(Args, Debug)]
 struct FleetArgs {
     /// An Ollama server, as URL or NAME=URL; give it several times for several hosts
-    #[arg(long, value_name = "URL", env = "SMART_AI_HOSTS", value_delimiter = ',', global = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SMART_AI_HOSTS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        global = true
+    )]
     host: Vec<String>,
     /// The Prometheus server that scrapes the hosts
-    #[arg(long, value_name = "URL", env = "SMART_AI_PROMETHEUS", global = true)]
+    #[arg(long, value_name = "URL", env = "SMART_AI_PROMETHEUS", hide_env_values = true, global = true)]
     prometheus: Option<String>,
     /// Configuration file [default: smart-ai.toml here, if there is one]
     #[arg(long, value_name = "FILE", env = "SMART_AI_CONFIG", global = true)]
     config: Option<PathBuf>,
     /// Where decisions and outcomes are kept: a file, postgres://…, default (a file in your data folder) or off
-    #[arg(long, value_name = "WHERE", env = "SMART_AI_HISTORY", global = true)]
+    #[arg(long, value_name = "WHERE", env = "SMART_AI_HISTORY", hide_env_values = true, global = true)]
     history: Option<String>,
     /// An OTLP collector that traces are sent to, by URL (its port is mostly 4318), or off
-    #[arg(long, value_name = "URL", env = "SMART_AI_TRACES", global = true)]
+    #[arg(long, value_name = "URL", env = "SMART_AI_TRACES", hide_env_values = true, global = true)]
     traces: Option<String>,
 }
 
