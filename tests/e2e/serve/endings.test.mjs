@@ -56,7 +56,7 @@ for (const [path, stream] of [
 	['/api/chat', false],
 	['/v1/chat/completions', true],
 ]) {
-	test(`${path}${stream ? ', streamed,' : ''} ends with the host's last word, and so does the connection to it`, async () => {
+	test(`${path}${stream ? ', streamed,' : ''} ends with the host's last word, and its connection`, async () => {
 		const before = closed;
 		const messages = [{ role: 'user', content: 'Hi' }];
 		const response = await fetch(`${sidecar.proxy}${path}`, {
