@@ -13,7 +13,7 @@ import { shortened } from './constants.mjs';
 const WASM_BINDGEN = '0.2.130';
 const WASM_PACK = '0.15.1';
 // The goal.
-const WASM_MAX_BYTES = 250 * 1024;
+const WASM_MAX_BYTES = 1024 * 1024;
 // Rust keeps the first bytes of the memory free, and a new memory is zero.
 const OPTIMIZE = [
 	'--low-memory-unused',
