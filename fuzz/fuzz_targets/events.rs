@@ -31,6 +31,10 @@ const FAILURES: [FailureKind; 16] = [
     FailureKind::NotCapable,
     FailureKind::ServerError,
     FailureKind::BadRequest,
+    FailureKind::RouteMissing,
+    FailureKind::TooLarge,
+    FailureKind::AccountRefused,
+    FailureKind::InputFailed,
     FailureKind::CutOff,
     FailureKind::BadProtocol,
 ];

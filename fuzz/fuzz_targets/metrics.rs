@@ -20,5 +20,10 @@ fuzz_target!(|data: &[u8]| {
     for tag in read_tags(&text).unwrap_or_default() {
         assert!(tag.parameters.is_none_or(|count| count.is_finite() && count > 0.0), "{tag:?}");
     }
-    drop((read_ps(&text), read_show(&text), read_version(&text)));
+    for date in ["Mon, 30 Nov 2026 05:00:00 GMT", &text] {
+        for model in read_ps(&text, Some(date)).unwrap_or_default() {
+            assert!(model.expires_in_s.is_none_or(f64::is_finite), "{model:?}");
+        }
+    }
+    drop((read_show(&text), read_version(&text)));
 });

@@ -19,7 +19,7 @@ const functions = {
 	readEmbeddings: [false],
 	readVersion: [false],
 	readTags: [false],
-	readPs: [false],
+	readPs: [false, false],
 	readShow: [false],
 	readMetrics: [false, false],
 	metricsQuery: [],

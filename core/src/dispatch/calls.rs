@@ -3,7 +3,7 @@
 use crate::decision::Terms;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::{Attempt, Phase};
-use crate::dispatch::context::{Context, LEAST_TOKENS, Wanted};
+use crate::dispatch::context::{Context, Wanted};
 use crate::dispatch::job::JobState;
 use crate::dispatch::queue::Wish;
 use crate::effect::{CallOptions, Effect};
@@ -12,7 +12,8 @@ use crate::fleet::Residency;
 use crate::learn::Wordiness;
 use crate::names::{AttemptId, JobId, Millis, ModelName};
 use crate::policy::{
-    Measured, Record, Running, answer_context, keep_alive_s, learn_load, learn_rates, tokens_of_context,
+    DEFAULT_CONTEXT_TOKENS, Measured, Record, Running, answer_context, keep_alive_s, learn_load, learn_rates,
+    tokens_of_context,
 };
 
 /// A load shorter than this was none.
@@ -155,7 +156,7 @@ impl Dispatcher {
         let tokens = model.pinned_context.filter(|_| !enough).unwrap_or(there);
         // Where nobody knows better, the least that Ollama gives by itself is taken for what it would give again.
         // A model of less context is loaded with all of its own: to say that number would be another wish, and load it anew.
-        let likely = own.unwrap_or(LEAST_TOKENS).min(trained);
+        let likely = own.unwrap_or(DEFAULT_CONTEXT_TOKENS).min(trained);
         if likely == tokens { Context::unsaid(tokens) } else { Context::said(tokens) }
     }
 

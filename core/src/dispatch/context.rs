@@ -1,5 +1,7 @@
 //! The context a call asks for.
 
+use crate::policy::DEFAULT_CONTEXT_TOKENS;
+
 /// What a request needs of a context.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
@@ -24,9 +26,6 @@ pub(super) struct Context {
     pub(super) is_said: bool,
 }
 
-/// The least that any Ollama loads a model with by itself.
-pub(super) const LEAST_TOKENS: u32 = 4_096;
-
 impl Context {
     /// The tokens, where they are more than a guess.
     pub(super) fn known(self) -> Option<u32> {
@@ -35,7 +34,7 @@ impl Context {
 
     /// The call says nothing, and nobody knows what the host then does.
     pub(super) fn unknown() -> Self {
-        Self { say: None, tokens: LEAST_TOKENS, is_known: false, is_said: false }
+        Self { say: None, tokens: DEFAULT_CONTEXT_TOKENS, is_known: false, is_said: false }
     }
 
     /// The call says nothing, which gives so many tokens.

@@ -10,8 +10,9 @@ use crate::names::AttemptId;
 
 /// An arm that ran out of memory, or whose model is gone, is left alone this long.
 const BLOCKED_MS: u64 = 600_000;
-/// A host that lacks a route is not asked for it this long, or until its version changes.
-const LACKS_MS: u64 = 600_000;
+/// A host that lacks a route is not asked for it this long, or until its version changes: a gateway before it may have been the
+/// one that did not know it, for a moment.
+const LACKS_MS: u64 = 60_000;
 /// Failures in a row after which an arm is left alone: fewer may be chance.
 const ARM_FAILURES: u32 = 3;
 /// The same for a host that can be reached but speaks no sense.

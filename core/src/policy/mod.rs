@@ -29,4 +29,6 @@ pub(crate) use record::{KEPT, Record};
 pub(crate) use refusal::refusal;
 pub(crate) use score::Scored;
 pub(crate) use view::{Metrics, View};
-pub(crate) use work::{Measured, Rates, Shares, answer_context, learn_rates, tokens_of_context};
+pub(crate) use work::{
+    DEFAULT_CONTEXT_TOKENS, Measured, Rates, Shares, answer_context, learn_rates, tokens_of_context,
+};

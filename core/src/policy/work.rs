@@ -24,7 +24,7 @@ const TELLING_SHARE: f64 = 0.25;
 const FASTEST_TOKENS_PER_S: f64 = 1e6;
 
 /// The smallest context Ollama gives a model by itself.
-const DEFAULT_CONTEXT_TOKENS: u32 = 4_096;
+pub(crate) const DEFAULT_CONTEXT_TOKENS: u32 = 4_096;
 
 /// Tokens a second of one arm that has its host to itself.
 #[derive(Clone, Copy, PartialEq, Debug)]

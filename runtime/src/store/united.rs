@@ -10,6 +10,12 @@ const SHAPES_KEPT: usize = 2_000;
 /// Adds to `mine` the estimates of `theirs` that it lacks, or that were updated later. Both are snapshots as JSON.
 pub(super) fn unite(mine: &mut Value, theirs: &Value, now_ms: u64) {
     add(mine, theirs, now_ms.saturating_sub(KEPT_MS));
+    // The model that embeds has no age: an index that was made with it stays of use.
+    if let (Value::Object(mine), Some(embedder)) = (&mut *mine, theirs.get("embedder"))
+        && mine.get("embedder").is_none_or(Value::is_null)
+    {
+        mine.insert("embedder".to_owned(), embedder.clone());
+    }
     let shapes = mine.get_mut("lengths").and_then(|lengths| lengths.get_mut("shapes"));
     if let Some(Value::Object(shapes)) = shapes
         && shapes.len() > SHAPES_KEPT
@@ -122,6 +128,19 @@ mod tests {
         assert_eq!(at("/lengths/shapes/mail/any/mean_ln"), Some(1.0));
         assert_eq!(at("/lengths/shapes/news/any/mean_ln"), Some(2.0));
         assert_eq!((at("/qualities/0/good"), at("/qualities/1/good")), (Some(2.0), Some(3.0)));
+    }
+
+    #[test]
+    fn the_model_that_embeds_is_remembered_where_this_program_has_none_yet() {
+        let theirs = json!({ "embedder": "nomic:latest" });
+        for (mut mine, kept) in [
+            (json!({}), "nomic:latest"),
+            (json!({ "embedder": null }), "nomic:latest"),
+            (json!({ "embedder": "own:latest" }), "own:latest"),
+        ] {
+            unite(&mut mine, &theirs, NOW);
+            assert_eq!(mine.get("embedder"), Some(&json!(kept)));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import { freePort, needOrSkip, stopAll, until } from '../bed/index.mjs';
+import { freePort, needOrSkip, scratchFolder, stopAll, until } from '../bed/index.mjs';
 import { build, scrape, startHost } from '../serve/sidecar.mjs';
 import { buildImage, librariesOf } from './image.mjs';
 
@@ -88,10 +88,16 @@ test('the image runs as the stack runs it: not as root, with history and configu
 	assert.equal(seen.sum('dispatcher_history_up'), 1, 'the volume cannot be written');
 	const health = await fetch(`http://127.0.0.1:${proxy}/smart-ai/health`);
 	assert.equal((await health.json()).ok, true);
-	const answer = await fetch(`http://127.0.0.1:${proxy}/api/generate`, {
-		method: 'POST',
-		body: JSON.stringify({ model: 'auto', prompt: 'Hello', stream: false }),
-	});
+	const ask = (headers) =>
+		fetch(`http://127.0.0.1:${proxy}/api/generate`, {
+			method: 'POST',
+			headers,
+			body: JSON.stringify({ model: 'auto', prompt: 'Hello', stream: false }),
+		});
+	assert.equal((await ask({})).status, 401, 'it answers without a key');
+	const keys = path.join(scratchFolder('image'), 'key');
+	await docker(['cp', `${container}:/data/key`, keys]);
+	const answer = await ask({ authorization: `Bearer ${readFileSync(keys, 'utf8').trim()}` });
 	assert.deepEqual([answer.status, (await answer.json()).model], [200, 'm:latest']);
 	await until(
 		'the row',
