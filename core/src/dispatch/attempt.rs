@@ -33,6 +33,18 @@ pub(super) struct Attempt {
     pub(super) cold: bool,
     /// Nobody else was loading on the host when it began.
     pub(super) alone: bool,
+    pub(super) belief: Belief,
+}
+
+/// That a call's model is loaded was believed when the call was sent, and may be wrong when it arrives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Belief {
+    /// Nothing newer than the call tells.
+    Unchecked,
+    /// A look at the host is asked for, and waited for.
+    Asked,
+    /// The host accepted the call, or was looked at since.
+    Checked,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -2,7 +2,7 @@
 
 use crate::decision::Terms;
 use crate::dispatch::Dispatcher;
-use crate::dispatch::attempt::{Attempt, Phase};
+use crate::dispatch::attempt::{Attempt, Belief, Phase};
 use crate::dispatch::context::{Context, Wanted};
 use crate::dispatch::job::JobState;
 use crate::dispatch::queue::Wish;
@@ -97,6 +97,7 @@ impl Dispatcher {
                 known_share,
                 cold,
                 alone,
+                belief: if cold { Belief::Checked } else { Belief::Unchecked },
             },
         );
         Some(attempt)
@@ -162,6 +163,9 @@ impl Dispatcher {
 
     /// The host took the call: its headers came, so the model is loaded.
     pub(super) fn call_accepted(&mut self, id: AttemptId) {
+        if let Some(attempt) = self.attempts.get_mut(&id) {
+            attempt.belief = Belief::Checked;
+        }
         match self.attempts.get(&id) {
             Some(attempt) if attempt.detached => self.finish_load(id),
             Some(_) | None => self.call_started(id),

@@ -4,6 +4,7 @@ mod assess;
 mod attempt;
 mod calls;
 mod canary;
+mod cold;
 mod context;
 mod embedder;
 mod ending;
@@ -251,6 +252,7 @@ impl Dispatcher {
         }
         if let Some(since) = since {
             self.see_loaded(position, since);
+            self.see_cold(position, since);
         }
         self.assess(Some(id));
     }

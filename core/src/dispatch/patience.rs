@@ -3,6 +3,7 @@
 use crate::decision::Terms;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::queue::Wish;
+use crate::fleet::Host;
 use crate::names::{JobId, Millis};
 use crate::number::Between as _;
 use crate::policy::Record;
@@ -73,12 +74,10 @@ impl Dispatcher {
         let known = model.decode.weight >= KNOWN;
         let first_ms = 1e3 * (terms.queue_s + terms.prefill_s + terms.interference_s);
         let first_sigma = (model.prefill.spread(FIRST_SPREAD, 2.0)).sqrt();
-        let load_sigma = (host.load_rate.spread(LOAD_SPREAD, 1.0)).sqrt();
         let least_ms = if known { KNOWN_LEAST_MS } else { LEAST_MS };
         // Another client may have taken the place of what the runner had read.
         let unread_ms = 1e3 * f64::from(decision.prompt_tokens) / model.rates.prefill;
         let late_ms = MARGIN * first_ms.max(unread_ms) * libm::exp(Q99 * first_sigma);
-        let load_ms = 1e3 * terms.load_s * libm::exp(Q99 * load_sigma);
         let mean = wish.length.mean();
         let token_ms = if mean > 0.0 { 1e3 * terms.decode_s / mean } else { 1e3 / model.rates.decode };
         // What is written before anything of it shows.
@@ -96,15 +95,21 @@ impl Dispatcher {
             }
         };
         let config = &self.config;
-        let load_ms = obeyed(config.load_timeout_ms, within(load_ms, LEAST_MS, MOST_MS));
         let first_piece_ms = obeyed(config.first_token_timeout_ms, within(late_ms, least_ms, MOST_MS));
         Some(Patience {
-            load_ms: if terms.load_s > 0.0 { load_ms } else { 0 },
+            load_ms: if terms.load_s > 0.0 { self.load_patience_ms(host, terms.load_s) } else { 0 },
             first_ms: first_piece_ms + (MARGIN * unseen_ms(Q99)) as u64,
             hedge_ms: (first_ms * libm::exp(Q95 * first_sigma) + unseen_ms(Q95)).max(HEDGE_LEAST_MS) as u64,
             stall_ms: obeyed(config.stall_timeout_ms, stall_ms),
             switch: self.switch(decision, terms, id),
         })
+    }
+
+    /// Milliseconds that a load expected to take so many seconds is given.
+    pub(super) fn load_patience_ms(&self, host: &Host, load_s: f64) -> u64 {
+        let sigma = (host.load_rate.spread(LOAD_SPREAD, 1.0)).sqrt();
+        let load_ms = 1e3 * load_s * libm::exp(Q99 * sigma);
+        obeyed(self.config.load_timeout_ms, within(load_ms, LEAST_MS, MOST_MS))
     }
 
     /// Milliseconds after which even a call that is worth waiting for is given up.

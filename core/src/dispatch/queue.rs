@@ -1,6 +1,7 @@
 //! The queue of our own: a job waits here, not in a busy runner's queue, so that each event may send it elsewhere.
 
 use crate::dispatch::Dispatcher;
+use crate::dispatch::attempt::Phase;
 use crate::dispatch::job::{Job, JobState};
 use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::fleet::{Host, Model, Residency};
@@ -45,7 +46,16 @@ enum Placing {
     /// Its best arm is busy: wait for it.
     Hold(Wish, f64, Option<Box<Record>>),
     /// No arm at all.
-    Nothing(Box<Record>, DispatchError, Option<Millis>),
+    Nothing(Box<Record>, DispatchError, Hope),
+}
+
+/// What a job without an arm may wait for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hope {
+    /// When the first host that rests or is gone may be called again.
+    at: Option<Millis>,
+    /// One of those hosts is at work on a call of ours: it is on trial, and free for more when that call ends.
+    at_work: bool,
 }
 
 impl Dispatcher {
@@ -134,6 +144,7 @@ impl Dispatcher {
                 let again = self.now.plus(HELD_LOOK_MS);
                 let Some(job) = self.jobs.get_mut(&id) else { return };
                 job.state = JobState::Held { again };
+                job.stranded = None;
                 job.wish = Some(wish);
                 job.predicted_ms.get_or_insert(expected_s * 1e3);
                 if decision.is_some() {
@@ -149,11 +160,15 @@ impl Dispatcher {
         let Some(best) = ranked.best() else {
             let record = record();
             let mut error = refusal(&job.request, &record.decision(&self.fleet.hosts));
-            error.retry_after_ms = ranked.hope().map(|hope| hope.since(self.now));
+            let hope = Hope {
+                at: ranked.resting().filter_map(|(_, host)| host.returns(self.now)).min(),
+                at_work: ranked.resting().any(|(position, _)| self.is_at_work(position)),
+            };
+            error.retry_after_ms = hope.at.map(|at| at.since(self.now));
             if calls > 0 && error.code == DispatchErrorCode::NoHost {
                 error.code = DispatchErrorCode::AllFailed;
             }
-            return Placing::Nothing(record, error, ranked.hope());
+            return Placing::Nothing(record, error, hope);
         };
         if job.calls(self.config.max_attempts) >= self.config.max_attempts {
             let error = DispatchError::new(
@@ -161,14 +176,14 @@ impl Dispatcher {
                 format!("{calls} calls failed, the most one request may make"),
                 "see the attempts for what each host said, or raise max_attempts",
             );
-            return Placing::Nothing(record(), error, None);
+            return Placing::Nothing(record(), error, Hope::default());
         }
         if best.startable || !self.config.tuning.hold {
             return Placing::Call(record(), Wish::of(ranked, best));
         }
         let first = job.decision.is_none();
         if let Some(error) = self.hopeless(job, ranked).filter(|_| first) {
-            return Placing::Nothing(record(), error, None);
+            return Placing::Nothing(record(), error, Hope::default());
         }
         Placing::Hold(Wish::of(ranked, best), best.expected_s, first.then(record))
     }
@@ -219,11 +234,27 @@ impl Dispatcher {
         }
     }
 
+    /// Whether the host answers a call of ours, or loads a model for one in the time that is given to it.
+    fn is_at_work(&self, position: usize) -> bool {
+        self.attempts.values().any(|attempt| {
+            let moves = match attempt.phase {
+                Phase::Answering { .. } => true,
+                Phase::BeforeFirstToken { .. } => {
+                    attempt.running.loading && self.now < attempt.allowed_until()
+                }
+            };
+            attempt.host_position == position && moves
+        })
+    }
+
     /// No arm is left: what failed in passing is tried again after a pause, a host that rests or was there before is waited
-    /// for, everything else is final.
-    fn nowhere(&mut self, id: JobId, decision: Box<Record>, error: DispatchError, hope: Option<Millis>) {
+    /// for, and one that is at work for as long as it is; everything else is final.
+    fn nowhere(&mut self, id: JobId, decision: Box<Record>, error: DispatchError, hope: Hope) {
         let (now, most_calls) = (self.now, self.config.max_attempts);
         let Some(job) = self.jobs.get_mut(&id) else { return };
+        if hope.at_work {
+            job.stranded = None;
+        }
         let since = *job.stranded.get_or_insert(now);
         let patient = job.request.deadline_ms.is_some() || now.since(since) < PATIENCE_MS;
         if decision.arms.is_empty() && patient && job.calls(most_calls) < most_calls {
@@ -234,9 +265,10 @@ impl Dispatcher {
                 self.pause(id);
                 return;
             }
-            if let Some(hope) = hope {
+            if let Some(at) = hope.at {
                 // A host half open is free when its call ends, which is an event.
-                let again = hope.max(now.plus(LEAST_LOOK_MS)).min(now.plus(HELD_LOOK_MS));
+                let soonest = now.plus(if hope.at_work { HELD_LOOK_MS } else { LEAST_LOOK_MS });
+                let again = at.max(soonest).min(now.plus(HELD_LOOK_MS));
                 job.state = JobState::Held { again };
                 job.wish = None;
                 job.decision.get_or_insert(decision);

@@ -66,6 +66,9 @@ impl Dispatcher {
             return;
         }
         let switches = attempt.patience.switch.is_some_and(|switch| switch <= self.now);
+        if !switches && self.looks_first(id) {
+            return;
+        }
         if let Some(job) = self.jobs.get_mut(&attempt.job).filter(|_| switches) {
             job.tried.tried.retain(|(_, _, kind)| !kind.class().passing);
         }

@@ -20,7 +20,7 @@ mod work;
 pub(crate) use backlog::{Backlog, Running};
 pub(crate) use feasibility::Exclusions;
 pub(crate) use keep_alive::keep_alive_s;
-pub(crate) use load::{Eviction, InMemory, learn_load, load_rates};
+pub(crate) use load::{Eviction, InMemory, learn_load, load_rates, load_s};
 pub(crate) use look_ahead::{CallView, Outlook, plan};
 pub(crate) use plan::Plan;
 pub(crate) use quality::{ByTask, Priors, qualities};

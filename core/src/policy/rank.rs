@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::decision::DropCode;
-use crate::fleet::{Model, SignalReading};
+use crate::fleet::{Host, Model, SignalReading};
 use crate::learn::{Expectation, Length};
 use crate::names::Millis;
 use crate::order::sort_by;
@@ -168,17 +168,14 @@ fn order(left: &Scored<'_>, right: &Scored<'_>) -> Ordering {
 }
 
 impl<'a> Ranked<'a> {
-    /// When the first host that is left out for its state may serve this request after all, where that can be told.
-    pub(crate) fn hope(&self) -> Option<Millis> {
+    /// Hosts that are left out for their state and could serve this request otherwise, with their positions.
+    pub(crate) fn resting(&self) -> impl Iterator<Item = (usize, &'a Host)> {
         let filter = self.filter;
         let left_out = self.dropped.iter().filter(|(_, _, _, code)| *code == DropCode::HostDown);
-        left_out
-            .filter(|(_, host, _, _)| {
-                let chain_binds = filter.chain_binds(host);
-                host.models.values().any(|model| filter.model(host, model, chain_binds, None).is_ok())
-            })
-            .filter_map(|(_, host, _, _)| host.returns(filter.now))
-            .min()
+        left_out.map(|(position, host, _, _)| (*position, *host)).filter(move |(_, host)| {
+            let chain_binds = filter.chain_binds(host);
+            host.models.values().any(|model| filter.model(host, model, chain_binds, None).is_ok())
+        })
     }
 
     /// Takes the plan's choice in place of the score's.

@@ -10,6 +10,7 @@ mod embedding;
 mod failing;
 mod keeping;
 mod silence;
+mod stale;
 mod starting;
 mod waiting;
 mod world;
