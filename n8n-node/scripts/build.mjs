@@ -11,7 +11,8 @@ const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 
 rmSync(dist, { recursive: true, force: true });
 execFileSync(process.execPath, [tsc, '--project', join(here, 'tsconfig.json')], { stdio: 'inherit' });
-for (const folder of ['nodes/SmartAi', 'credentials']) copyAssets(folder);
+for (const node of readdirSync(join(here, 'nodes'))) copyAssets(join('nodes', node));
+copyAssets('credentials');
 copyWasm();
 copyNative();
 

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 
 /**
  * `chat` answers /api/chat; `status` refuses a path; `page` answers every path with this text; `context` is what the
- * models were trained for.
+ * models were trained for, `abilities` what each can do beyond text.
  */
-export async function ollama({ models = ['phi3:mini'], chat, status = {}, page, context = 4096 } = {}) {
+export async function ollama({ models = ['phi3:mini'], chat, status = {}, page, context = 4096, abilities = {} } = {}) {
 	const requests = [];
 	const server = createServer(async (request, response) => {
 		let text = '';
@@ -17,7 +17,9 @@ export async function ollama({ models = ['phi3:mini'], chat, status = {}, page, 
 		if (code) return response.writeHead(code).end(JSON.stringify({ error: 'as the test says' }));
 		if (request.url === '/api/chat') return chat ? chat(request, response) : lines(response, ['Hello', ' there']);
 		response.setHeader('content-type', 'application/json');
-		response.end(JSON.stringify(reply(request.url, models, context)));
+		const { model, input } = requests.at(-1).body || {};
+		const capabilities = abilities[model] ?? ['completion'];
+		response.end(JSON.stringify(reply(request.url, models, { context, capabilities, texts: [input].flat() })));
 	});
 	server.listen(0, '127.0.0.1');
 	await once(server, 'listening');
@@ -49,7 +51,7 @@ export function lines(response, texts) {
 
 export const line = (value) => `${JSON.stringify({ model: 'm', ...value })}\n`;
 
-function reply(path, models, context) {
+function reply(path, models, { context, capabilities, texts }) {
 	if (path === '/api/version') return { version: '0.24.0' };
 	if (path === '/api/tags')
 		return {
@@ -62,9 +64,9 @@ function reply(path, models, context) {
 			})),
 		};
 	if (path === '/api/ps') return { models: [] };
-	if (path === '/api/embed') return { model: 'm', embeddings: [[1, 0.5]], prompt_eval_count: 2 };
+	if (path === '/api/embed') return { model: 'm', embeddings: texts.map(() => [1, 0.5]), prompt_eval_count: 2 };
 	return {
-		capabilities: ['completion'],
+		capabilities,
 		model_info: { 'general.architecture': 'llama', 'llama.context_length': context },
 		details: {},
 	};

@@ -1,4 +1,4 @@
-import type { IExecuteFunctions } from 'n8n-workflow';
+import type { IExecuteFunctions, ISupplyDataFunctions } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
 
 import { chooseEngine, type EngineWish, isUnavailable } from '../../engine/choice';
@@ -10,7 +10,7 @@ import { wasmEngine } from '../../engine/wasm';
 const pool = new EnginePool();
 
 /** The engine of this node's credentials, shared by every execution of this process. */
-export async function leaseEngine(context: IExecuteFunctions, wish: EngineWish): Promise<Lease> {
+export async function leaseEngine(context: IExecuteFunctions | ISupplyDataFunctions, wish: EngineWish): Promise<Lease> {
 	const node = context.getNode();
 	const { smartAiFleetApi, smartAiPrometheusApi } = node.credentials ?? {};
 	const fleet = await context.getCredentials<FleetCredential>('smartAiFleetApi');

@@ -77,7 +77,7 @@ export function read(execution) {
 }
 
 /** n8n hands out run data as one list in which a string in a value is the place of the value it stands for. */
-function unflattened(text) {
+export function unflattened(text) {
 	const list = JSON.parse(text);
 	const known = new Map();
 	const at = (place) => {

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import wordsModule from '../dist-test/nodes/SmartAi/words.js';
+
+const { answeredBy, seconds } = wordsModule;
+const terms = { load_s: 0, queue_s: 0, interference_s: 0, prefill_s: 0.2, decode_s: 1.8 };
+const taken = { model: 'llama3.2:3b', host: 'nas', terms };
+const answer = (candidates, attempts = []) => ({
+	model: 'llama3.2:3b',
+	host: 'nas',
+	ms: { total: 2140 },
+	attempts,
+	decision: { candidates },
+});
+
+test('an answer tells who gave it, how fast, and what the next best would have cost', () => {
+	assert.equal(answeredBy(answer([taken])), 'Answered by llama3.2:3b on nas in 2.1 s');
+	const cold = { model: 'qwen2.5:7b', host: 'nas', terms: { ...terms, load_s: 14.2, decode_s: 3 } };
+	assert.equal(
+		answeredBy(answer([taken, cold])),
+		'Answered by llama3.2:3b on nas in 2.1 s; qwen2.5:7b on nas would have loaded for 14 s',
+	);
+	const busy = { ...taken, host: 'pc', terms: { ...terms, queue_s: 0.05 } };
+	assert.equal(answeredBy(answer([taken, busy])), 'Answered by llama3.2:3b on nas in 2.1 s');
+});
+
+test('an answer that took a second call tells what failed before', () => {
+	const attempts = [
+		{ host: 'pc', model: 'phi3:mini', outcome: 'connect_timeout' },
+		{ host: 'nas', model: 'llama3.2:3b', outcome: 'ok' },
+	];
+	assert.match(answeredBy(answer([taken], attempts)), /; phi3:mini on pc failed \(connect timeout\)$/);
+});
+
+test('times are as exact as people say them', () => {
+	assert.deepEqual([0.04, 2.14, 9.96, 61.4].map(seconds), ['0.0 s', '2.1 s', '10 s', '61 s']);
+});
