@@ -35,7 +35,7 @@ impl Dispatcher {
         // A cloud model is never listed as loaded.
         let is_cold = model.residency == Residency::Cold && !model.tag.remote;
         let load_s = loader_s + load_s(host, model, now);
-        let load_ms = self.load_patience_ms(host, load_s);
+        let given_ms = self.load_patience_ms(host, load_s);
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         attempt.belief = Belief::Checked;
         if !is_cold {
@@ -43,7 +43,7 @@ impl Dispatcher {
         }
         (attempt.running.loading, attempt.running.load_s) = (true, load_s);
         (attempt.cold, attempt.alone, attempt.known_share) = (true, loader_s <= 0.0, 0.0);
-        (attempt.patience.load_ms, attempt.hedge_at) = (load_ms, None);
+        (attempt.patience.load_ms, attempt.hedge_at) = (given_ms, None);
         attempt.phase = Phase::BeforeFirstToken { by: attempt.patience.silence(now) };
     }
 

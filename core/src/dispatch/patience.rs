@@ -108,8 +108,8 @@ impl Dispatcher {
     /// Milliseconds that a load expected to take so many seconds is given.
     pub(super) fn load_patience_ms(&self, host: &Host, load_s: f64) -> u64 {
         let sigma = (host.load_rate.spread(LOAD_SPREAD, 1.0)).sqrt();
-        let load_ms = 1e3 * load_s * libm::exp(Q99 * sigma);
-        obeyed(self.config.load_timeout_ms, within(load_ms, LEAST_MS, MOST_MS))
+        let late_ms = 1e3 * load_s * libm::exp(Q99 * sigma);
+        obeyed(self.config.load_timeout_ms, within(late_ms, LEAST_MS, MOST_MS))
     }
 
     /// Milliseconds after which even a call that is worth waiting for is given up.
