@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
-use sqlx::{Any, Executor as _, Pool, Transaction};
+use sqlx::{Any, Executor as _, Pool};
 
 use super::config::Place;
+use super::insert::insert;
 use super::row::Row;
 
 /// A server answers within this, or counts as away.
@@ -63,9 +64,7 @@ impl Database {
     pub(super) async fn write(&self, rows: &[Row]) -> Result<(), sqlx::Error> {
         timed(PATIENCE * 4, async {
             let mut transaction = self.pool.begin().await?;
-            for row in rows {
-                insert(&mut transaction, row).await?;
-            }
+            insert(&mut transaction, rows).await?;
             transaction.commit().await
         })
         .await
@@ -104,70 +103,8 @@ pub(super) async fn timed<T>(
     tokio::time::timeout(within, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
-async fn insert(transaction: &mut Transaction<'static, Any>, row: &Row) -> Result<(), sqlx::Error> {
-    let decision = row.decision.as_ref();
-    let fault = row.error.as_ref();
-    let inserted = sqlx::query(
-        "INSERT INTO jobs (job, at_ms, task, mode, shape, outcome, message, hint, model, host, prompt_tokens,
-         output_tokens, queue_ms, load_ms, first_token_ms, total_ms, predicted_ms, prompt, answer)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
-         ON CONFLICT (job) DO NOTHING",
-    )
-    .bind(&row.job)
-    .bind(integer(row.at_ms))
-    .bind(decision.map_or("", |decision| decision.task.as_str()))
-    .bind(&row.mode)
-    .bind(row.shape.as_deref().map(clean))
-    .bind(fault.map_or("ok", |fault| fault.code.as_str()))
-    .bind(fault.map(|fault| clean(&fault.message)))
-    .bind(fault.map(|fault| clean(&fault.hint)))
-    .bind(row.model.as_deref())
-    .bind(row.host.as_deref())
-    .bind(i64::from(row.usage.prompt_tokens))
-    .bind(i64::from(row.usage.output_tokens))
-    .bind(row.ms.queue)
-    .bind(row.ms.load)
-    .bind(row.ms.first_token)
-    .bind(row.ms.total)
-    .bind(row.predicted_ms)
-    .bind(row.prompt.as_deref().map(clean))
-    .bind(row.text.as_deref().map(clean))
-    .execute(&mut **transaction)
-    .await?;
-    if inserted.rows_affected() == 0 {
-        return Ok(());
-    }
-    if let Some(detail) = decision.and_then(|decision| serde_json::to_string(decision).ok()) {
-        sqlx::query("INSERT INTO decisions (job, detail) VALUES ($1, $2)")
-            .bind(&row.job)
-            .bind(clean(&detail))
-            .execute(&mut **transaction)
-            .await?;
-    }
-    for (number, attempt) in (1_i64..).zip(&row.attempts) {
-        sqlx::query(
-            "INSERT INTO attempts (job, number, host, model, outcome, detail, ms) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(&row.job)
-        .bind(number)
-        .bind(&attempt.host)
-        .bind(&attempt.model)
-        .bind(&attempt.outcome)
-        .bind(clean(&attempt.detail))
-        .bind(attempt.ms)
-        .execute(&mut **transaction)
-        .await?;
-    }
-    Ok(())
-}
-
 pub(super) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-/// `PostgreSQL` holds no NUL in a text.
-fn clean(text: &str) -> String {
-    text.replace('\0', "")
 }
 
 /// The folder, and the file where there is none, for nobody but the user.

@@ -4,6 +4,7 @@
 
 mod config;
 mod database;
+mod insert;
 mod kept;
 mod learned;
 mod query;
