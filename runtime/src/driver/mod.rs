@@ -13,6 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use serde::Serialize;
 use smart_ai_core::wire::{Answer, Ask, FleetConfig, feedback_event};
@@ -28,6 +29,9 @@ use parts::Parted;
 pub(crate) use relay::{Part, Read, Reader, Relay, RelayEnd};
 pub(crate) use signals::MetricsServer;
 use task::{Message, Task};
+
+/// An engine's task that does not answer within this is stuck. It never waits while it takes a message.
+const ECHO_WITHIN: Duration = Duration::from_secs(2);
 
 /// A dispatcher at work. Clones share it; it stops when `close` is called or the last clone is gone.
 #[derive(Clone, Debug)]
@@ -206,6 +210,12 @@ impl Engine {
         self.question(Message::Loaded).await.unwrap_or_default();
     }
 
+    /// Whether the engine's task takes messages: not where it is stuck or has ended.
+    pub(crate) async fn answers(&self) -> bool {
+        let asked = self.question(Message::Echo);
+        tokio::time::timeout(ECHO_WITHIN, asked).await.is_ok_and(|echo| echo.is_some())
+    }
+
     /// Cancels every job and stops the task.
     pub fn close(&self) {
         self.send(Message::Close);
@@ -280,4 +290,25 @@ impl Drop for Ticket {
 
 pub(crate) fn closed() -> DispatchError {
     DispatchError::new(DispatchErrorCode::Cancelled, "the engine is closed", "start another")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_engine_answers_unless_it_is_stuck_or_has_ended() -> Result<(), ConfigError> {
+        let hosts = json!({ "hosts": [{ "url": "http://127.0.0.1:9" }] });
+        let engine = Engine::start(&FleetConfig::from_json(&hosts.to_string())?)?;
+        assert!(engine.answers().await);
+        engine.close();
+        assert!(!engine.answers().await, "it has ended");
+        let (messages, inbox) = mpsc::unbounded_channel();
+        let stuck = Engine { messages, last_job: Arc::default() };
+        assert!(!stuck.answers().await, "nobody takes its messages");
+        drop(inbox);
+        Ok(())
+    }
 }

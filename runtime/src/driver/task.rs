@@ -60,6 +60,8 @@ pub(super) enum Message {
         reply: oneshot::Sender<Option<DispatchError>>,
     },
     Snapshot(oneshot::Sender<Snapshot>),
+    /// Answered at once.
+    Echo(oneshot::Sender<()>),
     /// Look at every host and at the metrics now.
     Look,
     Event(Event),
@@ -257,6 +259,8 @@ impl Task {
                     *refusal = Some(last);
                 }
             }
+            // Whoever no longer waits has given it up.
+            Message::Echo(reply) => drop(reply.send(())),
             Message::Look => self.look(),
             Message::Decide { request, reply } => {
                 self.questions.push(Question::Decide(Box::new(request), reply));

@@ -33,13 +33,15 @@ pub(super) async fn health() -> Response<Body> {
     reply(StatusCode::OK, &json!({ "ok": true, "version": env!("CARGO_PKG_VERSION") }))
 }
 
-/// Whether a host answers.
+/// Whether the engine takes jobs and a host answers.
 pub(super) async fn ready(State(proxy): State<Arc<Proxy>>) -> Response<Body> {
+    let engine = proxy.engine.answers().await;
     let hosts = proxy.inventory.hosts();
     let up: Vec<&str> = hosts.iter().filter(|(_, view)| view.up).map(|(id, _)| id.as_str()).collect();
     let down: Vec<&str> = hosts.iter().filter(|(_, view)| !view.up).map(|(id, _)| id.as_str()).collect();
-    let status = if up.is_empty() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    reply(status, &json!({ "ok": !up.is_empty(), "up": up, "down": down }))
+    let ok = engine && !up.is_empty();
+    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    reply(status, &json!({ "ok": ok, "engine": engine, "up": up, "down": down }))
 }
 
 async fn decide(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Body) -> Response<Body> {

@@ -299,3 +299,55 @@ async fn ask_for_belief(proxy: Arc<Proxy>, stopping: CancellationToken) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use serde_json::{Value, json};
+    use smart_ai_sim::{Config, FakeOllama, ModelConfig};
+
+    use super::*;
+
+    async fn ready(address: SocketAddr, path: &str) -> Result<(u16, Value), Box<dyn Error>> {
+        let response = reqwest::get(format!("http://{address}{path}")).await?;
+        let status = response.status().as_u16();
+        Ok((status, serde_json::from_str(&response.text().await?)?))
+    }
+
+    #[tokio::test]
+    async fn a_sidecar_whose_engine_has_ended_is_not_ready_though_its_hosts_are() -> Result<(), Box<dyn Error>>
+    {
+        let host =
+            FakeOllama::start(Config { models: vec![ModelConfig::named("m")], ..Config::default() }).await?;
+        let config =
+            FleetConfig::from_json(&json!({ "hosts": [{ "id": "pc", "url": host.url() }] }).to_string())?;
+        let any = "127.0.0.1:0".parse()?;
+        let options = ServeOptions {
+            metrics: any,
+            proxy: any,
+            allow_remote: false,
+            max_body: 1 << 20,
+            max_bodies: 1 << 24,
+            access: Access::default(),
+            max_connections: 64,
+            poll: Duration::from_millis(100),
+            drain: Duration::from_secs(5),
+            history: None,
+            traces: None,
+        };
+        let serving = serve(&config, &options).await?;
+        while ready(serving.metrics, "/ready").await?.0 != 200 {
+            // Asked again as soon as it has answered: the first look is under way.
+            serving.engine.snapshot().await.map_err(|error| error.message)?;
+        }
+        serving.engine.close();
+        for (address, path) in [(serving.metrics, "/ready"), (serving.proxy, "/smart-ai/ready")] {
+            let told = ready(address, path).await?;
+            let expected = json!({ "ok": false, "engine": false, "up": ["pc"], "down": [] });
+            assert_eq!(told, (503, expected));
+        }
+        serving.stop().await;
+        Ok(())
+    }
+}
