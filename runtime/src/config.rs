@@ -92,7 +92,7 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigFileError> {
         sent.endpoint().map_err(|message| ConfigFileError::Flag { name: "traces", message })?;
         traces = Some(sent);
     }
-    let traces = traces.or_else(TracesConfig::of_environment);
+    let traces = TracesConfig::with_environment(traces);
     let hosts_flagged = !sources.hosts.is_empty();
     if hosts_flagged {
         config.hosts = sources.hosts.iter().map(|url| host(url)).collect();

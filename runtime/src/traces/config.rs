@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::env;
 
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::Value;
 use smart_ai_core::wire::Endpoint;
 
 /// Switches traces off.
 const OFF: &str = "off";
+/// Where this variable is `true`, nothing is sent, whoever names a collector.
+const DISABLED: &str = "OTEL_SDK_DISABLED";
 /// Where a collector takes traces.
 const PATH: &str = "/v1/traces";
 
@@ -51,13 +54,17 @@ impl TracesConfig {
         Ok(config)
     }
 
-    /// What OpenTelemetry's own variables say; `None` where they name no collector.
-    pub(crate) fn of_environment() -> Option<Self> {
-        let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
-        let headers = set("OTEL_EXPORTER_OTLP_HEADERS").unwrap_or_default();
-        let pairs = headers.split(',').filter_map(|pair| pair.split_once('='));
-        let headers = pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect();
-        Some(Self { url: set("OTEL_EXPORTER_OTLP_ENDPOINT")?, headers, ..Self::default() })
+    /// What OpenTelemetry's own variables say of these settings: of those of the owner where there are some, else of their own.
+    /// `None` where no traces are sent.
+    pub(crate) fn with_environment(owner: Option<Self>) -> Option<Self> {
+        let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        if set(DISABLED).is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) {
+            return None;
+        }
+        owner.or_else(|| {
+            let headers = set("OTEL_EXPORTER_OTLP_HEADERS").map(|list| headers(&list)).unwrap_or_default();
+            Some(Self { url: set("OTEL_EXPORTER_OTLP_ENDPOINT")?, headers, ..Self::default() })
+        })
     }
 
     /// Where they are sent; `None` where they are off.
@@ -79,9 +86,23 @@ impl TracesConfig {
     }
 }
 
+/// Headers as OpenTelemetry's variable lists them: `name=value` pairs between commas, values percent-encoded (W3C Baggage).
+fn headers(list: &str) -> BTreeMap<String, String> {
+    let pairs = list.split(',').filter_map(|pair| pair.split_once('='));
+    let decoded = |value: &str| percent_decode_str(value.trim()).decode_utf8_lossy().into_owned();
+    pairs.map(|(name, value)| (name.trim().to_owned(), decoded(value))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn headers_of_the_environment_are_percent_decoded() {
+        let read = headers("Authorization=Basic%20YTpi%3D%3D, x-tenant = a%2Cb ,nothing,x-raw=a=b%");
+        let expected = [("Authorization", "Basic YTpi=="), ("x-raw", "a=b%"), ("x-tenant", "a,b")];
+        assert_eq!(read, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+    }
 
     fn url(text: &str) -> Result<Option<String>, String> {
         let config = TracesConfig { url: text.to_owned(), ..TracesConfig::default() };
