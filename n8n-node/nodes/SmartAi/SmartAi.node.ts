@@ -5,7 +5,7 @@ import type { AskRequest, Engine } from '../../engine/contract';
 import { eachIndex } from './concurrency';
 import { fleetTest } from './fleetTest';
 import { leaseEngine } from './lease';
-import { modelSearch } from './modelSearch';
+import { modelsAble } from './modelSearch';
 import { answerOutput, failureOf, failureOutput, type OutputChoice } from './output';
 import { parameters } from './parameters';
 import { feedbackOf, type Rating } from './rating';
@@ -37,7 +37,7 @@ export class SmartAi implements INodeType {
 		properties: parameters,
 	};
 
-	methods = { listSearch: { modelSearch }, credentialTest: { fleetTest } };
+	methods = { listSearch: { modelSearch: modelsAble('completion') }, credentialTest: { fleetTest } };
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
 		const items = this.getInputData();

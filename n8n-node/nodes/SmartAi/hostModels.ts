@@ -2,11 +2,15 @@ import { type FleetHost, fleetHosts, type FleetCredential } from '../../engine/c
 
 /** The part of n8n's request helpers that is needed here: both of its generations take it. */
 interface ModelsRequest {
+	method?: 'POST';
 	url: string;
 	headers: Record<string, string>;
+	body?: { model: string };
 	json: true;
 	timeout: number;
 }
+
+type SendRequest = (options: ModelsRequest) => Promise<unknown>;
 
 export interface Look {
 	host: FleetHost;
@@ -16,23 +20,16 @@ export interface Look {
 	problem?: string;
 }
 
-/** Asks each host of the credential for its models, all at once. */
-export async function lookAtHosts(
-	fleet: FleetCredential,
-	request: (options: ModelsRequest) => Promise<unknown>,
-): Promise<Look[]> {
+/** Asks each host of the credential for its models, all at once; with `ability`, for those that can do it. */
+export async function lookAtHosts(fleet: FleetCredential, request: SendRequest, ability?: string): Promise<Look[]> {
 	return await Promise.all(
 		fleetHosts(fleet).map(async (host) => {
 			try {
-				const answer = await request({
-					url: `${host.url.replace(/\/+$/, '')}/api/tags`,
-					headers: host.apiKey ? { Authorization: `Bearer ${host.apiKey}` } : {},
-					json: true,
-					timeout: 10_000,
-				});
+				const answer = await request(requestOf(host, '/api/tags'));
 				const models = (answer as { models?: Array<{ name?: string }> } | undefined)?.models;
 				if (!Array.isArray(models)) return { host, problem: 'this is not Ollama: it lists no models' };
-				return { host, models: models.flatMap((model) => (model.name ? [model.name] : [])) };
+				const names = models.flatMap((model) => (model.name ? [model.name] : []));
+				return { host, models: ability ? await able(names, host, ability, request) : names };
 			} catch (error) {
 				return { host, problem: (error as Error).message };
 			}
@@ -43,4 +40,30 @@ export async function lookAtHosts(
 /** The hosts that did not answer and why, in one line; empty where all did. */
 export function problemsOf(looks: Look[]): string {
 	return looks.flatMap(({ host, problem }) => (problem ? [`${host.name}: ${problem}`] : [])).join('; ');
+}
+
+function requestOf(host: FleetHost, path: string): ModelsRequest {
+	return {
+		url: `${host.url.replace(/\/+$/, '')}${path}`,
+		headers: host.apiKey ? { Authorization: `Bearer ${host.apiKey}` } : {},
+		json: true,
+		timeout: 10_000,
+	};
+}
+
+/** The models that can do this; one of which the host does not say what it can do stays in the list. */
+async function able(names: string[], host: FleetHost, ability: string, request: SendRequest): Promise<string[]> {
+	const shown = await Promise.all(
+		names.map(async (model) => {
+			try {
+				return await request({ ...requestOf(host, '/api/show'), method: 'POST', body: { model } });
+			} catch {
+				return undefined;
+			}
+		}),
+	);
+	return names.filter((_, at) => {
+		const capabilities = (shown[at] as { capabilities?: string[] } | undefined)?.capabilities;
+		return !Array.isArray(capabilities) || capabilities.includes(ability);
+	});
 }

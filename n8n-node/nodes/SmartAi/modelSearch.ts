@@ -4,17 +4,24 @@ import { NodeOperationError } from 'n8n-workflow';
 import type { FleetCredential } from '../../engine/configuration';
 import { lookAtHosts, problemsOf } from './hostModels';
 
-/** The models of every host as one list, each with the hosts that have it. */
-export async function modelSearch(this: ILoadOptionsFunctions, filter?: string): Promise<INodeListSearchResult> {
-	const fleet = await this.getCredentials<FleetCredential>('smartAiFleetApi');
-	const looks = await lookAtHosts(fleet, this.helpers.httpRequest);
-	const answered = looks.flatMap(({ host, models }) => (models ? [{ host, models }] : []));
-	if (answered.length === 0) {
-		throw new NodeOperationError(this.getNode(), 'No Ollama host of the credential answers', {
-			description: problemsOf(looks) || 'Add a host to the Smart AI Fleet credential.',
-		});
-	}
-	return { results: mergedModels(answered, filter) };
+/** What a model can do, in the words of Ollama's `/api/show`. */
+export type Ability = 'completion' | 'embedding' | 'tools' | 'vision';
+
+type ListSearch = (this: ILoadOptionsFunctions, filter?: string) => Promise<INodeListSearchResult>;
+
+/** The models of every host as one list, each with the hosts that have it: those that can do this. */
+export function modelsAble(ability: Ability): ListSearch {
+	return async function (this: ILoadOptionsFunctions, filter?: string): Promise<INodeListSearchResult> {
+		const fleet = await this.getCredentials<FleetCredential>('smartAiFleetApi');
+		const looks = await lookAtHosts(fleet, this.helpers.httpRequest, ability);
+		const answered = looks.flatMap(({ host, models }) => (models ? [{ host, models }] : []));
+		if (answered.length === 0) {
+			throw new NodeOperationError(this.getNode(), 'No Ollama host of the credential answers', {
+				description: problemsOf(looks) || 'Add a host to the Smart AI Fleet credential.',
+			});
+		}
+		return { results: mergedModels(answered, filter) };
+	};
 }
 
 /** One entry per model name, in order of name, filtered by part of the name. */

@@ -4,7 +4,7 @@ import { NodeConnectionTypes, NodeOperationError } from 'n8n-workflow';
 import type { Answer, AskRequest, Mode } from '../../engine/contract';
 import { fleetTest } from '../SmartAi/fleetTest';
 import { leaseEngine } from '../SmartAi/lease';
-import { modelSearch } from '../SmartAi/modelSearch';
+import { modelsAble } from '../SmartAi/modelSearch';
 import { failureOf } from '../SmartAi/output';
 import { UnusableParameter } from '../SmartAi/request';
 import { answeredBy } from '../SmartAi/words';
@@ -33,7 +33,7 @@ export class SmartAiChatModel implements INodeType {
 		properties,
 	};
 
-	methods = { listSearch: { modelSearch }, credentialTest: { fleetTest } };
+	methods = { listSearch: { chatModels: modelsAble('completion') }, credentialTest: { fleetTest } };
 
 	async supplyData(this: ISupplyDataFunctions, itemIndex: number): Promise<SupplyData> {
 		const sdk = await loadSdk(this);

@@ -25,7 +25,7 @@ export const properties: INodeProperties[] = [
 				name: 'list',
 				type: 'list',
 				placeholder: 'Let Smart AI choose',
-				typeOptions: { searchListMethod: 'modelSearch', searchable: true },
+				typeOptions: { searchListMethod: 'chatModels', searchable: true },
 			},
 			{ displayName: 'By Name', name: 'id', type: 'string', placeholder: 'e.g. llama3.2:3b' },
 		],

@@ -6,7 +6,10 @@ export const CHAT_MODEL = 'n8n-nodes-smart-ai.smartAiChatModel';
 export const EMBEDDINGS = 'n8n-nodes-smart-ai.smartAiEmbeddings';
 const LANGCHAIN = '@n8n/n8n-nodes-langchain';
 
-/** A node; `more` may hold credentials, and `sub` the kind of connection by which it hangs on the root node. */
+/**
+ * A node; `more` may hold credentials, and `sub` the kind of connection by which it hangs on the root node, or on the
+ * one named `of`.
+ */
 export const node = (name, type, typeVersion, parameters = {}, more = {}) => ({
 	name,
 	type,
@@ -47,8 +50,10 @@ export function cluster({ id, responseMode = 'lastNode', roots, subs }) {
 	for (const [at, { name }] of [webhook, ...roots].slice(0, -1).entries()) {
 		connections[name] = { main: [[{ node: roots[at].name, type: 'main', index: 0 }]] };
 	}
-	for (const { name, sub, index = 0 } of subs) connections[name] = { [sub]: [[{ node: root, type: sub, index }]] };
-	const nodes = all.map(({ sub, index, ...rest }, at) => ({
+	for (const { name, sub, of = root, index = 0 } of subs) {
+		connections[name] = { [sub]: [[{ node: of, type: sub, index }]] };
+	}
+	const nodes = all.map(({ sub, of, index, ...rest }, at) => ({
 		id: `${id}-${at}`,
 		webhookId: id,
 		position: [220 * at, sub ? 220 : 0],
@@ -77,7 +82,7 @@ export const call = (server, { id }, body, { signal } = {}) =>
 		return null;
 	});
 
-/** The lines of a streamed answer, up to the last; an `error` line is the end, though n8n does not close the response. */
+/** The lines of a streamed answer, up to its last, or to an `error`: after one, n8n leaves the response open. */
 export async function streamed(response) {
 	const lines = [];
 	let rest = '';
