@@ -80,7 +80,7 @@ impl Bodies {
     pub(super) async fn read(&self, mut body: Body) -> Result<(Bytes, Held), Unread> {
         let read = self.take(&mut body).await;
         if matches!(read, Err(Unread::TooLarge(_) | Unread::NoRoom)) {
-            self.waste(body).await;
+            waste(body, self.most).await;
         }
         read
     }
@@ -111,15 +111,15 @@ impl Bodies {
         }
         Ok((whole.freeze(), Held { _room: room }))
     }
+}
 
-    /// Lets a client send on for a while: most read no answer before they have sent all.
-    async fn waste(&self, mut body: Body) {
-        let mut left = self.most;
-        while let Some(Ok(frame)) = body.frame().await {
-            let length = frame.data_ref().map_or(0, Bytes::len);
-            let Some(rest) = left.checked_sub(length) else { return };
-            left = rest;
-        }
+/// Lets a client send so many bytes more, and drops them: most read no answer before they have sent all.
+pub(super) async fn waste(mut body: Body, most: usize) {
+    let mut left = most;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        let Some(rest) = left.checked_sub(length) else { return };
+        left = rest;
     }
 }
 

@@ -24,6 +24,8 @@ use super::socket::Served;
 
 /// How long a connection may be without a whole request head: idle, or half sent.
 const HEAD_MOST: Duration = Duration::from_secs(60);
+/// Bytes a connection's request head may have; with as many connections as there may be, this much memory times their number.
+const HEAD_BYTES: usize = 64 << 10;
 /// Between two attempts to take a connection where the system has no room for one.
 const NO_ROOM: Duration = Duration::from_millis(200);
 /// How long an answer that is written may take to be through once the server stops.
@@ -107,6 +109,7 @@ async fn serve(stream: TcpStream, client: SocketAddr, routes: Router, stopping: 
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_MOST)
+        .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(Served(Arc::clone(&stream))), service);
     tokio::pin!(connection);
     tokio::select! {

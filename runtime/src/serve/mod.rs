@@ -166,11 +166,12 @@ pub async fn serve(config: &FleetConfig, options: &ServeOptions) -> Result<Servi
         .route("/ready", get(api::ready))
         .with_state(Arc::clone(&proxy));
     let page_keys = if access.metrics_key { Arc::clone(&keys) } else { Arc::default() };
-    let pages = Guard::new(access, page_keys).before(pages);
+    let pages = Guard::new(access, page_keys, &["/health", "/ready"]).before(pages);
     tasks.spawn(listener::run(metrics_listener, pages, options.max_connections, stopping.clone()));
     let limited = from_fn_with_state(stopping.clone(), arriving::limited);
-    let routes =
-        Guard::new(access, Arc::clone(&keys)).before(proxy::routes(Arc::clone(&proxy)).layer(limited));
+    let open = &["/smart-ai/health", "/smart-ai/ready"];
+    let routes = proxy::routes(Arc::clone(&proxy)).layer(limited);
+    let routes = Guard::new(access, Arc::clone(&keys), open).before(routes);
     tasks.spawn(listener::run(proxy_listener, routes, options.max_connections, stopping.clone()));
     if let Some(history) = &history {
         tasks.spawn(history.follow_ratings(proxy.engine.clone(), stopping.clone()));

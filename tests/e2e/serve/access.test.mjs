@@ -85,6 +85,18 @@ test('beyond loopback the proxy wants a key, which each kind of client may send 
 	assert.equal(JSON.parse((await call(proxy, 'POST', '/v1/messages')).body).type, 'error');
 	assert.equal((await call(proxy, 'GET', '/smart-ai/health')).status, 200);
 	assert.equal((await call(sidecar.metrics, 'GET', '/ready')).status, 200);
+	asked.length = 0;
+	for (const [method, where] of [
+		['GET', '/health'],
+		['POST', '/ready'],
+		['POST', '/smart-ai/health'],
+	])
+		assert.equal((await call(proxy, method, where)).status, 401, `${method} ${where}`);
+	assert.deepEqual(asked, [], 'a host hears nothing of it');
+	const placeholder = { authorization: 'Bearer ollama', 'x-api-key': key };
+	assert.equal((await call(proxy, 'GET', '/api/tags', placeholder)).status, 200, 'one key of two is right');
+	const large = Buffer.alloc(8 << 20, 'a');
+	assert.equal((await call(proxy, 'POST', '/api/chat', {}, large)).status, 401, 'it is told, however much it sends');
 
 	writeFileSync(file, 'another\n');
 	process.kill(sidecar.pid, 'SIGHUP');
@@ -142,6 +154,24 @@ test('a page of elsewhere is refused before a host hears of it, on both listener
 	await sidecar.stop();
 });
 
+test('what would make a host tell the key that is meant for it goes to no host', async () => {
+	const sidecar = await start();
+	asked.length = 0;
+	assert.equal((await call(sidecar.proxy, 'TRACE', '/api/chat')).status, 405);
+	assert.deepEqual(asked, []);
+	await sidecar.stop();
+});
+
+test('a host that is named and not there is said not to be there', async () => {
+	const sidecar = await start();
+	for (const where of ['/api/chat', '/api/show', '/v1/chat/completions']) {
+		const { status, body } = await call(sidecar.proxy, 'POST', where, { 'x-smart-ai-host': 'nope' }, '{"model":"m"}');
+		assert.equal(status, 404, where);
+		assert.match(body, /no host is called nope/);
+	}
+	await sidecar.stop();
+});
+
 test('a name that a page could own is refused on both listeners, unless the owner has named it', async () => {
 	const sidecar = await start('--allow-remote', '--name', 'ai.example');
 	for (const [base, where] of [
@@ -154,6 +184,10 @@ test('a name that a page could own is refused on both listeners, unless the owne
 		for (const name of ['ai.example:443', 'smart-ai:11435', 'nas.local', '192.168.1.7:80', '[::1]']) {
 			assert.equal(await status(name), 200, name);
 		}
+		const { hostname, port } = new URL(base);
+		const socket = connect(Number(port), hostname);
+		socket.write(`GET ${where} HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n`);
+		assert.match(await text(socket), /^HTTP\/1.1 403 /, 'each name of two must be known');
 	}
 	await sidecar.stop();
 });
@@ -163,6 +197,7 @@ test('hosts are changed by programs of this machine only, however the path is wr
 		['POST', '/api/pull'],
 		['POST', '//api/pull/'],
 		['POST', '/api%2Fpull'],
+		['POST', '/api/%70ull'],
 		['POST', '/api/push'],
 		['POST', '/api/create'],
 		['POST', '/api/copy'],
@@ -183,6 +218,17 @@ test('hosts are changed by programs of this machine only, however the path is wr
 	const local = await start();
 	asked.length = 0;
 	assert.deepEqual(await statuses(local, forwarded), [403], 'a proxy asks for somebody else');
+	assert.deepEqual(asked, []);
+	for (const [name, value] of [
+		['via', '1.1 proxy'],
+		['x-forwarded-host', 'ai.example'],
+		['cf-connecting-ip', '203.0.113.9'],
+	])
+		assert.deepEqual(await statuses(local, { [name]: value }), [403], name);
+	for (const where of ['/api\\pull', '/api/\\pull', '/x/../api/pull', '/api%5Cpull', '/x/%2e%2e/api/pull']) {
+		const { status } = await call(local.proxy, 'POST', where, forwarded, '{"model":"m"}');
+		assert.equal(status, 400, `what ${where} means depends on who reads it`);
+	}
 	assert.deepEqual(asked, []);
 	assert.deepEqual(await statuses(local, {}), [404], "the host's own word");
 	await local.stop();

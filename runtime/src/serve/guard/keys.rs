@@ -8,17 +8,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use axum::middleware::Next;
 use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
-use super::{Access, Guard, Secret, refuse, text};
+use super::{Access, Guard, Secret, refuse};
 
 /// Where clients of Anthropic and of Azure's `OpenAI` put theirs.
 const HEADERS: [&str; 2] = ["x-api-key", "api-key"];
-/// What answers without one: whether the server lives is no secret.
-const OPEN: [&str; 4] = ["/health", "/ready", "/smart-ai/health", "/smart-ai/ready"];
 /// Random bytes of a key that is made.
 const KEY_BYTES: usize = 24;
 
@@ -88,25 +86,28 @@ impl Keys {
 /// Lets in who brings a key.
 pub(super) async fn known(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response<Body> {
     let (keys, path) = (&guard.keys, request.uri().path());
-    if keys.is_empty() || OPEN.contains(&path) {
+    let is_open = guard.open.contains(&path) && matches!(*request.method(), Method::GET | Method::HEAD);
+    if keys.is_empty() || is_open || given(request.headers()).any(|key| keys.hold(key)) {
         return next.run(request).await;
     }
-    let words = match given(request.headers()) {
-        Some(key) if keys.hold(key) => return next.run(request).await,
+    let words = match given(request.headers()).next() {
         Some(_) => "the key is not one of this server's",
         None => "the server asks for a key; send Authorization: Bearer KEY, or x-api-key: KEY",
     };
-    let mut response = refuse(&request, StatusCode::UNAUTHORIZED, words);
+    let mut response = refuse(request, StatusCode::UNAUTHORIZED, words).await;
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }
 
-fn given(headers: &HeaderMap) -> Option<&str> {
-    let bearer = text(headers, AUTHORIZATION.as_str()).and_then(|value| {
-        let (scheme, key) = value.split_once(' ')?;
+/// Every key that a request brings: some clients send one in two headers, and a placeholder in one of them.
+fn given(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let tokens = headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
+        let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
     });
-    bearer.or_else(|| HEADERS.iter().find_map(|name| text(headers, name)))
+    let plain =
+        HEADERS.iter().flat_map(|name| headers.get_all(*name)).filter_map(|value| value.to_str().ok());
+    tokens.chain(plain)
 }
 
 /// A file that only its owner reads, with a new key in it.
@@ -138,9 +139,12 @@ mod tests {
             ("x-api-key", "k1"),
             ("api-key", "k1"),
         ] {
-            assert_eq!(given(&headers(name, value)), Some("k1"), "{name}: {value}");
+            assert_eq!(given(&headers(name, value)).collect::<Vec<_>>(), ["k1"], "{name}: {value}");
         }
-        assert_eq!(given(&headers("authorization", "Basic k1")), None);
+        assert_eq!(given(&headers("authorization", "Basic k1")).next(), None);
+        let mut both = headers("authorization", "Bearer placeholder");
+        both.extend(headers("x-api-key", "k1"));
+        assert_eq!(given(&both).collect::<Vec<_>>(), ["placeholder", "k1"]);
     }
 
     #[test]

@@ -14,8 +14,16 @@ use crate::serve::proxy::Route;
 /// Paths that change what a host has, or as whom it is known to ollama.com.
 const CHANGES: [&str; 7] =
     ["/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete", "/api/signout", "/api/blobs"];
-/// Headers by which a proxy says that it asks for somebody else.
-const FORWARDED: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
+/// Headers by which a proxy says that it asks for somebody else; those that begin with `x-forwarded-` do, too.
+const FORWARDED: [&str; 7] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "cf-connecting-ip",
+    "true-client-ip",
+];
 
 /// Who may change what hosts have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
@@ -41,7 +49,7 @@ pub(super) async fn allowed(State(guard): State<Arc<Guard>>, request: Request, n
     }
     let words =
         "models of the hosts are not changed from here; to allow it, start smart-ai serve with --manage on";
-    refuse(&request, StatusCode::FORBIDDEN, words)
+    refuse(request, StatusCode::FORBIDDEN, words).await
 }
 
 fn changes(request: &Request) -> bool {
@@ -54,6 +62,7 @@ fn changes(request: &Request) -> bool {
 /// Whether it comes from this machine, and not for somebody else.
 fn is_local(request: &Request) -> bool {
     let peer = request.extensions().get::<Peer>();
+    let is_forwarded = |name: &str| FORWARDED.contains(&name) || name.starts_with("x-forwarded-");
     peer.is_some_and(|peer| peer.is_this_machine())
-        && !FORWARDED.iter().any(|name| request.headers().contains_key(*name))
+        && !request.headers().keys().any(|name| is_forwarded(name.as_str()))
 }

@@ -7,14 +7,17 @@ mod origins;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, Response, StatusCode};
+use axum::http::header::EXPECT;
+use axum::http::{Response, StatusCode};
 use axum::middleware::from_fn_with_state;
 use tower::ServiceBuilder;
 
+use super::bodies::waste;
 use super::dialect::Operation;
 use super::proxy::Route;
 pub use keys::KeyError;
@@ -22,6 +25,10 @@ pub(super) use keys::Keys;
 pub use manage::Manage;
 use names::Names;
 use origins::Origins;
+
+/// A refused client may send so many bytes more, for so long: most read no answer before they have sent all.
+const REFUSED_MOST: usize = 64 << 20;
+const REFUSED_FOR: Duration = Duration::from_secs(5);
 
 /// What the owner says of who gets in.
 #[derive(Clone, Debug, Default)]
@@ -65,13 +72,15 @@ pub(super) struct Guard {
     names: Names,
     /// Without any, nobody is asked for one.
     keys: Arc<Keys>,
+    /// Paths of this listener that answer without a key: whether the server lives is no secret.
+    open: &'static [&'static str],
     manage: Manage,
 }
 
 impl Guard {
-    pub(super) fn new(access: &Access, keys: Arc<Keys>) -> Arc<Self> {
+    pub(super) fn new(access: &Access, keys: Arc<Keys>, open: &'static [&'static str]) -> Arc<Self> {
         let origins = Origins::new(&access.origins);
-        Arc::new(Self { origins, names: Names::new(&access.names), keys, manage: access.manage })
+        Arc::new(Self { origins, names: Names::new(&access.names), keys, open, manage: access.manage })
     }
 
     /// Puts the checks before these routes; the first is asked first.
@@ -85,14 +94,14 @@ impl Guard {
     }
 }
 
-/// A refusal in the words of the API that the request was for.
-fn refuse(request: &Request, status: StatusCode, words: &str) -> Response<Body> {
+/// A refusal in the words of the API that the request was for, once its body is through.
+async fn refuse(request: Request, status: StatusCode, words: &str) -> Response<Body> {
     let path = Route::of(request.uri().path()).map(|route| route.path).unwrap_or_default();
     let other = if path.starts_with("/v1/") { Operation::OpenAiChat } else { Operation::Chat };
-    Operation::at(&path).unwrap_or(other).refusal(status, words)
-}
-
-/// A header's value, where it is text.
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
+    let refusal = Operation::at(&path).unwrap_or(other).refusal(status, words);
+    // A client that asks first has sent no body yet.
+    if !request.headers().contains_key(EXPECT) {
+        drop(tokio::time::timeout(REFUSED_FOR, waste(request.into_body(), REFUSED_MOST)).await);
+    }
+    refusal
 }

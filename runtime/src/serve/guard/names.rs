@@ -9,18 +9,22 @@ use axum::http::header::HOST;
 use axum::http::{Response, StatusCode};
 use axum::middleware::Next;
 
-use super::{Guard, refuse, text};
+use super::{Guard, refuse};
 
 /// Endings of names that only a local network knows.
 const LOCAL: [&str; 5] = [".localhost", ".local", ".internal", ".lan", ".home.arpa"];
 
-/// Names the owner has given it, in lower case; one that begins with a dot stands for every name that ends so.
+/// Names the owner has given it, in lower case; one that begins with a dot stands for every name that ends so, `*` for every name.
 #[derive(Debug)]
 pub(super) struct Names(Vec<String>);
 
 impl Names {
     pub(super) fn new(names: &[String]) -> Self {
-        Self(names.iter().map(|name| name.trim().trim_start_matches('*').to_ascii_lowercase()).collect())
+        let names = names.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+        let without_star = |name: &str| {
+            name.strip_prefix('*').filter(|end| !end.is_empty()).unwrap_or(name).to_ascii_lowercase()
+        };
+        Self(names.map(without_star).collect())
     }
 
     /// Whether a request for this `host:port` may come in. An address is a name that no page can own.
@@ -30,19 +34,22 @@ impl Names {
         name.parse::<IpAddr>().is_ok()
             || !name.contains('.')
             || LOCAL.iter().any(|end| name.ends_with(end))
-            || self.0.iter().any(|own| name == own || (own.starts_with('.') && name.ends_with(own.as_str())))
+            || self.0.iter().any(|own| {
+                name == own || own == "*" || (own.starts_with('.') && name.ends_with(own.as_str()))
+            })
     }
 }
 
 /// Refuses requests for other names.
 pub(super) async fn known(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response<Body> {
-    let named = text(request.headers(), HOST.as_str()).or_else(|| request.uri().host());
-    if named.is_none_or(|name| guard.names.know(name)) {
+    let mut named = request.headers().get_all(HOST).iter();
+    let know = |name: &str| guard.names.know(name);
+    if named.all(|name| name.to_str().is_ok_and(know)) && request.uri().host().is_none_or(know) {
         return next.run(request).await;
     }
     let words =
         "the server is not known by the name in Host; if it is yours, start smart-ai serve with --name";
-    refuse(&request, StatusCode::FORBIDDEN, words)
+    refuse(request, StatusCode::FORBIDDEN, words).await
 }
 
 /// The name without its port and brackets.
@@ -78,6 +85,8 @@ mod tests {
             ["evil.example:11435", "localhost.evil.example", "ai.example.evil.example", "corp.example"]
         {
             assert!(!names.know(name), "{name}");
+            assert!(Names::new(&["*".to_owned()]).know(name), "{name}");
+            assert!(!Names::new(&[String::new(), " ".to_owned()]).know(name), "{name}");
         }
     }
 }

@@ -11,7 +11,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use axum::middleware::Next;
 
-use super::{Guard, refuse, text};
+use super::{Guard, refuse};
 
 /// Names of this machine, with and without a port, by http and https.
 const MACHINE: [&str; 3] = ["localhost", "127.0.0.1", "0.0.0.0"];
@@ -38,7 +38,13 @@ impl Origins {
                 .flat_map(move |scheme| [format!("{scheme}://{name}"), format!("{scheme}://{name}:*")])
         });
         let apps = APPS.map(str::to_owned);
-        Self(machine.chain(apps).chain(more.iter().map(|origin| origin.trim().to_owned())).collect())
+        let more = more.iter().map(|origin| origin.trim());
+        // Written as an address, with a slash at its end; a browser sends none.
+        let origin = |origin: &str| match origin.strip_suffix('/') {
+            Some(name) if !name.ends_with('/') => name.to_owned(),
+            Some(_) | None => origin.to_owned(),
+        };
+        Self(machine.chain(apps).chain(more.map(origin)).collect())
     }
 
     fn allow(&self, origin: &str) -> bool {
@@ -64,7 +70,7 @@ pub(super) async fn pages(
     };
     if !origin.to_str().is_ok_and(|origin| guard.origins.allow(origin)) {
         let words = "web pages of this origin may not use the server; if it is yours, start smart-ai serve with --origin";
-        return refuse(&request, StatusCode::FORBIDDEN, words);
+        return refuse(request, StatusCode::FORBIDDEN, words).await;
     }
     let mut response = if request.method() == Method::OPTIONS {
         preflight()
@@ -78,7 +84,7 @@ pub(super) async fn pages(
 
 /// A page that this server itself has sent.
 fn is_own(origin: &HeaderValue, headers: &HeaderMap) -> bool {
-    let host = text(headers, HOST.as_str()).unwrap_or_default();
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let named = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
     named.is_some_and(|(scheme, name)| matches!(scheme, "http" | "https") && name == host)
 }
@@ -111,7 +117,8 @@ mod tests {
 
     #[test]
     fn pages_of_this_machine_and_apps_are_allowed_and_no_other() {
-        let origins = Origins::new(&["https://chat.example".to_owned(), "https://*.corp.example".to_owned()]);
+        let origins =
+            Origins::new(&["https://chat.example/".to_owned(), "https://*.corp.example".to_owned()]);
         for origin in [
             "http://localhost",
             "https://localhost:8443",

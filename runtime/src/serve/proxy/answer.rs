@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
+use axum::http::header::{CONNECTION, CONTENT_LENGTH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use bytes::Bytes;
 use futures_core::Stream;
@@ -17,24 +18,34 @@ use crate::serve::dialect::Operation;
 use crate::serve::measure::Measure;
 use crate::word::word;
 
-/// What concerns one connection only, and what the length of a rewritten body makes wrong.
+/// What concerns one connection only, besides what `Connection` names.
 const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
     "proxy-authorization",
+    "proxy-connection",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
-    "content-length",
 ];
 
 /// Headers as they may be passed on.
 pub(super) fn passed_on(mut headers: HeaderMap) -> HeaderMap {
-    for name in HOP_BY_HOP {
+    let named = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let named: Vec<String> =
+        named.flat_map(|value| value.split(',')).map(|name| name.trim().to_owned()).collect();
+    for name in named.iter().map(String::as_str).chain(HOP_BY_HOP) {
         headers.remove(name);
     }
+    headers
+}
+
+/// Headers of an answer whose body is read on its way, so that its length may become another.
+pub(super) fn passed_on_rewritten(headers: HeaderMap) -> HeaderMap {
+    let mut headers = passed_on(headers);
+    headers.remove(CONTENT_LENGTH);
     headers
 }
 
@@ -46,7 +57,7 @@ pub(super) fn signed(headers: &mut HeaderMap, arm: &Arm, job: Option<&str>) {
         ("x-smart-ai-job", job),
     ];
     for (name, value) in signs {
-        if let Some(Ok(value)) = value.map(HeaderValue::from_str) {
+        if let Some(Ok(value)) = value.map(|value| HeaderValue::from_bytes(value.as_bytes())) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
@@ -195,5 +206,32 @@ impl Stream for Direct {
                 return Poll::Ready(None);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_concerns_one_connection_stays_on_it() {
+        let pairs = [
+            ("connection", "X-Secret, close"),
+            ("connection", "x-more"),
+            ("x-secret", "a"),
+            ("x-more", "b"),
+            ("keep-alive", "timeout=5"),
+            ("x-kept", "c"),
+            ("content-length", "2"),
+        ];
+        let pairs =
+            pairs.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(name, value);
+        }
+        let names = |headers: HeaderMap| headers.keys().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names(passed_on(headers.clone())), ["x-kept", "content-length"]);
+        assert_eq!(names(passed_on_rewritten(headers)), ["x-kept"]);
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::Proxy;
-use super::answer::{Direct, Dispatched, coming, passed_on, signed, take_end};
+use super::answer::{Direct, Dispatched, coming, passed_on_rewritten, signed, take_end};
 use super::inference::{Choice, Inference};
 use crate::driver::{Part, Relay};
 use crate::http::Server;
@@ -45,6 +45,10 @@ impl Proxy {
         (body, room): (Bytes, Held),
     ) -> Response<Body> {
         let headers = &head.headers;
+        let pinned = match self.named(headers) {
+            Ok(pinned) => pinned,
+            Err(words) => return operation.refusal(StatusCode::NOT_FOUND, &words),
+        };
         let text = |name: &str| text(headers, name);
         let client = client::kind(text(USER_AGENT.as_str()));
         let measured = |model: &str| Measure::new(Arc::clone(&self.metrics), operation, client, model);
@@ -58,7 +62,6 @@ impl Proxy {
         }
         measure.so_far.num_ctx = inference.num_ctx();
         measure.so_far.unloads = inference.unloads();
-        let pinned = text(HOST_HEADER).map(HostId::from);
         let target = operation.path().to_owned() + &query(head);
         let undecided = matches!(inference.choice, Choice::Auto(_));
         if !undecided && (inference.choice == Choice::Unknown || inference.is_empty()) {
@@ -98,7 +101,7 @@ impl Proxy {
             if streams {
                 measure.first();
             }
-            let mut headers = passed_on(headers);
+            let mut headers = passed_on_rewritten(headers);
             signed(&mut headers, &arm, job.as_deref());
             if operation.is_native_text() && !streams {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
@@ -168,7 +171,7 @@ impl Proxy {
             }
         };
         let status = response.status();
-        let mut passed = passed_on(std::mem::take(response.headers_mut()));
+        let mut passed = passed_on_rewritten(std::mem::take(response.headers_mut()));
         signed(&mut passed, &Arm { host, model: inference.model.as_str().into() }, None);
         if !status.is_success() {
             let (failure, refusal) = crate::http::refusal(response).await;

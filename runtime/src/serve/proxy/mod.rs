@@ -15,7 +15,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{Method, Response, StatusCode};
+use axum::http::{HeaderMap, Method, Response, StatusCode};
 use reqwest::RequestBuilder;
 use smart_ai_core::{Failure, FailureKind, HostId};
 
@@ -26,6 +26,7 @@ use super::inventory::Inventory;
 use super::metrics::Metrics;
 use crate::driver::Engine;
 use crate::http::Server;
+use dispatched::HOST_HEADER;
 pub(super) use lookup::Lookup;
 pub(super) use route::Route;
 
@@ -50,9 +51,14 @@ pub(super) fn routes(proxy: Arc<Proxy>) -> Router {
 async fn answer(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
     let Some(route) = Route::of(head.uri.path()) else {
-        let words = "the path has . or .. in it; send the path that it leads to";
+        let words = "the path has ., .. or a backslash in it; send the path that it leads to";
         return Operation::Chat.refusal(StatusCode::BAD_REQUEST, words);
     };
+    if matches!(head.method, Method::CONNECT | Method::TRACE) {
+        // A host would tell what it was sent: the key that is meant for it.
+        let words = "this method is not passed on to a host";
+        return Operation::Chat.refusal(StatusCode::METHOD_NOT_ALLOWED, words);
+    }
     let operation = Operation::at(&route.path).filter(|_| head.method == Method::POST);
     let Some(operation) = operation else {
         return match fleet::answer(&proxy, &head.method, &route, &head.headers).await {
@@ -75,6 +81,16 @@ fn unread(operation: Operation, error: &Unread) -> Response<Body> {
 }
 
 impl Proxy {
+    /// The host that a request names.
+    ///
+    /// # Errors
+    /// The words for its client where no host is called so.
+    fn named(&self, headers: &HeaderMap) -> Result<Option<HostId>, String> {
+        let Some(name) = headers.get(HOST_HEADER) else { return Ok(None) };
+        let host = HostId::from(String::from_utf8_lossy(name.as_bytes()).trim());
+        if self.hosts.contains_key(&host) { Ok(Some(host)) } else { Err(format!("no host is called {host}")) }
+    }
+
     /// The hosts a request without a dispatcher may go to, the best first: the one it names, those that have the model, those that answer.
     fn hosts_for(&self, named: Option<HostId>, model: &str) -> Vec<HostId> {
         if let Some(named) = named {

@@ -6,10 +6,9 @@ use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Response, StatusCode};
-use smart_ai_core::HostId;
 
 use super::answer::{coming, passed_on};
-use super::dispatched::{HOST_HEADER, concerning};
+use super::dispatched::concerning;
 use super::inference::auto;
 use super::route::Route;
 use super::{Proxy, fleet, unread};
@@ -26,10 +25,10 @@ const CHANGES: [&str; 4] = ["/api/pull", "/api/create", "/api/copy", "/api/delet
 impl Proxy {
     pub(super) async fn pass(&self, head: Parts, route: &Route, body: Body) -> Response<Body> {
         let refuse = |status, words: &str| Operation::Chat.refusal(status, words);
-        let named = head.headers.get(HOST_HEADER).and_then(|value| value.to_str().ok()).map(HostId::from);
-        if let Some(name) = named.as_ref().filter(|name| !self.hosts.contains_key(*name)) {
-            return refuse(StatusCode::NOT_FOUND, &format!("no host is called {name}"));
-        }
+        let named = match self.named(&head.headers) {
+            Ok(named) => named,
+            Err(words) => return refuse(StatusCode::NOT_FOUND, &words),
+        };
         let path = route.path.as_str();
         let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         let target = format!("{}{query}", route.sent);

@@ -14,13 +14,15 @@ pub(in crate::serve) struct Route {
 }
 
 impl Route {
-    /// `None` where the path climbs (`/x/../api/chat`): what it means depends on who reads it.
+    /// `None` where the path climbs (`/x/../api/chat`) or has a backslash in it, which some take for a slash: what it means depends on who
+    /// reads it.
     pub(in crate::serve) fn of(path: &str) -> Option<Self> {
         let sent = plain(path);
         let decoded: Cow<'_, str> = percent_decode_str(&sent).decode_utf8_lossy();
-        let climbs = decoded.split(['/', '\\']).any(|segment| segment == "." || segment == "..");
+        let is_unclear =
+            decoded.contains('\\') || decoded.split('/').any(|segment| segment == "." || segment == "..");
         let path = plain(&decoded);
-        (!climbs).then_some(Self { path, sent })
+        (!is_unclear).then_some(Self { path, sent })
     }
 }
 
@@ -54,6 +56,21 @@ mod tests {
         for path in ["/x/../api/chat", "/./api/chat", "/x/%2e%2e/api/chat", "/x/%2E./api/chat", "/x\\..\\api"]
         {
             assert_eq!(Route::of(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_was_judged_is_what_the_host_gets() {
+        for byte in 0_u8..=255 {
+            for spelling in [vec![byte], format!("%{byte:02x}").into_bytes()] {
+                let path = [b"/api".as_slice(), &spelling, b"pull"].concat();
+                // What HTTP does not allow never comes so far.
+                let Ok(uri) = axum::http::Uri::try_from(path.as_slice()) else { continue };
+                let Some(route) = Route::of(uri.path()) else { continue };
+                let url = reqwest::Url::parse(&format!("http://pc{}", route.sent));
+                let sent = url.map(|url| Route::of(url.path()).map(|sent| sent.path));
+                assert_eq!(sent, Ok(Some(route.path)), "{uri}");
+            }
         }
     }
 }
