@@ -60,13 +60,15 @@ export class Driver implements SmartAi {
 		private readonly hands: Hands,
 		config: FleetConfig,
 		seed = 0,
+		learned?: Snapshot,
 	) {
 		this.#fleet = core.splitConfig(config);
 		if (this.#fleet.prometheus?.ca_file != null) {
 			throw new Misuse('config_invalid', 'prometheus.ca_file: needs the native engine', 'prometheus.ca_file');
 		}
 		for (const endpoint of this.#fleet.hosts) this.#endpoints.set(endpoint.id, endpoint);
-		this.#dispatcher = new core.Dispatcher(this.#fleet.config, seed);
+		const own = this.#fleet.config;
+		this.#dispatcher = learned ? core.Dispatcher.restore(own, seed, learned) : new core.Dispatcher(own, seed);
 		this.#alarm = new Alarm(hands, () => this.#post({ type: 'tick' }));
 		this.#carryOut(this.#dispatcher.start(this.#now()));
 	}
@@ -139,6 +141,11 @@ export class Driver implements SmartAi {
 
 	async snapshot(): Promise<Snapshot> {
 		await this.#seen();
+		return this.#dispatcher.snapshot();
+	}
+
+	/** What the dispatcher believes, without a look at any host: to be kept, and handed to the next one. */
+	learned(): Snapshot {
 		return this.#dispatcher.snapshot();
 	}
 

@@ -1,5 +1,5 @@
 /** The WebAssembly package in one file, put here by the build. */
-import type { Dispatcher, EngineConfig } from '../contract';
+import type { Dispatcher, EngineConfig, Snapshot } from '../contract';
 import type { HttpRequest, HttpResponse } from '../httpTransport';
 
 export interface Hands {
@@ -8,4 +8,8 @@ export interface Hands {
 	now(): number;
 }
 
-export declare function createDispatcher(config: EngineConfig, hands: Hands): Dispatcher;
+export interface Remembering extends Dispatcher {
+	learned(): Snapshot;
+}
+
+export declare function createDispatcher(config: EngineConfig, hands: Hands, learned?: Snapshot): Remembering;

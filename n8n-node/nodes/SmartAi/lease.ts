@@ -3,6 +3,7 @@ import { NodeOperationError } from 'n8n-workflow';
 
 import { chooseEngine, type EngineWish, isUnavailable } from '../../engine/choice';
 import { engineConfig, type FleetCredential, type PrometheusCredential } from '../../engine/configuration';
+import { WorkflowMemory } from '../../engine/memory';
 import { nativeEngine } from '../../engine/native';
 import { EnginePool, type Lease } from '../../engine/pool';
 import { wasmEngine } from '../../engine/wasm';
@@ -20,10 +21,11 @@ export async function leaseEngine(context: IExecuteFunctions | ISupplyDataFuncti
 	const config = engineConfig(fleet, prometheus);
 	const slot = [smartAiFleetApi?.id, smartAiPrometheusApi?.id, wish].join('|');
 	const { httpRequest } = context.helpers;
+	const memory = new WorkflowMemory(context.getWorkflowStaticData('global'), slot);
 	const make = async () => {
 		const engine = await chooseEngine(wish, config, {
 			native: nativeEngine,
-			wasm: async (given) => await wasmEngine(given, httpRequest),
+			wasm: async (given) => await wasmEngine(given, httpRequest, memory.learned()),
 		});
 		if (!isUnavailable(engine)) return engine;
 		throw new NodeOperationError(node, `The ${wish} engine does not load on this machine`, {
@@ -31,7 +33,14 @@ export async function leaseEngine(context: IExecuteFunctions | ISupplyDataFuncti
 		});
 	};
 	try {
-		return await pool.lease(slot, config, make);
+		const { engine, release } = await pool.lease(slot, config, make);
+		return {
+			engine,
+			release: () => {
+				memory.keep(engine);
+				release();
+			},
+		};
 	} catch (error) {
 		// A NodeOperationError passes through unchanged; anything else is a refused configuration.
 		throw new NodeOperationError(node, error as Error, {
