@@ -5,7 +5,7 @@ import type { Engine, Snapshot } from './contract';
 /** Where in a workflow's static data it stands. */
 const KEY = 'smartAi';
 
-/** Most characters one workflow keeps: n8n writes all of its static data at the end of each execution that changed it. */
+/** Most characters one workflow keeps: n8n writes them at the end of each execution that changed any. */
 const MOST_CHARACTERS = 200_000;
 /** Milliseconds between two writes of one workflow. */
 const WRITE_EVERY_MS = 60_000;

@@ -5,8 +5,8 @@ import { httpTransport, type N8nHttpRequest } from './httpTransport';
 import { createDispatcher, type Hands, type Remembering } from './wasm/dispatcher';
 
 /**
- * The WebAssembly engine: runs wherever n8n does, and calls through n8n's HTTP client. It begins with what one before it
- * has `learned`, where this version can read that.
+ * The WebAssembly engine: runs wherever n8n does, and calls through n8n's HTTP client. It begins with what one before
+ * it has `learned`, where this version can read that.
  */
 export async function wasmEngine(
 	config: EngineConfig,

@@ -15,7 +15,9 @@ test('a restarted n8n predicts as before', async (t) => {
 	t.after(() => host.close());
 	const fleet = fleetOf('Fleet', { pc: host.url });
 	const parameters = { prompt: '={{ $json.body.question }}', task: 'general', mode: 'fast', options: {} };
-	const ask = node('Ask', NODE, 1, parameters, { credentials: { smartAiFleetApi: { id: fleet.id, name: fleet.name } } });
+	const ask = node('Ask', NODE, 1, parameters, {
+		credentials: { smartAiFleetApi: { id: fleet.id, name: fleet.name } },
+	});
 	const flow = cluster({ id: 'remembers', roots: [ask], subs: [] });
 	const instance = await bed.n8n.start({ packages: [PACKAGE], credentials: [fleet], workflows: [flow] });
 	const predicted = async (server) => {
