@@ -22,7 +22,7 @@ function contract() {
 	const contract = join(here, 'js', 'contract');
 	rmSync(contract, { recursive: true, force: true });
 	mkdirSync(join(contract, 'generated'), { recursive: true });
-	for (const file of ['core.ts', 'smart-ai.ts', 'stream.ts'])
+	for (const file of ['core.ts', 'error.ts', 'smart-ai.ts', 'stream.ts', 'taken.ts'])
 		cpSync(join(root, 'wasm', 'js', file), join(contract, file));
 	cpSync(join(root, 'core', 'types', 'core.d.ts'), join(contract, 'generated', 'core.d.ts'));
 }

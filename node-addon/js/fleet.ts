@@ -8,9 +8,11 @@ import type {
 	HostSnapshot,
 	Snapshot,
 } from './contract/generated/core.js';
+import { refusalOf, SmartAiError } from './contract/error.js';
 import type { AnswerStream, AskOptions, SmartAi } from './contract/smart-ai.js';
 import { streamed } from './contract/stream.js';
-import { type Native, type NativeEngine, SmartAiError, called } from './native.js';
+import { askJson, jsonOf, optionsOf } from './contract/taken.js';
+import { called, type Native, type NativeEngine } from './native.js';
 
 /** Where decisions, outcomes and what was learned are kept, and what of them. */
 export interface HistoryConfig {
@@ -47,23 +49,41 @@ export class NativeFleet implements SmartAi<KeptAnswer> {
 
 	constructor(native: Native, config: NativeFleetConfig) {
 		this.#native = native;
-		const { history, ...fleet } = config ?? {};
+		const { history, ...fleet } = JSON.parse(jsonOf(config ?? null, 'the configuration', 'config_invalid')) ?? {};
 		const kept = history === undefined ? undefined : JSON.stringify(history);
 		this.#engine = called(() => new native.Engine(JSON.stringify(config == null ? null : fleet), kept));
 	}
 
-	async ask(ask: Ask, options: AskOptions = {}): Promise<KeptAnswer> {
+	get closed(): boolean {
+		return this.#closed || this.#engine.closed();
+	}
+
+	async ask(ask: Ask, options?: AskOptions): Promise<KeptAnswer> {
 		this.#mustBeOpen();
-		if (typeof ask !== 'object' || ask === null) {
-			throw new SmartAiError('invalid_argument', 'ask takes an object with a prompt');
+		const { signal, onText } = optionsOf(options);
+		let json: string;
+		try {
+			json = askJson(ask);
+		} catch (error) {
+			return JSON.parse(this.#native.answerRefused('null', JSON.stringify(refusalOf(error))));
 		}
-		const { signal, onText } = options;
 		const cancel = new this.#native.Cancel();
 		const end = () => cancel.cancel();
+		let thrown: { error: unknown } | undefined;
+		const heard = (text: string) => {
+			try {
+				if (thrown === undefined) onText?.(text);
+			} catch (error) {
+				thrown = { error };
+				end();
+			}
+		};
 		signal?.addEventListener('abort', end);
 		if (signal?.aborted) end();
 		try {
-			return JSON.parse(await this.#engine.ask(JSON.stringify(ask), cancel, onText));
+			const answer = await this.#engine.ask(json, cancel, onText && heard);
+			if (thrown !== undefined) throw thrown.error;
+			return JSON.parse(answer);
 		} finally {
 			signal?.removeEventListener('abort', end);
 		}
@@ -75,12 +95,13 @@ export class NativeFleet implements SmartAi<KeptAnswer> {
 
 	async decide(ask: Ask): Promise<Decision> {
 		this.#mustBeOpen();
-		return value<Decision>(await this.#engine.decide(JSON.stringify(ask)));
+		return value<Decision>(await this.#engine.decide(askJson(ask)));
 	}
 
 	async feedback(feedback: Feedback): Promise<void> {
 		this.#mustBeOpen();
-		called(() => this.#engine.feedback(JSON.stringify(feedback)));
+		const json = jsonOf(feedback, 'the feedback');
+		called(() => this.#engine.feedback(json));
 	}
 
 	async models(): Promise<HostSnapshot[]> {

@@ -24,7 +24,7 @@ export function cli(args: string[]): number {
 	return native.cli(['smart-ai', ...args]);
 }
 
-export { SmartAiError } from './native.js';
+export { SmartAiError } from './contract/error.js';
 export type { HistoryConfig, KeptAnswer, NativeFleetConfig } from './fleet.js';
 export type * from './contract/core.js';
 export type * from './contract/generated/core.js';

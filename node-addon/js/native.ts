@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { SmartAiError } from './contract/error.js';
 
 /** The addon as it is: values are JSON texts, and an error's message is JSON too. */
 export interface Native {
@@ -9,6 +10,7 @@ export interface Native {
 	AnswerReader: new () => { push(bytes: Uint8Array): string; finish(): string };
 	Engine: new (config: string, history?: string) => NativeEngine;
 	Cancel: new () => NativeCancel;
+	answerRefused(id: string, error: string): string;
 	cli(args: string[]): number;
 	[name: string]: unknown;
 }
@@ -28,6 +30,8 @@ export interface NativeEngine {
 	snapshot(): Promise<string>;
 	drain(): Promise<void>;
 	close(): Promise<void>;
+	/** Whether its task has ended. */
+	closed(): boolean;
 }
 
 export interface NativeCancel {
@@ -37,19 +41,6 @@ export interface NativeCancel {
 /** Loads the addon built for this platform; its own error says why it cannot. */
 export function load(from: string): Native {
 	return createRequire(from)(`./smart-ai.${process.platform}-${process.arch}.node`) as Native;
-}
-
-/** An error as users meet it. */
-export class SmartAiError extends Error {
-	constructor(
-		readonly code: string,
-		message: string,
-		known: { hint?: string; field?: string } = {},
-	) {
-		super(message);
-		this.name = 'SmartAiError';
-		Object.assign(this, known);
-	}
 }
 
 /** Calls into the addon; its errors become errors with code, message and what else is known. */

@@ -66,10 +66,13 @@ impl Engine {
         cancel: &Cancel,
         on_text: Option<OnText>,
     ) -> napi::Result<PromiseRaw<'env, String>> {
-        let value: Value = serde_json::from_str(&json_text(ask.as_bytes()))?;
-        let id = value.get("id").cloned().unwrap_or_default();
+        let (id, ask) = match serde_json::from_str::<Value>(&json_text(ask.as_bytes())) {
+            Ok(value) => (value.get("id").cloned().unwrap_or_default(), Ask::from_value(value)),
+            // The reader of asks says what is wrong.
+            Err(_) => (Value::Null, Ask::from_json(&ask)),
+        };
         let cancel = cancel.0.clone();
-        let answering = Ask::from_value(value).map(|ask| {
+        let answering = ask.map(|ask| {
             let (options, texts) = options_for(on_text);
             // Where the caller has left already, no call is made.
             let answer = (!cancel.is_cancelled()).then(|| self.0.ask_kept(ask, options));
@@ -108,6 +111,12 @@ impl Engine {
     #[napi(catch_unwind)]
     pub async fn snapshot(&self) -> napi::Result<String> {
         Ok(serde_json::to_string(&self.0.snapshot().await)?)
+    }
+
+    /// Whether its task has ended: it answers nothing any more.
+    #[napi(catch_unwind)]
+    pub fn closed(&self) -> bool {
+        self.0.is_closed()
     }
 
     /// Takes no more asks from here on, lets what runs end, and ends.

@@ -4,10 +4,9 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { build, built } from '../world/build.mjs';
 
-const packages = { wasm: '../../wasm/dist/index.mjs', native: '../../node-addon/dist/index.mjs' };
-const build = process.env.BUILD ?? 'wasm';
-const { core } = await import(packages[build]);
+const { core } = built;
 const here = dirname(fileURLToPath(import.meta.url));
 
 function files(folder) {

@@ -1,6 +1,7 @@
 import { Alarm } from './alarm.js';
 import { Call, type Gathered, nothing } from './call.js';
 import type { Core, Dispatcher } from './core.js';
+import { refusalOf, SmartAiError } from './error.js';
 import { look, requestOf } from './exchange.js';
 import type {
 	Answer,
@@ -19,10 +20,10 @@ import type {
 	Source,
 	Step,
 } from './generated/core.js';
-import { Misuse, refusalOf } from './misuse.js';
 import { askParts } from './parts.js';
 import type { AnswerStream, AskOptions, SmartAi } from './smart-ai.js';
 import { streamed } from './stream.js';
+import { askJson, jsonOf, optionsOf } from './taken.js';
 import type { Hands } from './transport.js';
 
 /** What a model is asked that need only show that it writes. */
@@ -62,9 +63,10 @@ export class Driver implements SmartAi {
 		seed = 0,
 		learned?: Snapshot,
 	) {
-		this.#fleet = core.splitConfig(config);
+		this.#fleet = core.splitConfig(JSON.parse(jsonOf(config, 'the configuration', 'config_invalid')));
 		if (this.#fleet.prometheus?.ca_file != null) {
-			throw new Misuse('config_invalid', 'prometheus.ca_file: needs the native engine', 'prometheus.ca_file');
+			const field = 'prometheus.ca_file';
+			throw new SmartAiError('config_invalid', `${field}: needs the native engine`, { field });
 		}
 		for (const endpoint of this.#fleet.hosts) this.#endpoints.set(endpoint.id, endpoint);
 		const own = this.#fleet.config;
@@ -73,27 +75,26 @@ export class Driver implements SmartAi {
 		this.#carryOut(this.#dispatcher.start(this.#now()));
 	}
 
-	async ask(ask: Ask, options: AskOptions = {}): Promise<Answer> {
+	get closed(): boolean {
+		return this.#draining || this.#closing.signal.aborted;
+	}
+
+	async ask(asked: Ask, given?: AskOptions): Promise<Answer> {
 		this.#mustBeOpen();
-		if (this.#draining) throw new Misuse('closed', 'this dispatcher is closing; create another');
-		if (typeof ask !== 'object' || ask === null)
-			throw new Misuse('invalid_argument', 'ask takes an object with a prompt');
+		const options = optionsOf(given);
+		let ask: Ask | undefined;
 		let parts: number[];
 		try {
+			ask = JSON.parse(askJson(asked)) as Ask;
 			parts = this.core.askParts(ask);
 		} catch (error) {
-			return this.core.answerRefused(ask.id ?? null, refusalOf(error));
+			return this.core.answerRefused(ask?.id ?? null, refusalOf(error));
 		}
 		this.#asks += 1;
 		try {
 			if (parts.length === 1) return await this.#askWhole(ask, options);
-			return await askParts(
-				ask,
-				parts,
-				(part, own) => this.#askWhole(part, own),
-				options.signal,
-				() => this.hands.now(),
-			);
+			const askOne = (part: Ask, own: AskOptions) => this.#askWhole(part, own);
+			return await askParts(ask, parts, askOne, options.signal, () => this.hands.now());
 		} finally {
 			this.#asks -= 1;
 			if (this.#asks === 0) for (const ended of this.#drained.splice(0)) ended();
@@ -101,7 +102,7 @@ export class Driver implements SmartAi {
 	}
 
 	async #askWhole(ask: Ask, options: AskOptions): Promise<Answer> {
-		this.#mustBeOpen();
+		this.#mustLive();
 		let request: Request;
 		try {
 			request = { ...this.core.askRequest(ask), streaming: options.onText !== undefined };
@@ -125,14 +126,15 @@ export class Driver implements SmartAi {
 	}
 
 	async decide(ask: Ask): Promise<Decision> {
-		const request = this.core.askRequest(ask);
+		this.#mustBeOpen();
+		const request = this.core.askRequest(JSON.parse(askJson(ask)));
 		await this.#seen();
 		return this.#dispatcher.decide(this.#now(), request);
 	}
 
 	async feedback(feedback: Feedback): Promise<void> {
 		this.#mustBeOpen();
-		this.#post(this.core.feedbackEvent(feedback));
+		this.#post(this.core.feedbackEvent(JSON.parse(jsonOf(feedback, 'the feedback'))));
 	}
 
 	async models(): Promise<HostSnapshot[]> {
@@ -162,13 +164,19 @@ export class Driver implements SmartAi {
 
 	/** Until every look that is due has told what it saw. */
 	async #seen(): Promise<void> {
-		this.#mustBeOpen();
+		this.#mustLive();
 		this.#post({ type: 'tick' });
 		while (this.#looks.size > 0) await Promise.all(this.#looks);
 	}
 
 	#mustBeOpen(): void {
-		if (this.#closing.signal.aborted) throw new Misuse('closed', 'this dispatcher is closed; create another');
+		if (this.#draining) throw new SmartAiError('closed', 'this dispatcher is closing; create another');
+		this.#mustLive();
+	}
+
+	/** What began before `drain` goes on. */
+	#mustLive(): void {
+		if (this.#closing.signal.aborted) throw new SmartAiError('closed', 'this dispatcher is closed; create another');
 	}
 
 	#now(): number {

@@ -18,4 +18,5 @@ export function createDispatcher(config: FleetConfig, hands: Partial<Hands> = {}
 }
 
 export { nodeTransport, sleep };
+export { SmartAiError } from './error.js';
 export type * from './api.js';

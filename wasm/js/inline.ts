@@ -23,4 +23,5 @@ export function createDispatcher(config: FleetConfig, hands: Hands, learned?: Sn
 	return new Driver(core, hands, config, 0, learned);
 }
 
+export { SmartAiError } from './error.js';
 export type * from './api.js';

@@ -17,6 +17,8 @@ export interface AnswerStream<A = Answer> extends AsyncIterable<string> {
 /** A fleet at work. `A`: what an engine says of an answer. */
 export interface SmartAi<A = Answer> {
 	readonly engine: 'native' | 'wasm';
+	/** Whether it takes no more asks: it was closed or drains, or a fault of its own has ended it. */
+	readonly closed: boolean;
 	/** Answers. A job that fails is an answer with `ok: false`; it throws on misuse only. */
 	ask(ask: Ask, options?: AskOptions): Promise<A>;
 	/** The same, handed out as it comes. A call that breaks after its first piece is not repeated elsewhere. */

@@ -221,6 +221,12 @@ impl Engine {
         self.send(Message::Close);
     }
 
+    /// Whether the task has ended: nothing is answered any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.messages.is_closed()
+    }
+
     fn send(&self, message: Message) {
         // A closed engine drops the message and with it the reply: the caller hears of it there.
         drop(self.messages.send(message));

@@ -1,7 +1,7 @@
 // The Smart AI Chat Model under n8n's own Agent and chains, in a real n8n.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { line, lines, ollama } from '../../../wasm/test/ollama.mjs';
+import { line, lines, ollama } from '../../world/ollama.mjs';
 import { everyPartRequired, MissingPart, need, stopAll } from '../bed/index.mjs';
 import { activate, agent, calculator, call, chatModel, cluster, latest, node, streamed, textOf } from './cluster.mjs';
 import { fleetOf, startServer } from './workbench.mjs';

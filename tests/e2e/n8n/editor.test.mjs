@@ -2,7 +2,7 @@
 // run.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { ollama } from '../../../wasm/test/ollama.mjs';
+import { ollama } from '../../world/ollama.mjs';
 import { needOrSkip, stopAll } from '../bed/index.mjs';
 import { digestWorkflow, FLEET, startFeed } from '../digest/digest.mjs';
 import { openEditor } from './editor.mjs';

@@ -1,7 +1,7 @@
 // What the Smart AI node has learned outlives a restart of n8n, in the static data of the workflow.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { ollama } from '../../../wasm/test/ollama.mjs';
+import { ollama } from '../../world/ollama.mjs';
 import { needOrSkip, stopAll } from '../bed/index.mjs';
 import { activate, call, cluster, node } from './cluster.mjs';
 import { fleetOf, NODE, PACKAGE } from './workbench.mjs';

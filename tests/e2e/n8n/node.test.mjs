@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
-import { line, ollama } from '../../../wasm/test/ollama.mjs';
+import { line, ollama } from '../../world/ollama.mjs';
 import { everyPartRequired, freePort, MissingPart, need, stopAll } from '../bed/index.mjs';
 import { begin, credential, fleetOf, NODE, outcome, startServer, workflow } from './workbench.mjs';
 
