@@ -93,8 +93,6 @@ pub enum Writing {
     Schema,
     /// A tool call comes whole, after a silence as long as it takes to write its arguments.
     ToolCalls,
-    /// All at once, when the last token is written.
-    Whole,
 }
 
 /// What a model must be able to do, in the words of `/api/show`.

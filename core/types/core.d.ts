@@ -1817,4 +1817,4 @@ failure: Failure | null, };
 /**
  * How an answer comes: what may be silent for how long.
  */
-export type Writing = "text" | "schema" | "tool_calls" | "whole";
+export type Writing = "text" | "schema" | "tool_calls";

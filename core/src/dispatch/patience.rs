@@ -83,11 +83,11 @@ impl Dispatcher {
         // What is written before anything of it shows.
         let unseen_ms = |deviations: f64| match request.writing {
             Writing::Text | Writing::Schema => 0.0,
-            Writing::ToolCalls | Writing::Whole => token_ms * wish.length.at_most(deviations),
+            Writing::ToolCalls => token_ms * wish.length.at_most(deviations),
         };
         let text_ms = 1e3 * STALL_TOKENS / model.rates.decode;
         let stall_ms = match request.writing {
-            Writing::Text | Writing::Whole => within(text_ms, least_ms, MOST_STALL_MS),
+            Writing::Text => within(text_ms, least_ms, MOST_STALL_MS),
             Writing::Schema => within(text_ms.max(late_ms), least_ms, MOST_MS),
             Writing::ToolCalls => {
                 let tokens = wish.length.at_most(Q99).max(TOOL_CALL_TOKENS);

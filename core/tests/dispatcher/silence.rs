@@ -69,9 +69,9 @@ fn what_the_owner_states_counts_be_it_more_or_less() {
 }
 
 #[test]
-fn an_answer_that_comes_whole_is_given_the_time_to_write_it_and_no_more() {
+fn a_tool_call_that_comes_first_is_given_the_time_to_write_it_and_no_more() {
     let mut fleet = known();
-    assert_eq!(called(&fleet.submit(9, writing(Writing::Whole))), "m@a");
+    assert_eq!(called(&fleet.submit(9, writing(Writing::ToolCalls))), "m@a");
     let whole_ms = given_up_after(&mut fleet, 6);
     let mut fleet = known();
     assert_eq!(called(&fleet.submit(9, writing(Writing::Text))), "m@a");

@@ -47,6 +47,7 @@ const answers = {
 					choices: [{ message: { role: 'assistant', content: 'Hello' } }],
 					usage: { prompt_tokens: 5, completion_tokens: 3 },
 				},
+	'/v1/completions': () => ({ choices: [{ text: 'Hello', index: 0 }], usage: { prompt_tokens: 1 } }),
 	'/v1/messages': () => [
 		'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":7,"output_tokens":0}}}\n\n',
 		'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"type":"text_delta","text":"Hi"}}\n\n',
@@ -127,11 +128,20 @@ test('an OpenAI stream is dispatched and counted, and the client sees the count 
 	assert.equal((await sidecar.scrape()).sum('ollama_requests_total', { client: 'openai' }), 1);
 });
 
-test("a whole answer in OpenAI's words comes as it is", async () => {
+test("a whole answer in OpenAI's words is asked for in parts", async () => {
 	const before = await counted('openai_chat');
 	const answer = await (await post('/v1/chat/completions', { model: 'm', messages })).json();
-	assert.equal(answer.choices[0].message.content, 'Hello');
-	await until('the count', async () => (await counted('openai_chat')).output === before.output + 3);
+	assert.deepEqual(answer.choices, [
+		{ index: 0, message: { role: 'assistant', content: 'Hello' }, finish_reason: null },
+	]);
+	assert.deepEqual(answer.usage, { prompt_tokens: 11, completion_tokens: 2, total_tokens: 13 });
+	assert.equal(received.at(-1).body.stream, true);
+	await until('the count', async () => (await counted('openai_chat')).output === before.output + 2);
+});
+
+test('a whole answer of a host that does not stream comes as it is', async () => {
+	const answer = await (await post('/v1/completions', { model: 'm', prompt: 'Hello' })).json();
+	assert.deepEqual(answer, answers['/v1/completions']());
 });
 
 test("a stream in Anthropic's words is dispatched and counted", async () => {

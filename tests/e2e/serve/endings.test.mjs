@@ -55,6 +55,7 @@ for (const [path, stream] of [
 	['/api/chat', true],
 	['/api/chat', false],
 	['/v1/chat/completions', true],
+	['/v1/chat/completions', false],
 ]) {
 	test(`${path}${stream ? ', streamed,' : ''} ends with the host's last word, and its connection`, async () => {
 		const before = closed;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::Value;
-use smart_ai_core::wire::{Piece, json_text};
+use smart_ai_core::wire::{Piece, failure_of_status, json_text};
 use smart_ai_core::{Failure, FailureKind, Usage};
 
 use crate::driver::{Read, Reader};
@@ -49,22 +49,7 @@ impl Events {
     fn take(&mut self, event: Bytes, pieces: &mut Vec<Piece>) -> Bytes {
         let Some(place) = data(&event) else { return event };
         let data = event.slice(place.clone());
-        if data.trim_ascii() == b"[DONE]" {
-            self.end("", pieces);
-            return event;
-        }
-        let Ok(value) = serde_json::from_str::<Value>(&json_text(&data)) else { return event };
-        let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
-        let error = value.get("error").filter(|error| !error.is_null());
-        if let Some(error) = error.or_else(|| (kind == "error").then_some(&value)) {
-            let words = error.get("message").and_then(Value::as_str).unwrap_or("an error within the stream");
-            pieces.push(Piece::Failed { failure: Failure::new(FailureKind::ServerError, words) });
-            return event;
-        }
-        match self.words {
-            Words::OpenAi => self.take_openai(&value, kind, pieces),
-            Words::Anthropic => self.take_anthropic(&value, kind, pieces),
-        }
+        let Some(value) = self.told(&data, pieces) else { return event };
         match value.get("choices").and_then(Value::as_array) {
             Some(choices) if self.hide_counts && value.get("usage").is_some() => {
                 if choices.is_empty() {
@@ -75,6 +60,68 @@ impl Events {
                 parts.map(Option::unwrap_or_default).concat().into()
             }
             Some(_) | None => event,
+        }
+    }
+
+    /// What the data of an event says, where it is part of an answer.
+    fn told(&mut self, data: &Bytes, pieces: &mut Vec<Piece>) -> Option<Value> {
+        if data.trim_ascii() == b"[DONE]" {
+            self.end("", pieces);
+            return None;
+        }
+        let text = json_text(data);
+        let value: Value = serde_json::from_str(&text).ok()?;
+        let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
+        if kind == "error" || value.get("error").is_some_and(|error| !error.is_null()) {
+            // As an error before the answer, whose status would be this one.
+            pieces.push(Piece::Failed { failure: failure_of_status(500, &text, None) });
+            return None;
+        }
+        match self.words {
+            Words::OpenAi => self.take_openai(&value, kind, pieces),
+            Words::Anthropic => self.take_anthropic(&value, kind, pieces),
+        }
+        Some(value)
+    }
+
+    /// Reads bytes that came without passing them on: each part of the answer goes to `each`.
+    pub(super) fn read(&mut self, bytes: &[u8], pieces: &mut Vec<Piece>, mut each: impl FnMut(Value)) {
+        self.event.extend_from_slice(bytes);
+        while let Some(event) = self.next_event(pieces) {
+            let value = data(&event).and_then(|place| self.told(&event.slice(place), pieces));
+            value.into_iter().for_each(&mut each);
+        }
+    }
+
+    /// The end of bytes that were read so.
+    pub(super) fn end_of_stream(&mut self, pieces: &mut Vec<Piece>, each: impl FnMut(Value)) {
+        let rest = std::mem::take(&mut self.event).freeze();
+        let value = data(&rest).and_then(|place| self.told(&rest.slice(place), pieces));
+        value.into_iter().for_each(each);
+        self.miss_end(pieces);
+    }
+
+    /// The next whole event of what has come.
+    fn next_event(&mut self, pieces: &mut Vec<Piece>) -> Option<Bytes> {
+        if let Some(end) = event_end(&self.event, self.searched) {
+            self.searched = 0;
+            return Some(self.event.split_to(end).freeze());
+        }
+        // An end may have begun: it is three signs long at most.
+        self.searched = self.event.len().saturating_sub(2);
+        if self.event.len() > EVENT_MAX {
+            let failure =
+                Failure::new(FailureKind::BadProtocol, "an event of the stream is longer than 16 MiB");
+            pieces.push(Piece::Failed { failure });
+        }
+        None
+    }
+
+    /// A stream that ends without its last event is broken.
+    fn miss_end(&mut self, pieces: &mut Vec<Piece>) {
+        if !self.done && !pieces.iter().any(|piece| matches!(piece, Piece::Failed { .. })) {
+            let failure = Failure::new(FailureKind::CutOff, "the stream ended without its final event");
+            pieces.push(Piece::Failed { failure });
         }
     }
 
@@ -130,17 +177,8 @@ impl Reader for Events {
     fn push(&mut self, bytes: Bytes) -> Read {
         let (mut pieces, mut forward) = (Vec::new(), BytesMut::new());
         self.event.extend_from_slice(&bytes);
-        while let Some(end) = event_end(&self.event, self.searched) {
-            self.searched = 0;
-            let event = self.event.split_to(end).freeze();
+        while let Some(event) = self.next_event(&mut pieces) {
             forward.put(self.take(event, &mut pieces));
-        }
-        // An end may have begun: it is three signs long at most.
-        self.searched = self.event.len().saturating_sub(2);
-        if self.event.len() > EVENT_MAX {
-            let failure =
-                Failure::new(FailureKind::BadProtocol, "an event of the stream is longer than 16 MiB");
-            pieces.push(Piece::Failed { failure });
         }
         Read { pieces, forward: forward.freeze() }
     }
@@ -149,10 +187,7 @@ impl Reader for Events {
         let mut pieces = Vec::new();
         let rest = std::mem::take(&mut self.event).freeze();
         let forward = self.take(rest, &mut pieces);
-        if !self.done && !pieces.iter().any(|piece| matches!(piece, Piece::Failed { .. })) {
-            let failure = Failure::new(FailureKind::CutOff, "the stream ended without its final event");
-            pieces.push(Piece::Failed { failure });
-        }
+        self.miss_end(&mut pieces);
         Read { pieces, forward }
     }
 }

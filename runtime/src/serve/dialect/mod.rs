@@ -2,11 +2,14 @@
 
 mod events;
 mod fold;
+mod fold_events;
+mod gathered;
 mod lines;
 mod refusal;
 mod whole;
 
 use crate::driver::Reader;
+use fold_events::FoldEvents;
 
 pub(super) use refusal::status_of;
 
@@ -90,6 +93,11 @@ impl Operation {
         matches!(self, Self::Chat | Self::Generate)
     }
 
+    /// The type of an answer that is one object.
+    pub(super) fn whole_type(self) -> &'static str {
+        if self.is_native_text() { "application/json; charset=utf-8" } else { "application/json" }
+    }
+
     /// Whether the answer streams, if the client does not say.
     pub(super) fn streams_by_default(self) -> bool {
         self.is_native_text()
@@ -104,7 +112,7 @@ impl Operation {
     pub(super) fn reader(self, streams: bool, counts: bool) -> fn() -> Box<dyn Reader> {
         match self {
             Self::Chat | Self::Generate if streams => || Box::new(lines::Lines::default()),
-            // Ollama streams in any case, so that progress shows; the client gets one object.
+            // Hosts are asked to stream in any case, so that progress shows; the client gets one object.
             Self::Chat => || Box::new(fold::Fold::default()),
             Self::Generate => || Box::new(fold::Fold::default()),
             Self::Embed | Self::Embeddings => || Box::new(whole::Whole::default()),
@@ -116,9 +124,9 @@ impl Operation {
                 || Box::new(events::Events::openai(false))
             }
             Self::AnthropicMessage if streams => || Box::new(events::Events::anthropic()),
-            Self::OpenAiChat | Self::OpenAiCompletion | Self::OpenAiResponse | Self::AnthropicMessage => {
-                || Box::new(whole::Whole::default())
-            }
+            Self::OpenAiChat | Self::OpenAiCompletion => || Box::new(FoldEvents::completion()),
+            Self::OpenAiResponse => || Box::new(FoldEvents::response()),
+            Self::AnthropicMessage => || Box::new(FoldEvents::message()),
         }
     }
 

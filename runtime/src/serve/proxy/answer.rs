@@ -87,7 +87,7 @@ pub(super) fn take_end(measure: &mut Measure, streams: bool, end: Option<RelayEn
     so_far.queue_s = outcome.ms.queue / 1e3;
     match error {
         None => {
-            if !streams && so_far.operation.is_native_text() {
+            if !streams && !so_far.operation.embeds() {
                 so_far.first_s = Some(outcome.ms.first_token / 1e3);
             }
             measure.succeeded(outcome.usage);

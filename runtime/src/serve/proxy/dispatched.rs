@@ -24,8 +24,6 @@ use crate::serve::dialect::{Operation, status_of};
 use crate::serve::measure::Measure;
 use crate::serve::object_text::ObjectText;
 
-/// The type of Ollama's answers that do not stream.
-const JSON: &str = "application/json; charset=utf-8";
 /// Parts of an answer that may wait for a slow client.
 const PARTS_AHEAD: usize = 64;
 /// A host that is told to unload a model answers within this.
@@ -103,8 +101,8 @@ impl Proxy {
             }
             let mut headers = passed_on_rewritten(headers);
             signed(&mut headers, &arm, job.as_deref());
-            if operation.is_native_text() && !streams {
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+            if !operation.embeds() && !streams {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static(operation.whole_type()));
             }
             let claim = Some((ticket, measure));
             let body = Dispatched { operation, streams, parts, claim, told_broken: false };
@@ -130,7 +128,9 @@ impl Proxy {
                 *response.status_mut() = refusal.status;
                 // Asked streamed, Ollama says nothing of the signs.
                 let kind = refusal.content_type.map(|kind| match kind.as_str() {
-                    "application/json" if operation.is_native_text() && !streams => JSON.to_owned(),
+                    "application/json" if operation.is_native_text() && !streams => {
+                        operation.whole_type().to_owned()
+                    }
                     _ => kind,
                 });
                 if let Some(kind) = kind.and_then(|kind| HeaderValue::try_from(kind).ok()) {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 use smart_ai_core::wire::Ask;
-use smart_ai_core::{Arm, CallOptions, Capability, Json, Mode, ModelName, Object, Request, Task, Writing};
+use smart_ai_core::{Arm, CallOptions, Capability, Json, Mode, ModelName, Object, Request, Task};
 
 use super::words::{Count, Message, Messages, Texts, Words};
 use crate::serve::bodies::Held;
@@ -114,9 +114,6 @@ impl Inference {
         let task = ask.task.unwrap_or(Task::General);
         let mut request = ask.request().unwrap_or_else(|_| Request::new(task, 0));
         request.streaming = self.streams;
-        if !self.streams && !self.operation.is_native_text() && !self.operation.embeds() {
-            request.writing = Writing::Whole;
-        }
         request.route = Some(self.operation.path().to_owned());
         request.num_ctx = self.num_ctx().map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX));
         request.names_keep_alive = self.body.raw("keep_alive").is_some();
@@ -143,10 +140,10 @@ impl Inference {
         if matches!(self.choice, Choice::Auto(_)) {
             values.push(("model", Value::from(arm.model.as_str()).to_string()));
         }
-        if self.operation.is_native_text() && !self.streams {
+        if !self.operation.embeds() && !self.streams {
             values.push(("stream", "true".to_owned()));
         }
-        if self.operation.counts_on_request() && self.streams && !self.counts {
+        if self.operation.counts_on_request() && !(self.streams && self.counts) {
             values.push(("stream_options", self.body.within("stream_options", "include_usage", true.into())));
         }
         // One context per model, whoever asks, so that no request reloads it.
