@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use smart_ai_core::wire::Piece;
+use smart_ai_core::{Failure, FailureKind};
 
 use super::events::Events;
 use super::gathered::Gathered;
@@ -67,6 +68,13 @@ impl Reader for FoldEvents {
         };
         let mut pieces = Vec::new();
         events.read(&bytes, &mut pieces, |value| gathered.add(value));
+        for piece in &mut pieces {
+            // Nothing has been handed out: another arm may do better.
+            if matches!(piece, Piece::Done { reason, .. } if reason == "failed") {
+                let failure = Failure::new(FailureKind::ServerError, "the model failed within its answer");
+                *piece = Piece::Failed { failure };
+            }
+        }
         Read { pieces, forward: Bytes::new() }
     }
 
@@ -82,5 +90,66 @@ impl Reader for FoldEvents {
         let whole = gathered.whole().filter(|_| !failed);
         let forward = whole.map(|whole| format!("{whole}\n").into()).unwrap_or_default();
         Read { pieces, forward }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn folded(mut fold: FoldEvents, stream: &str, cut: usize) -> (Vec<Piece>, Value) {
+        let (left, right) = stream.as_bytes().split_at(cut);
+        let mut pieces = fold.push(Bytes::copy_from_slice(left)).pieces;
+        pieces.extend(fold.push(Bytes::copy_from_slice(right)).pieces);
+        let end = fold.finish();
+        pieces.extend(end.pieces);
+        (pieces, serde_json::from_slice(&end.forward).unwrap_or_default())
+    }
+
+    fn fails(pieces: &[Piece]) -> bool {
+        pieces.iter().any(|piece| matches!(piece, Piece::Failed { .. }))
+    }
+
+    #[test]
+    fn a_stream_is_one_object_wherever_it_is_cut() {
+        let stream = concat!(
+            "data: {\"object\":\"text_completion\",\"choices\":[{\"index\":0,\"text\":\"Hel\"}]}\n\n",
+            "data: {\"object\":\"text_completion\",\"choices\":[{\"index\":0,\"text\":\"lo\",\"finish_reason\":\"stop\"}]}\n\n",
+            "data: {\"choices\":[],\"usage\":{\"completion_tokens\":2}}\n\ndata: [DONE]\n\n"
+        );
+        let expected = json!({
+            "object": "text_completion", "usage": {"completion_tokens": 2},
+            "choices": [{"text": "Hello", "index": 0, "finish_reason": "stop"}],
+        });
+        for cut in 1..stream.len() {
+            let (pieces, whole) = folded(FoldEvents::completion(), stream, cut);
+            assert_eq!((fails(&pieces), &whole), (false, &expected), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn an_object_of_a_host_that_does_not_stream_is_passed_on() {
+        let whole = r#" {"choices":[{"text":"Hi"}],"usage":{"prompt_tokens":1}}"#;
+        let (pieces, passed) = folded(FoldEvents::completion(), whole, 1);
+        assert_eq!(passed.to_string(), whole.trim());
+        assert!(matches!(pieces.last(), Some(Piece::Done { usage, .. }) if usage.prompt_tokens == 1));
+    }
+
+    #[test]
+    fn what_breaks_off_or_fails_gives_no_object() {
+        let failed = "data: {\"type\":\"response.failed\",\"response\":{\"error\":{}}}\n\n";
+        for (fold, stream) in [
+            (FoldEvents::response(), failed),
+            (FoldEvents::completion(), "data: {\"choices\":[{\"text\":\"Hi\"}]}\n\n"),
+            (
+                FoldEvents::message(),
+                "event: error\ndata: {\"type\":\"error\",\"error\":{\"message\":\"no\"}}\n\n",
+            ),
+        ] {
+            let (pieces, _) = folded(fold, stream, 9);
+            assert!(fails(&pieces), "{stream}");
+        }
     }
 }

@@ -97,7 +97,9 @@ export const groups = [
 		openai('openai, whole, no words', { stop: ['Hello', 'H', 'I', '!'], max_tokens: 1 }),
 		post('response, whole, with tools and a format', '/v1/responses', {
 			...texts.response.body,
-			tools: [{ type: 'function', name: 'now', description: 'The time', parameters: { type: 'object', properties: {} } }],
+			tools: [
+				{ type: 'function', name: 'now', description: 'The time', parameters: { type: 'object', properties: {} } },
+			],
 			text: { format: { type: 'text' } },
 			instructions: 'Be brief.',
 		}),
