@@ -198,7 +198,7 @@ fn add_to_message(message: &mut Map<String, Value>, blocks: &mut Vec<Block>, mut
     match kind.as_str() {
         "message_start" => *message = object("message"),
         "content_block_start" => {
-            blocks.push(Block { content: object("content_block"), input: String::new() })
+            blocks.push(Block { content: object("content_block"), input: String::new() });
         }
         "content_block_delta" => {
             if let Some(block) = index.and_then(|index| blocks.get_mut(index)) {
