@@ -1,9 +1,10 @@
 /**
- * What the node asks of an engine, whichever build serves. Core's own types: all names are those of Smart AI's JSON.
+ * What the node asks of an engine, whichever build serves. The types are those of Smart AI's packages: all names are those
+ * of its JSON.
  */
-import type { Answer, Ask, Decision, Feedback, FleetConfig, HostSnapshot, Mode, Snapshot } from '../../core/types/core';
+import type { Answer, Ask, FleetConfig, SmartAi, Snapshot } from '../../wasm/dist/types/inline';
 
-export type { Answer, Decision, Feedback, HostSnapshot, Mode, Snapshot };
+export type { Answer, Decision, Feedback, HostSnapshot, Mode, Snapshot } from '../../wasm/dist/types/inline';
 /** One request. Without a pin the engine picks the model and the host. */
 export type AskRequest = Ask;
 /** What every engine is made from; the shape of `smart-ai.toml`. */
@@ -12,15 +13,7 @@ export type EngineConfig = FleetConfig;
 export type EngineName = 'wasm' | 'native';
 
 /** What both builds of Smart AI give. */
-export interface Dispatcher {
-	ask(request: AskRequest, options?: { signal?: AbortSignal; onText?: (text: string) => void }): Promise<Answer>;
-	decide(request: AskRequest): Promise<Decision>;
-	/** Says how good an answer was. Throws an Error with `hint` where that makes no sense. */
-	feedback(feedback: Feedback): Promise<void>;
-	/** Every host with its models, looked at now. */
-	models(): Promise<HostSnapshot[]>;
-	close(): void;
-}
+export type Dispatcher = Pick<SmartAi, 'ask' | 'decide' | 'feedback' | 'models' | 'close' | 'closed'>;
 
 /** A running dispatcher. A job that fails is an answer with `ok: false`, never a throw. */
 export interface Engine extends Dispatcher {
@@ -33,11 +26,35 @@ export interface Engine extends Dispatcher {
 export function engineOf(name: EngineName, dispatcher: Dispatcher, learned?: () => Snapshot): Engine {
 	return {
 		name,
+		get closed() {
+			return dispatcher.closed;
+		},
 		...(learned && { learned }),
 		ask: async (request, options) => await dispatcher.ask(request, options),
 		decide: async (request) => await dispatcher.decide(request),
 		feedback: async (feedback) => await dispatcher.feedback(feedback),
 		models: async () => await dispatcher.models(),
 		close: () => dispatcher.close(),
+	};
+}
+
+/** What an engine threw, as the answer to the ask that it threw at: nothing else is lost by it. */
+export function thrownAnswer(error: unknown): Answer {
+	return {
+		id: null,
+		ok: false,
+		text: '',
+		error: {
+			code: 'engine_failed' as NonNullable<Answer['error']>['code'],
+			message: `The engine failed: ${error instanceof Error ? error.message : String(error)}`,
+			hint: 'Run the workflow again. If it fails again, report this message with the version of the package.',
+		},
+		model: null,
+		host: null,
+		attempts: [],
+		decision: null,
+		usage: { prompt_tokens: 0, output_tokens: 0 },
+		ms: { queue: 0, load: 0, first_token: 0, total: 0 },
+		predicted_ms: 0,
 	};
 }

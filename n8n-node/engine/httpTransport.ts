@@ -1,35 +1,14 @@
 import type { IHttpRequestOptions, IN8nHttpFullResponse } from 'n8n-workflow';
 
+import type { HttpRequest, Transport } from '../../wasm/dist/types/inline';
+
 export type N8nHttpRequest = (options: IHttpRequestOptions) => Promise<unknown>;
-
-/** One request of the dispatcher; the shape that the WebAssembly driver asks of a transport. */
-export interface HttpRequest {
-	method: 'GET' | 'POST';
-	url: string;
-	headers: Record<string, string>;
-	body?: string;
-	signal: AbortSignal;
-	/** Whether the body is wanted as it comes: a call of a model. */
-	stream: boolean;
-	connectTimeoutMs: number;
-}
-
-export interface HttpResponse {
-	status: number;
-	headers: Record<string, string>;
-	body: AsyncIterable<Uint8Array>;
-}
 
 /** Longest exchange n8n's client may keep open; deadlines and stalls are the dispatcher's to judge. */
 const EXCHANGE_MS = 24 * 60 * 60 * 1000;
 
 /** Moves the dispatcher's bytes through n8n's own HTTP client, so that its proxy and SSRF rules hold. */
-export function httpTransport(
-	httpRequest: N8nHttpRequest,
-	now: () => number = () => performance.now(),
-): {
-	request(request: HttpRequest): Promise<HttpResponse>;
-} {
+export function httpTransport(httpRequest: N8nHttpRequest, now: () => number = () => performance.now()): Transport {
 	/** When each server last answered anything. */
 	const heardAt = new Map<string, number>();
 

@@ -12,9 +12,11 @@ const { EnginePool } = poolModule;
 const { eachIndex } = concurrency;
 const engine = (name) => ({
 	name,
-	closed: 0,
+	closed: false,
+	closings: 0,
+	ask: async () => ({ ok: true, text: name }),
 	async close() {
-		this.closed += 1;
+		this.closings += 1;
 	},
 });
 const config = { hosts: [{ url: 'http://a' }] };
@@ -70,19 +72,19 @@ test('only the chosen way of authentication reaches Prometheus', () => {
 
 test('a changed credential replaces the engine, which closes when its last user leaves', async () => {
 	const pool = new EnginePool();
-	const [old, fresh] = [engine('wasm'), engine('wasm')];
+	const [old, fresh] = [engine('old'), engine('fresh')];
 	const first = await pool.lease('s', config, async () => old);
 	const second = await pool.lease('s', config, async () => fresh);
-	assert.equal(second.engine, old);
+	assert.equal(second.engine.name, 'old');
 	const third = await pool.lease('s', { hosts: [{ url: 'http://b' }] }, async () => fresh);
-	assert.equal(third.engine, fresh);
+	assert.equal(third.engine.name, 'fresh');
 	first.release();
 	first.release();
 	await new Promise(setImmediate);
-	assert.equal(old.closed, 0);
+	assert.equal(old.closings, 0);
 	second.release();
 	await new Promise(setImmediate);
-	assert.equal(old.closed, 1);
+	assert.equal(old.closings, 1);
 });
 
 test('an engine that could not be made is made anew next time', async () => {
@@ -94,6 +96,53 @@ test('an engine that could not be made is made anew next time', async () => {
 		/no/,
 	);
 	assert.equal((await pool.lease('s', config, async () => engine('wasm'))).engine.name, 'wasm');
+});
+
+test('an engine that has ended is replaced by one new one, for those who hold it and for those who come', async () => {
+	const pool = new EnginePool();
+	const made = [];
+	const make = async () => {
+		made.push(engine(`engine ${made.length}`));
+		return made.at(-1);
+	};
+	const [first, second] = [await pool.lease('s', config, make), await pool.lease('s', config, make)];
+	made[0].closed = true;
+	const leases = [first, second, await pool.lease('s', config, make)];
+	const answers = await Promise.all(leases.map((lease) => lease.engine.ask({ prompt: 'x' })));
+	assert.deepEqual(
+		answers.map(({ text }) => text),
+		['engine 1', 'engine 1', 'engine 1'],
+	);
+	assert.equal(made.length, 2);
+	for (const lease of leases) lease.release();
+	await new Promise(setImmediate);
+	assert.deepEqual(
+		made.map(({ closings }) => closings),
+		[1, 0],
+	);
+});
+
+test('what an engine throws is the answer to that ask, and one that cannot be made again fails its asks only', async () => {
+	const pool = new EnginePool();
+	const broken = engine('broken');
+	broken.ask = async () => {
+		broken.closed = true;
+		throw new Error('unreachable');
+	};
+	const made = [broken];
+	const { engine: held, release } = await pool.lease('s', config, async () => {
+		if (made.length === 0) throw new Error('no memory left');
+		return made.pop();
+	});
+	const first = await held.ask({ prompt: 'x' });
+	assert.deepEqual([first.ok, first.error.code], [false, 'engine_failed']);
+	assert.match(first.error.message, /unreachable/);
+	assert.equal(held.learned, undefined);
+	const second = await held.ask({ prompt: 'x' });
+	assert.match(second.error.message, /no memory left/);
+	made.push(engine('fresh'));
+	assert.equal((await held.ask({ prompt: 'x' })).text, 'fresh');
+	release();
 });
 
 test('items run at most so many at a time, and the first failure stops the rest', async () => {

@@ -143,6 +143,13 @@ function nameCases() {
 		{ fleet: good, parameters: { prompt: MEGABYTE } },
 		refusal('context_too_small', /prompt tokens/),
 	);
+	const absent = `={{ $('Nobody').item.json.text }}`;
+	add('expression that fails', { fleet: good, parameters: { prompt: absent } }, refusal('invalid_request', /doesn't exist/));
+	add('error output', { fleet: down, goOn: 'continueErrorOutput' }, ({ status, item, failed }) => {
+		assert.deepEqual([status, item], ['success', undefined]);
+		assert.match(failed.error, /nas/);
+		assert.equal(failed.details.code, 'no_host');
+	});
 	for (const [name, fleet, parameters, message] of [
 		['stops on an empty prompt', good, { prompt: ' ' }, /empty/],
 		['stops where no host answers', down, {}, /no host answers/],

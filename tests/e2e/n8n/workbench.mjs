@@ -14,7 +14,10 @@ const PLAIN = {
 	model: { __rl: true, mode: 'id', value: '' },
 };
 
-/** A trigger and one Smart AI node. `fleet` and `metrics` are credentials made by `credential`. */
+/**
+ * A trigger and one Smart AI node. `fleet` and `metrics` are credentials made by `credential`; `goOn` is what n8n does
+ * after an error: `true` for the regular output, or its own word.
+ */
 export function workflow({ id, parameters = {}, options = {}, fleet, metrics, goOn = false }) {
 	const given = ({ id: credential, name }) => ({ id: credential, name });
 	const node = {
@@ -25,7 +28,7 @@ export function workflow({ id, parameters = {}, options = {}, fleet, metrics, go
 		position: [240, 0],
 		parameters: { ...PLAIN, ...parameters, options: { decision: 'full', ...options } },
 		credentials: { smartAiFleetApi: given(fleet), ...(metrics ? { smartAiPrometheusApi: given(metrics) } : {}) },
-		...(goOn ? { onError: 'continueRegularOutput' } : {}),
+		...(goOn ? { onError: goOn === true ? 'continueRegularOutput' : goOn } : {}),
 	};
 	const trigger = {
 		id: 'go',
@@ -64,7 +67,7 @@ export async function startServer(n8n, { credentials, workflows }) {
 /** Begins a workflow; returns the execution's id. */
 export const begin = async (session, id) => (await session.run(id, TRIGGER)).executionId;
 
-/** Runs a workflow to its end: `{ status, item, error }`, where `item` is the node's first output. */
+/** Runs a workflow to its end: `{ status, item, failed, error }`, where `failed` is what the node's error output has. */
 export async function outcome(session, id) {
 	return read(await session.ended(await begin(session, id)));
 }
@@ -72,8 +75,8 @@ export async function outcome(session, id) {
 /** What an execution came to. */
 export function read(execution) {
 	const { resultData } = unflattened(execution.data);
-	const item = resultData.runData.Ask?.[0]?.data?.main?.[0]?.[0]?.json;
-	return { status: execution.status, item, error: resultData.error };
+	const [item, failed] = (resultData.runData.Ask?.[0]?.data?.main ?? []).map((items) => items?.[0]?.json);
+	return { status: execution.status, item, failed, error: resultData.error };
 }
 
 /** n8n hands out run data as one list in which a string in a value is the place of the value it stands for. */
