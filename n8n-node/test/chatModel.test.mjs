@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import conversation from '../dist-test/nodes/SmartAiChatModel/conversation.js';
 import dispatched from '../dist-test/nodes/SmartAiChatModel/dispatchedModel.js';
 import mend from '../dist-test/nodes/SmartAiChatModel/mend.js';
-import request from '../dist-test/nodes/SmartAiChatModel/request.js';
 
 const { turnsOf, toolsOf, UnreadablePart } = conversation;
 const { DispatchedModel } = dispatched;
@@ -219,21 +218,4 @@ test('the tokens of a streamed answer are read, and those of a whole one as befo
 test('an adapter that n8n changed is left as it is', () => {
 	const strange = { callbacks: 'none' };
 	assert.equal(mended(strange), strange);
-});
-
-test('options of a call have Ollama’s own names, and what is not set is not sent', () => {
-	const { chatDefaults } = request;
-	assert.deepEqual(chatDefaults('fast', '', {}, 'w/n'), { mode: 'fast', shape: 'w/n' });
-	const options = { temperature: 0, topP: 0.5, ollama: '{"top_k":40}', keepAlive: '-1', think: false, json: true };
-	assert.deepEqual(chatDefaults('best', ' m ', options, 'w/n'), {
-		mode: 'best',
-		shape: 'w/n',
-		model: 'm',
-		schema: 'json',
-		think: false,
-		keep_alive: -1,
-		options: { top_k: 40, temperature: 0, top_p: 0.5 },
-	});
-	for (const ollama of ['{', '[]', '3'])
-		assert.throws(() => chatDefaults('best', '', { ollama }, 'w'), /Ollama Options/);
 });

@@ -20,7 +20,9 @@ const failed = new FailedItem('no host answers', 'Start one.', {
 });
 
 test('an item that is answered is its output', async () => {
-	assert.deepEqual(await run(undefined, async () => ({ text: 'a' })), { json: { text: 'a' }, pairedItem: { item: 3 } });
+	const of = (text) => ({ json: { text }, pairedItem: { item: 3 } });
+	assert.deepEqual(await run(undefined, async () => ({ text: 'a' })), [of('a')]);
+	assert.deepEqual(await run(undefined, async () => [{ text: 'a' }, { text: 'b' }]), [of('a'), of('b')]);
 });
 
 test('what fails stops the node, with the item and what to do', async () => {
@@ -34,9 +36,9 @@ test('what fails stops the node, with the item and what to do', async () => {
 
 test('where the workflow goes on, whatever an item throws is its output', async () => {
 	const going = (error) => run('continueRegularOutput', failing(error));
-	assert.deepEqual((await going(failed)).json, failed.output);
+	assert.deepEqual((await going(failed))[0].json, failed.output);
 	for (const thrown of [new Error('no such field'), new TypeError('x is not a function'), 'a text', null]) {
-		const { json, pairedItem } = await going(thrown);
+		const [{ json, pairedItem }] = await going(thrown);
 		assert.deepEqual([json.error, json.code], [thrown?.message ?? String(thrown), 'invalid_request']);
 		assert.ok(json.hint.length > 0);
 		assert.deepEqual(pairedItem, { item: 3 });
@@ -44,7 +46,7 @@ test('where the workflow goes on, whatever an item throws is its output', async 
 });
 
 test('an error output gets what n8n takes for an error, with all that is known', async () => {
-	const { json } = await run('continueErrorOutput', failing(failed));
+	const [{ json }] = await run('continueErrorOutput', failing(failed));
 	assert.deepEqual(json, { error: 'no host answers', details: { code: 'no_host', hint: 'Start one.' } });
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import rating from '../dist-test/nodes/SmartAi/rating.js';
+import rating from '../dist-test/nodes/SmartAi/operations/rate/rating.js';
 
 const given = { model: ' phi3:mini ', task: 'code', rating: 'up', score: 0.5, answer: 'one two', edited: 'one too' };
 const about = { model: 'phi3:mini', task: 'code' };

@@ -3,45 +3,51 @@ import { test } from 'node:test';
 
 import request from '../dist-test/nodes/SmartAi/request.js';
 
-const { askRequest, UnusableParameter } = request;
-const plain = { prompt: 'Why?', task: 'auto', mode: 'balanced', deadline: 0, model: '', options: {} };
+const { baseRequest, contentAt, UnusableParameter } = request;
 
 test('what is not set is not sent', () => {
-	assert.deepEqual(askRequest(plain, 'w/n'), { prompt: 'Why?', task: 'auto', mode: 'balanced', shape: 'w/n' });
+	assert.deepEqual(baseRequest('balanced', '', {}, 'w/n'), { mode: 'balanced', shape: 'w/n' });
 });
 
-test('each parameter arrives under its own name and unit', () => {
+test('each option arrives under its own name and unit', () => {
 	const options = {
+		deadline: 1.5,
 		host: ' pc ',
 		system: 'Be brief.',
 		maxTokens: 40,
 		temperature: 0,
+		topP: 0.5,
+		ollama: '{"top_k":40}',
+		keepAlive: '-1',
+		think: false,
 		shape: 'digest',
 		schema: '{"type":"object"}',
 	};
-	assert.deepEqual(askRequest({ ...plain, deadline: 1.5, model: ' phi3:mini ', options }, 'w/n'), {
-		prompt: 'Why?',
-		task: 'auto',
-		mode: 'balanced',
+	assert.deepEqual(baseRequest('best', ' phi3:mini ', options, 'w/n'), {
+		mode: 'best',
 		shape: 'digest',
 		deadline_ms: 1500,
 		model: 'phi3:mini',
 		host: 'pc',
 		system: 'Be brief.',
 		max_tokens: 40,
-		options: { temperature: 0 },
+		think: false,
+		keep_alive: -1,
+		options: { top_k: 40, temperature: 0, top_p: 0.5 },
 		schema: { type: 'object' },
 	});
+	assert.equal(baseRequest('best', '', { json: true }, 'w').schema, 'json');
 });
 
-test('a schema that is not a JSON object is refused with what to enter', () => {
-	for (const schema of ['{', '[]', '3', 'null']) {
-		assert.throws(
-			() => askRequest({ ...plain, options: { schema } }, 'w/n'),
-			(error) => {
-				return error instanceof UnusableParameter && /JSON Schema/.test(error.hint);
-			},
-			schema,
-		);
+test('a JSON parameter that is no object is refused with where to correct it', () => {
+	for (const given of ['{', '[]', '3', 'null']) {
+		const refused = (named) => (error) => error instanceof UnusableParameter && named.test(error.hint + error.message);
+		assert.throws(() => baseRequest('best', '', { schema: given }, 'w'), refused(/option JSON Schema/), given);
+		assert.throws(() => baseRequest('best', '', { ollama: given }, 'w'), refused(/option Ollama Options/), given);
 	}
+});
+
+test('an empty text is refused by the name of its parameter', () => {
+	assert.equal(contentAt(' a ', 'Text'), ' a ');
+	assert.throws(() => contentAt(' ', 'Text'), /parameter Text is empty/);
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import wordsModule from '../dist-test/nodes/SmartAi/words.js';
 
-const { answeredBy, seconds } = wordsModule;
+const { answeredBy, seconds, summaryOf } = wordsModule;
 const terms = { load_s: 0, queue_s: 0, interference_s: 0, prefill_s: 0.2, decode_s: 1.8 };
 const taken = { model: 'llama3.2:3b', host: 'nas', terms };
 const answer = (candidates, attempts = []) => ({
@@ -35,4 +35,19 @@ test('an answer that took a second call tells what failed before', () => {
 
 test('times are as exact as people say them', () => {
 	assert.deepEqual([0.04, 2.14, 9.96, 61.4].map(seconds), ['0.0 s', '2.1 s', '10 s', '61 s']);
+});
+
+test('many answers are told in one line: how many by whom, what was repeated, what failed', () => {
+	const by = (host, ok = true, calls = 1) => ({
+		...answer([taken]),
+		ok,
+		host,
+		attempts: Array.from({ length: calls }, () => ({ outcome: 'ok' })),
+	});
+	assert.equal(summaryOf([]), '');
+	assert.match(summaryOf([by('nas')]), /^Answered by llama3.2:3b on nas/);
+	assert.equal(
+		summaryOf([by('pc'), by('nas'), by('nas', true, 2), by('nas', false)]),
+		'4 items: 2 by llama3.2:3b on nas, 1 by llama3.2:3b on pc; 2.1 s on average; 1 call repeated elsewhere; 1 failed',
+	);
 });

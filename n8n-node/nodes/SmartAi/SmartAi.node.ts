@@ -1,15 +1,15 @@
 import type { IExecuteFunctions, INodeExecutionData, INodeType, INodeTypeDescription } from 'n8n-workflow';
-import { NodeConnectionTypes } from 'n8n-workflow';
+import { accumulateTokenUsage, NodeConnectionTypes, NodeOperationError } from 'n8n-workflow';
 
-import { askItem } from './askItem';
 import { eachIndex } from './concurrency';
 import { outcomeOf } from './failedItem';
 import { fleetTest } from './fleetTest';
 import { leaseEngine } from './lease';
 import { modelsAble } from './modelSearch';
-import { parameters } from './parameters';
-import { rateItem } from './rateItem';
+import type { Run } from './operation';
+import { operationOf, parameters } from './parameters';
 import type { Options } from './request';
+import { summaryOf } from './words';
 
 export class SmartAi implements INodeType {
 	description: INodeTypeDescription = {
@@ -17,9 +17,11 @@ export class SmartAi implements INodeType {
 		name: 'smartAi',
 		icon: { light: 'file:smartAi.svg', dark: 'file:smartAi.dark.svg' },
 		group: ['transform'],
-		version: 1,
+		version: [1, 2],
+		defaultVersion: 2,
 		subtitle:
-			'={{ $parameter["operation"] === "rate" ? "rate an answer" : $parameter["task"] + ", " + $parameter["mode"] }}',
+			'={{ $parameter["resource"] ? $parameter["operation"] + ": " + $parameter["resource"] : ' +
+			'$parameter["operation"] === "rate" ? "rate an answer" : $parameter["task"] + ", " + $parameter["mode"] }}',
 		description: 'Ask a local model; Smart AI picks the model and the host for each item',
 		defaults: { name: 'Smart AI' },
 		inputs: [NodeConnectionTypes.Main],
@@ -37,31 +39,58 @@ export class SmartAi implements INodeType {
 		properties: parameters,
 	};
 
-	methods = { listSearch: { modelSearch: modelsAble('completion') }, credentialTest: { fleetTest } };
+	methods = {
+		listSearch: { modelSearch: modelsAble('completion'), embeddingModels: modelsAble('embedding') },
+		credentialTest: { fleetTest },
+	};
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
 		const items = this.getInputData();
 		if (items.length === 0) return [[]];
+		const named = (name: string) => this.getNodeParameter(name, 0, '') as string;
+		const operation = operationOf(this.getNode().typeVersion, named('resource'), named('operation'));
+		if (!operation) {
+			throw new NodeOperationError(this.getNode(), `There is no operation ${named('operation')}`, {
+				description: 'Choose one in the parameter Operation.',
+			});
+		}
 		const first = this.getNodeParameter('options', 0, {}) as Options;
 		const lease = await leaseEngine(this, first.engine ?? 'auto');
-		const run = new AbortController();
-		const cancelled = this.getExecutionCancelSignal();
-		const signal = cancelled ? AbortSignal.any([cancelled, run.signal]) : run.signal;
-		const rates = this.getNodeParameter('operation', 0, 'ask') === 'rate';
-		const work = rates ? rateItem : askItem;
-		const output: INodeExecutionData[] = [];
+		const stop = new AbortController();
+		const signals = [stop.signal, ...[this.getExecutionCancelSignal()].flatMap((signal) => signal ?? [])];
+		const run: Run = {
+			context: this,
+			engine: lease.engine,
+			signal: AbortSignal.any(signals),
+			ownShape: `${this.getWorkflow().id}/${this.getNode().id}`,
+			answers: [],
+		};
+		const output: INodeExecutionData[][] = [];
 		try {
 			await eachIndex(
-				items.length,
+				operation.once ? 1 : items.length,
 				first.concurrency ?? 4,
 				async (index) => {
-					output[index] = await outcomeOf(this, index, signal, () => work(this, index, lease.engine, signal));
+					output[index] = await outcomeOf(this, index, run.signal, () => operation.execute(run, index));
 				},
-				() => run.abort(),
+				() => stop.abort(),
 			);
 		} finally {
 			lease.release();
+			tell(this, run);
 		}
-		return [output];
+		return [output.flat()];
 	}
+}
+
+/** Who answered, above the output; and the tokens, where n8n counts them. */
+function tell(context: IExecuteFunctions, { answers }: Run): void {
+	const message = summaryOf(answers);
+	if (message === '') return;
+	const failed = answers.some(({ ok }) => !ok);
+	context.addExecutionHints({ message, type: failed ? 'warning' : 'info', location: 'outputPane' });
+	const sum = (of: 'prompt_tokens' | 'output_tokens') => answers.reduce((total, { usage }) => total + usage[of], 0);
+	// An older n8n has no place for them.
+	if (typeof accumulateTokenUsage !== 'function') return;
+	accumulateTokenUsage(context, sum('prompt_tokens'), sum('output_tokens'));
 }

@@ -18,11 +18,11 @@ export async function outcomeOf(
 	context: IExecuteFunctions,
 	index: number,
 	signal: AbortSignal,
-	work: () => Promise<IDataObject>,
-): Promise<INodeExecutionData> {
+	work: () => Promise<IDataObject | IDataObject[]>,
+): Promise<INodeExecutionData[]> {
 	const pairedItem = { item: index };
 	try {
-		return { json: await work(), pairedItem };
+		return [await work()].flat().map((json) => ({ json, pairedItem }));
 	} catch (error) {
 		const { message, hint, output } = error instanceof FailedItem ? error : failedItem(error);
 		if (!context.continueOnFail() || signal.aborted) {
@@ -32,7 +32,7 @@ export async function outcomeOf(
 			failure.message = message;
 			throw failure;
 		}
-		return { json: context.getNode().onError === 'continueErrorOutput' ? routed(output) : output, pairedItem };
+		return [{ json: context.getNode().onError === 'continueErrorOutput' ? routed(output) : output, pairedItem }];
 	}
 }
 

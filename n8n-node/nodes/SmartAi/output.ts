@@ -18,6 +18,7 @@ export function answerOutput(
 ): IDataObject {
 	const content: IDataObject = { text: answer.text };
 	if (request.schema) content.data = dataOf(answer.text);
+	if (answer.thinking) content.thinking = answer.thinking;
 	if (answer.embeddings) content.embeddings = answer.embeddings;
 	if (choice.simplify) return { ...content, model: answer.model, host: answer.host };
 	return { ...content, ...account(answer, engine, choice.decision) };
@@ -64,7 +65,7 @@ function decisionOutput(decision: Decision | null, detail: DecisionDetail): IDat
 	return { chosen, reason, predicted_ms, task, mode, notes };
 }
 
-function dataOf(text: string): IDataObject | null {
+export function dataOf(text: string): IDataObject | null {
 	try {
 		return JSON.parse(text) as IDataObject;
 	} catch {

@@ -1,203 +1,64 @@
-import type { INodeProperties } from 'n8n-workflow';
+import type { INodeProperties, INodePropertyOptions } from 'n8n-workflow';
 
-import { ratingParameters } from './ratingParameters';
+import { type Operation, shown } from './operation';
+import { firstOperations, operations } from './operations';
 
-const asking: INodeProperties['displayOptions'] = { show: { operation: ['ask'] } };
+const FIRST = { '@version': [1] };
+const NOW = { '@version': [2] };
 
-export const parameters: INodeProperties[] = [
-	{
+const resources: INodePropertyOptions[] = [
+	{ name: 'Chat', value: 'chat' },
+	{ name: 'Decision', value: 'decision' },
+	{ name: 'Embedding', value: 'embedding' },
+	{ name: 'Feedback', value: 'feedback' },
+	{ name: 'Fleet', value: 'fleet' },
+	{ name: 'Text', value: 'text' },
+];
+
+/** The parameter Operation with these to choose from. */
+function choice(
+	from: Operation[],
+	defaultValue: string,
+	where: Record<string, Array<string | number>>,
+): INodeProperties {
+	return {
 		displayName: 'Operation',
 		name: 'operation',
 		type: 'options',
 		noDataExpression: true,
-		options: [
-			{
-				name: 'Ask',
-				value: 'ask',
-				description: 'Have a local model answer each item',
-				action: 'Ask a local model',
-			},
-			{
-				name: 'Rate an Answer',
-				value: 'rate',
-				description: 'Say how good an answer was, so that later choices heed it',
-				action: 'Rate an answer',
-			},
-		],
-		default: 'ask',
-	},
+		displayOptions: { show: where },
+		options: from.map(({ name, operation: value, description, action }) => ({ name, value, description, action })),
+		default: defaultValue,
+	};
+}
+
+const ofResource = (resource: string): Operation[] => operations.filter((operation) => operation.resource === resource);
+
+/** Every parameter of the node, in both of its versions. */
+export const parameters: INodeProperties[] = [
 	{
-		displayName: 'Prompt',
-		name: 'prompt',
-		displayOptions: asking,
-		type: 'string',
-		typeOptions: { rows: 4 },
-		default: '',
-		required: true,
-		placeholder: 'e.g. Summarize this article: {{ $json.content }}',
-		description: 'What to ask. Smart AI picks the model and the host for each item.',
-	},
-	{
-		displayName: 'Task',
-		name: 'task',
-		displayOptions: asking,
+		displayName: 'Resource',
+		name: 'resource',
 		type: 'options',
-		options: [
-			{ name: 'Analyze', value: 'analyze' },
-			{ name: 'Auto', value: 'auto', description: 'Read it from the prompt' },
-			{ name: 'Chat', value: 'chat' },
-			{ name: 'Classify', value: 'classify' },
-			{ name: 'Code', value: 'code' },
-			{ name: 'Embed', value: 'embed', description: 'Turn the prompt into a vector' },
-			{ name: 'Extract', value: 'extract' },
-			{ name: 'General', value: 'general' },
-			{ name: 'Summarize', value: 'summarize' },
-			{ name: 'Vision', value: 'vision' },
-		],
-		default: 'auto',
-		description: 'The kind of work, which decides the models that can do it and the length to expect',
+		noDataExpression: true,
+		displayOptions: { show: NOW },
+		options: resources,
+		default: 'text',
 	},
-	{
-		displayName: 'Mode',
-		name: 'mode',
-		displayOptions: asking,
-		type: 'options',
-		options: [
-			{ name: 'Balanced', value: 'balanced', description: 'A better model where it costs little time' },
-			{ name: 'Best', value: 'best', description: 'The best model that can answer in time' },
-			{ name: 'Fast', value: 'fast', description: 'The soonest answer' },
-		],
-		default: 'balanced',
-		description: 'How much waiting a better answer is worth',
-	},
-	{
-		displayName: 'Deadline in Seconds',
-		name: 'deadline',
-		displayOptions: asking,
-		type: 'number',
-		typeOptions: { minValue: 0 },
-		default: 0,
-		description: 'Give up after this long. 0 means no deadline.',
-	},
-	{
-		displayName: 'Model',
-		name: 'model',
-		displayOptions: asking,
-		type: 'resourceLocator',
-		default: { mode: 'list', value: '' },
-		description: 'Only this model. Empty lets Smart AI choose.',
-		modes: [
-			{
-				displayName: 'From List',
-				name: 'list',
-				type: 'list',
-				placeholder: 'Let Smart AI choose',
-				typeOptions: { searchListMethod: 'modelSearch', searchable: true },
-			},
-			{
-				displayName: 'By Name',
-				name: 'id',
-				type: 'string',
-				placeholder: 'e.g. llama3.2:3b',
-			},
-		],
-	},
-	{
-		displayName: 'Options',
-		name: 'options',
-		displayOptions: asking,
-		type: 'collection',
-		placeholder: 'Add Option',
-		default: {},
-		options: [
-			{
-				displayName: 'Engine',
-				name: 'engine',
-				type: 'options',
-				options: [
-					{ name: 'Auto', value: 'auto', description: 'Native where it loads, otherwise WebAssembly' },
-					{ name: 'Native', value: 'native' },
-					{ name: 'WebAssembly', value: 'wasm' },
-				],
-				default: 'auto',
-				description: 'Which build of Smart AI decides and calls. The output names the one that served.',
-			},
-			{
-				displayName: 'Host',
-				name: 'host',
-				type: 'string',
-				default: '',
-				placeholder: 'e.g. workstation',
-				description: 'Only this host, by its name in the credential',
-			},
-			{
-				displayName: 'Include Decision',
-				name: 'decision',
-				type: 'options',
-				options: [
-					{ name: 'Full', value: 'full', description: 'Every candidate with each term in seconds' },
-					{ name: 'None', value: 'none' },
-					{ name: 'Summary', value: 'summary', description: 'The choice and why' },
-				],
-				default: 'summary',
-				description: 'How much of the reasoning goes into the output',
-			},
-			{
-				displayName: 'Items at a Time',
-				name: 'concurrency',
-				type: 'number',
-				typeOptions: { minValue: 1, maxValue: 64 },
-				default: 4,
-				description: 'How many items are asked together. The first item decides for the run.',
-			},
-			{
-				displayName: 'JSON Schema',
-				name: 'schema',
-				type: 'json',
-				default: '{\n  "type": "object",\n  "properties": {}\n}',
-				description: 'The answer follows this schema; its value is also in the output field data',
-			},
-			{
-				displayName: 'Max Tokens',
-				name: 'maxTokens',
-				type: 'number',
-				typeOptions: { minValue: 1 },
-				default: 256,
-				description: 'The longest answer allowed',
-			},
-			{
-				displayName: 'Shape Key',
-				name: 'shape',
-				type: 'string',
-				default: '',
-				placeholder: 'e.g. article-summary',
-				description:
-					'Requests with one key share what was learned about their length. Empty means this node of this workflow.',
-			},
-			{
-				displayName: 'Simplify',
-				name: 'simplify',
-				type: 'boolean',
-				default: false,
-				description: 'Whether to return a simplified version of the response instead of the raw data',
-			},
-			{
-				displayName: 'System Message',
-				name: 'system',
-				type: 'string',
-				typeOptions: { rows: 3 },
-				default: '',
-				placeholder: 'e.g. Answer in one sentence.',
-			},
-			{
-				displayName: 'Temperature',
-				name: 'temperature',
-				type: 'number',
-				typeOptions: { minValue: 0, maxValue: 2, numberPrecision: 2 },
-				default: 0.7,
-				description: 'Lower is more predictable, higher more varied',
-			},
-		],
-	},
-	...ratingParameters,
+	choice(firstOperations, 'ask', FIRST),
+	...resources.map(({ value }) => {
+		const own = ofResource(String(value));
+		const first = value === 'text' ? 'generate' : (own[0]?.operation ?? '');
+		return choice(own, first, { ...NOW, resource: [String(value)] });
+	}),
+	...firstOperations.flatMap(({ operation, properties }) => shown(properties, { ...FIRST, operation: [operation] })),
+	...operations.flatMap(({ resource, operation, properties }) =>
+		shown(properties, { ...NOW, resource: [resource], operation: [operation] }),
+	),
 ];
+
+/** The operation that a node's parameters name. */
+export function operationOf(version: number, resource: string, operation: string): Operation | undefined {
+	const from = version === 1 ? firstOperations : ofResource(resource);
+	return from.find((one) => one.operation === operation);
+}

@@ -4,26 +4,24 @@ import type { DecisionDetail } from './output';
 
 /** The Options collection as n8n hands it over: only what the user added. */
 export interface Options {
+	concurrency?: number;
+	deadline?: number;
+	decision?: DecisionDetail;
 	engine?: EngineWish;
 	host?: string;
-	decision?: DecisionDetail;
-	concurrency?: number;
-	schema?: string | object;
+	imageFields?: string;
+	includeInput?: boolean;
+	json?: boolean;
+	keepAlive?: string;
 	maxTokens?: number;
+	ollama?: string | object;
+	schema?: string | object;
 	shape?: string;
 	simplify?: boolean;
 	system?: string;
 	temperature?: number;
-}
-
-/** The parameters of one item, expressions resolved. */
-export interface Parameters {
-	prompt: string;
-	task: NonNullable<AskRequest['task']>;
-	mode: Mode;
-	deadline: number;
-	model: string;
-	options: Options;
+	think?: boolean;
+	topP?: number;
 }
 
 /** A parameter that cannot be sent, and what to do about it. */
@@ -37,46 +35,49 @@ export class UnusableParameter extends Error {
 	}
 }
 
-/** What to ask for one item. `ownShape` is the key of this node in this workflow. */
-export function askRequest(parameters: Parameters, ownShape: string): AskRequest {
-	const { options } = parameters;
-	const request: AskRequest = {
-		prompt: String(parameters.prompt ?? ''),
-		task: parameters.task,
-		mode: parameters.mode,
-		shape: options.shape?.trim() || ownShape,
-	};
-	if (parameters.deadline > 0) request.deadline_ms = Math.round(parameters.deadline * 1000);
-	if (parameters.model.trim()) request.model = parameters.model.trim();
+/** What any ask says beside its content. `ownShape` is the key of this node in this workflow. */
+export function baseRequest(mode: Mode, model: string, options: Options, ownShape: string): AskRequest {
+	const request: AskRequest = { mode, shape: options.shape?.trim() || ownShape };
+	if (model.trim()) request.model = model.trim();
 	if (options.host?.trim()) request.host = options.host.trim();
+	if (options.deadline) request.deadline_ms = Math.round(options.deadline * 1000);
 	if (options.system) request.system = options.system;
 	if (options.maxTokens !== undefined) request.max_tokens = options.maxTokens;
-	if (options.temperature !== undefined) request.options = { temperature: options.temperature };
+	if (options.json) request.schema = 'json';
 	if (options.schema !== undefined && options.schema !== '') {
-		request.schema = schemaOf(options.schema);
+		request.schema = jsonObject(options.schema, 'JSON schema', 'in the option JSON Schema');
 	}
+	if (options.think !== undefined) request.think = options.think;
+	const keepAlive = options.keepAlive?.trim();
+	if (keepAlive) request.keep_alive = /^-?\d+$/.test(keepAlive) ? Number(keepAlive) : keepAlive;
+	const generation = {
+		...jsonObject(options.ollama ?? {}, 'option Ollama Options', 'there, such as {"top_k": 40}'),
+		...(options.temperature !== undefined && { temperature: options.temperature }),
+		...(options.topP !== undefined && { top_p: options.topP }),
+	};
+	if (Object.keys(generation).length > 0) request.options = generation;
 	return request;
 }
 
-function schemaOf(schema: string | object): Record<string, unknown> {
-	const value = typeof schema === 'string' ? parsed(schema) : schema;
-	if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-		throw unusableSchema('it is not an object');
-	}
-	return value as Record<string, unknown>;
-}
-
-function parsed(text: string): unknown {
+/** A JSON object that a user entered as text or by an expression; `what` it is, and `where` to enter it. */
+export function jsonObject(given: string | object, what: string, where: string): Record<string, unknown> {
+	const unusable = (why: string): UnusableParameter =>
+		new UnusableParameter(`The ${what} cannot be used: ${why}`, `Enter a JSON object ${where}.`);
+	let value: unknown = given;
 	try {
-		return JSON.parse(text);
+		if (typeof given === 'string') value = JSON.parse(given);
 	} catch (error) {
-		throw unusableSchema((error as Error).message);
+		throw unusable((error as Error).message);
 	}
+	if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+	throw unusable('it is not an object');
 }
 
-function unusableSchema(why: string): UnusableParameter {
-	return new UnusableParameter(
-		`The JSON schema cannot be used: ${why}`,
-		'Enter a JSON object such as {"type":"object","properties":{"title":{"type":"string"}}} in the option JSON Schema.',
+/** The text of a parameter, which must hold some. */
+export function contentAt(text: string, parameter: string): string {
+	if (text.trim() !== '') return text;
+	throw new UnusableParameter(
+		`The parameter ${parameter} is empty`,
+		'Correct its expression: the field that it names may be missing in this item.',
 	);
 }

@@ -42,3 +42,23 @@ export const words = (code: string): string => code.replaceAll('_', ' ');
 export function seconds(s: number): string {
 	return s < 9.95 ? `${s.toFixed(1)} s` : `${Math.round(s)} s`;
 }
+
+/** Many answers in one line: how many by whom. One answer tells more. */
+export function summaryOf(answers: Answer[]): string {
+	const good = answers.filter(({ ok }) => ok);
+	const [only] = good;
+	if (answers.length === 1 && only) return answeredBy(only);
+	if (answers.length === 0) return '';
+	const arms = new Map<string, number>();
+	for (const { model, host } of good) arms.set(`${model} on ${host}`, (arms.get(`${model} on ${host}`) ?? 0) + 1);
+	const parts = [...arms].sort(([, one], [, other]) => other - one).map(([arm, count]) => `${count} by ${arm}`);
+	const repeated = answers.reduce((sum, { attempts }) => sum + Math.max(0, attempts.length - 1), 0);
+	const failed = answers.length - good.length;
+	const average = good.reduce((sum, { ms }) => sum + ms.total, 0) / 1000 / Math.max(1, good.length);
+	return [
+		`${answers.length} ${answers.length === 1 ? 'item' : 'items'}: ${parts.join(', ') || 'no answer'}`,
+		...(good.length > 0 ? [`${seconds(average)} on average`] : []),
+		...(repeated > 0 ? [`${repeated} ${repeated === 1 ? 'call' : 'calls'} repeated elsewhere`] : []),
+		...(failed > 0 ? [`${failed} failed`] : []),
+	].join('; ');
+}

@@ -6,12 +6,11 @@ import { fleetTest } from '../SmartAi/fleetTest';
 import { leaseEngine } from '../SmartAi/lease';
 import { modelsAble } from '../SmartAi/modelSearch';
 import { failureOf } from '../SmartAi/output';
-import { UnusableParameter } from '../SmartAi/request';
+import { baseRequest, type Options, UnusableParameter } from '../SmartAi/request';
 import { answeredBy } from '../SmartAi/words';
 import { DispatchedModel } from './dispatchedModel';
 import { mended } from './mend';
 import { properties } from './properties';
-import { chatDefaults, type ChatOptions } from './request';
 
 export class SmartAiChatModel implements INodeType {
 	description: INodeTypeDescription = {
@@ -37,7 +36,7 @@ export class SmartAiChatModel implements INodeType {
 
 	async supplyData(this: ISupplyDataFunctions, itemIndex: number): Promise<SupplyData> {
 		const sdk = await loadSdk(this);
-		const options = this.getNodeParameter('options', itemIndex, {}) as ChatOptions;
+		const options = this.getNodeParameter('options', itemIndex, {}) as Options;
 		const defaults = defaultsOf(this, options, itemIndex);
 		const lease = await leaseEngine(this, options.engine ?? 'auto');
 		const model = new DispatchedModel({
@@ -70,11 +69,11 @@ async function loadSdk(context: ISupplyDataFunctions): Promise<typeof import('@n
 	}
 }
 
-function defaultsOf(context: ISupplyDataFunctions, options: ChatOptions, itemIndex: number): AskRequest {
+function defaultsOf(context: ISupplyDataFunctions, options: Options, itemIndex: number): AskRequest {
 	const mode = context.getNodeParameter('mode', itemIndex, 'balanced') as Mode;
 	const model = String(context.getNodeParameter('model', itemIndex, '', { extractValue: true }) ?? '');
 	try {
-		return chatDefaults(mode, model, options, `${context.getWorkflow().id}/${context.getNode().id}`);
+		return baseRequest(mode, model, options, `${context.getWorkflow().id}/${context.getNode().id}`);
 	} catch (error) {
 		const description = error instanceof UnusableParameter ? error.hint : undefined;
 		throw new NodeOperationError(context.getNode(), error as Error, { description });

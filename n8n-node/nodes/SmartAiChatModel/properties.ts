@@ -1,125 +1,14 @@
 import type { INodeProperties } from 'n8n-workflow';
 
+import { mode, modelOf } from '../SmartAi/choiceParameters';
+import { optionsOf } from '../SmartAi/options';
+
 export const properties: INodeProperties[] = [
-	{
-		displayName: 'Mode',
-		name: 'mode',
-		type: 'options',
-		options: [
-			{ name: 'Balanced', value: 'balanced', description: 'A better model where it costs little time' },
-			{ name: 'Best', value: 'best', description: 'The best model that can answer in time' },
-			{ name: 'Fast', value: 'fast', description: 'The soonest answer' },
-		],
-		default: 'balanced',
-		description: 'How much waiting a better answer is worth',
-	},
-	{
-		displayName: 'Model',
-		name: 'model',
-		type: 'resourceLocator',
-		default: { mode: 'list', value: '' },
-		description: 'Only this model. Empty lets Smart AI choose for each call, among models that can do what it holds.',
-		modes: [
-			{
-				displayName: 'From List',
-				name: 'list',
-				type: 'list',
-				placeholder: 'Let Smart AI choose',
-				typeOptions: { searchListMethod: 'chatModels', searchable: true },
-			},
-			{ displayName: 'By Name', name: 'id', type: 'string', placeholder: 'e.g. llama3.2:3b' },
-		],
-	},
-	{
-		displayName: 'Options',
-		name: 'options',
-		type: 'collection',
-		placeholder: 'Add Option',
-		default: {},
-		options: [
-			{
-				displayName: 'Deadline in Seconds',
-				name: 'deadline',
-				type: 'number',
-				typeOptions: { minValue: 0 },
-				default: 0,
-				description: 'Give one call up after this long. 0 means no deadline.',
-			},
-			{
-				displayName: 'Engine',
-				name: 'engine',
-				type: 'options',
-				options: [
-					{ name: 'Auto', value: 'auto', description: 'Native where it loads, otherwise WebAssembly' },
-					{ name: 'Native', value: 'native' },
-					{ name: 'WebAssembly', value: 'wasm' },
-				],
-				default: 'auto',
-				description: 'Which build of Smart AI decides and calls',
-			},
-			{
-				displayName: 'Host',
-				name: 'host',
-				type: 'string',
-				default: '',
-				placeholder: 'e.g. workstation',
-				description: 'Only this host, by its name in the credential',
-			},
-			{
-				displayName: 'JSON Output',
-				name: 'json',
-				type: 'boolean',
-				default: false,
-				description: 'Whether every answer must be JSON. Leave it off with tools.',
-			},
-			{
-				displayName: 'Keep Alive',
-				name: 'keepAlive',
-				type: 'string',
-				default: '5m',
-				placeholder: 'e.g. 5m, 24h, -1',
-				description:
-					'How long the model stays loaded after a call. Without this, Smart AI decides by what the model is worth.',
-			},
-			{
-				displayName: 'Max Tokens',
-				name: 'maxTokens',
-				type: 'number',
-				typeOptions: { minValue: 1 },
-				default: 1024,
-				description: 'The longest answer allowed',
-			},
-			{
-				displayName: 'Ollama Options',
-				name: 'ollama',
-				type: 'json',
-				default: '{}',
-				description: 'Any other of Ollama\'s generation options, such as {"top_k": 40, "repeat_penalty": 1.1}',
-			},
-			{
-				displayName: 'Temperature',
-				name: 'temperature',
-				type: 'number',
-				typeOptions: { minValue: 0, maxValue: 2, numberPrecision: 2 },
-				default: 0.7,
-				description: 'Lower is more predictable, higher more varied',
-			},
-			{
-				displayName: 'Thinking',
-				name: 'think',
-				type: 'boolean',
-				default: false,
-				description:
-					'Whether models that can think first do so. On takes only such models; what was thought is in the output.',
-			},
-			{
-				displayName: 'Top P',
-				name: 'topP',
-				type: 'number',
-				typeOptions: { minValue: 0, maxValue: 1, numberPrecision: 2 },
-				default: 0.9,
-				description: 'How much of the probable words is considered. Lower is more predictable.',
-			},
-		],
-	},
+	mode,
+	modelOf(
+		'chatModels',
+		'Let Smart AI choose',
+		'Only this model. Empty lets Smart AI choose for each call, among models that can do what it holds.',
+	),
+	optionsOf('deadline', 'engine', 'host', 'json', 'keepAlive', 'maxTokens', 'ollama', 'temperature', 'think', 'topP'),
 ];

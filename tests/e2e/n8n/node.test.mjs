@@ -144,7 +144,11 @@ function nameCases() {
 		refusal('context_too_small', /prompt tokens/),
 	);
 	const absent = `={{ $('Nobody').item.json.text }}`;
-	add('expression that fails', { fleet: good, parameters: { prompt: absent } }, refusal('invalid_request', /doesn't exist/));
+	add(
+		'expression that fails',
+		{ fleet: good, parameters: { prompt: absent } },
+		refusal('invalid_request', /doesn't exist/),
+	);
 	add('error output', { fleet: down, goOn: 'continueErrorOutput' }, ({ status, item, failed }) => {
 		assert.deepEqual([status, item], ['success', undefined]);
 		assert.match(failed.error, /nas/);

@@ -1,4 +1,4 @@
-import type { Feedback } from '../../engine/contract';
+import type { Feedback } from '../../../../engine/contract';
 
 export type Rating = 'edited' | 'score' | 'up' | 'down';
 

@@ -1,15 +1,14 @@
 import type { INodeProperties } from 'n8n-workflow';
 
-const rating = (...ratings: string[]): INodeProperties['displayOptions'] => ({
-	show: { operation: ['rate'], ...(ratings.length > 0 ? { rating: ratings } : {}) },
-});
+import { optionsOf } from '../../options';
 
-/** The parameters of the operation Rate an Answer; they read the output of Ask. */
-export const ratingParameters: INodeProperties[] = [
+const rating = (value: string): INodeProperties['displayOptions'] => ({ show: { rating: [value] } });
+
+/** They read the output of an answer. */
+export const properties: INodeProperties[] = [
 	{
 		displayName: 'Model',
 		name: 'ratedModel',
-		displayOptions: rating(),
 		type: 'string',
 		required: true,
 		default: '={{ $json.model }}',
@@ -18,7 +17,6 @@ export const ratingParameters: INodeProperties[] = [
 	{
 		displayName: 'Task',
 		name: 'ratedTask',
-		displayOptions: rating(),
 		type: 'string',
 		required: true,
 		default: '={{ $json.decision.task }}',
@@ -27,7 +25,6 @@ export const ratingParameters: INodeProperties[] = [
 	{
 		displayName: 'Rating',
 		name: 'rating',
-		displayOptions: rating(),
 		type: 'options',
 		options: [
 			{ name: 'Corrected Text', value: 'edited', description: 'The less a person changed, the better it was' },
@@ -65,26 +62,5 @@ export const ratingParameters: INodeProperties[] = [
 		default: '',
 		description: 'The answer as a person corrected it',
 	},
-	{
-		displayName: 'Options',
-		name: 'options',
-		displayOptions: rating(),
-		type: 'collection',
-		placeholder: 'Add Option',
-		default: {},
-		options: [
-			{
-				displayName: 'Engine',
-				name: 'engine',
-				type: 'options',
-				options: [
-					{ name: 'Auto', value: 'auto' },
-					{ name: 'Native', value: 'native' },
-					{ name: 'WebAssembly', value: 'wasm' },
-				],
-				default: 'auto',
-				description: 'The same as where the answer came from: each engine learns by itself',
-			},
-		],
-	},
+	optionsOf('engine'),
 ];

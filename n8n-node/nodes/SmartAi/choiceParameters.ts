@@ -1,0 +1,42 @@
+import type { INodeProperties } from 'n8n-workflow';
+
+export const mode: INodeProperties = {
+	displayName: 'Mode',
+	name: 'mode',
+	type: 'options',
+	options: [
+		{ name: 'Balanced', value: 'balanced', description: 'A better model where it costs little time' },
+		{ name: 'Best', value: 'best', description: 'The best model that can answer in time' },
+		{ name: 'Fast', value: 'fast', description: 'The soonest answer' },
+	],
+	default: 'balanced',
+	description: 'How much waiting a better answer is worth',
+};
+
+/** The choice of one model; `list` names the search whose models can do the work. */
+export function modelOf(list: string, placeholder: string, description: string): INodeProperties {
+	return {
+		displayName: 'Model',
+		name: 'model',
+		type: 'resourceLocator',
+		default: { mode: 'list', value: '' },
+		description,
+		modes: [
+			{
+				displayName: 'From List',
+				name: 'list',
+				type: 'list',
+				placeholder,
+				typeOptions: { searchListMethod: list, searchable: true },
+			},
+			{ displayName: 'By Name', name: 'id', type: 'string', placeholder: 'e.g. llama3.2:3b' },
+		],
+	};
+}
+
+/** Any model that writes; empty lets Smart AI choose. */
+export const model = modelOf(
+	'modelSearch',
+	'Let Smart AI choose',
+	'Only this model. Empty lets Smart AI choose among models that can do what is asked.',
+);
