@@ -16,7 +16,7 @@ export class SmartAiFleetApi implements ICredentialType {
 			type: 'fixedCollection',
 			placeholder: 'Add Host',
 			description: 'The Ollama servers that may answer. The connection test asks each.',
-			default: { host: [{ name: 'local', url: 'http://localhost:11434', apiKey: '' }] },
+			default: { host: [{ name: 'local', url: 'http://127.0.0.1:11434', apiKey: '' }] },
 			typeOptions: { multipleValues: true },
 			options: [
 				{
@@ -35,8 +35,8 @@ export class SmartAiFleetApi implements ICredentialType {
 							displayName: 'URL',
 							name: 'url',
 							type: 'string',
-							default: 'http://localhost:11434',
-							placeholder: 'e.g. http://localhost:11434',
+							default: 'http://127.0.0.1:11434',
+							placeholder: 'e.g. http://127.0.0.1:11434',
 						},
 						{
 							displayName: 'API Key',

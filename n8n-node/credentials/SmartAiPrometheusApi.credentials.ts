@@ -20,8 +20,8 @@ export class SmartAiPrometheusApi implements ICredentialType {
 			displayName: 'URL',
 			name: 'url',
 			type: 'string',
-			default: 'http://localhost:9090',
-			placeholder: 'e.g. http://localhost:9090',
+			default: 'http://127.0.0.1:9090',
+			placeholder: 'e.g. http://127.0.0.1:9090',
 		},
 		{
 			displayName: 'Authentication',

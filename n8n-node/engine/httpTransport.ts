@@ -1,6 +1,7 @@
 import type { IHttpRequestOptions, IN8nHttpFullResponse } from 'n8n-workflow';
 
 import type { HttpRequest, Transport } from '../../wasm/dist/types/inline';
+import { onEitherLoopback } from './loopback';
 
 export type N8nHttpRequest = (options: IHttpRequestOptions) => Promise<unknown>;
 
@@ -8,7 +9,8 @@ export type N8nHttpRequest = (options: IHttpRequestOptions) => Promise<unknown>;
 const EXCHANGE_MS = 24 * 60 * 60 * 1000;
 
 /** Moves the dispatcher's bytes through n8n's own HTTP client, so that its proxy and SSRF rules hold. */
-export function httpTransport(httpRequest: N8nHttpRequest, now: () => number = () => performance.now()): Transport {
+export function httpTransport(send: N8nHttpRequest, now: () => number = () => performance.now()): Transport {
+	const httpRequest = onEitherLoopback(send);
 	/** When each server last answered anything. */
 	const heardAt = new Map<string, number>();
 

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
 
+import { sleep } from 'n8n-workflow';
+
 import { type Engine, type EngineConfig, thrownAnswer } from './contract';
+
+/** Milliseconds after which an engine that nobody uses closes: an update of the package leaves it without an owner. */
+const IDLE_MS = 15 * 60 * 1000;
 
 interface Place {
 	fingerprint: string;
@@ -9,6 +14,16 @@ interface Place {
 	made?: Engine;
 	users: number;
 	replaced: boolean;
+	/** When its last user left. */
+	idleSince: number;
+	/** Whether somebody waits for it to be idle for long. */
+	watched: boolean;
+}
+
+/** Time, as the pool needs it. */
+interface Clock {
+	now(): number;
+	sleep(ms: number): Promise<void>;
 }
 
 /** An engine in use. Release it once, when the last request has ended. */
@@ -20,10 +35,13 @@ export interface Lease {
 /**
  * Engines of this process: one per slot (the credentials and the engine asked for), so that what
  * one execution learns serves the next. A changed credential makes a new engine; the old one closes
- * when its last user leaves. An engine that has ended is replaced, also for those that hold a lease.
+ * when its last user leaves, and one that nobody has used for long closes, too. An engine that has ended is replaced,
+ * also for those that hold a lease.
  */
 export class EnginePool {
 	private readonly places = new Map<string, Place>();
+
+	constructor(private readonly clock: Clock = { now: Date.now, sleep }) {}
 
 	async lease(slot: string, config: EngineConfig, make: () => Promise<Engine>): Promise<Lease> {
 		const fingerprint = fingerprintOf(config);
@@ -35,7 +53,7 @@ export class EnginePool {
 			const tried = place;
 			const works = await tried.engine.then(isOpen, () => false);
 			if (!works && held && place === tried) {
-				this.leave(tried);
+				this.leave(slot, tried);
 				place = enter();
 			}
 			present = await this.made(slot, place);
@@ -44,7 +62,7 @@ export class EnginePool {
 		return {
 			engine: leased(() => present, alive),
 			release: () => {
-				if (held) this.leave(place);
+				if (held) this.leave(slot, place);
 				held = false;
 			},
 		};
@@ -66,7 +84,7 @@ export class EnginePool {
 			present.users += 1;
 			return present;
 		}
-		const place: Place = { fingerprint, engine: make(), users: 1, replaced: false };
+		const place: Place = { fingerprint, engine: make(), users: 1, replaced: false, idleSince: 0, watched: false };
 		this.places.set(slot, place);
 		if (present) {
 			present.replaced = true;
@@ -75,9 +93,28 @@ export class EnginePool {
 		return place;
 	}
 
-	private leave(place: Place): void {
+	private leave(slot: string, place: Place): void {
 		place.users -= 1;
-		if (place.replaced && place.users === 0) void closeOf(place);
+		if (place.users > 0) return;
+		if (place.replaced) void closeOf(place);
+		else void this.closeIdle(slot, place);
+	}
+
+	/** Closes what nobody has used for long; the next lease makes another. */
+	private async closeIdle(slot: string, place: Place): Promise<void> {
+		place.idleSince = this.clock.now();
+		if (place.watched) return;
+		place.watched = true;
+		while (!place.replaced) {
+			const left = place.users > 0 ? IDLE_MS : place.idleSince + IDLE_MS - this.clock.now();
+			if (left > 0) {
+				await this.clock.sleep(left);
+				continue;
+			}
+			if (this.places.get(slot) === place) this.places.delete(slot);
+			place.replaced = true;
+			await closeOf(place);
+		}
 	}
 }
 

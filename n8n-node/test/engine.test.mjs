@@ -19,6 +19,8 @@ const engine = (name) => ({
 		this.closings += 1;
 	},
 });
+/** A clock that stands still: nobody waits for it. */
+const STILL = { now: () => 0, sleep: () => new Promise(() => {}) };
 const config = { hosts: [{ url: 'http://a' }] };
 
 test('auto takes native where it loads, otherwise WebAssembly; a forced choice does not fall back', async () => {
@@ -71,7 +73,7 @@ test('only the chosen way of authentication reaches Prometheus', () => {
 });
 
 test('a changed credential replaces the engine, which closes when its last user leaves', async () => {
-	const pool = new EnginePool();
+	const pool = new EnginePool(STILL);
 	const [old, fresh] = [engine('old'), engine('fresh')];
 	const first = await pool.lease('s', config, async () => old);
 	const second = await pool.lease('s', config, async () => fresh);
@@ -88,7 +90,7 @@ test('a changed credential replaces the engine, which closes when its last user 
 });
 
 test('an engine that could not be made is made anew next time', async () => {
-	const pool = new EnginePool();
+	const pool = new EnginePool(STILL);
 	await assert.rejects(
 		pool.lease('s', config, async () => {
 			throw new Error('no');
@@ -99,7 +101,7 @@ test('an engine that could not be made is made anew next time', async () => {
 });
 
 test('an engine that has ended is replaced by one new one, for those who hold it and for those who come', async () => {
-	const pool = new EnginePool();
+	const pool = new EnginePool(STILL);
 	const made = [];
 	const make = async () => {
 		made.push(engine(`engine ${made.length}`));
@@ -123,7 +125,7 @@ test('an engine that has ended is replaced by one new one, for those who hold it
 });
 
 test('what an engine throws is the answer to that ask, and one that cannot be made again fails its asks only', async () => {
-	const pool = new EnginePool();
+	const pool = new EnginePool(STILL);
 	const broken = engine('broken');
 	broken.ask = async () => {
 		broken.closed = true;
@@ -143,6 +145,40 @@ test('what an engine throws is the answer to that ask, and one that cannot be ma
 	made.push(engine('fresh'));
 	assert.equal((await held.ask({ prompt: 'x' })).text, 'fresh');
 	release();
+});
+
+test('an engine that nobody has used for a quarter of an hour closes, and the next lease makes another', async () => {
+	let now = 0;
+	const sleepers = [];
+	const sleep = (ms) => new Promise((wake) => sleepers.push({ at: now + ms, wake }));
+	const later = async (ms) => {
+		now += ms;
+		const due = sleepers.filter(({ at }) => at <= now);
+		sleepers.splice(0, sleepers.length, ...sleepers.filter(({ at }) => at > now));
+		for (const { wake } of due) wake();
+		await new Promise(setImmediate);
+	};
+	const pool = new EnginePool({ now: () => now, sleep });
+	const made = [];
+	const lease = async () =>
+		await pool.lease('s', config, async () => {
+			made.push(engine(`engine ${made.length}`));
+			return made.at(-1);
+		});
+	const minutes = 60_000;
+	(await lease()).release();
+	await later(14 * minutes);
+	(await lease()).release();
+	await later(1 * minutes);
+	const held = await lease();
+	await later(60 * minutes);
+	assert.deepEqual([made.length, made[0].closings], [1, 0]);
+	held.release();
+	await later(15 * minutes);
+	await later(15 * minutes);
+	assert.equal(made[0].closings, 1);
+	assert.equal((await lease()).engine.name, 'engine 1');
+	assert.equal(sleepers.length, 0);
 });
 
 test('items run at most so many at a time, and the first failure stops the rest', async () => {

@@ -57,3 +57,18 @@ test('names of headers are small, and several values are one', async () => {
 	const { headers } = await httpTransport(httpRequest).request(request('/api/tags', false));
 	assert.deepEqual(headers, { 'retry-after': '3', 'set-cookie': 'a, b' });
 });
+
+test('localhost that is refused on ::1 is tried on 127.0.0.1, and nothing else is', async () => {
+	const asked = [];
+	const httpRequest = async ({ url }) => {
+		asked.push(url);
+		if (!url.includes('127.0.0.1')) throw Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
+		return { statusCode: 200, headers: {}, body: [] };
+	};
+	const { request: send } = httpTransport(httpRequest);
+	const to = (server) => send({ ...request('/api/tags', false), url: `${server}/api/tags` });
+	assert.equal((await to('http://localhost:11434')).status, 200);
+	assert.deepEqual(asked.splice(0), ['http://localhost:11434/api/tags', 'http://127.0.0.1:11434/api/tags']);
+	await assert.rejects(to('http://localhost.example:11434'), { code: 'ECONNREFUSED' });
+	assert.equal(asked.length, 1);
+});

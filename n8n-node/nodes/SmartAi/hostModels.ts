@@ -1,4 +1,5 @@
 import { type FleetHost, fleetHosts, type FleetCredential } from '../../engine/configuration';
+import { onEitherLoopback } from '../../engine/loopback';
 
 /** The part of n8n's request helpers that is needed here: both of its generations take it. */
 interface ModelsRequest {
@@ -21,7 +22,8 @@ export interface Look {
 }
 
 /** Asks each host of the credential for its models, all at once; with `ability`, for those that can do it. */
-export async function lookAtHosts(fleet: FleetCredential, request: SendRequest, ability?: string): Promise<Look[]> {
+export async function lookAtHosts(fleet: FleetCredential, send: SendRequest, ability?: string): Promise<Look[]> {
+	const request = onEitherLoopback(send);
 	return await Promise.all(
 		fleetHosts(fleet).map(async (host) => {
 			try {

@@ -1,7 +1,7 @@
 // Each operation of the Smart AI node in a real n8n: what the host is asked, and what comes out.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { lines, ollama } from '../../../wasm/test/ollama.mjs';
+import { lines, ollama } from '../../world/ollama.mjs';
 import { everyPartRequired, MissingPart, need, stopAll } from '../bed/index.mjs';
 import { activate, call, cluster, latest, node, streamed, textOf } from './cluster.mjs';
 import { fleetOf, NODE, startServer } from './workbench.mjs';
