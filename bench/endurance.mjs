@@ -1,5 +1,6 @@
 // Ten thousand asks through each driver on three simulated hosts that fail now and then, beside the same without
 // faults.
+import pMap from 'p-map';
 import { drivers } from '../tests/e2e/faults/drivers.mjs';
 import { startHost } from '../tests/e2e/faults/host.mjs';
 import { quantile } from './statistics.mjs';
@@ -77,14 +78,8 @@ async function measure(create, faulty) {
 async function answers(create, hosts) {
 	const ai = create({ hosts: hosts.map(({ url }, at) => ({ id: `h${at}`, instance: `h${at}`, url, parallel: 2 })) });
 	const results = [];
-	let next = 0;
-	const ask = async () => {
-		while (next < JOBS) {
-			const id = next++;
-			results.push(await ai.ask({ id, prompt: 'Say something short.', shape: 'endurance' }));
-		}
-	};
-	await Promise.all(Array.from({ length: CONCURRENCY }, ask));
+	const ask = async (id) => results.push(await ai.ask({ id, prompt: 'Say something short.', shape: 'endurance' }));
+	await pMap(Array(JOBS).keys(), ask, { concurrency: CONCURRENCY });
 	ai.close();
 	return results;
 }

@@ -76,7 +76,7 @@ const rest = [
 	nodeTest('The proxy against real Ollama alone', 'tests/e2e/serve/differential.test.mjs'),
 	nodeTest('History in SQLite and PostgreSQL', 'tests/e2e/history/store.test.mjs', 'tests/e2e/history/faults.test.mjs'),
 	nodeTest('Faults on real Ollama', 'tests/e2e/faults/real.test.mjs'),
-	nodeTest('Test bed', 'tests/e2e/bed/bed.test.mjs'),
+	nodeTest('Test bed', 'tests/e2e/bed/cache.test.mjs', 'tests/e2e/bed/bed.test.mjs'),
 	nodeTest(
 		'Simulated against real Ollama',
 		'tests/e2e/conformance/answers.test.mjs',

@@ -1,6 +1,6 @@
 /**
- * What the node asks of an engine, whichever build serves. The types are those of Smart AI's packages: all names are those
- * of its JSON.
+ * What the node asks of an engine, whichever build serves. The types are those of Smart AI's packages: all names are
+ * those of its JSON.
  */
 import type { Answer, Ask, FleetConfig, SmartAi, Snapshot } from '../../wasm/dist/types/inline';
 

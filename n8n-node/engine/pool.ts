@@ -118,7 +118,7 @@ export class EnginePool {
 	}
 }
 
-/** The engine of a lease: each call goes to the one that works then, and what it throws at an ask is that ask's answer. */
+/** The engine of a lease: each call goes to the one that works then. What it throws at an ask is that ask's answer. */
 function leased(present: () => Engine, alive: () => Promise<Engine>): Engine {
 	return {
 		get name() {

@@ -124,7 +124,7 @@ test('an engine that has ended is replaced by one new one, for those who hold it
 	);
 });
 
-test('what an engine throws is the answer to that ask, and one that cannot be made again fails its asks only', async () => {
+test('what an engine throws is the answer to that ask; one that cannot be made is tried again', async () => {
 	const pool = new EnginePool(STILL);
 	const broken = engine('broken');
 	broken.ask = async () => {

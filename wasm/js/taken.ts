@@ -1,7 +1,7 @@
 import { SmartAiError } from './error.js';
 import type { AskOptions } from './smart-ai.js';
 
-/** Letters of JSON that one ask may have: what the proxy takes as one request, and WebAssembly's memory never shrinks. */
+/** Letters of JSON that one ask may have, as many as the proxy takes: the memory of WebAssembly never shrinks. */
 const ASK_MAX = 64 * 1024 * 1024;
 
 const HINT = 'Hand over plain data: texts, numbers, lists and objects that JSON.stringify can write.';

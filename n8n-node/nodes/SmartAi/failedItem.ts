@@ -13,7 +13,7 @@ export class FailedItem extends Error {
 	}
 }
 
-/** Runs one item. Whatever fails in it is the output of this item where the workflow goes on, and the node's error else. */
+/** Runs one item. Where the workflow goes on, whatever fails is the output of this item; else it stops the node. */
 export async function outcomeOf(
 	context: IExecuteFunctions,
 	index: number,

@@ -1,9 +1,9 @@
 // The cache folder: every part that is downloaded or built lives in one folder of it, made under a temporary name and
 // renamed when whole, so a folder that carries its stamp is complete.
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { lock } from 'proper-lockfile';
 import { cache as cacheRoot } from '../../../paths.mjs';
 
 export { cacheRoot };
@@ -36,7 +36,7 @@ export async function ensurePart(key, what, make) {
 	const folder = partFolder(key);
 	if (isComplete(key)) return folder;
 	await mkdir(cacheRoot, { recursive: true });
-	return withLock(`${folder}.lock`, what, async () => {
+	return withLock(folder, what, async () => {
 		if (isComplete(key)) return folder;
 		const started = Date.now();
 		report(`${what}: installing into ${folder}`);
@@ -82,74 +82,17 @@ async function sizeOf(folder) {
 	return bytes;
 }
 
-async function withLock(file, what, work) {
-	let told = false;
-	const mine = JSON.stringify({ pid: process.pid, born: await birthOf(process.pid) });
-	for (;;) {
-		try {
-			await writeFile(file, mine, { flag: 'wx' });
-			break;
-		} catch (error) {
-			if (error.code !== 'EEXIST') throw error;
-		}
-		const holder = await holderOf(file);
-		if (holder.gone) {
-			await breakLock(file, holder.text);
-			continue;
-		}
-		if (!told) report(`${what}: waiting for process ${holder.pid}, which is installing it`);
-		told = true;
-		await pause(500);
-	}
+/** One process at a time; the lock of one that was killed is free a minute later. */
+async function withLock(folder, what, work) {
+	const options = { realpath: false, stale: 60_000, onCompromised: (error) => report(`${what}: ${error.message}`) };
+	const release = await lock(folder, options).catch((error) => {
+		if (error.code !== 'ELOCKED') throw error;
+		report(`${what}: waiting for another process, which is installing it`);
+		return lock(folder, { ...options, retries: { forever: true, factor: 1, minTimeout: 500 } });
+	});
 	try {
 		return await work();
 	} finally {
-		await unlink(file);
-	}
-}
-
-/** Moves a dead process's lock away; if another process re-took it meanwhile, its lock is put back. */
-async function breakLock(file, text) {
-	const aside = `${file}.${process.pid}`;
-	try {
-		await rename(file, aside);
-	} catch {
-		return;
-	}
-	if ((await readFile(aside, 'utf8')) === text) await unlink(aside);
-	else await rename(aside, file);
-}
-
-async function holderOf(file) {
-	let text = '';
-	try {
-		text = await readFile(file, 'utf8');
-		const { pid, born } = JSON.parse(text);
-		return { pid, text, gone: (await birthOf(pid)) !== born };
-	} catch {
-		// Just released, or just created and still empty: gone only if it stays unreadable for a while.
-		const age = await stat(file).then(
-			(s) => Date.now() - s.mtimeMs,
-			() => 0,
-		);
-		return { pid: 0, text, gone: age > 10_000 };
-	}
-}
-
-/**
- * When a process started (clock ticks since boot on Linux), so that a re-used pid is not taken for the old one; null if
- * it is gone.
- */
-async function birthOf(pid) {
-	try {
-		process.kill(pid, 0);
-	} catch (error) {
-		if (error.code !== 'EPERM') return null;
-	}
-	try {
-		const line = await readFile(`/proc/${pid}/stat`, 'utf8');
-		return line.slice(line.lastIndexOf(')') + 2).split(' ')[19];
-	} catch {
-		return 'unknown';
+		await release();
 	}
 }

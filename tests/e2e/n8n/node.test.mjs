@@ -143,12 +143,8 @@ function nameCases() {
 		{ fleet: good, parameters: { prompt: MEGABYTE } },
 		refusal('context_too_small', /prompt tokens/),
 	);
-	const absent = `={{ $('Nobody').item.json.text }}`;
-	add(
-		'expression that fails',
-		{ fleet: good, parameters: { prompt: absent } },
-		refusal('invalid_request', /doesn't exist/),
-	);
+	const absent = { prompt: `={{ $('Nobody').item.json.text }}` };
+	add('expression that fails', { fleet: good, parameters: absent }, refusal('invalid_request', /doesn't exist/));
 	add('error output', { fleet: down, goOn: 'continueErrorOutput' }, ({ status, item, failed }) => {
 		assert.deepEqual([status, item], ['success', undefined]);
 		assert.match(failed.error, /nas/);

@@ -67,7 +67,7 @@ export async function startServer(n8n, { credentials, workflows }) {
 /** Begins a workflow; returns the execution's id. */
 export const begin = async (session, id) => (await session.run(id, TRIGGER)).executionId;
 
-/** Runs a workflow to its end: `{ status, item, failed, error }`, where `failed` is what the node's error output has. */
+/** Runs a workflow to its end: `{ status, item, failed, error }`; `failed` is the item of the node's error output. */
 export async function outcome(session, id) {
 	return read(await session.ended(await begin(session, id)));
 }

@@ -22,15 +22,6 @@ export class Truth {
 	}
 }
 
-/** Works through tasks with so many at a time. */
-export async function inParallel(tasks, width) {
-	const left = [...tasks];
-	const work = async () => {
-		for (let task = left.shift(); task; task = left.shift()) await task();
-	};
-	await Promise.all(Array.from({ length: width }, work));
-}
-
 /** The npm client `ollama`: chats and generates, streamed and whole, embeds, and asks for what is not there. */
 export function npmClient(proxy, count) {
 	const truth = new Truth();

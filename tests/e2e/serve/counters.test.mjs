@@ -2,8 +2,9 @@
 // themselves.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import pMap from 'p-map';
 import { stopAll, until } from '../bed/index.mjs';
-import { curl, dispatcher, inParallel, npmClient } from './clients.mjs';
+import { curl, dispatcher, npmClient } from './clients.mjs';
 import { build, startHost, startSidecar } from './sidecar.mjs';
 
 const models = [
@@ -28,7 +29,7 @@ after(stopAll);
 
 test('2,000 requests of three clients are counted exactly, by client, operation, outcome and token', async () => {
 	const clients = [npmClient(sidecar.proxy, 1200), curl(sidecar.proxy, 200), await dispatcher(sidecar.proxy, 600)];
-	await Promise.all(clients.map(({ tasks }) => inParallel(tasks, 4)));
+	await Promise.all(clients.map(({ tasks }) => pMap(tasks, (task) => task(), { concurrency: 4 })));
 	clients.at(-1).close();
 	const seen = await sidecar.scrape();
 
