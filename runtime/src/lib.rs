@@ -8,6 +8,7 @@ mod config;
 mod driver;
 mod http;
 mod report;
+mod screen;
 mod serve;
 mod store;
 mod traces;

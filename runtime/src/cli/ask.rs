@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 use smart_ai_core::wire::{Answer, Ask};
 use tokio::sync::mpsc;
 
-use super::{DONE, FAILED, MISUSED, batch, complain, print_json, prompt_of, screen};
+use super::{DONE, FAILED, MISUSED, batch, complain, print_json, prompt_of};
 use crate::driver::{AskOptions, Engine, KeptAnswer};
+use crate::screen;
 
 #[derive(Args, Debug)]
 pub(super) struct AskArgs {

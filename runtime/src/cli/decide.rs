@@ -38,7 +38,7 @@ pub(super) async fn run(engine: &Engine, arguments: DecideArgs) -> io::Result<u8
     if arguments.json {
         print_json(&decision)?;
     } else {
-        write_note(&mut super::screen::out(), &decision, arguments.explain)?;
+        write_note(&mut crate::screen::out(), &decision, arguments.explain)?;
     }
     if decision.chosen.is_some() {
         return Ok(DONE);

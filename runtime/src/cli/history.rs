@@ -106,7 +106,7 @@ pub(super) async fn run(history: &HistoryConfig, arguments: &HistoryArgs) -> io:
     if arguments.json {
         rows.iter().try_for_each(print_json)?;
     } else if arguments.csv {
-        comma_separated(&rows)?;
+        crate::screen::out().write_all(&comma_separated(&rows)?)?;
     } else {
         table(&rows)?;
     }
@@ -124,13 +124,15 @@ fn task(row: &Row) -> &str {
 /// A spreadsheet takes a text that begins so for a formula, and carries it out.
 fn harmless(text: &str) -> Cow<'_, str> {
     match text.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r') => Cow::Owned(format!("'{text}")),
+        Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '\t' | '\r' | '\n') => {
+            Cow::Owned(format!("'{text}"))
+        }
         Some(_) | None => Cow::Borrowed(text),
     }
 }
 
-fn comma_separated(rows: &[Row]) -> io::Result<()> {
-    let mut lines = csv::Writer::from_writer(io::stdout().lock());
+fn comma_separated(rows: &[Row]) -> io::Result<Vec<u8>> {
+    let mut lines = csv::Writer::from_writer(Vec::new());
     lines.write_record([
         "at_ms",
         "job",
@@ -171,11 +173,11 @@ fn comma_separated(rows: &[Row]) -> io::Result<()> {
             &row.predicted_ms.to_string(),
         ])?;
     }
-    lines.flush()
+    lines.into_inner().map_err(csv::IntoInnerError::into_error)
 }
 
 fn table(rows: &[Row]) -> io::Result<()> {
-    let mut out = super::screen::out();
+    let mut out = crate::screen::out();
     writeln!(
         out,
         "{:<19}  {:<9}  {:<24}  {:<16}  {:>7}  {:>9}  {:<18}  JOB",
@@ -197,4 +199,26 @@ fn table(rows: &[Row]) -> io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_of_a_csv_is_a_formula() -> io::Result<()> {
+        for (model, cell) in [
+            ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+            ("@SUM(1)", "'@SUM(1)"),
+            ("＝1+1", "'＝1+1"),
+            ("\n=1", "\"'\n=1\""),
+            ("llama3.2:3b-q4", "llama3.2:3b-q4"),
+        ] {
+            let rows = [Row { model: Some(model.to_owned()), ..Row::default() }];
+            let lines = comma_separated(&rows)?;
+            let text = String::from_utf8_lossy(&lines);
+            assert!(text.contains(&format!(",{cell},")), "{model}: {text}");
+        }
+        Ok(())
+    }
 }

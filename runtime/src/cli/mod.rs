@@ -8,7 +8,6 @@ mod history;
 mod models;
 mod rate;
 mod report;
-mod screen;
 mod serve;
 mod simulate;
 mod stop;
@@ -25,6 +24,7 @@ use smart_ai_core::wire::FleetConfig;
 
 use crate::config::{Settings, Sources, load};
 use crate::driver::Engine;
+use crate::screen;
 use crate::store::{History, HistoryError};
 use crate::traces::Traces;
 
@@ -233,7 +233,7 @@ async fn finish_loads(engine: &Engine) -> io::Result<()> {
     for arm in &arms {
         let most = LOADS_MOST.as_secs();
         writeln!(
-            io::stderr(),
+            screen::err(),
             "smart-ai: {} on {} is still loading, which is waited for up to {most} s; Ctrl+C ends it",
             arm.model,
             arm.host
@@ -280,9 +280,7 @@ fn complain(message: &str, code: u8) -> u8 {
 
 /// One JSON value on a line of stdout.
 fn print_json(value: &impl serde::Serialize) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer(&mut out, value)?;
-    writeln!(out)
+    writeln!(screen::out(), "{}", serde_json::to_string(value)?)
 }
 
 /// The prompt given, or what stdin holds where it is `-` or absent.

@@ -13,7 +13,7 @@ pub(super) async fn run(engine: &Engine, json: bool) -> io::Result<u8> {
     if json {
         print_json(&snapshot.hosts)?;
     } else {
-        let mut out = super::screen::out();
+        let mut out = crate::screen::out();
         writeln!(
             out,
             "{:<20} {:<28} {:>8} {:>10} {:>10}  STATE",

@@ -115,7 +115,7 @@ fn at(path: &Path, error: &io::Error) -> io::Error {
 }
 
 fn table(report: &Report) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = crate::screen::out();
     let seeds = report.seeds.len();
     writeln!(out, "{}, {seeds} {}", report.scenario, if seeds == 1 { "seed" } else { "seeds" })?;
     writeln!(

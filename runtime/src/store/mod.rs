@@ -13,7 +13,7 @@ mod row;
 mod united;
 mod writer;
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -206,5 +206,5 @@ fn judge(engine: &Engine, rating: smart_ai_core::Json) {
 
 /// A line of the log.
 fn say(message: &str) {
-    drop(writeln!(io::stderr(), "smart-ai: history: {message}"));
+    drop(writeln!(crate::screen::err(), "smart-ai: history: {message}"));
 }

@@ -7,7 +7,7 @@ mod parent;
 mod sender;
 mod span;
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,5 +100,5 @@ impl Observer for Tracer {
 
 /// A line of the log.
 fn say(message: &str) {
-    drop(writeln!(io::stderr(), "smart-ai: traces: {message}"));
+    drop(writeln!(crate::screen::err(), "smart-ai: traces: {message}"));
 }

@@ -9,8 +9,9 @@ use serde::Serialize;
 use smart_ai_core::wire::{Endpoint, FleetConfig};
 use smart_ai_core::{Capability, HostId, ModelName, Snapshot};
 
-use super::{DONE, FAILED, complain, print_json, screen};
+use super::{DONE, FAILED, complain, print_json};
 use crate::driver::Engine;
+use crate::screen;
 use measure::Bench;
 
 #[derive(Args, Debug)]

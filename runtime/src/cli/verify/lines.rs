@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::{Check, Report};
-use crate::cli::screen::plain;
+use crate::screen::plain;
 
 const GREEN: &str = "32";
 const YELLOW: &str = "33";
