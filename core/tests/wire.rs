@@ -150,3 +150,15 @@ fn what_rules_recorded_is_read_as_the_query_is() -> Result<(), Box<dyn Error>> {
     }
     Ok(())
 }
+
+#[test]
+fn an_answer_that_is_held_until_it_is_whole_is_bounded_and_one_that_passes_is_not() {
+    let line = format!("{{\"message\":{{\"content\":\"{}\"}},\"done\":false}}\n", "a".repeat(1 << 20));
+    let pushed = |mut reader: AnswerReader| {
+        let failed = |piece: &Piece| matches!(piece, Piece::Failed { .. });
+        (0..70).find_map(|_| reader.push(line.as_bytes()).into_iter().find(failed))
+    };
+    assert_eq!(pushed(AnswerReader::new()), Some(Piece::Failed { failure: wire::answer_too_long() }));
+    assert_eq!(wire::answer_too_long().detail, "the answer is longer than 64 MiB");
+    assert_eq!(pushed(AnswerReader::passing()), None);
+}

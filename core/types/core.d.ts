@@ -679,7 +679,7 @@ retry_after_ms?: number | null, };
 /**
  * Why an attempt failed. The class decides what the fallback avoids.
  */
-export type FailureKind = "unreachable" | "connect_timeout" | "load_timeout" | "first_token_timeout" | "stalled" | "busy" | "rate_limited" | "unauthorized" | "model_missing" | "out_of_memory" | "context_too_small" | "not_capable" | "server_error" | "bad_request" | "route_missing" | "too_large" | "account_refused" | "input_failed" | "cut_off" | "bad_protocol" | "invalid_answer" | "empty_answer" | "refused_answer";
+export type FailureKind = "unreachable" | "connect_timeout" | "load_timeout" | "first_token_timeout" | "stalled" | "busy" | "rate_limited" | "unauthorized" | "model_missing" | "out_of_memory" | "context_too_small" | "not_capable" | "server_error" | "bad_request" | "route_missing" | "too_large" | "account_refused" | "input_failed" | "answer_too_long" | "cut_off" | "bad_protocol" | "invalid_answer" | "empty_answer" | "refused_answer";
 
 /**
  * A judgement of one answer. Exactly one of `thumbs`, `score`, `schema_valid`, `edit_distance` and `edited` is given.

@@ -154,6 +154,21 @@ pub(crate) fn connection_failure(error: &reqwest::Error) -> Failure {
     wire::failure_of_connection(code(error), &words(error))
 }
 
+/// A whole body of at most so many bytes.
+///
+/// # Errors
+/// A body that is longer, or a connection that does not last.
+pub(crate) async fn whole(mut response: Response, most: usize) -> Result<String, Failure> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| connection_failure(&error))? {
+        if body.len() + chunk.len() > most {
+            return Err(wire::answer_too_long());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
 async fn answered(mut response: Response) -> Reply {
     let status = response.status().as_u16();
     let header = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());

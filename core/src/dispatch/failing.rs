@@ -112,8 +112,13 @@ impl Dispatcher {
             }
             Avoid::NotBetter => {}
             Avoid::Everything => {
-                let message = format!("{} refused the request: {}", attempt.host, failure.detail);
-                let hint = "change the request; every host would refuse it";
+                let (host, said) = (&attempt.host, &failure.detail);
+                let (message, hint) = if failure.kind == FailureKind::AnswerTooLong {
+                    (format!("{host}: {said}"), "ask for less at once, or cap the answer's tokens")
+                } else {
+                    let hint = "change the request; every host would refuse it";
+                    (format!("{host} refused the request: {said}"), hint)
+                };
                 let error = DispatchError::new(DispatchErrorCode::RequestRefused, message, hint);
                 self.reject(attempt.job, error);
                 return;

@@ -39,8 +39,13 @@ impl Filter<'_> {
             return Err(DropCode::OtherHostPinned);
         }
         if let Some(kind) = self.tried_host(host) {
-            let refused = kind == FailureKind::Unauthorized;
-            return Err(if refused { DropCode::Unauthorized } else { DropCode::AlreadyTried });
+            return Err(if kind == FailureKind::Unauthorized {
+                DropCode::Unauthorized
+            } else if kind == FailureKind::RouteMissing {
+                DropCode::LacksRoute
+            } else {
+                DropCode::AlreadyTried
+            });
         }
         if host.lacks_route(self.now, self.request.route.as_deref()) {
             return Err(DropCode::LacksRoute);

@@ -21,9 +21,8 @@ pub(crate) fn refusal(request: &Request, decision: &Decision) -> DispatchError {
     }
     let lacking =
         |drop: &Dropped| drop.code == DropCode::LacksRoute || drop.code == DropCode::OtherHostPinned;
-    if let Some(route) =
-        request.route.as_ref().filter(|_| any(DropCode::LacksRoute) && decision.dropped.iter().all(lacking))
-    {
+    if any(DropCode::LacksRoute) && decision.dropped.iter().all(lacking) {
+        let route = request.route.as_deref().unwrap_or("of this call");
         return DispatchError::new(
             DispatchErrorCode::RouteMissing,
             format!("no host has the route {route}"),

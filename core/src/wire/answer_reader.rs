@@ -11,6 +11,8 @@ use crate::failure::{Failure, FailureKind};
 use crate::read::Deserialize;
 use crate::write::Write;
 
+/// Bytes an answer may have that is held until it is whole.
+pub const ANSWER_MAX: usize = 64 << 20;
 /// Bytes one line may take.
 const LINE_MAX: usize = 16 << 20;
 /// A last line without a line end is tried at once up to this size; a longer one waits for its line end.
@@ -52,21 +54,41 @@ pub enum Piece {
 }
 
 /// Cuts a stream into pieces. After `Done` or `Failed` it gives nothing more.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct AnswerReader {
     buffer: Vec<u8>,
     ended: bool,
+    /// Bytes that came, where they are bounded.
+    held: Option<usize>,
+}
+
+impl Default for AnswerReader {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl AnswerReader {
-    /// A reader at the start of a stream.
+    /// A reader at the start of a stream that is held until it is whole: 64 MiB at most.
     pub fn new() -> Self {
-        Self::default()
+        Self { buffer: Vec::new(), ended: false, held: Some(0) }
+    }
+
+    /// A reader of a stream that nobody holds, of any length.
+    pub fn passing() -> Self {
+        Self { held: None, ..Self::new() }
     }
 
     /// Takes what came, of any length and cut anywhere.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Piece> {
         let mut pieces = Vec::new();
+        if let Some(length) = &mut self.held {
+            *length = length.saturating_add(bytes.len());
+            if *length > ANSWER_MAX && !self.ended {
+                self.fail(answer_too_long(), &mut pieces);
+                return pieces;
+            }
+        }
         let mut parts = bytes.split(|byte| *byte == b'\n');
         let tail = parts.next_back().unwrap_or_default();
         for part in parts {
@@ -162,6 +184,11 @@ impl AnswerReader {
         self.buffer = Vec::new();
         pieces.push(Piece::Failed { failure });
     }
+}
+
+/// The failure of an answer longer than [`ANSWER_MAX`].
+pub fn answer_too_long() -> Failure {
+    Failure::new(FailureKind::AnswerTooLong, format!("the answer is longer than {} MiB", ANSWER_MAX >> 20))
 }
 
 fn read(line: &[u8]) -> Option<Json> {

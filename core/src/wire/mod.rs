@@ -23,7 +23,7 @@ mod verdict;
 
 pub use crate::classify::{Classification, classify};
 pub use answer::{Answer, AnswerUsage};
-pub use answer_reader::{AnswerReader, Piece};
+pub use answer_reader::{ANSWER_MAX, AnswerReader, Piece, answer_too_long};
 pub use ask::Ask;
 pub use connection::failure_of_connection;
 pub use embeddings::{Embeddings, read_embeddings};

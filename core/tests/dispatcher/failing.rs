@@ -73,7 +73,7 @@ fn a_host_that_lacks_a_route_is_passed_over_until_its_version_changes() {
     let on = |route: &str| Request { route: Some(route.into()), model: Some("m".into()), ..ask() };
     assert_eq!(called(&fleet.submit(1, on("/v1/responses"))), "m@a");
     assert_eq!(called(&fleet.fail(1, FailureKind::RouteMissing)), "m@b");
-    assert_eq!(code(&fleet.fail(2, FailureKind::RouteMissing)), Some(DispatchErrorCode::AllFailed));
+    assert_eq!(code(&fleet.fail(2, FailureKind::RouteMissing)), Some(DispatchErrorCode::RouteMissing));
     assert_eq!(code(&fleet.submit(2, on("/v1/responses"))), Some(DispatchErrorCode::RouteMissing));
     assert_eq!(called(&fleet.submit(3, on("/v1/chat/completions"))), "m@a");
     let report = HostReport { version: Some("0.30.0".into()), models: None, resident: None };

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use smart_ai_core::wire::{AnswerReader, Ask, Piece, Verdict, read_embeddings, repair_prompt};
+use smart_ai_core::wire::{ANSWER_MAX, AnswerReader, Ask, Piece, Verdict, read_embeddings, repair_prompt};
 use smart_ai_core::{Arm, AttemptId, CallOptions, Event, Failure, FailureKind, Object, Usage, wire};
 use tokio::sync::mpsc;
 
 use super::schema::misfit;
 use super::task::Message;
-use crate::http::{Server, connection_failure, refused};
+use crate::http::{Server, connection_failure, refused, whole};
 
 /// The least between two `Progress` events.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
@@ -232,9 +232,10 @@ impl Progress {
 
 async fn embed(response: reqwest::Response, report: Reporter) {
     let attempt = report.attempt;
-    let read = match response.text().await {
+    let read = match whole(response, ANSWER_MAX).await {
         Ok(body) => read_embeddings(&body),
-        Err(error) => Err(Failure::new(FailureKind::CutOff, connection_failure(&error).detail)),
+        Err(failure) if failure.kind == FailureKind::AnswerTooLong => Err(failure),
+        Err(failure) => Err(Failure::new(FailureKind::CutOff, failure.detail)),
     };
     match read {
         Ok(wire::Embeddings { embeddings, usage }) => {

@@ -163,6 +163,20 @@ test('what a host says to a request without a model is passed on in the words of
 	assert.deepEqual(await native.json(), { error: 'model is required' });
 });
 
+test('a route that no host has is answered alike each time: by the host, or with 501 where the choice is ours', async () => {
+	for (const [model, status, words] of [
+		['m', 404, /^\{"error":"not found"\}$/],
+		['auto', 501, /no host has the route \/v1\/responses/],
+	]) {
+		for (let time = 0; time < 3; time += 1) {
+			const answer = await post('/v1/responses', { model, input: 'Hi' });
+			assert.equal(answer.status, status, `${model}, time ${time}`);
+			assert.match(await answer.text(), words);
+		}
+	}
+	assert.equal((await post('/v1/chat/completions', { model: 'm', messages })).status, 200);
+});
+
 test('the lists name the models of all hosts, and auto', async () => {
 	const native = await (await fetch(`${sidecar.proxy}/api/tags`)).json();
 	assert.deepEqual(

@@ -4,30 +4,26 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use smart_ai_core::wire::{AnswerReader, Piece, json_text};
 
-use super::whole::{ANSWER_MAX, too_long};
 use crate::driver::{Read, Reader};
 
 /// Texts and lists that come in parts.
 const PARTS: [&str; 5] = ["content", "thinking", "response", "tool_calls", "logprobs"];
 
 /// Lines of JSON, added up.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Fold {
     answer: AnswerReader,
     line: Vec<u8>,
-    /// Bytes that came so far.
-    length: usize,
     whole: Map<String, Value>,
 }
 
 impl Reader for Fold {
     fn push(&mut self, bytes: Bytes) -> Read {
-        self.length += bytes.len();
-        if self.length > ANSWER_MAX {
-            (self.line, self.whole) = Default::default();
-            return Read { pieces: vec![Piece::Failed { failure: too_long() }], forward: Bytes::new() };
-        }
         let pieces = self.answer.push(&bytes);
+        if pieces.iter().any(|piece| matches!(piece, Piece::Failed { .. })) {
+            (self.line, self.whole) = Default::default();
+            return Read { pieces, forward: Bytes::new() };
+        }
         let mut parts = bytes.split(|byte| *byte == b'\n');
         let tail = parts.next_back().unwrap_or_default();
         for part in parts {
@@ -50,6 +46,10 @@ impl Reader for Fold {
 }
 
 impl Fold {
+    pub(super) fn new() -> Self {
+        Self { answer: AnswerReader::new(), line: Vec::new(), whole: Map::new() }
+    }
+
     fn take_line(&mut self) {
         let line = std::mem::take(&mut self.line);
         if let Ok(Value::Object(line)) = serde_json::from_str(&json_text(&line)) {
@@ -87,7 +87,7 @@ mod tests {
             "\n"
         );
         for cut in 1..stream.len() {
-            let mut fold = Fold::default();
+            let mut fold = Fold::new();
             let (left, right) = stream.as_bytes().split_at(cut);
             let mut pieces = fold.push(Bytes::copy_from_slice(left)).pieces;
             pieces.extend(fold.push(Bytes::copy_from_slice(right)).pieces);
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_breaks_off_gives_no_object() {
-        let mut fold = Fold::default();
+        let mut fold = Fold::new();
         fold.push(Bytes::from_static(b"{\"response\":\"Hel\",\"done\":false}\n"));
         let read = fold.finish();
         assert!(read.forward.is_empty());

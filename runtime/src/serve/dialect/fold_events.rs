@@ -1,12 +1,12 @@
 //! `OpenAI`'s and Anthropic's streams, handed out as the one object that `"stream": false` asks for.
 
 use bytes::Bytes;
-use smart_ai_core::wire::Piece;
+use smart_ai_core::wire::{ANSWER_MAX, Piece, answer_too_long};
 use smart_ai_core::{Failure, FailureKind};
 
 use super::events::Events;
 use super::gathered::Gathered;
-use super::whole::{ANSWER_MAX, Whole, too_long};
+use super::whole::Whole;
 use crate::driver::{Read, Reader};
 
 /// A stream of events, added up.
@@ -59,7 +59,10 @@ impl Reader for FoldEvents {
         self.length += bytes.len();
         if self.length > ANSWER_MAX {
             self.form = Form::Over;
-            return Read { pieces: vec![Piece::Failed { failure: too_long() }], forward: Bytes::new() };
+            return Read {
+                pieces: vec![Piece::Failed { failure: answer_too_long() }],
+                forward: Bytes::new(),
+            };
         }
         let (events, gathered) = match &mut self.form {
             Form::Events(events, gathered) | Form::Unknown(events, gathered) => (events, gathered),

@@ -6,9 +6,15 @@ use smart_ai_core::wire::AnswerReader;
 use crate::driver::{Read, Reader};
 
 /// Lines of JSON.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lines {
     answer: AnswerReader,
+}
+
+impl Lines {
+    pub(super) fn new() -> Self {
+        Self { answer: AnswerReader::passing() }
+    }
 }
 
 impl Reader for Lines {

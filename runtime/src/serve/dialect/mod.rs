@@ -111,10 +111,10 @@ impl Operation {
     /// Who reads the answer. `counts` says that the client itself asked for the final count of tokens.
     pub(super) fn reader(self, streams: bool, counts: bool) -> fn() -> Box<dyn Reader> {
         match self {
-            Self::Chat | Self::Generate if streams => || Box::new(lines::Lines::default()),
+            Self::Chat | Self::Generate if streams => || Box::new(lines::Lines::new()),
             // Hosts are asked to stream in any case, so that progress shows; the client gets one object.
-            Self::Chat => || Box::new(fold::Fold::default()),
-            Self::Generate => || Box::new(fold::Fold::default()),
+            Self::Chat => || Box::new(fold::Fold::new()),
+            Self::Generate => || Box::new(fold::Fold::new()),
             Self::Embed | Self::Embeddings => || Box::new(whole::Whole::default()),
             Self::OpenAiEmbedding => || Box::new(whole::Whole::default()),
             Self::OpenAiChat | Self::OpenAiCompletion if streams && !counts => {

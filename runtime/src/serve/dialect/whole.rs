@@ -2,18 +2,11 @@
 
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
-use smart_ai_core::wire::Piece;
+use smart_ai_core::wire::{ANSWER_MAX, Piece, answer_too_long};
 use smart_ai_core::{Failure, FailureKind, Usage};
 
 use super::events::usage_of;
 use crate::driver::{Read, Reader};
-
-/// Bytes an answer that is held until it is whole may have.
-pub(super) const ANSWER_MAX: usize = 64 << 20;
-
-pub(super) fn too_long() -> Failure {
-    Failure::new(FailureKind::BadProtocol, "the answer is longer than 64 MiB")
-}
 
 /// One object.
 #[derive(Debug, Default)]
@@ -25,7 +18,10 @@ impl Reader for Whole {
     fn push(&mut self, bytes: Bytes) -> Read {
         if self.body.len() + bytes.len() > ANSWER_MAX {
             self.body = BytesMut::new();
-            return Read { pieces: vec![Piece::Failed { failure: too_long() }], forward: Bytes::new() };
+            return Read {
+                pieces: vec![Piece::Failed { failure: answer_too_long() }],
+                forward: Bytes::new(),
+            };
         }
         self.body.extend_from_slice(&bytes);
         Read::default()

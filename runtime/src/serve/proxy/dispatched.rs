@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use bytes::Bytes;
 use reqwest::RequestBuilder;
-use smart_ai_core::{Arm, HostId, Mode, Request, Shape};
+use smart_ai_core::{Arm, DispatchErrorCode, HostId, Mode, Request, Shape};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -111,12 +111,18 @@ impl Proxy {
         let mut end = ticket.ended().await;
         if let Some(end) = end.as_mut().filter(|end| end.outcome.attempts.is_empty())
             && matches!(inference.choice, Choice::Tag(_))
-            && end.error.as_ref().is_some_and(|error| status_of(error).is_client_error())
+            && end.error.as_ref().is_some_and(|error| {
+                status_of(error).is_client_error() || error.code == DispatchErrorCode::RouteMissing
+            })
         {
-            // No arm fits what the client chose itself: its host says best why.
+            // No arm fits what the client chose itself: its host says best why, each time alike.
             return self.direct(&inference, headers, &target, pinned, measure).await;
         }
         let refusal = end.as_mut().and_then(|end| end.refusal.take());
+        // What no host has is said in our own words where the client left the host to us: each time alike.
+        let lacks = end.as_ref().and_then(|end| end.error.as_ref());
+        let lacks = lacks.is_some_and(|error| error.code == DispatchErrorCode::RouteMissing);
+        let refusal = refusal.filter(|_| !(lacks && matches!(inference.choice, Choice::Auto(_))));
         let status = end
             .as_ref()
             .and_then(|end| end.error.as_ref())

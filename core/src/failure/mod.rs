@@ -1,10 +1,14 @@
 //! How a call can fail, and what each failure teaches about its host and model.
 
+pub(crate) mod table;
+
 use serde::Serialize;
 
 use crate::read::Deserialize;
 use crate::text::first;
 use crate::write::{Word as _, Write};
+
+pub(crate) use table::{Avoid, Blame, Class};
 
 /// Why an attempt failed. The class decides what the fallback avoids.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
@@ -47,6 +51,8 @@ pub enum FailureKind {
     AccountRefused,
     /// The model's numbers for this very input are none (NaN): the same input fails again, others do not.
     InputFailed,
+    /// The answer is longer than can be held until it is whole.
+    AnswerTooLong,
     /// The answer broke off: connection cut, error line, or end without the final line.
     CutOff,
     /// What came is not Ollama's protocol (HTML, other JSON, garbage).
@@ -59,91 +65,21 @@ pub enum FailureKind {
     RefusedAnswer,
 }
 
-/// What a fallback must avoid after a failure.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Avoid {
-    /// Every model of the host.
-    Host,
-    /// This model on this host.
-    Arm,
-    /// This model on this host, and those that take no less memory there.
-    Larger,
-    /// Arms with no more context than this one.
-    SmallerContext,
-    /// Models that answer no better.
-    NotBetter,
-    /// Nothing would help.
-    Everything,
-}
-
-/// Whom a failure speaks against.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Blame {
-    /// The host: nobody calls it for a while.
-    Host,
-    /// The host has too much to do: it rests a moment.
-    Load,
-    /// The arm rests a moment, its host does not: an account's limit, say.
-    ArmLoad,
-    /// The host's route: this host is passed over by calls of that route.
-    Route,
-    /// The arm; when it fails again and again, nobody calls it for a while.
-    Arm,
-    /// The arm, or the host where nothing else moved on it meanwhile.
-    Silence,
-    /// The model as it is on that host: not called for ten minutes.
-    Model,
-    /// Nobody.
-    Nobody,
-}
-
-/// One row of the table of failures.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Class {
-    pub(crate) avoid: Avoid,
-    pub(crate) blame: Blame,
-    /// The same arm may well answer a moment later.
-    pub(crate) passing: bool,
-}
-
 impl FailureKind {
     /// The stable word used in every interface.
     pub fn as_str(self) -> &'static str {
         self.word()
     }
 
-    /// What the failure means for the next call: the whole table, one row a kind.
+    /// What the failure means for the next call.
     pub(crate) fn class(self) -> Class {
-        let class = |avoid, blame, passing| Class { avoid, blame, passing };
-        match self {
-            Self::Unreachable | Self::ConnectTimeout => class(Avoid::Host, Blame::Host, true),
-            Self::BadProtocol => class(Avoid::Host, Blame::Host, false),
-            // A look tells whether the key is refused everywhere; one call alone says it of its own request.
-            Self::Unauthorized | Self::TooLarge => class(Avoid::Host, Blame::Nobody, false),
-            Self::RouteMissing => class(Avoid::Host, Blame::Route, false),
-            Self::AccountRefused => class(Avoid::Arm, Blame::ArmLoad, false),
-            Self::Busy | Self::RateLimited => class(Avoid::Host, Blame::Load, true),
-            Self::ServerError | Self::CutOff => class(Avoid::Arm, Blame::Arm, true),
-            Self::Stalled => class(Avoid::Arm, Blame::Silence, true),
-            Self::FirstTokenTimeout => class(Avoid::Arm, Blame::Silence, false),
-            // The load goes on, and its end teaches.
-            Self::LoadTimeout => class(Avoid::Arm, Blame::Nobody, true),
-            Self::OutOfMemory => class(Avoid::Larger, Blame::Model, false),
-            Self::ModelMissing => class(Avoid::Arm, Blame::Model, false),
-            Self::NotCapable | Self::InputFailed => class(Avoid::Arm, Blame::Nobody, false),
-            Self::ContextTooSmall => class(Avoid::SmallerContext, Blame::Nobody, false),
-            Self::InvalidAnswer | Self::EmptyAnswer | Self::RefusedAnswer => {
-                class(Avoid::NotBetter, Blame::Nobody, false)
-            }
-            Self::BadRequest => class(Avoid::Everything, Blame::Nobody, false),
-        }
+        table::class(self)
     }
 
     /// What it means where the model runs in the cloud, behind an account of its own: a limit or a missing sign-in says
     /// nothing of the host.
     pub(crate) fn of_arm(self, remote: bool) -> Self {
-        let of_account = remote && matches!(self, Self::RateLimited | Self::Unauthorized);
-        if of_account { Self::AccountRefused } else { self }
+        if remote { table::of_account(self) } else { self }
     }
 
     /// Whether it is a matter of reaching the host, which a look can disprove.
