@@ -1,19 +1,16 @@
 //! What the owner says: hosts, the models to use, limits. Checked once, when a dispatcher is made.
 
-use litemap::LiteMap;
-use serde::Serialize;
+use crate::json;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use thiserror::Error;
 
-use crate::json::Json;
 use crate::names::{HostId, ModelName};
-use crate::number::shortest;
-use crate::read::{Deserialize, Read, Refusal};
-use crate::text::joined;
 use crate::tuning::{LookAhead, Tuning};
-use crate::write::Write;
 
 /// Everything a dispatcher is told before its first event. No URL, no credential.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -83,7 +80,7 @@ pub struct Config {
 }
 
 /// One host of the fleet.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct HostConfig {
@@ -124,7 +121,7 @@ impl HostConfig {
 }
 
 /// Bounds beyond which a host gets no job. An unknown or stale signal never excludes.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
@@ -137,7 +134,7 @@ pub struct Limits {
 }
 
 /// How good models are, and how good they must be; 0 is useless, 1 as good as can be.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(default, deny_unknown_fields)]
 pub struct QualityConfig {
@@ -145,16 +142,15 @@ pub struct QualityConfig {
     #[cfg_attr(feature = "typescript", ts(as = "Option<Floors>", optional))]
     pub floors: Floors,
     /// The owner's word on a model, by its tag, in place of what is published; feedback still moves it.
-    #[serde(serialize_with = "crate::write::map")]
     #[cfg_attr(
         feature = "typescript",
         ts(as = "Option<std::collections::BTreeMap<ModelName, f64>>", optional)
     )]
-    pub models: LiteMap<ModelName, f64>,
+    pub models: BTreeMap<ModelName, f64>,
 }
 
 /// The least quality a mode takes while a model that has it can serve; below it others serve only where none can.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(default, deny_unknown_fields)]
 pub struct Floors {
@@ -176,7 +172,7 @@ impl Default for Floors {
 }
 
 /// Why a configuration was refused: what, where, and what would be right.
-#[derive(Clone, PartialEq, Debug, Error, Serialize, Write)]
+#[derive(Clone, PartialEq, Debug, Error, Serialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[error("{field}: {message}")]
 pub struct ConfigError {
@@ -194,30 +190,21 @@ impl ConfigError {
         Self::of(field.as_ref(), message.as_ref())
     }
 
-    #[cold]
     fn of(field: &str, message: &str) -> Self {
         Self { code: "config_invalid", field: field.to_owned(), message: message.to_owned() }
     }
 }
 
-impl From<Refusal> for ConfigError {
-    fn from(refusal: Refusal) -> Self {
+impl From<json::Refusal> for ConfigError {
+    fn from(refusal: json::Refusal) -> Self {
         let field = if refusal.path().is_empty() { "config" } else { refusal.path() };
         Self::new(field, refusal.message())
     }
 }
 
 /// Reads a configuration's type from JSON.
-pub(crate) fn from_json<T: Read>(json: &str) -> Result<T, ConfigError> {
-    let mut config = T::blank();
-    fill(&mut config, json)?;
-    Ok(config)
-}
-
-#[inline(never)]
-fn fill(config: &mut dyn Read, json: &str) -> Result<(), ConfigError> {
-    let value = Json::parse(json).map_err(|error| ConfigError::new("config", error.to_string()))?;
-    Ok(config.fill(value)?)
+pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
+    Ok(json::from_str(text)?)
 }
 
 /// The ranges of numbers, in the order they are checked in. What may be left out counts as within.
@@ -317,7 +304,7 @@ impl Config {
             best,
         ];
         all_within("", &RANGES, &values)?;
-        for (name, quality) in self.quality.models.iter() {
+        for (name, quality) in &self.quality.models {
             all_within("quality.models.", &[(name.as_str(), 0.0, 1.0)], &[*quality])?;
         }
         self.tuning.validate()
@@ -347,9 +334,8 @@ pub(crate) type Range<'a> = (&'a str, f64, f64);
 pub(crate) fn all_within(place: &str, ranges: &[Range<'_>], values: &[f64]) -> Result<(), ConfigError> {
     for ((key, low, high), value) in ranges.iter().zip(values) {
         if !value.is_finite() || value < low || value > high {
-            let (value, low, high) = (shortest(*value), shortest(*low), shortest(*high));
             let message = format!("is {value}; it must be from {low} to {high}");
-            return Err(ConfigError::new(joined(&[place, key], ""), message));
+            return Err(ConfigError::new(format!("{place}{key}"), message));
         }
     }
     Ok(())

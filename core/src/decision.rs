@@ -1,15 +1,12 @@
 //! A decision that explains itself: every arm, kept or dropped, each term in seconds, each signal with its age.
 
-use serde::Serialize;
-
 use crate::event::SignalName;
 use crate::names::{HostId, ModelName};
-use crate::read::Deserialize;
 use crate::request::{Mode, Task};
-use crate::write::Write;
+use serde::{Deserialize, Serialize};
 
 /// The ranked arms for one request.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Decision {
     /// The winner: the first candidate.
@@ -41,7 +38,7 @@ pub struct Decision {
 }
 
 /// Sampled futures in which another arm than the score's ends all jobs sooner.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct PlanReport {
     /// The arm with the best score; the chosen one where only waiting for its other models was overruled.
@@ -55,7 +52,7 @@ pub struct PlanReport {
 }
 
 /// A model on a host.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Arm {
     /// Where.
@@ -65,7 +62,7 @@ pub struct Arm {
 }
 
 /// An arm with its score.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Candidate {
     /// Where.
@@ -83,7 +80,7 @@ pub struct Candidate {
 }
 
 /// The terms of a score, all in seconds; they sum to it.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(default)]
 pub struct Terms {
@@ -147,7 +144,7 @@ impl Terms {
 }
 
 /// An arm that cannot serve the request.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Dropped {
     /// Where.
@@ -161,7 +158,7 @@ pub struct Dropped {
 }
 
 /// Why an arm was dropped. Words are stable.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case")]
 pub enum DropCode {
@@ -200,7 +197,7 @@ pub enum DropCode {
 }
 
 /// How old a signal is, and whether it counted.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct SignalAge {
     /// The host it tells of.

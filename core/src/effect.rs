@@ -1,15 +1,12 @@
 //! What the dispatcher asks its driver to do.
 
-use serde::Serialize;
-
 use crate::event::Usage;
 use crate::failure::DispatchError;
 use crate::names::{AttemptId, HostId, JobId, Millis, ModelName};
-use crate::read::Deserialize;
-use crate::write::Write;
+use serde::{Deserialize, Serialize};
 
 /// One thing to do. The driver answers with events, never with a return value.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Effect {
@@ -55,7 +52,7 @@ pub enum Effect {
 }
 
 /// Load-time and generation options the dispatcher decides.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct CallOptions {
     /// `num_ctx`: one value per arm, so that no request reloads a model needlessly. Absent: the server's own.
@@ -69,7 +66,7 @@ pub struct CallOptions {
 }
 
 /// Something to look at.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Source {
@@ -99,7 +96,7 @@ pub enum Source {
 }
 
 /// How a job went: every attempt, and the times of the one that counted.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Outcome {
     /// The attempt whose text is the answer.
@@ -119,7 +116,7 @@ pub struct Outcome {
 }
 
 /// One call, as it ended.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct AttemptReport {
     /// Its host.
@@ -137,7 +134,7 @@ pub struct AttemptReport {
 }
 
 /// Where a job's time went, in milliseconds since Submit or by the server's count.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Phases {
     /// From Submit to the call that answered, failed calls included.
@@ -151,7 +148,7 @@ pub struct Phases {
 }
 
 /// Everything one event led to.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Step {
     /// What to do now, in order.

@@ -1,15 +1,12 @@
 //! What drivers tell the dispatcher.
 
-use serde::Serialize;
-
 use crate::failure::Failure;
 use crate::names::{AttemptId, HostId, JobId, ModelName, Shape};
-use crate::read::Deserialize;
 use crate::request::{Capability, Request, Task};
-use crate::write::{Word as _, Write};
+use serde::{Deserialize, Serialize};
 
 /// Something that happened. Unknown ids are ignored: the world may be late.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event {
@@ -112,7 +109,7 @@ pub enum Event {
 }
 
 /// A judgement of one answer.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case")]
 pub enum Rating {
@@ -127,7 +124,7 @@ pub enum Rating {
 }
 
 /// A host as one look at it showed.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum HostState {
@@ -138,7 +135,7 @@ pub enum HostState {
 }
 
 /// `/api/version`, `/api/tags` and `/api/ps` of one host. A part that could not be had is absent and keeps its last value.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct HostReport {
@@ -154,7 +151,7 @@ pub struct HostReport {
 }
 
 /// One model of `/api/tags`.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct ModelTag {
@@ -182,7 +179,7 @@ pub struct ModelTag {
 }
 
 /// One model of `/api/ps`.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct ResidentModel {
@@ -211,7 +208,7 @@ pub struct ResidentModel {
 }
 
 /// `/api/show` of one model.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ModelState {
@@ -222,7 +219,7 @@ pub enum ModelState {
 }
 
 /// What decides whether a model can serve a request and what memory it takes.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct ModelDetails {
@@ -244,7 +241,7 @@ pub struct ModelDetails {
 }
 
 /// What the metrics server said.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SignalsState {
@@ -255,7 +252,7 @@ pub enum SignalsState {
 }
 
 /// One measured fact about one host.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct Sample {
@@ -271,9 +268,12 @@ pub struct Sample {
 }
 
 /// The facts core understands.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, strum::IntoStaticStr,
+)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum SignalName {
     /// Share of CPU time in use, 0 to 1.
     CpuBusyRatio,
@@ -290,12 +290,12 @@ pub enum SignalName {
 impl SignalName {
     /// The word used in every interface.
     pub fn as_str(self) -> &'static str {
-        self.word()
+        self.into()
     }
 }
 
 /// The final line's counters. Zero where the server left one out.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(default, deny_unknown_fields)]
 pub struct Usage {

@@ -12,20 +12,17 @@ mod effect;
 mod event;
 mod failure;
 mod fleet;
-mod json;
+pub mod json;
 mod learn;
 mod names;
 mod number;
-mod order;
 mod policy;
 mod random;
-mod read;
 mod request;
 mod snapshot;
 mod text;
 mod tuning;
 pub mod wire;
-mod write;
 
 pub use config::{Config, ConfigError, Floors, HostConfig, Limits, QualityConfig};
 pub use decision::{Arm, Candidate, Decision, DropCode, Dropped, PlanReport, SignalAge, Terms};
@@ -36,11 +33,9 @@ pub use event::{
     SignalName, SignalsState, Usage,
 };
 pub use failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
-pub use json::{Broken, Json, Object};
+pub use json::Object;
 pub use learn::{Change, Demand, Judged, Lengths, LogMean, Qualities, Reliability};
 pub use names::{AttemptId, HostId, JobId, Millis, ModelName, Shape};
-pub use read::{Read, Refusal};
 pub use request::{Capability, Mode, Request, Task, Writing};
 pub use snapshot::{HostSnapshot, ModelSnapshot, Snapshot};
 pub use tuning::{LookAhead, Tuning};
-pub use write::{Write, json_of};

@@ -1,12 +1,8 @@
 //! Who is who: identifiers of jobs, attempts, hosts, models and shapes, and the unit of time.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
-
-use serde::Serialize;
-
-use crate::read::Deserialize;
-use crate::write::Write;
 
 macro_rules! text_name {
     ($(#[$doc:meta])* $name:ident) => {
@@ -14,7 +10,7 @@ macro_rules! text_name {
     };
     ($(#[$doc:meta])* $name:ident, at most $letters:expr) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
         #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", type = "string"))]
         #[serde(transparent)]
         pub struct $name(Arc<str>);
@@ -148,7 +144,7 @@ text_name! {
 macro_rules! number_name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Write, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
         #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", type = "number"))]
         #[serde(transparent)]
         pub struct $name(pub u64);

@@ -1,15 +1,15 @@
 //! What a caller wants, in sizes and classes: never the text itself.
 
-use serde::Serialize;
-
 use crate::names::{HostId, ModelName, Shape};
-use crate::read::Deserialize;
-use crate::write::{Word as _, Write};
+use serde::{Deserialize, Serialize};
 
 /// The kind of work a prompt asks for.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize, strum::IntoStaticStr,
+)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Task {
     /// Anything that fits no other class.
     #[default]
@@ -63,12 +63,12 @@ impl Task {
 
     /// The lower-case word used in every interface.
     pub fn as_str(self) -> &'static str {
-        self.word()
+        self.into()
     }
 }
 
 /// How much an answer's quality is worth in seconds of waiting.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -82,7 +82,7 @@ pub enum Mode {
 }
 
 /// How an answer comes: what may be silent for how long.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case")]
 pub enum Writing {
@@ -96,9 +96,12 @@ pub enum Writing {
 }
 
 /// What a model must be able to do, in the words of `/api/show`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, strum::IntoStaticStr,
+)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Capability {
     /// Continues a text or a chat.
     Completion,
@@ -117,12 +120,12 @@ pub enum Capability {
 impl Capability {
     /// The word of `/api/show`.
     pub fn as_str(self) -> &'static str {
-        self.word()
+        self.into()
     }
 }
 
 /// One request as core sees it.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields = nullable))]
 #[serde(deny_unknown_fields)]
 pub struct Request {

@@ -1,22 +1,20 @@
 //! What a dispatcher believes, to show, to keep over a restart, and to restore.
 
-use litemap::LiteMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 use crate::config::{Config, ConfigError};
 use crate::decision::SignalAge;
 use crate::fleet::{Contact, Fleet, Host, Model, Residency};
 use crate::learn::{Change, Lengths, LogMean, Qualities, Reliability, Sharing, all_shared};
 use crate::names::{HostId, Millis, ModelName};
-use crate::read::Deserialize;
 use crate::request::{Capability, Task};
-use crate::write::Write;
 
 /// Changes when an older snapshot can no longer be restored.
 const SNAPSHOT_VERSION: u32 = 3;
 
 /// Everything believed at one moment.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Snapshot {
     /// Of this format: 3.
@@ -42,7 +40,7 @@ pub struct Snapshot {
 }
 
 /// One host as it is believed to be.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct HostSnapshot {
     /// Its name.
@@ -76,7 +74,7 @@ pub struct HostSnapshot {
 }
 
 /// One model on a host as it is believed to be.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct ModelSnapshot {
     /// Its tag.
@@ -103,9 +101,8 @@ pub struct ModelSnapshot {
     /// Learned reliability.
     pub reliability: Reliability,
     /// How good its answers are believed to be, 0 to 1, for each task.
-    #[serde(serialize_with = "crate::write::map")]
     #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<Task, f64>"))]
-    pub quality: LiteMap<Task, f64>,
+    pub quality: BTreeMap<Task, f64>,
 }
 
 pub(crate) fn snapshot(now: Millis, config: &Config, fleet: &Fleet, lengths: &Lengths) -> Snapshot {
@@ -172,8 +169,8 @@ fn model_snapshot(model: &Model) -> ModelSnapshot {
 }
 
 /// Its quality for each task. Collecting them would bring in a sort of their own.
-fn by_task(model: &Model) -> LiteMap<Task, f64> {
-    let mut qualities = LiteMap::new();
+fn by_task(model: &Model) -> BTreeMap<Task, f64> {
+    let mut qualities = BTreeMap::new();
     for (task, quality) in Task::ALL.into_iter().zip(model.quality) {
         qualities.insert(task, quality);
     }

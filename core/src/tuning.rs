@@ -1,13 +1,10 @@
 //! What each idea of the decision weighs. The defaults are measured (`bench/`); other values are for experiments.
 
-use serde::Serialize;
-
 use crate::config::{ConfigError, Range, all_within};
-use crate::read::Deserialize;
-use crate::write::Write;
+use serde::{Deserialize, Serialize};
 
 /// Whether contested choices are played through before they are made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "lowercase")]
 pub enum LookAhead {
@@ -19,7 +16,7 @@ pub enum LookAhead {
 }
 
 /// Weights of the score's terms and switches of its ideas; zero or false leaves one out.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(default, deny_unknown_fields)]
 pub struct Tuning {

@@ -68,7 +68,7 @@ fn run(function: &str, input: Vec<Value>) -> Failing<Value> {
             let (ask, text, reason) = (input.value(), input.text()?, input.text()?);
             outcome(Ask::from_value(ask).map(|ask| ask.verdict(&text, &reason)))
         }
-        "feedbackEvent" => outcome(wire::feedback_event(input.value().into())),
+        "feedbackEvent" => outcome(wire::feedback_event(input.value())),
         "AnswerReader" => ok(pieces(&input.value())?),
         "readEmbeddings" => outcome(wire::read_embeddings(&input.text()?)),
         "readVersion" => outcome(wire::read_version(&input.text()?)),

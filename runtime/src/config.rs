@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use smart_ai_core::wire::{FleetConfig, FleetHost, PrometheusServer};
-use smart_ai_core::{ConfigError, Read};
+use smart_ai_core::{ConfigError, json};
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
 
@@ -136,20 +136,20 @@ fn parse(text: &str) -> Result<Settings, String> {
     let mut table: serde_json::Map<String, serde_json::Value> = toml::from_str(text).map_err(|error| {
         format!("line {}: {}", line(error.span().map_or(0, |span| span.start)), error.message())
     })?;
-    let history = table.remove("history").map(HistoryConfig::read).transpose().map_err(
+    let history = table.shift_remove("history").map(HistoryConfig::read).transpose().map_err(
         |Refused { key, message }| {
             let path = if key.is_empty() { "history".to_owned() } else { format!("history.{key}") };
             format!("line {}, {path}: {message}", line(offset(text, &path)))
         },
     )?;
     let traces = table
-        .remove("traces")
+        .shift_remove("traces")
         .map(TracesConfig::read)
         .transpose()
         .map_err(|message| format!("line {}, traces: {message}", line(offset(text, "traces"))))?;
     // Flags may name the hosts.
     table.entry("hosts").or_insert_with(|| serde_json::json!([]));
-    FleetConfig::read(serde_json::Value::Object(table).into())
+    json::from_value(serde_json::Value::Object(table))
         .map(|fleet| Settings { fleet, history, traces })
         .map_err(|refusal| format!("line {}, {refusal}", line(offset(text, refusal.path()))))
 }

@@ -41,7 +41,7 @@ async fn a_prompt_is_answered_and_explained() -> Result {
     let host = host(&["m"]).await?;
     let engine = engine(&[host.url()], None)?;
     let answer = ask(&engine, json!({"prompt": "Say hello", "id": 7})).await?;
-    assert!(answer.ok && !answer.text.is_empty() && answer.id == json!(7).into(), "{answer:?}");
+    assert!(answer.ok && !answer.text.is_empty() && answer.id == json!(7), "{answer:?}");
     assert!(answer.decision.is_some_and(|decision| decision.reason.contains("m:latest on h0")));
     Ok(())
 }

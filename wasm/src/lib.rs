@@ -12,7 +12,3 @@ mod wire;
 
 pub use dispatcher::Dispatcher;
 pub use wire::*;
-
-#[cfg(target_arch = "wasm32")]
-#[global_allocator]
-static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();

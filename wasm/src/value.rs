@@ -1,23 +1,18 @@
-//! Values across the border: as JSON texts, which JavaScript's own reader and writer turn into plain objects; and errors as
-//! `Error` with `code`, `hint` and `field`.
+//! Values across the border: plain objects of JavaScript, read and written by way of their JSON text; and errors as `Error` with
+//! `code`, `hint` and `field`.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use smart_ai_core::wire::json_text;
-use smart_ai_core::{ConfigError, DispatchError, Json, Read, Write, json_of};
+use smart_ai_core::{ConfigError, DispatchError};
 use wasm_bindgen::{JsCast, JsError, JsValue};
 
-pub(crate) fn to_js(value: &dyn Write) -> Result<JsValue, JsValue> {
-    js_sys::JSON::parse(&json_of(value))
+pub(crate) fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    js_sys::JSON::parse(&serde_json::to_string(value).map_err(misuse)?)
 }
 
-pub(crate) fn from_js<T: Read>(value: &JsValue) -> Result<T, JsValue> {
-    let mut read = T::blank();
-    fill(&mut read, value)?;
-    Ok(read)
-}
-
-#[inline(never)]
-fn fill(place: &mut dyn Read, value: &JsValue) -> Result<(), JsValue> {
-    place.fill(Json::parse(&json_text(json(value)?.as_bytes())).map_err(misuse)?).map_err(misuse)
+pub(crate) fn from_js<T: DeserializeOwned>(value: &JsValue) -> Result<T, JsValue> {
+    smart_ai_core::json::from_str(&json_text(json(value)?.as_bytes())).map_err(misuse)
 }
 
 /// The JSON of a value.

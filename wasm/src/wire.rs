@@ -1,6 +1,6 @@
 //! The wire's pure functions, under their JavaScript names.
 
-use smart_ai_core::Json;
+use serde_json::Value;
 use smart_ai_core::wire::{self, Answer, Ask, FleetConfig};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -176,7 +176,7 @@ pub fn answer_resolved(
     outcome: &JsValue,
     decision: &JsValue,
 ) -> Result<JsValue, JsValue> {
-    let answer = Answer::resolved(Json::Null, text, from_js(embeddings)?, from_js(outcome)?, None);
+    let answer = Answer::resolved(Value::Null, text, from_js(embeddings)?, from_js(outcome)?, None);
     told(answer, id, decision)
 }
 
@@ -189,18 +189,17 @@ pub fn answer_rejected(
     outcome: &JsValue,
     decision: &JsValue,
 ) -> Result<JsValue, JsValue> {
-    let answer = Answer::rejected(Json::Null, text, from_js(error)?, from_js(outcome)?, None);
+    let answer = Answer::rejected(Value::Null, text, from_js(error)?, from_js(outcome)?, None);
     told(answer, id, decision)
 }
 
 /// The answer to an ask that never became a job.
 #[wasm_bindgen(js_name = answerRefused)]
 pub fn answer_refused(id: &JsValue, error: &JsValue) -> Result<JsValue, JsValue> {
-    told(Answer::refused(Json::Null, from_js(error)?), id, &JsValue::NULL)
+    told(Answer::refused(Value::Null, from_js(error)?), id, &JsValue::NULL)
 }
 
 /// The answer with its decision, which core made and nobody need read again.
-#[inline(never)]
 fn told(mut answer: Answer, id: &JsValue, decision: &JsValue) -> Result<JsValue, JsValue> {
     answer.id = from_js(id)?;
     let answer = to_js(&answer)?;

@@ -1,7 +1,7 @@
 //! What a text says of how long its answer shall be: "in three sentences", "höchstens 50 Wörter".
 
 use super::letters::{is_of_word, lower};
-use crate::text::{alternatives, first, last, split};
+use crate::text::{first, last};
 
 /// Characters at the start and at the end of a text where its instructions stand.
 const HEAD: usize = 500;
@@ -39,14 +39,14 @@ pub(crate) fn stated_tokens(text: &str) -> Option<u32> {
 /// Every length that a text states.
 fn stated(text: &str) -> Vec<f64> {
     let mut all = Vec::new();
-    for phrase in split(&lower(text), is_between_phrases) {
+    for phrase in lower(text).split(is_between_phrases) {
         let mut number: Option<(f64, usize)> = None;
-        for word in split(phrase, |letter| !is_of_word(letter)).filter(|word| !word.is_empty()) {
+        for word in phrase.split(|letter| !is_of_word(letter)).filter(|word| !word.is_empty()) {
             if let Some(value) = number_of(word) {
                 number = Some((value, 0));
             } else if let Some((value, between)) = number {
                 let unit =
-                    UNITS.iter().find(|(stems, _)| alternatives(stems).any(|stem| word.starts_with(stem)));
+                    UNITS.iter().find(|(stems, _)| stems.split('|').any(|stem| word.starts_with(stem)));
                 if let Some((_, tokens)) = unit {
                     all.push(value * tokens);
                 }
@@ -62,7 +62,7 @@ fn is_between_phrases(sign: char) -> bool {
 }
 
 fn number_of(word: &str) -> Option<f64> {
-    let spelled = NUMBERS.iter().position(|words| alternatives(words).any(|known| known == word));
+    let spelled = NUMBERS.iter().position(|words| words.split('|').any(|known| known == word));
     spelled.map(|position| position as f64 + 1.0).or_else(|| {
         let digits = word.len() <= 5 && word.bytes().all(|byte| byte.is_ascii_digit());
         word.parse::<u32>().ok().filter(|value| digits && *value > 0).map(f64::from)

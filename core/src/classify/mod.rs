@@ -6,18 +6,15 @@ mod letters;
 mod task;
 mod tokens;
 
-use serde::Serialize;
-
-use crate::read::Deserialize;
 use crate::request::Task;
-use crate::write::Write;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use length::stated_tokens;
 pub(crate) use task::{Cues, task_of};
 pub(crate) use tokens::text_tokens;
 
 /// What a text shows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Classification {
     /// The kind of work; never `vision` or `embed`, which no text shows.

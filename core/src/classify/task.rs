@@ -3,7 +3,7 @@
 use super::cues::{CODE_MARKS, STEMS};
 use super::letters::{is_of_word, lower};
 use crate::request::Task;
-use crate::text::{alternatives, first, holds, last, places};
+use crate::text::{first, last};
 
 /// Characters at the start and at the end of a text where its instructions stand.
 const HEAD: usize = 500;
@@ -31,7 +31,7 @@ pub(crate) fn task_of(text: &str, cues: Cues) -> Task {
     points.add(&parts.head, 10);
     points.add(&parts.tail, 8);
     points.add(&parts.middle, 2);
-    if holds(text, "```") {
+    if text.contains("```") {
         points.code += 15;
     }
     if cues.schema {
@@ -76,7 +76,7 @@ impl Points {
     fn add(&mut self, part: &str, factor: u32) {
         for group in &STEMS {
             let mut sum = 0;
-            for stem in alternatives(group.words) {
+            for stem in group.words.split('|') {
                 if let Some(at) = position(part, stem) {
                     let early = if at < 60 && factor == 10 { 6 } else { 4 };
                     sum += group.weight * factor * early / 4;
@@ -84,7 +84,7 @@ impl Points {
             }
             *self.of(group.task) += sum.min(group.weight * factor * 3);
         }
-        let marks = CODE_MARKS.iter().filter(|mark| holds(part, mark)).count() as u32;
+        let marks = CODE_MARKS.iter().filter(|mark| part.contains(**mark)).count() as u32;
         if marks > 1 {
             self.code += (marks * factor).min(40);
         }
@@ -128,7 +128,7 @@ fn position(text: &str, stem: &str) -> Option<usize> {
     // A stem closed by a space may also end at a full stop, a comma or the text's end.
     let open = stem.trim_end();
     let closed = open.len() < stem.len();
-    places(text, open).find(|at| {
+    text.match_indices(open).map(|(at, _)| at).find(|at| {
         let before = text.get(..*at).and_then(|before| before.chars().next_back());
         let after = text.get(at + open.len()..).and_then(|after| after.chars().next());
         let goes_on = closed && after.is_some_and(is_of_word);

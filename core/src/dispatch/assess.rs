@@ -19,7 +19,7 @@ impl Dispatcher {
             if id.is_some_and(|id| *id != host.config.id) {
                 continue;
             }
-            for (_, model) in host.models.iter_mut() {
+            for model in host.models.values_mut() {
                 model.quality = qualities(&self.priors, &self.qualities, &self.config, model, self.now);
             }
         }

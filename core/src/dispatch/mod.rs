@@ -20,7 +20,7 @@ mod watch;
 
 use std::collections::VecDeque;
 
-use litemap::LiteMap;
+use std::collections::BTreeMap;
 
 use crate::config::{Config, ConfigError};
 use crate::decision::Decision;
@@ -65,10 +65,10 @@ pub struct Dispatcher {
     embedder: Option<ModelName>,
     metrics: Watch,
     metrics_failure: Option<Failure>,
-    jobs: LiteMap<JobId, Box<Job>>,
-    attempts: LiteMap<AttemptId, Attempt>,
+    jobs: BTreeMap<JobId, Box<Job>>,
+    attempts: BTreeMap<AttemptId, Attempt>,
     /// Decisions of jobs that ended in the last `handle`.
-    ended: LiteMap<JobId, Box<Record>>,
+    ended: BTreeMap<JobId, Box<Record>>,
     last_attempt: AttemptId,
     /// Calls after a failed one that may be made at once.
     retries: f64,
@@ -94,9 +94,9 @@ impl Dispatcher {
             embedder: None,
             metrics: Watch::default(),
             metrics_failure: None,
-            jobs: LiteMap::new(),
-            attempts: LiteMap::new(),
-            ended: LiteMap::new(),
+            jobs: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            ended: BTreeMap::new(),
             last_attempt: AttemptId(0),
             retries: job::RETRIES_MOST,
             hedges: hedge::HEDGES_MOST,

@@ -7,8 +7,6 @@ use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::fleet::{Host, Model, Residency};
 use crate::learn::Length;
 use crate::names::{JobId, Millis, ModelName};
-use crate::number::rounded;
-use crate::order::sort_by;
 use crate::policy::{Backlog, Eviction, InMemory, KEPT, Ranked, Record, Scored, refusal};
 
 /// Jobs at the head of the queue that each event places anew; those behind keep the arm they wait for.
@@ -76,7 +74,7 @@ impl Dispatcher {
             for (key, id) in &mut order {
                 *key = self.order_key(*id, &backlogs);
             }
-            sort_by(&mut order, |left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+            order.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
         }
         for (rank, (_, id)) in order.into_iter().enumerate() {
             let later = self.now.plus(HELD_LOOK_MS);
@@ -197,7 +195,8 @@ impl Dispatcher {
         };
         let least_s = ranked.arms.iter().map(wait_s).fold(f64::INFINITY, f64::min);
         (least_s > HOPELESS * left_s).then(|| {
-            let message = format!("its turn comes in about {} s, after its deadline", rounded(least_s));
+            let message =
+                format!("its turn comes in about {} s, after its deadline", least_s.round_ties_even());
             let hint = "ask again later, allow more time, or add a host";
             DispatchError::new(DispatchErrorCode::Overloaded, message, hint)
                 .again_after(((least_s - left_s) * 1e3) as u64)

@@ -2,18 +2,18 @@
 
 pub(crate) mod table;
 
-use serde::Serialize;
-
-use crate::read::Deserialize;
 use crate::text::first;
-use crate::write::{Word as _, Write};
+use serde::{Deserialize, Serialize};
 
 pub(crate) use table::{Avoid, Blame, Class};
 
 /// Why an attempt failed. The class decides what the fallback avoids.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Write, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, strum::IntoStaticStr,
+)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum FailureKind {
     /// No connection: refused, reset before an answer, name or certificate not accepted.
     Unreachable,
@@ -68,7 +68,7 @@ pub enum FailureKind {
 impl FailureKind {
     /// The stable word used in every interface.
     pub fn as_str(self) -> &'static str {
-        self.word()
+        self.into()
     }
 
     /// What the failure means for the next call.
@@ -89,7 +89,7 @@ impl FailureKind {
 }
 
 /// One failure with what the server said.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct Failure {
@@ -110,14 +110,13 @@ impl Failure {
         Self::of(kind, detail.as_ref())
     }
 
-    #[cold]
     fn of(kind: FailureKind, detail: &str) -> Self {
         Self { kind, detail: first(detail, 300).0.to_owned(), retry_after_ms: None }
     }
 }
 
 /// How a job can end without an answer. Codes are stable.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct DispatchError {
     /// Stable word: see [`DispatchErrorCode`].
@@ -133,9 +132,10 @@ pub struct DispatchError {
 }
 
 /// The stable words of [`DispatchError`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, strum::IntoStaticStr)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum DispatchErrorCode {
     /// The request makes no sense: empty prompt, impossible number.
     InvalidRequest,
@@ -176,7 +176,7 @@ pub enum DispatchErrorCode {
 impl DispatchErrorCode {
     /// The stable word used in every interface.
     pub fn as_str(self) -> &'static str {
-        self.word()
+        self.into()
     }
 }
 
@@ -186,7 +186,6 @@ impl DispatchError {
         Self::of(code, message.as_ref(), hint.as_ref())
     }
 
-    #[cold]
     fn of(code: DispatchErrorCode, message: &str, hint: &str) -> Self {
         Self { code, message: message.to_owned(), hint: hint.to_owned(), retry_after_ms: None }
     }

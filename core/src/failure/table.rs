@@ -3,7 +3,6 @@
 use std::ops::RangeInclusive;
 
 use super::FailureKind;
-use crate::text::holds;
 
 /// What a fallback must avoid after a failure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -189,8 +188,8 @@ pub(crate) fn kind_of(status: u16, words: &str) -> FailureKind {
     let words = words.to_ascii_lowercase();
     let says = |says: &Says| match says {
         Says::Anything => true,
-        Says::Any(list) => list.iter().any(|word| holds(&words, word)),
-        Says::All(list) => list.iter().all(|word| holds(&words, word)),
+        Says::Any(list) => list.iter().any(|word| words.contains(word)),
+        Says::All(list) => list.iter().all(|word| words.contains(word)),
     };
     let fits = |Rule(statuses, wanted, _): &&Rule| statuses.contains(&status) && says(wanted);
     RULES.iter().find(fits).map_or(FailureKind::ServerError, |Rule(_, _, kind)| *kind)

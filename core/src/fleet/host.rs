@@ -1,6 +1,6 @@
 //! One Ollama server: whether it answers, its models, its speed.
 
-use litemap::LiteMap;
+use std::collections::BTreeMap;
 
 use crate::config::HostConfig;
 use crate::event::{HostReport, ModelTag, SignalName};
@@ -10,7 +10,6 @@ use crate::fleet::{Breaker, Model, OwnKeepAlive, Residency, Signals};
 use crate::learn::{Change, LogMean, Reliability, Sharing};
 use crate::names::{Millis, ModelName};
 use crate::policy::{Rates, load_rates};
-use crate::text::split_last;
 
 /// Seconds over which the share of our own work is averaged, about a metric's own window.
 pub(crate) const OWN_BUSY_MEMORY_S: f64 = 30.0;
@@ -60,11 +59,11 @@ pub(crate) struct Host {
     /// A look is under way since then.
     pub(crate) looking: Option<Millis>,
     pub(crate) version: Option<String>,
-    pub(crate) models: LiteMap<ModelName, Model>,
+    pub(crate) models: BTreeMap<ModelName, Model>,
     pub(crate) signals: Signals,
     pub(crate) breaker: Breaker,
     /// Routes it was found not to have, and until when that is believed.
-    pub(crate) lacks: LiteMap<String, Millis>,
+    pub(crate) lacks: BTreeMap<String, Millis>,
     /// Seconds an idle model stays, as the host itself decides; learned from what calls that said nothing of it left behind.
     pub(crate) own_keep_alive: OwnKeepAlive,
     /// Tokens of context it gives a model when neither the model nor a call says so; learned alike.
@@ -102,7 +101,7 @@ pub(crate) struct Host {
     /// Share of the CPU that processes which are not ours took, when last it could be told, and when that was.
     pub(crate) foreign_busy: Option<(f64, Millis)>,
     /// Learned before a restart: prefill, decode and reliability of models not seen yet.
-    pub(crate) remembered: LiteMap<ModelName, (LogMean, LogMean, Reliability)>,
+    pub(crate) remembered: BTreeMap<ModelName, (LogMean, LogMean, Reliability)>,
 }
 
 impl Host {
@@ -115,10 +114,10 @@ impl Host {
             suspect: false,
             looking: None,
             version: None,
-            models: LiteMap::new(),
+            models: BTreeMap::new(),
             signals: Signals::default(),
             breaker: Breaker::default(),
-            lacks: LiteMap::new(),
+            lacks: BTreeMap::new(),
             own_keep_alive: OwnKeepAlive::default(),
             own_context: None,
             failed: false,
@@ -137,7 +136,7 @@ impl Host {
             shared_s: 0.0,
             own_busy: 0.0,
             foreign_busy: None,
-            remembered: LiteMap::new(),
+            remembered: BTreeMap::new(),
         }
     }
 
@@ -147,7 +146,7 @@ impl Host {
         self.breaker.reached(now);
         if report.version.is_some() {
             if self.version != report.version {
-                self.lacks = LiteMap::new();
+                self.lacks = BTreeMap::new();
             }
             self.version = report.version;
         }
@@ -203,7 +202,7 @@ impl Host {
     /// Works out anew what follows from what was learned: the rates of every model.
     pub(crate) fn estimate(&mut self) {
         let speed = Rates::speed(self);
-        for (_, model) in self.models.iter_mut() {
+        for model in self.models.values_mut() {
             model.rates = Rates::of(speed, model);
         }
         self.load_bytes_per_s = load_rates(&self.load_rate, &self.reload_rate, self.typical.load);
@@ -255,7 +254,7 @@ impl Host {
     /// Whether an exporter's `instance` label means this host: the whole label, or its part before the port.
     pub(crate) fn is_instance(&self, label: &str) -> bool {
         let Some(own) = self.config.instance.as_deref() else { return false };
-        own == label || split_last(label, b':').is_some_and(|(name, _)| name == own)
+        own == label || label.rsplit_once(':').is_some_and(|(name, _)| name == own)
     }
 
     /// Bytes of every loaded model.

@@ -1,6 +1,6 @@
 //! Measured facts of one host, each with the time it was measured.
 
-use litemap::LiteMap;
+use std::collections::BTreeMap;
 
 use crate::event::{Sample, SignalName};
 use crate::names::Millis;
@@ -8,7 +8,7 @@ use crate::names::Millis;
 /// The last value of each signal and when it was measured.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Signals {
-    samples: LiteMap<SignalName, (f64, Millis)>,
+    samples: BTreeMap<SignalName, (f64, Millis)>,
 }
 
 /// One signal as it stands now.

@@ -1,9 +1,6 @@
 //! A host that has become faster or slower for good shows in a run of surprises.
 
-use serde::Serialize;
-
-use crate::read::Deserialize;
-use crate::write::Write;
+use serde::{Deserialize, Serialize};
 
 /// What is left of the sum of surprises at the next one.
 const KEPT: f64 = 0.6;
@@ -13,7 +10,7 @@ const ALARM: f64 = 0.9;
 const BELIEVED: f64 = 0.8;
 
 /// Cumulative sum of surprises, `C ← 0.6 C + ln(observed ÷ expected)`: beyond ±0.9 the host has changed.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct Change {

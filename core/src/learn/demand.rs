@@ -1,11 +1,8 @@
 //! How often something is asked for: a fading count.
 
-use serde::Serialize;
-
 use crate::learn::log_mean::fading;
 use crate::names::Millis;
-use crate::read::Deserialize;
-use crate::write::Write;
+use serde::{Deserialize, Serialize};
 
 /// Half of a request's weight is gone after five minutes.
 const HALF_LIFE_MS: f64 = 300_000.0;
@@ -13,7 +10,7 @@ const HALF_LIFE_MS: f64 = 300_000.0;
 const MEMORY_S: f64 = HALF_LIFE_MS / 1e3 / core::f64::consts::LN_2;
 
 /// A fading count of requests.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct Demand {

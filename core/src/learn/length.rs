@@ -1,15 +1,13 @@
 //! How long answers get: a shape's own history first, then what the text asks for or the task's history, then a prior; a
 //! model's own way on top, with this shape where that is known, else with all.
 
-use litemap::LiteMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 use crate::learn::LogMean;
 use crate::names::{Millis, ModelName, Shape};
 use crate::number::Between as _;
-use crate::read::Deserialize;
 use crate::request::{Request, Task};
-use crate::write::Write;
 
 /// A wider history counts as this many observations of the narrower one.
 const POOL_WEIGHT: f64 = 3.0;
@@ -31,33 +29,29 @@ const SQRT_2_PI_INVERSE: f64 = 0.398_942_280_401_432_7;
 const SHAPE_MODELS_KEPT: usize = 16;
 
 /// Answer lengths in tokens, by shape and by task, and what each model makes of them.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct Lengths {
-    #[serde(serialize_with = "crate::write::map")]
     #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<Shape, ShapeLengths>"))]
-    shapes: LiteMap<Shape, ShapeLengths>,
-    #[serde(serialize_with = "crate::write::map")]
+    shapes: BTreeMap<Shape, ShapeLengths>,
     #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<Task, LogMean>"))]
-    tasks: LiteMap<Task, LogMean>,
+    tasks: BTreeMap<Task, LogMean>,
     /// Actual ÷ expected length, by model.
-    #[serde(serialize_with = "crate::write::map")]
     #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<ModelName, LogMean>"))]
-    models: LiteMap<ModelName, LogMean>,
+    models: BTreeMap<ModelName, LogMean>,
 }
 
 /// Lengths of the answers to one shape.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ShapeLengths {
     /// Tokens as a model without a way of its own would write them.
     any: LogMean,
     /// Tokens that each model wrote: one stops after a word where another runs on.
-    #[serde(serialize_with = "crate::write::map")]
     #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<ModelName, LogMean>"))]
-    models: LiteMap<ModelName, LogMean>,
+    models: BTreeMap<ModelName, LogMean>,
 }
 
 /// How much longer than others a model answers, and the logarithm of that.
@@ -81,7 +75,7 @@ pub(crate) struct Expectation<'a> {
     /// Its mean before the caller's cap.
     uncapped: f64,
     /// What each model made of this shape.
-    models: Option<&'a LiteMap<ModelName, LogMean>>,
+    models: Option<&'a BTreeMap<ModelName, LogMean>>,
 }
 
 impl Expectation<'_> {

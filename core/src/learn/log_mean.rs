@@ -1,16 +1,13 @@
 //! A mean of positive quantities on a log scale whose old observations fade.
 
-use serde::Serialize;
-
 use crate::names::Millis;
-use crate::read::Deserialize;
-use crate::write::Write;
+use serde::{Deserialize, Serialize};
 
 /// Half of an observation's weight is gone after ten minutes of newer ones.
 const HALF_LIFE_MS: f64 = 600_000.0;
 
 /// Geometric mean and spread with fading weights: rates and durations differ by factors, not by sums.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct LogMean {

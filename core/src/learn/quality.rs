@@ -1,14 +1,11 @@
 //! How good answers turned out to be: what people and checks say of them, by model and task.
 
-use serde::Serialize;
-
 use crate::event::Rating;
 use crate::learn::log_mean::fading;
 use crate::names::{Millis, ModelName};
 use crate::number::Between as _;
-use crate::read::Deserialize;
 use crate::request::Task;
-use crate::write::Write;
+use serde::{Deserialize, Serialize};
 
 /// Half of a judgement's weight is gone after a week.
 const HALF_LIFE_MS: f64 = 7.0 * 86_400_000.0;
@@ -21,7 +18,7 @@ const KEPT: usize = 2_000;
 
 /// Fading sums of good and bad judgements of one model's answers to one kind of work (a Beta posterior's parameters
 /// beyond its prior).
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct Judged {
@@ -38,7 +35,7 @@ pub struct Judged {
 }
 
 /// Judgements by model and task.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(transparent)]
 pub struct Qualities(Vec<Judged>);

@@ -1,10 +1,7 @@
 //! How often an arm answers when called.
 
-use serde::Serialize;
-
 use crate::names::Millis;
-use crate::read::Deserialize;
-use crate::write::Write;
+use serde::{Deserialize, Serialize};
 
 const HALF_LIFE_MS: f64 = 600_000.0;
 /// Before anything is seen an arm counts as one that answered 19 of 20 calls.
@@ -12,7 +9,7 @@ const PRIOR_SUCCESSES: f64 = 19.0;
 const PRIOR_FAILURES: f64 = 1.0;
 
 /// Fading counts of answered and failed calls (a Beta posterior's parameters beyond its prior).
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct Reliability {

@@ -6,7 +6,6 @@ use crate::event::SignalName;
 use crate::failure::{Avoid, Failure, FailureKind};
 use crate::fleet::{Contact, Host, Model, Residency};
 use crate::names::{HostId, Millis, ModelName};
-use crate::number::{hundredths, one_decimal, rounded};
 use crate::request::{Capability, Mode, Request, Task};
 
 /// What this very job has tried already.
@@ -221,9 +220,8 @@ impl Filter<'_> {
             DropCode::BelowFloor => {
                 let quality = model.map_or(0.0, |model| model.quality(self.request.task));
                 format!(
-                    "quality {}, floor {}",
-                    hundredths(quality),
-                    hundredths(self.tried.above.unwrap_or(0.0).max(self.floor()))
+                    "quality {quality:.2}, floor {:.2}",
+                    self.tried.above.unwrap_or(0.0).max(self.floor())
                 )
             }
             DropCode::ContextTooSmall => {
@@ -233,17 +231,17 @@ impl Filter<'_> {
             DropCode::DoesNotFit => {
                 let needed = model.map_or(0.0, |model| host.needed_bytes(model, self.context_tokens));
                 let bound = host.memory_bound(self.now, self.config.stale_after_ms()).unwrap_or(0.0);
-                format!("needs {} GB, {} GB usable", one_decimal(needed / 1e9), one_decimal(bound / 1e9))
+                format!("needs {:.1} GB, {:.1} GB usable", needed / 1e9, bound / 1e9)
             }
             DropCode::OverCpuLimit => {
                 let limit = self.config.limits.max_cpu_percent.unwrap_or(0.0);
-                let busy = rounded(self.busy_percent(host).unwrap_or(0.0));
-                format!("CPU {busy} % busy, limit {} %", rounded(limit))
+                let busy = self.busy_percent(host).unwrap_or(0.0).round_ties_even();
+                format!("CPU {busy} % busy, limit {} %", limit.round_ties_even())
             }
             DropCode::UnderMemoryLimit => {
                 let limit = self.config.limits.min_free_memory_percent.unwrap_or(0.0);
-                let free = rounded(self.free_percent(host).unwrap_or(0.0));
-                format!("{free} % of memory free, limit {} %", rounded(limit))
+                let free = self.free_percent(host).unwrap_or(0.0).round_ties_even();
+                format!("{free} % of memory free, limit {} %", limit.round_ties_even())
             }
         }
     }

@@ -3,7 +3,6 @@
 use crate::fleet::{Host, Model, Residency};
 use crate::learn::LogMean;
 use crate::names::{Millis, ModelName};
-use crate::order::sort_by;
 use crate::policy::backlog::Backlog;
 
 /// Bytes a second a modest disk gives, before anything is learned.
@@ -117,7 +116,7 @@ impl Eviction {
         let residents = host.models.values().filter_map(|model| Resident::of(model, backlog));
         let mut residents: Vec<Resident<'_>> = residents.collect();
         let kept = |resident: &Resident<'_>| resident.model.kept_s(host.likely_keep_alive_s());
-        sort_by(&mut residents, |left, right| {
+        residents.sort_by(|left, right| {
             let sooner = left.left_s.total_cmp(&right.left_s).then(kept(left).cmp(&kept(right)));
             sooner.then_with(|| left.model.name.cmp(&right.model.name))
         });

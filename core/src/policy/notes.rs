@@ -3,10 +3,8 @@
 use crate::event::SignalName;
 use crate::failure::Failure;
 use crate::fleet::{Contact, Fleet, SignalReading};
-use crate::number::rounded;
 use crate::policy::score::Scored;
 use crate::policy::view::Metrics;
-use crate::text::joined;
 
 /// Without these a host's load is a guess.
 const NEEDED: [SignalName; 2] = [SignalName::CpuBusyRatio, SignalName::MemoryAvailableBytes];
@@ -19,7 +17,7 @@ pub(crate) fn notes(
 ) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(best) = best.filter(|best| best.kept >= 0.01) {
-        let (host, percent) = (&best.host.config.id, rounded(best.kept * 100.0));
+        let (host, percent) = (&best.host.config.id, (best.kept * 100.0).round_ties_even());
         notes.push(format!("{host} has read {percent} % of the prompt before"));
     }
     let stale: Vec<String> = signals
@@ -31,7 +29,7 @@ pub(crate) fn notes(
         })
         .collect();
     if !stale.is_empty() {
-        notes.push(format!("signals stale: {}", joined(&stale, ", ")));
+        notes.push(format!("signals stale: {}", stale.join(", ")));
     }
     match metrics {
         Metrics::Unused => {}
@@ -56,5 +54,5 @@ fn missing(fleet: &Fleet) -> Option<String> {
         let lacks = NEEDED.into_iter().filter(|name| !host.signals.knows(*name));
         gaps.extend(lacks.map(|name| format!("{} of {id}", name.as_str())));
     }
-    (!gaps.is_empty()).then(|| format!("signals missing: {}", joined(&gaps, ", ")))
+    (!gaps.is_empty()).then(|| format!("signals missing: {}", gaps.join(", ")))
 }

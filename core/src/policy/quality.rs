@@ -2,16 +2,14 @@
 
 use crate::config::Config;
 use crate::fleet::Model;
-use crate::json::Json;
 use crate::learn::Qualities;
 use crate::names::Millis;
 use crate::number::Between as _;
-use crate::read::{Deserialize, Read as _};
 use crate::request::{Mode, Task};
-use crate::text::{holds, split, split_last};
+use serde::Deserialize;
 
 /// Published results of families that are well known: see `docs/quality.md`.
-const PUBLISHED: &str = smart_ai_core_derive::compact_json!("src/policy/quality.json", "family", "sizes");
+const PUBLISHED: &str = include_str!("quality.json");
 /// Parameters at which a model of an unknown family is half as good as one can be.
 const HALF_QUALITY_PARAMETERS: f64 = 0.8e9;
 /// How much published results count against size alone: vendors measure their own models, each in their own way.
@@ -36,14 +34,13 @@ pub(crate) struct Priors(Vec<Family>);
 
 impl Priors {
     pub(crate) fn new() -> Self {
-        let table = Json::parse(PUBLISHED).unwrap_or_default();
-        Self(Vec::read(table).unwrap_or_default())
+        Self(serde_json::from_str(PUBLISHED).unwrap_or_default())
     }
 
     /// Quality for each task: half by size, half by the benchmarks that are like it, of the size of its family that is nearest.
     fn of(&self, name: &str, parameters: f64) -> ByTask {
         let plain = plain(name);
-        let known = self.0.iter().filter(|known| holds(&plain, &known.family));
+        let known = self.0.iter().filter(|known| plain.contains(&known.family));
         let family = known.max_by_key(|known| known.family.len());
         let general = by_size(parameters);
         let mut results = [general; BENCHMARKS];
@@ -108,8 +105,8 @@ fn by_size(parameters: f64) -> f64 {
 
 /// A name as families are written: what comes after the last slash and before the tag, without dashes.
 fn plain(name: &str) -> String {
-    let last = split_last(name, b'/').map_or(name, |(_, last)| last);
-    let last = split(last, |sign| sign == ':').next().unwrap_or(last);
+    let last = name.rsplit_once('/').map_or(name, |(_, last)| last);
+    let last = last.split(':').next().unwrap_or(last);
     last.chars()
         .filter(|letter| !matches!(letter, '-' | '_'))
         .map(|letter| letter.to_ascii_lowercase())

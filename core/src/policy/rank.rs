@@ -1,12 +1,11 @@
 //! Every arm filtered and scored, best first.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 use crate::decision::DropCode;
 use crate::fleet::{Host, Model, SignalReading};
 use crate::learn::{Expectation, Length};
 use crate::names::Millis;
-use crate::order::sort_by;
 use crate::policy::backlog::Backlog;
 use crate::policy::feasibility::{Exclusions, Filter, said};
 use crate::policy::notes::notes;
@@ -113,7 +112,7 @@ impl<'a> View<'a> {
             dropped.retain(|(_, _, _, code)| *code != DropCode::DoesNotFit);
         }
         // At most half of the arms are left out for failing lately: those that have rested longest come back.
-        sort_by(&mut ejected, |left, right| right.1.breaker.opens().cmp(&left.1.breaker.opens()));
+        ejected.sort_by_key(|(_, model)| Reverse(model.breaker.opens()));
         while ejected.len() > fit.len() {
             let Some((at, model)) = ejected.pop() else { break };
             fit.push((at, model, 1.0));

@@ -1,9 +1,6 @@
 //! The sentence a decision says about itself.
 
 use crate::decision::{Arm, Candidate, Decision, PlanReport};
-use crate::number::{one_decimal, rounded};
-use crate::order::sort_by;
-use crate::text::joined;
 
 /// Who won, against whom, and the two terms that decided it; `loading` if the winner's model is on its way into memory.
 pub(crate) fn explain(decision: &Decision, loading: bool) -> String {
@@ -20,8 +17,7 @@ pub(crate) fn explain(decision: &Decision, loading: bool) -> String {
         None => text + "; no other arm can serve this request",
         Some(next) => {
             let deciding = deciding_terms(best, next);
-            let why =
-                if deciding.is_empty() { String::new() } else { format!(" ({})", joined(&deciding, ", ")) };
+            let why = if deciding.is_empty() { String::new() } else { format!(" ({})", deciding.join(", ")) };
             let rival =
                 format!("; next {} on {} with {}{why}", next.model, next.host, seconds(next.expected_s));
             text + &rival + &decision.plan.as_ref().map(|plan| overruled(plan, best)).unwrap_or_default()
@@ -55,12 +51,12 @@ fn deciding_terms(best: &Candidate, next: &Candidate) -> Vec<String> {
         .map(|((name, ours), (_, theirs))| (name, theirs - ours))
         .filter(|(_, loss)| *loss >= 0.001)
         .collect();
-    sort_by(&mut losses, |left, right| right.1.total_cmp(&left.1).then(left.0.cmp(right.0)));
+    losses.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(right.0)));
     losses.into_iter().take(2).map(|(name, loss)| format!("{name} +{}", seconds(loss))).collect()
 }
 
 fn seconds(value: f64) -> String {
-    if value < 0.1 { rounded(value * 1e3) + " ms" } else { one_decimal(value) + " s" }
+    if value < 0.1 { format!("{:.0} ms", value * 1e3) } else { format!("{value:.1} s") }
 }
 
 #[cfg(test)]

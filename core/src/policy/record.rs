@@ -6,7 +6,6 @@ use std::cmp::Ordering;
 use crate::decision::{Arm, Candidate, Decision, DropCode, Dropped, PlanReport, SignalAge, Terms};
 use crate::fleet::{Host, SignalReading};
 use crate::names::ModelName;
-use crate::order::sort_by;
 use crate::policy::feasibility::said;
 use crate::policy::plan::Plan;
 use crate::policy::reason::explain;
@@ -94,7 +93,7 @@ impl Record {
     /// The same, said for people: every arm with its terms, every drop with its numbers.
     pub(crate) fn decision(&self, hosts: &[Host]) -> Decision {
         let mut others: Vec<&KeptArm> = self.arms.iter().skip(1).collect();
-        sort_by(&mut others, |left, right| order(hosts, left, right));
+        others.sort_by(|left, right| order(hosts, left, right));
         // Where looking ahead overruled the score, its choice is the best of the others, unless only to wait was overruled.
         let (best, next) = (self.arms.first(), others.first().copied());
         let overruled = if self.plan.is_some_and(|plan| plan.of_score) { best } else { next };

@@ -3,7 +3,6 @@
 use crate::decision::{Decision, DropCode, Dropped};
 use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::request::{Request, Task};
-use crate::text::joined;
 
 /// The error of a decision without candidates.
 pub(crate) fn refusal(request: &Request, decision: &Decision) -> DispatchError {
@@ -99,7 +98,7 @@ fn listed(decision: &Decision) -> String {
     let telling =
         |drop: &&Dropped| drop.code != DropCode::OtherModelPinned && drop.code != DropCode::OtherHostPinned;
     let words: Vec<String> = decision.dropped.iter().filter(telling).take(6).map(word).collect();
-    if words.is_empty() { "the fleet has no models".to_owned() } else { joined(&words, "; ") }
+    if words.is_empty() { "the fleet has no models".to_owned() } else { words.join("; ") }
 }
 
 fn word(drop: &Dropped) -> String {

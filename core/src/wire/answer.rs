@@ -1,23 +1,21 @@
 //! The result of one `ask`, in every interface.
 
-use crate::json::Json;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::decision::Decision;
 use crate::effect::{AttemptReport, Outcome, Phases};
 use crate::event::Usage;
 use crate::failure::DispatchError;
 use crate::names::{HostId, ModelName};
-use crate::read::Deserialize;
-use crate::write::Write;
 
 /// The result line of `smart-ai ask --jsonl`, and what every `ask` returns.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Answer {
     /// The caller's own, as it came.
     #[cfg_attr(feature = "typescript", ts(type = "string | number | null"))]
-    pub id: Json,
+    pub id: Value,
     /// Whether there is an answer.
     pub ok: bool,
     /// The answer; of a failed job, what had come.
@@ -29,7 +27,7 @@ pub struct Answer {
     /// Tools the model wants called, as Ollama sends them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(type = "Array<Record<string, unknown>>", optional))]
-    pub tool_calls: Option<Json>,
+    pub tool_calls: Option<Value>,
     /// What the model thought before it answered, where the server tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
@@ -53,7 +51,7 @@ pub struct Answer {
 }
 
 /// Tokens of one answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct AnswerUsage {
     /// Of the prompt, cached ones included.
@@ -71,7 +69,7 @@ impl From<Usage> for AnswerUsage {
 impl Answer {
     /// Of a job that core resolved.
     pub fn resolved(
-        id: impl Into<Json>,
+        id: impl Into<Value>,
         text: String,
         embeddings: Option<Vec<Vec<f64>>>,
         outcome: Outcome,
@@ -82,7 +80,7 @@ impl Answer {
 
     /// Of a job that core rejected, with the text that had come.
     pub fn rejected(
-        id: impl Into<Json>,
+        id: impl Into<Value>,
         partial_text: String,
         error: DispatchError,
         outcome: Outcome,
@@ -92,13 +90,12 @@ impl Answer {
     }
 
     /// Of an ask that never reached core.
-    pub fn refused(id: impl Into<Json>, error: DispatchError) -> Self {
+    pub fn refused(id: impl Into<Value>, error: DispatchError) -> Self {
         Self::ended(id.into(), String::new(), Some(error), Outcome::default(), None)
     }
 
-    #[inline(never)]
     fn ended(
-        id: Json,
+        id: Value,
         text: String,
         error: Option<DispatchError>,
         outcome: Outcome,

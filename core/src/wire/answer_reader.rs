@@ -1,15 +1,15 @@
 //! The stream of `/api/chat` and `/api/generate`: bytes in, pieces out.
 
-use crate::json::{Json, Object};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::json::Object;
 
 use super::json;
 use super::status::failure_of_line;
 use super::surrogates::json_text;
 use crate::event::Usage;
 use crate::failure::{Failure, FailureKind};
-use crate::read::Deserialize;
-use crate::write::Write;
 
 /// Bytes an answer may have that is held until it is whole.
 pub const ANSWER_MAX: usize = 64 << 20;
@@ -19,7 +19,7 @@ const LINE_MAX: usize = 16 << 20;
 const EAGER_MAX: usize = 64 << 10;
 
 /// One piece of an answer.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Piece {
@@ -37,7 +37,7 @@ pub enum Piece {
     ToolCalls {
         /// As Ollama sends them.
         #[cfg_attr(feature = "typescript", ts(type = "Array<Record<string, unknown>>"))]
-        calls: Json,
+        calls: Value,
     },
     /// The final line.
     Done {
@@ -98,7 +98,7 @@ impl AnswerReader {
         self.hold(tail, &mut pieces);
         if self.buffer.len() <= EAGER_MAX
             && self.buffer.trim_ascii_end().ends_with(b"}")
-            && let Some(Json::Object(map)) = read(&self.buffer)
+            && let Some(Value::Object(map)) = read(&self.buffer)
         {
             self.buffer.clear();
             self.take_object(&map, &mut pieces);
@@ -141,7 +141,7 @@ impl AnswerReader {
             return;
         }
         match read(&line) {
-            Some(Json::Object(map)) => self.take_object(&map, pieces),
+            Some(Value::Object(map)) => self.take_object(&map, pieces),
             _ => self.fail(not_a_line(&line), pieces),
         }
     }
@@ -153,9 +153,9 @@ impl AnswerReader {
         if let Some(error) = map.get("error") {
             return self.fail(failure_of_line(error), pieces);
         }
-        let message = map.get("message").and_then(Json::as_object);
-        let done = map.get("done").and_then(Json::as_bool);
-        let response = map.get("response").and_then(Json::as_str);
+        let message = map.get("message").and_then(Value::as_object);
+        let done = map.get("done").and_then(Value::as_bool);
+        let response = map.get("response").and_then(Value::as_str);
         if message.is_none() && response.is_none() && done.is_none() {
             let detail = "a line is JSON, but not Ollama's; check the URL and its port";
             return self.fail(Failure::new(FailureKind::BadProtocol, detail), pieces);
@@ -167,7 +167,7 @@ impl AnswerReader {
         if let Some(text) = response.filter(|text| !text.is_empty()).or_else(|| json::text(part, "content")) {
             pieces.push(Piece::Text { text: text.to_owned() });
         }
-        if let Some(calls @ Json::List(list)) = part.get("tool_calls")
+        if let Some(calls @ Value::Array(list)) = part.get("tool_calls")
             && !list.is_empty()
         {
             pieces.push(Piece::ToolCalls { calls: calls.clone() });
@@ -191,9 +191,9 @@ pub fn answer_too_long() -> Failure {
     Failure::new(FailureKind::AnswerTooLong, format!("the answer is longer than {} MiB", ANSWER_MAX >> 20))
 }
 
-fn read(line: &[u8]) -> Option<Json> {
+fn read(line: &[u8]) -> Option<Value> {
     let text = std::str::from_utf8(line).ok()?;
-    Json::parse(&json_text(text.as_bytes())).ok()
+    serde_json::from_str(&json_text(text.as_bytes())).ok()
 }
 
 fn not_a_line(line: &[u8]) -> Failure {

@@ -1,6 +1,8 @@
 //! What a caller asks: one JSONL line of `smart-ai ask`, and the argument of every `ask`.
 
-use crate::json::{Json, Object};
+use serde_json::Value;
+
+use crate::json::Object;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::fields::{Fields, invalid};
@@ -10,7 +12,6 @@ use crate::failure::DispatchError;
 use crate::fleet::fingerprints;
 use crate::names::{HostId, ModelName, Shape};
 use crate::request::{Capability, Mode, Request, Task, Writing};
-use crate::write::Write;
 
 const KNOWN: &str = "id, prompt, messages, system, task, shape, mode, model, models, host, deadline_ms, max_tokens, \
                      schema, options, images, tools, think, keep_alive";
@@ -23,13 +24,13 @@ const DEADLINE_MAX_MS: u64 = 366 * 86_400_000;
 const OUTPUT_TOKENS_MAX: u64 = 10_000_000;
 
 /// One ask. Exactly one of `prompt` and `messages` is given.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Write)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 pub struct Ask {
     /// The caller's own name for it, handed back with the answer.
-    #[serde(skip_serializing_if = "Json::is_null")]
+    #[serde(skip_serializing_if = "Value::is_null")]
     #[cfg_attr(feature = "typescript", ts(type = "string | number | null", optional))]
-    pub id: Json,
+    pub id: Value,
     /// The prompt; of an `embed` task, the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
@@ -75,7 +76,7 @@ pub struct Ask {
     /// A JSON schema the answer must fit, or `"json"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(type = "Record<string, unknown> | \"json\"", optional))]
-    pub schema: Option<Json>,
+    pub schema: Option<Value>,
     /// Ollama's generation options; not `num_ctx`, which the dispatcher sets.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(type = "Record<string, unknown>", optional))]
@@ -86,18 +87,18 @@ pub struct Ask {
     /// Tools the model may call, in Ollama's shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(type = "Array<Record<string, unknown>>", optional))]
-    pub tools: Option<Vec<Json>>,
+    pub tools: Option<Vec<Value>>,
     /// Whether, or how hard (`"low"`, `"medium"`, `"high"`, `"max"`), the model thinks first.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "typescript",
         ts(type = "boolean | \"low\" | \"medium\" | \"high\" | \"max\"", optional)
     )]
-    pub think: Option<Json>,
+    pub think: Option<Value>,
     /// How long the model stays loaded: seconds, or a duration like `"5m"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(type = "string | number", optional))]
-    pub keep_alive: Option<Json>,
+    pub keep_alive: Option<Value>,
 }
 
 impl Ask {
@@ -106,8 +107,8 @@ impl Ask {
     /// # Errors
     /// `invalid_request` where it is not JSON, has an unknown key, or a value of the wrong kind; never quotes a value.
     pub fn from_json(json: &str) -> Result<Self, DispatchError> {
-        let value = Json::parse(&json_text(json.as_bytes())).map_err(|error| {
-            let place = format!("not JSON: line {}, column {}", error.line, error.column);
+        let value = serde_json::from_str::<Value>(&json_text(json.as_bytes())).map_err(|error| {
+            let place = format!("not JSON: line {}, column {}", error.line(), error.column());
             invalid(place, "Send one JSON object, such as {\"prompt\":\"…\"}.")
         })?;
         Self::from_value(value)
@@ -117,7 +118,7 @@ impl Ask {
     ///
     /// # Errors
     /// As [`Ask::from_json`].
-    pub fn from_value(value: impl Into<Json>) -> Result<Self, DispatchError> {
+    pub fn from_value(value: impl Into<Value>) -> Result<Self, DispatchError> {
         let mut fields = Fields::of(value.into())?;
         let ask = Self {
             id: fields.id(),
@@ -178,7 +179,7 @@ impl Ask {
         } else if self.schema.is_some() {
             request.writing = Writing::Schema;
         }
-        if self.think.as_ref().is_some_and(|think| *think != Json::Bool(false)) {
+        if self.think.as_ref().is_some_and(|think| *think != Value::Bool(false)) {
             request.needs.push(Capability::Thinking);
         }
         Ok(request)
@@ -274,8 +275,8 @@ impl Ask {
     /// The schema lets the model choose one of a few words.
     fn is_choice(&self) -> bool {
         let Some(schema) = &self.schema else { return false };
-        let properties = schema.get("properties").and_then(Json::as_object);
-        let has_enum = |part: &Json| part.get("enum").is_some();
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let has_enum = |part: &Value| part.get("enum").is_some();
         has_enum(schema) || properties.is_some_and(|parts| parts.len() <= 2 && parts.values().any(has_enum))
     }
 
@@ -285,14 +286,14 @@ impl Ask {
             tokens = tokens.saturating_add(text_tokens(text).saturating_add(FRAME_TOKENS));
         }
         for tool in self.tools.as_deref().unwrap_or_default() {
-            tokens = tokens.saturating_add(text_tokens(&tool.to_json()));
+            tokens = tokens.saturating_add(text_tokens(&tool.to_string()));
         }
         tokens
     }
 
     fn image_count(&self) -> usize {
         let own = self.images.as_ref().map_or(0, Vec::len);
-        let count = |message| Object::get(message, "images").and_then(Json::as_list).map_or(0, <[Json]>::len);
+        let count = |message| Object::get(message, "images").and_then(Value::as_array).map_or(0, Vec::len);
         own + self.turns().iter().map(count).sum::<usize>()
     }
 
@@ -305,7 +306,7 @@ impl Ask {
 
 impl<'de> Deserialize<'de> for Ask {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_value(Json::deserialize(deserializer)?).map_err(|error| D::Error::custom(error.message))
+        Self::from_value(Value::deserialize(deserializer)?).map_err(|error| D::Error::custom(error.message))
     }
 }
 
@@ -314,7 +315,7 @@ pub(super) fn content(message: &Object) -> Option<&str> {
 }
 
 fn role(message: &Object) -> &str {
-    message.get("role").and_then(Json::as_str).unwrap_or_default()
+    message.get("role").and_then(Value::as_str).unwrap_or_default()
 }
 
 pub(super) fn is_user(message: &Object) -> bool {

@@ -1,7 +1,6 @@
 //! A connection that could not be made, or was lost before an answer: the system's word to a [`Failure`].
 
 use crate::failure::{Failure, FailureKind};
-use crate::text::holds;
 
 /// Reads the code a socket or HTTP client gave (`ECONNREFUSED`, `UND_ERR_CONNECT_TIMEOUT`) and its words.
 ///
@@ -20,7 +19,7 @@ pub fn failure_of_connection(code: Option<&str>, message: &str) -> Failure {
     let detail = match (code, message) {
         ("", message) => message.to_owned(),
         (code, "") => code.to_owned(),
-        (code, message) if holds(message, code) => message.to_owned(),
+        (code, message) if message.contains(code) => message.to_owned(),
         (code, message) => format!("{code}: {message}"),
     };
     Failure::new(kind, detail)

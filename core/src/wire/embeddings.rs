@@ -1,16 +1,13 @@
 //! The answer of `/api/embed`.
 
-use serde::Serialize;
-
 use super::answer_reader::usage_of;
 use super::json;
 use crate::event::Usage;
 use crate::failure::{Failure, FailureKind};
-use crate::read::{Deserialize, Read as _};
-use crate::write::Write;
+use serde::{Deserialize, Serialize};
 
 /// Vectors and counters.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Embeddings {
     /// One vector per input text.
@@ -25,7 +22,7 @@ pub struct Embeddings {
 /// `bad_protocol` where it holds no vectors of numbers.
 pub fn read_embeddings(body: &str) -> Result<Embeddings, Failure> {
     let mut map = json::object(body, "the vectors of /api/embed")?;
-    let vectors = map.remove("embeddings").and_then(|rows| Vec::read(rows).ok());
+    let vectors = map.remove("embeddings").and_then(|rows| serde_json::from_value(rows).ok());
     let embeddings: Vec<Vec<f64>> = vectors.ok_or_else(|| json::not("the vectors of /api/embed", body))?;
     if embeddings.is_empty() || embeddings.iter().any(Vec::is_empty) {
         return Err(Failure::new(FailureKind::BadProtocol, "the server sent no vector"));

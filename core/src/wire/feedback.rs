@@ -3,9 +3,9 @@
 use super::fields::{Fields, invalid};
 use crate::event::{Event, Rating};
 use crate::failure::DispatchError;
-use crate::json::Json;
 use crate::names::ModelName;
 use crate::request::Task;
+use serde_json::Value;
 
 const KNOWN: &str = "model, task, thumbs, score, schema_valid, edit_distance, answer, edited";
 /// Words of each text that are compared.
@@ -39,7 +39,7 @@ pub struct Feedback {
 ///
 /// # Errors
 /// `invalid_request` where it names no model or task, or not exactly one judgement; never quotes a text.
-pub fn feedback_event(value: Json) -> Result<Event, DispatchError> {
+pub fn feedback_event(value: Value) -> Result<Event, DispatchError> {
     let mut fields = Fields::of(value)?;
     let (model, task) = (fields.name("model"), fields.task());
     fields.refused()?;

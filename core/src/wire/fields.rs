@@ -1,12 +1,13 @@
 //! The fields of what a caller sends, read one by one: an error names the key and what it may be, never the value.
 
-use crate::json::{Json, Object};
+use serde_json::Value;
+
+use crate::json::Object;
 
 use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::names::ModelName;
 use crate::request::{Mode, Task};
-use crate::text::{first, joined};
-use crate::write::Word as _;
+use crate::text::first;
 
 const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
 
@@ -23,8 +24,8 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    pub(super) fn of(value: Json) -> Result<Self, DispatchError> {
-        if let Json::Object(map) = value {
+    pub(super) fn of(value: Value) -> Result<Self, DispatchError> {
+        if let Value::Object(map) = value {
             return Ok(Self { left: map, refusal: None });
         }
         Err(invalid("an ask must be a JSON object", "Send an object such as {\"prompt\":\"…\"}."))
@@ -47,14 +48,14 @@ impl Fields {
         }
     }
 
-    pub(super) fn id(&mut self) -> Json {
-        let id = self.take("id", "a text or a number", &|value| value.is_text() || value.is_number());
+    pub(super) fn id(&mut self) -> Value {
+        let id = self.take("id", "a text or a number", &|value| value.is_string() || value.is_number());
         id.unwrap_or_default()
     }
 
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
-        match self.take(key, "a text", &Json::is_text) {
-            Some(Json::Text(text)) => Some(text),
+        match self.take(key, "a text", &Value::is_string) {
+            Some(Value::String(text)) => Some(text),
             _ => None,
         }
     }
@@ -87,7 +88,7 @@ impl Fields {
 
     /// A number from 0 to 1.
     pub(super) fn share(&mut self, key: &str) -> Option<f64> {
-        let fits = |value: &Json| value.as_f64().is_some_and(|number| (0.0..=1.0).contains(&number));
+        let fits = |value: &Value| value.as_f64().is_some_and(|number| (0.0..=1.0).contains(&number));
         self.take(key, "a number from 0 to 1", &fits)?.as_f64()
     }
 
@@ -108,7 +109,7 @@ impl Fields {
         }
         let known = Task::ALL.into_iter().find(|task| task.as_str() == word);
         if known.is_none() {
-            self.refuse("task", &format!("one of auto, {}", joined(Task::WORDS, ", ")));
+            self.refuse("task", &format!("one of auto, {}", Task::ALL.map(Task::as_str).join(", ")));
         }
         known
     }
@@ -127,23 +128,19 @@ impl Fields {
 
     pub(super) fn messages(&mut self) -> Option<Vec<Object>> {
         let allowed = "a list of {role, content}; role is system, user, assistant or tool, content a text";
-        let is_message = |entry: &Json| entry.as_object().is_some_and(is_message);
+        let is_message = |entry: &Value| entry.as_object().is_some_and(is_message);
         let list = self.list("messages", allowed, &is_message)?;
-        let mut messages = Vec::new();
-        for message in list {
-            messages.extend(message.into_object());
-        }
-        Some(messages)
+        Some(list.into_iter().filter_map(object).collect())
     }
 
-    pub(super) fn schema(&mut self) -> Option<Json> {
-        let accepts = |value: &Json| value.is_object() || value.as_str() == Some("json");
+    pub(super) fn schema(&mut self) -> Option<Value> {
+        let accepts = |value: &Value| value.is_object() || value.as_str() == Some("json");
         self.take("schema", "a JSON schema object or \"json\"", &accepts)
     }
 
     pub(super) fn options(&mut self) -> Option<Object> {
         let allowed = "an object of numbers, true or false, texts, or lists of texts";
-        let options = self.take("options", allowed, &Json::is_object)?.into_object()?;
+        let options = self.take("options", allowed, &Value::is_object).and_then(object)?;
         if options.contains_key("num_ctx") {
             self.refusal.get_or_insert_with(|| {
                 invalid(
@@ -152,10 +149,10 @@ impl Fields {
                 )
             });
         }
-        let plain = |value: &Json| match value {
-            Json::List(list) => list.iter().all(Json::is_text),
-            Json::Null | Json::Object(_) => false,
-            Json::Bool(_) | Json::Whole(_) | Json::Negative(_) | Json::Float(_) | Json::Text(_) => true,
+        let plain = |value: &Value| match value {
+            Value::Array(list) => list.iter().all(Value::is_string),
+            Value::Null | Value::Object(_) => false,
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
         };
         self.unless(!options.values().all(plain), "options", allowed)?;
         Some(options)
@@ -168,43 +165,39 @@ impl Fields {
         Some(images)
     }
 
-    pub(super) fn tools(&mut self) -> Option<Vec<Json>> {
-        self.list("tools", "a list of tools in Ollama's shape", &Json::is_object)
+    pub(super) fn tools(&mut self) -> Option<Vec<Value>> {
+        self.list("tools", "a list of tools in Ollama's shape", &Value::is_object)
     }
 
-    pub(super) fn think(&mut self) -> Option<Json> {
-        let level = |value: &Json| {
+    pub(super) fn think(&mut self) -> Option<Value> {
+        let level = |value: &Value| {
             value.as_bool().is_some()
                 || value.as_str().is_some_and(|word| ["low", "medium", "high", "max"].contains(&word))
         };
         self.take("think", "true, false, \"low\", \"medium\", \"high\" or \"max\"", &level)
     }
 
-    pub(super) fn keep_alive(&mut self) -> Option<Json> {
-        let duration = |value: &Json| value.is_number() || value.as_str().is_some_and(is_duration);
+    pub(super) fn keep_alive(&mut self) -> Option<Value> {
+        let duration = |value: &Value| value.is_number() || value.as_str().is_some_and(is_duration);
         self.take("keep_alive", "a number of seconds or a duration such as \"5m\"", &duration)
     }
 
     fn texts(&mut self, key: &str, allowed: &str) -> Option<Vec<String>> {
-        let list = self.list(key, allowed, &Json::is_text)?;
-        let mut texts = Vec::new();
-        for text in list {
-            texts.extend(text.into_text());
-        }
-        Some(texts)
+        let list = self.list(key, allowed, &Value::is_string)?;
+        let text = |value| if let Value::String(text) = value { Some(text) } else { None };
+        Some(list.into_iter().filter_map(text).collect())
     }
 
-    fn list(&mut self, key: &str, allowed: &str, accepts: &dyn Fn(&Json) -> bool) -> Option<Vec<Json>> {
-        let all = |value: &Json| value.as_list().is_some_and(|list| list.iter().all(accepts));
+    fn list(&mut self, key: &str, allowed: &str, accepts: &dyn Fn(&Value) -> bool) -> Option<Vec<Value>> {
+        let all = |value: &Value| value.as_array().is_some_and(|list| list.iter().all(accepts));
         match self.take(key, allowed, &all) {
-            Some(Json::List(list)) => Some(list),
+            Some(Value::Array(list)) => Some(list),
             _ => None,
         }
     }
 
-    #[inline(never)]
-    fn take(&mut self, key: &str, allowed: &str, accepts: &dyn Fn(&Json) -> bool) -> Option<Json> {
-        let value = self.left.remove(key).filter(|value| !value.is_null())?;
+    fn take(&mut self, key: &str, allowed: &str, accepts: &dyn Fn(&Value) -> bool) -> Option<Value> {
+        let value = self.left.shift_remove(key).filter(|value| !value.is_null())?;
         self.unless(!accepts(&value), key, allowed)?;
         Some(value)
     }
@@ -216,21 +209,24 @@ impl Fields {
         (!wrong).then_some(())
     }
 
-    #[cold]
     fn refuse(&mut self, key: &str, allowed: &str) {
         let text = format!("{key}: must be {allowed}");
         self.refusal.get_or_insert_with(|| invalid(text, format!("Correct {key}, or leave it out.")));
     }
 }
 
+fn object(value: Value) -> Option<Object> {
+    if let Value::Object(object) = value { Some(object) } else { None }
+}
+
 fn is_message(message: &Object) -> bool {
-    let role = message.get("role").and_then(Json::as_str);
+    let role = message.get("role").and_then(Value::as_str);
     let content_fits = match message.get("content") {
-        Some(content) => content.is_text() || (content.is_null() && message.contains_key("tool_calls")),
+        Some(content) => content.is_string() || (content.is_null() && message.contains_key("tool_calls")),
         None => message.contains_key("tool_calls"),
     };
     let images_fit = message.get("images").is_none_or(|images| {
-        images.is_null() || images.as_list().is_some_and(|list| list.iter().all(Json::is_text))
+        images.is_null() || images.as_array().is_some_and(|list| list.iter().all(Value::is_string))
     });
     role.is_some_and(|role| ROLES.contains(&role)) && content_fits && images_fit
 }

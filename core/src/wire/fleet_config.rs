@@ -2,18 +2,16 @@
 //! knows neither, and the endpoints a driver keeps.
 
 use base64ct::{Base64, Encoding as _};
-use litemap::LiteMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 use super::server_url::ServerUrl;
 use crate::config::{Config, ConfigError, HostConfig, Limits, QualityConfig, from_json};
 use crate::names::{HostId, ModelName};
-use crate::read::Deserialize;
 use crate::tuning::{LookAhead, Tuning};
-use crate::write::Write;
 
 /// The configuration every driver takes. A key left out has core's default.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct FleetConfig {
@@ -67,7 +65,7 @@ pub struct FleetConfig {
 }
 
 /// One Ollama server.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct FleetHost {
@@ -80,12 +78,12 @@ pub struct FleetHost {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
     /// Sent with every request.
-    #[serde(default, skip_serializing_if = "LiteMap::is_empty", serialize_with = "crate::write::map")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(
         feature = "typescript",
         ts(as = "Option<std::collections::BTreeMap<String, String>>", optional)
     )]
-    pub headers: LiteMap<String, String>,
+    pub headers: BTreeMap<String, String>,
     /// Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parallel: Option<u32>,
@@ -104,7 +102,7 @@ pub struct FleetHost {
 }
 
 /// The metrics server.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct PrometheusServer {
@@ -120,19 +118,19 @@ pub struct PrometheusServer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// Sent with every request.
-    #[serde(default, skip_serializing_if = "LiteMap::is_empty", serialize_with = "crate::write::map")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(
         feature = "typescript",
         ts(as = "Option<std::collections::BTreeMap<String, String>>", optional)
     )]
-    pub headers: LiteMap<String, String>,
+    pub headers: BTreeMap<String, String>,
     /// A PEM file of the authority that signed its certificate (native engine only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<String>,
 }
 
 /// A fleet split between core and its driver.
-#[derive(Clone, PartialEq, Debug, Serialize, Write)]
+#[derive(Clone, PartialEq, Debug, Serialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Fleet {
     /// What core is told.
@@ -144,7 +142,7 @@ pub struct Fleet {
 }
 
 /// A server with what every request to it carries. Never logged: headers hold keys.
-#[derive(Clone, PartialEq, Debug, Serialize, Write)]
+#[derive(Clone, PartialEq, Debug, Serialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Endpoint {
     /// The host's name; `prometheus` for the metrics server.
@@ -152,9 +150,8 @@ pub struct Endpoint {
     /// Without a slash at its end: append a path.
     pub url: String,
     /// Lower-case names.
-    #[serde(serialize_with = "crate::write::map")]
     #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<String, String>"))]
-    pub headers: LiteMap<String, String>,
+    pub headers: BTreeMap<String, String>,
     /// A PEM file of the authority that signed its certificate.
     pub ca_file: Option<String>,
 }
@@ -272,36 +269,36 @@ fn basic(name: &str, password: &str) -> String {
 
 fn authorized(
     place: &str,
-    headers: &LiteMap<String, String>,
+    headers: &BTreeMap<String, String>,
     authorization: Option<String>,
-) -> Result<LiteMap<String, String>, ConfigError> {
-    let mut lower = LiteMap::new();
-    for (name, value) in headers.iter() {
-        add(&mut lower, place, name.to_ascii_lowercase(), value.clone())?;
+) -> Result<BTreeMap<String, String>, ConfigError> {
+    let mut lower = BTreeMap::new();
+    for (name, value) in headers {
+        add(&mut lower, place, &name.to_ascii_lowercase(), value.clone())?;
     }
     if let Some(value) = authorization {
-        add(&mut lower, place, "authorization".to_owned(), value)?;
+        add(&mut lower, place, "authorization", value)?;
     }
     Ok(lower)
 }
 
 fn add(
-    headers: &mut LiteMap<String, String>,
+    headers: &mut BTreeMap<String, String>,
     place: &str,
-    name: String,
+    name: &str,
     value: String,
 ) -> Result<(), ConfigError> {
-    let fault = if !is_header_name(&name) {
-        "is no name of an HTTP header"
-    } else if value.chars().any(char::is_control) {
-        "must be one line of text"
-    } else if headers.contains_key(&name) {
-        "is set twice; keep one"
-    } else {
-        headers.insert(name, value);
-        return Ok(());
-    };
-    Err(ConfigError::new(format!("{place}.headers.{name}"), fault))
+    let wrong = |fault| Err(ConfigError::new(format!("{place}.headers.{name}"), fault));
+    if !is_header_name(name) {
+        return wrong("is no name of an HTTP header");
+    }
+    if value.chars().any(char::is_control) {
+        return wrong("must be one line of text");
+    }
+    if headers.insert(name.to_owned(), value).is_some() {
+        return wrong("is set twice; keep one");
+    }
+    Ok(())
 }
 
 fn is_header_name(name: &str) -> bool {

@@ -1,16 +1,17 @@
 //! What a look at a host shows: `/api/version`, `/api/tags`, `/api/ps`.
 
+use crate::number::parse;
 use jiff::Timestamp;
+use serde::Deserialize as _;
 
-use crate::json::{Json, Object};
+use serde_json::Value;
+
+use crate::json::Object;
 
 use super::json;
 use crate::event::{ModelTag, ResidentModel};
 use crate::failure::Failure;
-use crate::number::parse;
-use crate::read::Read as _;
 use crate::request::Capability;
-use crate::text::split;
 
 /// Bytes of a name: registry, namespace, model and tag have 350 and three times 80 at most.
 const NAME_MAX: usize = 600;
@@ -44,7 +45,7 @@ pub fn read_tags(body: &str) -> Result<Vec<ModelTag>, Failure> {
 /// `bad_protocol` where it is not Ollama's.
 pub fn read_ps(body: &str, date: Option<&str>) -> Result<Vec<ResidentModel>, Failure> {
     let now = date.and_then(|date| Some(jiff::fmt::rfc2822::parse(date).ok()?.timestamp()));
-    let resident = |entry: &Json| resident(entry, now);
+    let resident = |entry: &Value| resident(entry, now);
     Ok(models(body, "Ollama's list of loaded models")?
         .iter()
         .filter_map(resident)
@@ -52,18 +53,18 @@ pub fn read_ps(body: &str, date: Option<&str>) -> Result<Vec<ResidentModel>, Fai
         .collect())
 }
 
-fn models(body: &str, expected: &str) -> Result<Vec<Json>, Failure> {
+fn models(body: &str, expected: &str) -> Result<Vec<Value>, Failure> {
     match json::object(body, expected)?.remove("models") {
-        Some(Json::List(list)) => Ok(list),
-        Some(Json::Null) => Ok(Vec::new()),
+        Some(Value::Array(list)) => Ok(list),
+        Some(Value::Null) => Ok(Vec::new()),
         _ => Err(json::not(expected, body)),
     }
 }
 
-fn tag(entry: &Json) -> Option<ModelTag> {
+fn tag(entry: &Value) -> Option<ModelTag> {
     let map = entry.as_object()?;
     let name = name(map)?;
-    let details = map.get("details").and_then(Json::as_object);
+    let details = map.get("details").and_then(Value::as_object);
     let detail = |key| details.and_then(|details| json::text(details, key));
     Some(ModelTag {
         digest: json::text(map, "digest").unwrap_or_default().to_owned(),
@@ -76,7 +77,7 @@ fn tag(entry: &Json) -> Option<ModelTag> {
     })
 }
 
-fn resident(entry: &Json, now: Option<Timestamp>) -> Option<ResidentModel> {
+fn resident(entry: &Value, now: Option<Timestamp>) -> Option<ResidentModel> {
     let map = entry.as_object()?;
     let expires_at = json::text(map, "expires_at");
     let expires = expires_at.and_then(|expires_at| expires_at.parse::<Timestamp>().ok());
@@ -103,8 +104,8 @@ fn is_remote(map: &Object, name: &str) -> bool {
 }
 
 /// The words of a list that core understands.
-pub(super) fn capabilities(list: &Json) -> Option<Vec<Capability>> {
-    let known = list.as_list()?.iter().filter_map(|word| Capability::read(word.clone()).ok());
+pub(super) fn capabilities(list: &Value) -> Option<Vec<Capability>> {
+    let known = list.as_array()?.iter().filter_map(|word| Capability::deserialize(word).ok());
     Some(known.collect())
 }
 
@@ -120,7 +121,7 @@ pub(super) fn parameters(text: &str) -> Option<f64> {
     };
     let digits = text.trim_end_matches(|end: char| end.is_ascii_alphabetic());
     let mut product = unit;
-    for factor in split(digits, |sign| matches!(sign, 'x' | 'X')) {
+    for factor in digits.split(['x', 'X']) {
         product *= parse(factor)?;
     }
     (product.is_finite() && product > 0.0).then_some(product)

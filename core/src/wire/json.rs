@@ -1,6 +1,8 @@
 //! Reading JSON that others wrote: numbers may come as floats, fields may be absent, pages may be HTML.
 
-use crate::json::{Json, Object};
+use serde_json::Value;
+
+use crate::json::Object;
 
 use super::surrogates::json_text;
 use crate::failure::{Failure, FailureKind};
@@ -10,8 +12,8 @@ const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
 
 /// A JSON object, or a failure that says what came instead; never quotes it.
 pub(super) fn object(body: &str, expected: &str) -> Result<Object, Failure> {
-    match Json::parse(&json_text(body.as_bytes())) {
-        Ok(Json::Object(map)) => Ok(map),
+    match serde_json::from_str(&json_text(body.as_bytes())) {
+        Ok(Value::Object(map)) => Ok(map),
         _ => Err(not(expected, body)),
     }
 }
@@ -36,13 +38,13 @@ pub(super) fn found(body: &[u8]) -> &'static str {
 }
 
 /// A whole number of zero or more, also where it was written as a float.
-pub(super) fn whole(value: Option<&Json>) -> Option<u64> {
+pub(super) fn whole(value: Option<&Value>) -> Option<u64> {
     let number = value?.as_f64()?;
     (number.is_finite() && (0.0..=EXACT_MAX).contains(&number)).then_some(number as u64)
 }
 
 /// A whole number that fits 32 bits; larger ones count as the largest.
-pub(super) fn small(value: Option<&Json>) -> Option<u32> {
+pub(super) fn small(value: Option<&Value>) -> Option<u32> {
     whole(value).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
 }
 

@@ -1,14 +1,15 @@
 //! One query for every signal of every preset, and the samples in Prometheus's answer.
 
-use crate::json::{Json, Object};
-use litemap::LiteMap;
+use serde_json::Value;
+
+use crate::json::Object;
+use std::collections::BTreeMap;
 
 use super::json;
-use super::preset::queried;
+use super::preset::presets;
 use crate::event::{Sample, SignalName};
 use crate::failure::{Failure, FailureKind};
 use crate::number::{Between as _, parse};
-use crate::text::{joined, split_last};
 
 /// Tells the branches of the query apart: `preset/signal/value` or `preset/signal/age`.
 const LABEL: &str = "smart_ai";
@@ -25,7 +26,7 @@ pub fn recorded_query() -> &'static str {
 pub fn metrics_query() -> String {
     let mut branches: Vec<String> = Vec::new();
     let mut asked: Vec<String> = Vec::new();
-    for preset in queried() {
+    for preset in presets() {
         for signal in preset.signals {
             let name = format!("{}/{}", preset.name, signal.signal.as_str());
             if asked.contains(&signal.expr) {
@@ -36,7 +37,7 @@ pub fn metrics_query() -> String {
             asked.push(signal.expr);
         }
     }
-    joined(&branches, " or ")
+    branches.join(" or ")
 }
 
 fn branch(expr: &str, name: &str, part: &str) -> String {
@@ -50,8 +51,8 @@ fn branch(expr: &str, name: &str, part: &str) -> String {
 /// # Errors
 /// What to check, where the answer holds no metrics.
 pub fn read_metrics(status: u16, body: &str) -> Result<Vec<Sample>, Failure> {
-    let answer = match Json::parse(body) {
-        Ok(Json::Object(answer)) => Some(answer),
+    let answer = match serde_json::from_str(body) {
+        Ok(Value::Object(answer)) => Some(answer),
         _ => None,
     };
     let success = answer.as_ref().filter(|answer| json::text(answer, "status") == Some("success"));
@@ -66,17 +67,17 @@ fn samples(answer: &Object) -> Option<Vec<Sample>> {
     if data.get("resultType")?.as_str()? != "vector" {
         return None;
     }
-    let mut readings: LiteMap<(String, &str), Reading> = LiteMap::new();
-    for series in data.get("result")?.as_list()? {
+    let mut readings: BTreeMap<(String, &str), Reading> = BTreeMap::new();
+    for series in data.get("result")?.as_array()? {
         if let Some((instance, branch, number)) = reading(series) {
-            let Some((name, part)) = split_last(branch, b'/') else { continue };
+            let Some((name, part)) = branch.rsplit_once('/') else { continue };
             let reading = readings.entry((instance.to_owned(), name)).or_default();
             let slot = if part == "age" { &mut reading.age_s } else { &mut reading.value };
             slot.get_or_insert(number);
         }
     }
     let mut samples: Vec<Sample> = Vec::new();
-    for preset in queried() {
+    for preset in presets() {
         for signal in &preset.signals {
             let name = format!("{}/{}", preset.name, signal.signal.as_str());
             for ((instance, found), reading) in &readings {
@@ -93,10 +94,10 @@ fn samples(answer: &Object) -> Option<Vec<Sample>> {
 }
 
 /// The instance, the branch and the number of one series.
-fn reading(series: &Json) -> Option<(&str, &str, f64)> {
+fn reading(series: &Value) -> Option<(&str, &str, f64)> {
     let labels = series.get("metric")?;
     let instance = labels.get("instance")?.as_str().filter(|instance| !instance.is_empty())?;
-    let number = parse(series.get("value")?.as_list()?.get(1)?.as_str()?)?;
+    let number = parse(series.get("value")?.as_array()?.get(1)?.as_str()?)?;
     Some((instance, labels.get(LABEL)?.as_str()?, number))
 }
 

@@ -1,18 +1,15 @@
 //! What a look at a host or at the metrics brought, and the event it makes. A driver fetches; the rules are here.
 
-use serde::Serialize;
-
 use super::{
     AnswerReader, Piece, failure_of_connection, failure_of_status, read_metrics, read_ps, read_show,
     read_tags, read_version,
 };
 use crate::event::{HostReport, HostState, ModelState, SignalsState};
 use crate::failure::{Failure, FailureKind};
-use crate::read::Deserialize;
-use crate::write::Write;
+use serde::{Deserialize, Serialize};
 
 /// One HTTP exchange, as it ended.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields = nullable))]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Reply {

@@ -1,7 +1,6 @@
 //! The address of a server, as far as a dispatcher cares: what to append a path to, and what to call it.
 
 use crate::config::ConfigError;
-use crate::text::{places, split_last};
 
 /// What divides the scheme from the rest.
 const AFTER_SCHEME: &str = "://";
@@ -23,7 +22,7 @@ impl ServerUrl {
         let quoted = if secret { String::new() } else { format!("\"{text}\" ") };
         let refuse = |why: &str| Err(ConfigError::new(field, format!("{quoted}{why}")));
         let trimmed = text.trim();
-        let parts = places(trimmed, AFTER_SCHEME).next().and_then(|at| trimmed.split_at_checked(at));
+        let parts = trimmed.find(AFTER_SCHEME).and_then(|at| trimmed.split_at_checked(at));
         let Some((scheme, rest)) = parts else {
             return refuse("is not a URL; write http://host:port");
         };
@@ -43,7 +42,7 @@ impl ServerUrl {
         if path.bytes().any(|byte| matches!(byte, b'?' | b'#')) {
             return refuse("must end with its path: no ? and no #");
         }
-        let (hostname, port) = match split_last(authority, b':') {
+        let (hostname, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
             _ => (authority, None),
         };

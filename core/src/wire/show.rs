@@ -1,13 +1,14 @@
 //! `/api/show`: what one model can do, how much it reads, what its context costs in memory.
 
-use crate::json::{Json, Object};
+use serde_json::Value;
+
+use crate::json::Object;
 
 use super::host::{capabilities, parameters};
 use super::json;
 use crate::event::ModelDetails;
 use crate::failure::Failure;
 use crate::request::Capability;
-use crate::text::holds;
 
 /// Bytes of one number in the key-value cache.
 const CACHE_NUMBER_BYTES: f64 = 2.0;
@@ -19,7 +20,7 @@ const CACHE_NUMBER_BYTES: f64 = 2.0;
 pub fn read_show(body: &str) -> Result<ModelDetails, Failure> {
     let expected = "Ollama's details of a model";
     let map = json::object(body, expected)?;
-    let part = |key| map.get(key).and_then(Json::as_object);
+    let part = |key| map.get(key).and_then(Value::as_object);
     let (details, info) = (part("details"), part("model_info"));
     if details.is_none() && info.is_none() && !map.contains_key("capabilities") {
         return Err(json::not(expected, body));
@@ -55,7 +56,7 @@ impl<'a> Info<'a> {
         json::text(self.0, "general.architecture").unwrap_or_default()
     }
 
-    fn get(&self, key: &str) -> Option<&'a Json> {
+    fn get(&self, key: &str) -> Option<&'a Value> {
         self.0.get(&format!("{}.{key}", self.architecture()))
     }
 
@@ -75,7 +76,7 @@ impl<'a> Info<'a> {
 
     /// One number for all layers, or a list with one for each (a short answer leaves the list empty: unknown).
     fn kv_heads_of_all_layers(&self) -> Option<f64> {
-        if let Some(Json::List(layers)) = self.get("attention.head_count_kv") {
+        if let Some(Value::Array(layers)) = self.get("attention.head_count_kv") {
             let sum: u64 =
                 layers.iter().filter_map(|heads| json::whole(Some(heads))).fold(0, u64::saturating_add);
             return (sum > 0).then_some(sum as f64);
@@ -87,18 +88,18 @@ impl<'a> Info<'a> {
 
 /// What versions before 0.9, which list no capabilities, let one see.
 fn guessed(map: &Object, info: &Info<'_>) -> Vec<Capability> {
-    if holds(info.architecture(), "bert") {
+    if info.architecture().contains("bert") {
         return vec![Capability::Embedding];
     }
     let mut found = vec![Capability::Completion];
     let template = json::text(map, "template").unwrap_or_default();
-    if holds(template, ".Tools") {
+    if template.contains(".Tools") {
         found.push(Capability::Tools);
     }
-    if holds(template, ".Suffix") {
+    if template.contains(".Suffix") {
         found.push(Capability::Insert);
     }
-    if map.get("projector_info").and_then(Json::as_object).is_some_and(|projector| !projector.is_empty()) {
+    if map.get("projector_info").and_then(Value::as_object).is_some_and(|projector| !projector.is_empty()) {
         found.push(Capability::Vision);
     }
     found

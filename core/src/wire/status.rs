@@ -1,11 +1,11 @@
 //! What an HTTP status with its body means (Ollama's error table).
 
-use crate::json::Json;
+use crate::number::parse;
+use serde_json::Value;
 
 use super::json;
 use crate::failure::Failure;
 use crate::failure::table::{IN_STREAM, kind_of};
-use crate::number::parse;
 
 /// The failure that a status other than 200 stands for. `retry_after` is the header's value.
 pub fn failure_of_status(status: u16, body: &str, retry_after: Option<&str>) -> Failure {
@@ -18,7 +18,7 @@ pub fn failure_of_status(status: u16, body: &str, retry_after: Option<&str>) -> 
 }
 
 /// The failure that an `error` inside a stream stands for.
-pub(super) fn failure_of_line(error: &Json) -> Failure {
+pub(super) fn failure_of_line(error: &Value) -> Failure {
     let words = words_of_value(error).unwrap_or_default();
     let kind = kind_of(IN_STREAM, &words);
     Failure::new(kind, if words.is_empty() { "the server broke the answer off" } else { &words })
@@ -37,12 +37,12 @@ fn detail(status: u16, body: &str, words: Option<&str>) -> String {
 
 /// What the server says in its `error` field, of Ollama's own shape or of the compatible ones.
 fn words_of(body: &str) -> Option<String> {
-    let value: Json = Json::parse(body).ok()?;
+    let value: Value = serde_json::from_str(body).ok()?;
     words_of_value(value.get("error")?)
 }
 
 /// A text, an object with a message, or JSON within a text: the runner's own error with exact token counts.
-fn words_of_value(error: &Json) -> Option<String> {
+fn words_of_value(error: &Value) -> Option<String> {
     if let Some(text) = error.as_str() {
         let nested = text.starts_with('{').then(|| words_of(text)).flatten();
         return Some(nested.unwrap_or_else(|| text.to_owned())).filter(|text| !text.is_empty());

@@ -1,13 +1,9 @@
 //! Whether an answer is one: what can be told from its text alone.
 
-use serde::Serialize;
-
 use super::ask::Ask;
 use crate::failure::{Failure, FailureKind};
-use crate::json::Json;
-use crate::read::Deserialize;
-use crate::text::joined;
-use crate::write::Write;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A refusal is short; a long text that begins like one goes on to answer.
 const REFUSAL_MOST: usize = 300;
@@ -23,7 +19,7 @@ const REFUSALS: [&str; 7] = [
 ];
 
 /// What became of a whole answer.
-#[derive(Clone, PartialEq, Debug, Serialize, Write, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Verdict {
     /// The answer; where JSON was asked for, without the fence around it.
@@ -48,7 +44,7 @@ impl Ask {
             return (!stops).then_some((FailureKind::EmptyAnswer, "the model sent no text"));
         }
         if self.schema.is_some() {
-            let detail = match Json::parse(trimmed) {
+            let detail = match serde_json::from_str::<Value>(trimmed) {
                 Ok(_) => return None,
                 Err(_) if reason == "length" => "the answer is cut: it is not whole JSON",
                 Err(_) => "the answer is not JSON",
@@ -64,7 +60,7 @@ impl Ask {
 
 /// What a model is told after an answer that does not fit its schema.
 pub fn repair_prompt(misfit: &str) -> String {
-    joined(&["That does not fit the schema: ", misfit, ". Answer again, with JSON that does."], "")
+    format!("That does not fit the schema: {misfit}. Answer again, with JSON that does.")
 }
 
 /// What stands between the fences that chat models like to put around JSON.

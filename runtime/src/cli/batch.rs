@@ -4,7 +4,6 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use smart_ai_core::Json;
 use smart_ai_core::wire::{Answer, Ask, json_text};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::task::JoinSet;
@@ -77,7 +76,7 @@ impl LineResult {
 async fn answer_line(engine: &Engine, number: u64, line: &[u8]) -> LineResult {
     let name = json!(format!("line {number}"));
     let text = json_text(line);
-    let value = Json::parse(&text).unwrap_or_default();
+    let value: Value = serde_json::from_str(&text).unwrap_or_default();
     if let Some(feedback) = value.get("feedback") {
         return match engine.feedback(feedback.clone()) {
             Ok(()) => LineResult::Rated { id: name, ok: true },
@@ -87,7 +86,7 @@ async fn answer_line(engine: &Engine, number: u64, line: &[u8]) -> LineResult {
     let answer = match Ask::from_json(&text) {
         Ok(mut ask) => {
             if ask.id.is_null() {
-                ask.id = name.into();
+                ask.id = name;
             }
             engine.ask_kept(ask, AskOptions::default()).await
         }

@@ -130,8 +130,8 @@ async fn judge(server: &Server, response: reqwest::Response, judged: &Judged, re
 fn told(ask: &Ask, text: &str, misfit: &str) -> Ask {
     let message = |role: &str, content: &str| {
         let mut message = Object::new();
-        message.insert("role", role);
-        message.insert("content", content);
+        message.insert("role".to_owned(), role.into());
+        message.insert("content".to_owned(), content.into());
         message
     };
     let mut ask = ask.clone();

@@ -16,9 +16,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
 use smart_ai_core::wire::{Answer, Ask, FleetConfig, feedback_event};
 use smart_ai_core::{
-    Arm, ConfigError, Decision, DispatchError, DispatchErrorCode, Event, JobId, Json, Request, Snapshot,
+    Arm, ConfigError, Decision, DispatchError, DispatchErrorCode, Event, JobId, Request, Snapshot,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -162,7 +163,7 @@ impl Engine {
     ///
     /// # Errors
     /// Feedback that makes no sense.
-    pub fn feedback(&self, feedback: Json) -> Result<(), DispatchError> {
+    pub fn feedback(&self, feedback: Value) -> Result<(), DispatchError> {
         self.send(Message::Event(feedback_event(feedback)?));
         Ok(())
     }

@@ -4,19 +4,17 @@ use std::cmp::Reverse;
 
 use jsonschema::ValidationError;
 use serde_json::Value;
-use smart_ai_core::Json;
 
 /// What the schema asks for is named where it is no longer than this.
 const LIMIT_MOST: usize = 200;
 
 /// What of it does not fit, and where; no value of the answer is quoted. `None` where all fits, or where the schema is no
 /// schema: the server has its own word on that. The JavaScript driver says the same.
-pub(super) fn misfit(schema: &Json, answer: &str) -> Option<String> {
-    let schema: Value = serde_json::from_str(&schema.to_string()).ok()?;
+pub(super) fn misfit(schema: &Value, answer: &str) -> Option<String> {
     if !schema.is_object() {
         return None;
     }
-    let validator = jsonschema::validator_for(&schema).ok()?;
+    let validator = jsonschema::validator_for(schema).ok()?;
     let answer: Value = serde_json::from_str(answer).ok()?;
     // The deepest says most.
     let order = |error: &ValidationError<'_>| {
@@ -25,7 +23,7 @@ pub(super) fn misfit(schema: &Json, answer: &str) -> Option<String> {
     };
     let error = validator.iter_errors(&answer).min_by_key(order)?;
     let place = Some(error.instance_path().as_str()).filter(|place| !place.is_empty());
-    let limit = limit(&schema, error.evaluation_path().as_str()).map(|limit| format!(": {limit}"));
+    let limit = limit(schema, error.evaluation_path().as_str()).map(|limit| format!(": {limit}"));
     Some(format!(
         "{}: does not fit \"{}\"{}",
         place.unwrap_or("the answer"),
@@ -57,8 +55,7 @@ mod tests {
         let cases = suite["cases"].as_array().ok_or("no cases")?;
         assert!(cases.len() > 10);
         for case in cases {
-            let schema = Json::parse(&case["schema"].to_string()).unwrap_or_default();
-            let found = misfit(&schema, &case["answer"].to_string());
+            let found = misfit(&case["schema"], &case["answer"].to_string());
             assert_eq!(found.as_deref(), case["misfit"].as_str(), "{}", case["name"]);
         }
         Ok(())
@@ -67,7 +64,7 @@ mod tests {
     #[test]
     fn a_schema_that_is_none_judges_nothing() {
         for schema in [r#""json""#, r#"{"type":12}"#, r##"{"$ref":"#/nowhere"}"##] {
-            assert_eq!(misfit(&Json::parse(schema).unwrap_or_default(), "[]"), None, "{schema}");
+            assert_eq!(misfit(&serde_json::from_str(schema).unwrap_or_default(), "[]"), None, "{schema}");
         }
     }
 }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use serde_json::Value;
 use smart_ai_core::wire::{Answer, Ask, Fleet, canary_failure, host_state, model_state};
 use smart_ai_core::{
     Arm, AttemptId, ConfigError, Decision, DispatchError, Dispatcher, Effect, Event, FailureKind, HostId,
-    JobId, Json, Millis, Outcome, Request, Snapshot, Source,
+    JobId, Millis, Outcome, Request, Snapshot, Source,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -75,7 +76,7 @@ pub(super) enum Message {
     },
     ToolCalls {
         attempt: AttemptId,
-        calls: Json,
+        calls: Value,
     },
     Embeddings {
         attempt: AttemptId,
@@ -130,7 +131,7 @@ impl Underway {
 struct Brought {
     text: String,
     thinking: String,
-    tool_calls: Vec<Json>,
+    tool_calls: Vec<Value>,
     embeddings: Option<Vec<Vec<f64>>>,
 }
 
@@ -275,7 +276,7 @@ impl Task {
                 self.brought(attempt, |brought| brought.thinking.push_str(&text));
             }
             Message::ToolCalls { attempt, calls } => {
-                let calls = calls.as_list().map(<[Json]>::to_vec).unwrap_or_default();
+                let calls = calls.as_array().cloned().unwrap_or_default();
                 self.brought(attempt, |brought| brought.tool_calls.extend(calls));
             }
             Message::Embeddings { attempt, embeddings } => {
@@ -492,7 +493,7 @@ impl Task {
                     Some(error) => Answer::rejected(ask.id, text, error, outcome, decision),
                 };
                 answer.thinking = Some(thinking).filter(|text| !text.is_empty());
-                answer.tool_calls = (!tool_calls.is_empty()).then(|| Json::from(tool_calls));
+                answer.tool_calls = (!tool_calls.is_empty()).then(|| Value::from(tool_calls));
                 // A caller that is gone needs no answer.
                 drop(reply.send(KeptAnswer { answer, job: self.observers.name(id) }));
             }

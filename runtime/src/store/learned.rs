@@ -1,7 +1,7 @@
 //! What was learned, over a restart: the latest snapshot, and the ratings given since.
 
 use serde_json::{Value, json};
-use smart_ai_core::{Json, Read as _, Snapshot};
+use smart_ai_core::Snapshot;
 use sqlx::Row as _;
 
 use super::database::{Database, integer};
@@ -24,7 +24,7 @@ pub(super) struct Told {
 pub(crate) struct Learned {
     pub(crate) snapshot: Option<Snapshot>,
     /// Ratings it does not include, in the shape of [`Feedback`](smart_ai_core::wire::Feedback).
-    pub(crate) ratings: Vec<Json>,
+    pub(crate) ratings: Vec<Value>,
     /// The last of them.
     pub(super) ratings_seen: i64,
 }
@@ -94,7 +94,7 @@ fn united(mine: &Snapshot, theirs: &str) -> Option<String> {
         return None;
     }
     unite(&mut state, &theirs, now_ms());
-    serde_json::to_string(&Snapshot::read(state.into()).ok()?).ok()
+    serde_json::to_string(&serde_json::from_value::<Snapshot>(state).ok()?).ok()
 }
 
 pub(super) async fn restore(database: &Database) -> Result<Learned, sqlx::Error> {
@@ -112,7 +112,7 @@ pub(super) async fn restore(database: &Database) -> Result<Learned, sqlx::Error>
 }
 
 /// Ratings given since, and the number of the last.
-pub(super) async fn ratings_after(database: &Database, seen: i64) -> Result<(Vec<Json>, i64), sqlx::Error> {
+pub(super) async fn ratings_after(database: &Database, seen: i64) -> Result<(Vec<Value>, i64), sqlx::Error> {
     let rows = sqlx::query("SELECT id, model, task, score FROM ratings WHERE id > $1 ORDER BY id")
         .bind(seen)
         .fetch_all(&database.pool)
@@ -122,7 +122,7 @@ pub(super) async fn ratings_after(database: &Database, seen: i64) -> Result<(Vec
     for row in rows {
         last = row.try_get(0)?;
         let (model, task): (String, String) = (row.try_get(1)?, row.try_get(2)?);
-        ratings.push(json!({ "model": model, "task": task, "score": row.try_get::<f64, _>(3)? }).into());
+        ratings.push(json!({ "model": model, "task": task, "score": row.try_get::<f64, _>(3)? }));
     }
     Ok((ratings, last))
 }
@@ -157,8 +157,7 @@ pub(super) async fn rate(database: &Database, job: &str, score: f64) -> Result<O
 }
 
 fn read(state: &str) -> Option<Snapshot> {
-    let value: Value = serde_json::from_str(state).unwrap_or_default();
-    Snapshot::read(value.into())
+    smart_ai_core::json::from_str(state)
         .map_err(|refusal| {
             say(&format!(
                 "what was learned is of another version and is not restored ({refusal}); learning starts anew"

@@ -200,7 +200,7 @@ impl History {
 }
 
 /// A rating that makes no sense any more is left out.
-fn judge(engine: &Engine, rating: smart_ai_core::Json) {
+fn judge(engine: &Engine, rating: serde_json::Value) {
     drop(engine.feedback(rating));
 }
 

@@ -81,5 +81,8 @@ pub(crate) async fn slow_host() -> Result<FakeOllama> {
 
 /// The keys of an object, sorted.
 pub(crate) fn keys(value: &Value) -> Vec<&str> {
-    value.as_object().map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default()
+    let mut keys: Vec<&str> =
+        value.as_object().into_iter().flat_map(|map| map.keys().map(String::as_str)).collect();
+    keys.sort_unstable();
+    keys
 }

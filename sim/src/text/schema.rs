@@ -161,7 +161,7 @@ fn kind(map: &Map<String, Value>) -> &str {
 /// The schema with the properties and requirements of all its `allOf` parts.
 fn merged(map: &Map<String, Value>, parts: &[Value]) -> Value {
     let mut whole = map.clone();
-    whole.remove("allOf");
+    whole.shift_remove("allOf");
     for (key, value) in parts.iter().filter_map(Value::as_object).flatten() {
         match (whole.get_mut(key), value) {
             (Some(Value::Object(into)), Value::Object(from)) => into.extend(from.clone()),

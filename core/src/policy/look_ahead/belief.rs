@@ -4,7 +4,6 @@ use crate::fleet::dynamics::{ArmTraits, Dynamics, HostTraits};
 use crate::fleet::{Host, Model, Residency};
 use crate::learn::{Kind, Length};
 use crate::names::ModelName;
-use crate::order::sort_by;
 use crate::policy::feasibility::{Exclusions, Filter};
 use crate::policy::keep_alive::keep_alive_s;
 use crate::policy::load::load_s;
@@ -92,7 +91,7 @@ impl Belief {
             .filter_map(|host| view.fleet.hosts.get(*host))
             .flat_map(|host| host.models.keys())
             .collect();
-        sort_by(&mut names, Ord::cmp);
+        names.sort();
         names.dedup();
         let model_of = |name: &ModelName| names.binary_search(&name).ok();
         let host_of = |position: usize| hosts.iter().position(|host| *host == position);
@@ -140,7 +139,7 @@ impl Belief {
             })
             .filter(|kind| !kind.arms.is_empty())
             .collect();
-        sort_by(&mut kinds, |left, right| right.rate.total_cmp(&left.rate));
+        kinds.sort_by(|left, right| right.rate.total_cmp(&left.rate));
         kinds.truncate(KINDS);
         let choices = contested
             .iter()
@@ -170,7 +169,7 @@ impl Belief {
 /// The hosts of the contested arms, then of the best others.
 fn played_hosts(arms: &[Scored<'_>], contested: &[Choice]) -> Vec<usize> {
     let mut order: Vec<(f64, usize)> = arms.iter().map(|arm| (arm.score_s, arm.position)).collect();
-    sort_by(&mut order, |left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+    order.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
     let first = contested.iter().filter_map(|choice| arms.get(choice.arm)).map(|arm| arm.position);
     let mut hosts = Vec::with_capacity(HOSTS);
     for position in first.chain(order.into_iter().map(|(_, position)| position)) {

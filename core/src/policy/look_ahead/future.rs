@@ -1,7 +1,6 @@
 //! One future: what is still to come of answers under way, the sizes of the jobs that wait, the requests that come next.
 
 use crate::learn::Length;
-use crate::order::sort_by;
 use crate::policy::look_ahead::belief::Belief;
 use crate::random::Random;
 
@@ -71,7 +70,7 @@ impl Future {
             }
         }
         if let Some(coming) = jobs.get_mut(first..) {
-            sort_by(coming, |left, right| {
+            coming.sort_by(|left, right| {
                 left.arrives.total_cmp(&right.arrives).then(left.kind.cmp(&right.kind))
             });
         }

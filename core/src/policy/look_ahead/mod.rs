@@ -11,7 +11,6 @@ mod future;
 mod outlook;
 mod rollout;
 
-use crate::order::sort_by;
 use crate::policy::plan::Plan;
 use crate::policy::rank::Ranked;
 use crate::policy::score::Scored;
@@ -102,7 +101,7 @@ fn contested(view: View<'_>, ranked: &Ranked<'_>) -> Option<Vec<Choice>> {
         .filter(|(place, arm)| *place != best && arm.score_s <= limit_s)
         .map(|(place, arm)| (arm.score_s, place))
         .collect();
-    sort_by(&mut rivals, |left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+    rivals.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
     rivals.truncate(ARMS - 1);
     let mut choices = Vec::with_capacity(2 * ARMS);
     let mut startable = false;

@@ -2,7 +2,6 @@
 //! waits counts for those behind it.
 
 use crate::fleet::dynamics::{Dynamics, Happening, RunnerState, Work};
-use crate::order::sort_by;
 use crate::policy::look_ahead::belief::{Belief, KindArm, PlayedKind};
 use crate::policy::look_ahead::future::{Future, PlayedJob};
 
@@ -133,7 +132,7 @@ impl Rollout {
                     future.jobs.get(job.0).and_then(|job| kind_of(belief, job)).map_or(0.0, least_own_s);
                 own_s - belief.age_weight * (now - job.1)
             };
-            sort_by(&mut pending, |left, right| key(left).total_cmp(&key(right)).then(left.0.cmp(&right.0)));
+            pending.sort_by(|left, right| key(left).total_cmp(&key(right)).then(left.0.cmp(&right.0)));
         }
         pending.retain(|(job, _)| {
             let Some(kind) = future.jobs.get(*job).and_then(|job| kind_of(belief, job)) else { return false };

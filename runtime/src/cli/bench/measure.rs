@@ -97,7 +97,7 @@ impl<'a> Bench<'a> {
             model: Some(self.model.clone()),
             host: Some(self.endpoint.id.clone()),
             max_tokens: Some(max_tokens),
-            options: Some(Object::from_iter([("temperature".to_owned(), 0_u64)])),
+            options: Some(Object::from_iter([("temperature".to_owned(), 0.into())])),
             ..Ask::default()
         };
         let answer = self.engine.ask(ask, AskOptions::default()).await;

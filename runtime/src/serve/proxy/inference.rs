@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 use smart_ai_core::wire::Ask;
-use smart_ai_core::{Arm, CallOptions, Capability, Json, Mode, ModelName, Object, Request, Task};
+use smart_ai_core::{Arm, CallOptions, Capability, Mode, ModelName, Object, Request, Task};
 
 use super::words::{Count, Message, Messages, Texts, Words};
 use crate::serve::bodies::Held;
@@ -190,7 +190,7 @@ impl Inference {
             images: (images > 0).then(|| vec![String::new(); images]),
             // Read for their length only.
             tools: body.raw("tools").filter(|_| has_tools).map(|text| vec![text.into()]),
-            think: self.thinks().map(Json::from),
+            think: self.thinks(),
             ..Ask::default()
         }
     }
@@ -206,7 +206,7 @@ impl Inference {
     }
 
     /// What the answer must fit.
-    fn schema(&self) -> Option<Json> {
+    fn schema(&self) -> Option<Value> {
         let format = self.body.small("format", SCHEMA_MAX).or_else(|| {
             let format = self.body.small("response_format", SCHEMA_MAX)?;
             Some(format.get("json_schema")?.get("schema")?.clone())
@@ -216,7 +216,7 @@ impl Inference {
             Some(text.get("format")?.get("schema")?.clone())
         });
         // Ollama takes an empty text for none.
-        format.filter(|format| format != "").map(Json::from)
+        format.filter(|format| format != "")
     }
 
     /// Whether, or how hard, the model is to think; `None` where the client leaves it open.
@@ -234,7 +234,8 @@ impl Inference {
 
 fn message(message: Message) -> Object {
     Object::from_iter(
-        [("role", message.role), ("content", message.words.text)].map(|(key, text)| (key.to_owned(), text)),
+        [("role", message.role), ("content", message.words.text)]
+            .map(|(key, text)| (key.to_owned(), text.into())),
     )
 }
 
