@@ -141,7 +141,7 @@ const all = [
 		type: 'boolean',
 		default: false,
 		description:
-			'Whether models that can think first do so. On takes only such models; what was thought is kept apart from the answer.',
+			'Whether models that can think first do so. On takes only such models; thoughts are kept apart from the answer.',
 	},
 	{
 		displayName: 'Top P',
