@@ -17,7 +17,8 @@ pub struct Config {
     /// The fleet; at least one host.
     pub hosts: Vec<HostConfig>,
     /// Models to use, most modest first. On a host that has some of them, only these serve
-    /// generation; a host that has none offers whatever it has. An empty list means every model.
+    /// generation; a host that has none offers whatever it has. An empty list means every model. Absent: `phi3:mini`,
+    /// `llama3.2:3b` and `qwen2.5:7b`, where one of them can do what is asked.
     #[serde(default = "default_chain")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<Vec<ModelName>>", optional))]
     pub models: Vec<ModelName>,
@@ -339,6 +340,13 @@ pub(crate) fn all_within(place: &str, ranges: &[Range<'_>], values: &[f64]) -> R
         }
     }
     Ok(())
+}
+
+impl Config {
+    /// Whether nobody named the models to use.
+    pub(crate) fn has_default_models(&self) -> bool {
+        self.models == default_chain()
+    }
 }
 
 fn default_chain() -> Vec<ModelName> {

@@ -278,7 +278,8 @@ export type Config = {
 hosts: Array<HostConfig>, 
 /**
  * Models to use, most modest first. On a host that has some of them, only these serve
- * generation; a host that has none offers whatever it has. An empty list means every model.
+ * generation; a host that has none offers whatever it has. An empty list means every model. Absent: `phi3:mini`,
+ * `llama3.2:3b` and `qwen2.5:7b`, where one of them can do what is asked.
  */
 models?: Array<ModelName>, 
 /**

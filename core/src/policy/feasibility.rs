@@ -100,13 +100,17 @@ impl Filter<'_> {
         self.fresh(host, SignalName::MemoryAvailableBytes).map(|free| free / total * 100.0)
     }
 
-    /// Whether the configured models bind on this host. One without any of them offers whatever it has.
+    /// Whether the configured models bind on this host. One without any of them offers whatever it has; models that no
+    /// owner named bind only where one of them can do what is asked.
     pub(crate) fn chain_binds(&self, host: &Host) -> bool {
         let free = self.request.model.is_some()
             || self.request.models.is_some()
             || self.request.task == Task::Embed
             || self.config.models.is_empty();
-        !free && host.models.keys().any(|name| self.config.models.contains(name))
+        let named = !self.config.has_default_models();
+        let serves = |model: &&Model| named || self.ability(model).is_ok();
+        !free
+            && self.config.models.iter().filter_map(|name| host.models.get(name)).any(|model| serves(&model))
     }
 
     /// Filters of one model; `bound` is the bytes models may take on the host, where known.
@@ -134,6 +138,16 @@ impl Filter<'_> {
         if model.blocked_by(self.now, self.context_tokens).is_some() {
             return Err(DropCode::FailedLately);
         }
+        self.ability(model)?;
+        match bound {
+            Some(bound) if host.needed_bytes(model, self.context_tokens) > bound => Err(DropCode::DoesNotFit),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whether the model can do what is asked, and read all of it.
+    fn ability(&self, model: &Model) -> Verdict {
+        let request = self.request;
         // What nobody has told yet counts as present for text, absent for everything else.
         let listed = model.capabilities();
         let has = |capability: &Capability| {
@@ -148,10 +162,7 @@ impl Filter<'_> {
         }) {
             return Err(DropCode::ContextTooSmall);
         }
-        match bound {
-            Some(bound) if host.needed_bytes(model, self.context_tokens) > bound => Err(DropCode::DoesNotFit),
-            Some(_) | None => Ok(()),
-        }
+        Ok(())
     }
 
     /// The least quality the request's mode takes. Models the caller names are good enough.

@@ -1,8 +1,8 @@
 //! Which arm.
 
 use smart_ai_core::{
-    AttemptId, Config, DispatchErrorCode, Effect, Event, Failure, FailureKind, HostConfig, JobId, Limits,
-    Millis, Request, Sample, SignalName, SignalsState, Task,
+    AttemptId, Capability, Config, DispatchErrorCode, Effect, Event, Failure, FailureKind, HostConfig, JobId,
+    Limits, Millis, ModelDetails, ModelState, Request, Sample, SignalName, SignalsState, Task,
 };
 
 use crate::world::{Fleet, ask, called, code, usage};
@@ -20,6 +20,32 @@ fn the_chain_of_models_rules_where_one_of_it_is_installed() {
     let mut pinned = ask();
     pinned.model = Some("mistral:7b".into());
     assert_eq!(called(&fleet.submit(1, pinned)), "mistral:7b@pc");
+}
+
+/// A host with a model of the chain that calls no tools, and another that does.
+fn without_tools_in_the_chain(config: Config) -> Fleet {
+    let mut fleet = Fleet::new(config);
+    fleet.up("a", &[("phi3:mini", 2.2), ("mistral:7b", 4.1)], &["phi3:mini"]);
+    for (model, capabilities) in [("phi3:mini", vec![]), ("mistral:7b", vec![Capability::Tools])] {
+        let capabilities = [vec![Capability::Completion], capabilities].concat();
+        let details = ModelDetails { capabilities, ..ModelDetails::default() };
+        let state = ModelState::Known(details);
+        fleet.step(Event::ModelState { host: "a".into(), model: model.into(), state });
+    }
+    fleet
+}
+
+#[test]
+fn models_that_no_owner_named_make_way_where_none_of_them_can_do_what_is_asked() {
+    let hosts = vec![HostConfig::new("a")];
+    let mut with_tools = ask();
+    with_tools.needs.push(Capability::Tools);
+    let mut fleet = without_tools_in_the_chain(Config::new(hosts.clone()));
+    assert_eq!(called(&fleet.submit(1, ask())), "phi3:mini@a");
+    assert_eq!(called(&fleet.submit(2, with_tools.clone())), "mistral:7b@a");
+    let named = Config { models: vec!["phi3:mini".into()], ..Config::new(hosts) };
+    let refused = without_tools_in_the_chain(named).submit(1, with_tools);
+    assert_eq!(code(&refused), Some(DispatchErrorCode::NoModel), "the owner's word stands");
 }
 
 #[test]
