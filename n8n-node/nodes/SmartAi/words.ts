@@ -40,6 +40,7 @@ export const words = (code: string): string => code.replaceAll('_', ' ');
 
 /** A time as people say it: one decimal below ten seconds. */
 export function seconds(s: number): string {
+	if (s < 0.05) return 'under 0.1 s';
 	return s < 9.95 ? `${s.toFixed(1)} s` : `${Math.round(s)} s`;
 }
 
