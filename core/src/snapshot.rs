@@ -47,6 +47,10 @@ pub struct HostSnapshot {
     pub host: HostId,
     /// `up`, or how it failed, or `unknown`.
     pub state: String,
+    /// What the host or the system said, where it is not up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub reason: Option<String>,
     /// Left alone for now, after failures.
     #[serde(default)]
     pub breaker_open: bool,
@@ -127,14 +131,15 @@ fn host_snapshot(now: Millis, config: &Config, host: &Host) -> HostSnapshot {
         age_ms: reading.age_ms,
         stale: reading.stale,
     };
-    let state = match &host.contact {
-        Contact::Never => "unknown",
-        Contact::Up => "up",
-        Contact::Down(failure) => failure.kind.as_str(),
+    let (state, reason) = match &host.contact {
+        Contact::Never => ("unknown", ""),
+        Contact::Up => ("up", ""),
+        Contact::Down(failure) => (failure.kind.as_str(), failure.detail.as_str()),
     };
     HostSnapshot {
         host: host.config.id.clone(),
         state: state.to_owned(),
+        reason: (!reason.is_empty()).then(|| reason.to_owned()),
         breaker_open: host.breaker.forbids(now, 0).is_some(),
         version: host.version.clone(),
         models: host.models.values().map(model_snapshot).collect(),

@@ -47,7 +47,7 @@ proptest! {
 
     #[test]
     fn no_text_makes_a_reader_of_bodies_panic(body in ".{0,200}", status in any::<u16>(), header in ".{0,20}") {
-        let failure = wire::failure_of_status(status, &body, Some(&header));
+        let failure = wire::failure_of_status(status, &body, Some(&header), Some(&header));
         prop_assert!(failure.detail.chars().count() <= 300);
         prop_assert!(wire::read_metrics(status, &body).is_err());
         prop_assert!(wire::read_tags(&body).is_err() && wire::read_ps(&body, None).is_err());

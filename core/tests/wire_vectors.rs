@@ -81,8 +81,8 @@ fn run(function: &str, input: Vec<Value>) -> Failing<Value> {
         "readMetrics" => outcome(wire::read_metrics(input.read()?, &input.text()?)),
         "failureOfStatus" => {
             let (status, body): (u16, String) = (input.read()?, input.text()?);
-            let retry_after: Option<String> = input.read()?;
-            ok(wire::failure_of_status(status, &body, retry_after.as_deref()))
+            let (retry_after, location): (Option<String>, Option<String>) = (input.read()?, input.read()?);
+            ok(wire::failure_of_status(status, &body, retry_after.as_deref(), location.as_deref()))
         }
         "canaryFailure" => ok(wire::canary_failure(&input.read()?)),
         "answerResolved" => {

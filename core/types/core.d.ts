@@ -547,9 +547,13 @@ url: string,
  */
 headers: { [key in string]: string }, 
 /**
- * A PEM file of the authority that signed its certificate.
+ * A PEM file with what its certificate is checked against, in place of the system's authorities.
  */
-ca_file: string | null, };
+ca_file: string | null, 
+/**
+ * PEM text in place of `ca_file`.
+ */
+ca: string | null, };
 
 /**
  * Something that happened. Unknown ids are ignored: the world may be late.
@@ -680,7 +684,7 @@ retry_after_ms?: number | null, };
 /**
  * Why an attempt failed. The class decides what the fallback avoids.
  */
-export type FailureKind = "unreachable" | "connect_timeout" | "load_timeout" | "first_token_timeout" | "stalled" | "busy" | "rate_limited" | "unauthorized" | "model_missing" | "out_of_memory" | "context_too_small" | "not_capable" | "server_error" | "bad_request" | "route_missing" | "too_large" | "account_refused" | "input_failed" | "answer_too_long" | "cut_off" | "bad_protocol" | "invalid_answer" | "empty_answer" | "refused_answer";
+export type FailureKind = "unreachable" | "certificate_refused" | "connect_timeout" | "load_timeout" | "first_token_timeout" | "stalled" | "busy" | "rate_limited" | "unauthorized" | "model_missing" | "out_of_memory" | "context_too_small" | "not_capable" | "server_error" | "bad_request" | "route_missing" | "too_large" | "account_refused" | "input_failed" | "answer_too_long" | "cut_off" | "bad_protocol" | "invalid_answer" | "empty_answer" | "refused_answer";
 
 /**
  * A judgement of one answer. Exactly one of `thumbs`, `score`, `schema_valid`, `edit_distance` and `edited` is given.
@@ -822,9 +826,26 @@ url: string,
  */
 api_key?: string, 
 /**
+ * Sent as `Authorization: Basic`, with `password`.
+ */
+username?: string, 
+/**
+ * Sent as `Authorization: Basic`, with `username`.
+ */
+password?: string, 
+/**
  * Sent with every request.
  */
 headers?: { [key in string]: string }, 
+/**
+ * A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
+ * is trusted for this server then.
+ */
+ca_file?: string, 
+/**
+ * PEM text in place of `ca_file`.
+ */
+ca?: string, 
 /**
  * Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`).
  */
@@ -927,6 +948,10 @@ host: HostId,
  * `up`, or how it failed, or `unknown`.
  */
 state: string, 
+/**
+ * What the host or the system said, where it is not up.
+ */
+reason?: string, 
 /**
  * Left alone for now, after failures.
  */
@@ -1316,9 +1341,14 @@ password?: string,
  */
 headers?: { [key in string]: string }, 
 /**
- * A PEM file of the authority that signed its certificate (native engine only).
+ * A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
+ * is trusted for this server then.
  */
-ca_file?: string, };
+ca_file?: string, 
+/**
+ * PEM text in place of `ca_file`.
+ */
+ca?: string, };
 
 /**
  * Judgements by model and task.
@@ -1376,6 +1406,10 @@ body: string,
  * The header `Retry-After`.
  */
 retry_after?: string | null, 
+/**
+ * The header `Location`: where a redirect leads, which nobody follows.
+ */
+location?: string | null, 
 /**
  * The header `Date`: the server's own clock.
  */

@@ -31,6 +31,7 @@ const FAILURES: [FailureKind; 21] = [
     FailureKind::NotCapable,
     FailureKind::ServerError,
     FailureKind::BadRequest,
+    FailureKind::CertificateRefused,
     FailureKind::RouteMissing,
     FailureKind::TooLarge,
     FailureKind::AccountRefused,

@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(!sample.instance.is_empty(), "{sample:?}");
         }
     }
-    assert!(failure_of_status(status, &text, Some(&text)).detail.chars().count() <= 300);
+    assert!(failure_of_status(status, &text, Some(&text), Some(&text)).detail.chars().count() <= 300);
     for tag in read_tags(&text).unwrap_or_default() {
         assert!(tag.parameters.is_none_or(|count| count.is_finite() && count > 0.0), "{tag:?}");
     }

@@ -23,7 +23,7 @@ const functions = {
 	readShow: [false],
 	readMetrics: [false, false],
 	metricsQuery: [],
-	failureOfStatus: [false, false, false],
+	failureOfStatus: [false, false, false, false],
 	failureOfConnection: [false, false],
 	hostState: [true, true, true],
 	modelState: [true],

@@ -130,8 +130,13 @@ pub fn read_metrics(status: u16, body: String) -> Result<String, Code> {
 
 /// What an HTTP status other than success means.
 #[napi(js_name = "failureOfStatus", catch_unwind)]
-pub fn failure_of_status(status: u16, body: String, retry_after: Option<String>) -> Result<String, Code> {
-    to_json(&wire::failure_of_status(status, &body, retry_after.as_deref()))
+pub fn failure_of_status(
+    status: u16,
+    body: String,
+    retry_after: Option<String>,
+    location: Option<String>,
+) -> Result<String, Code> {
+    to_json(&wire::failure_of_status(status, &body, retry_after.as_deref(), location.as_deref()))
 }
 
 /// What a lost connection means.

@@ -127,7 +127,21 @@ fn host(text: &str) -> FleetHost {
 fn read(path: &Path) -> Result<Settings, ConfigFileError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| ConfigFileError::Unreadable { path: path.to_owned(), source })?;
-    parse(&text).map_err(|message| ConfigFileError::Invalid { path: path.to_owned(), message })
+    let mut settings =
+        parse(&text).map_err(|message| ConfigFileError::Invalid { path: path.to_owned(), message })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let Settings { fleet, traces, .. } = &mut settings;
+    let files = fleet.hosts.iter_mut().map(|host| &mut host.ca_file);
+    let files = files.chain(fleet.prometheus.as_mut().map(|server| &mut server.ca_file));
+    for file in files.chain(traces.as_mut().map(|traces| &mut traces.ca_file)).flatten() {
+        *file = beside(folder, file);
+    }
+    Ok(settings)
+}
+
+/// A file named in a configuration, which is looked for in the configuration's own folder.
+fn beside(folder: &Path, file: &str) -> String {
+    folder.join(file).to_string_lossy().into_owned()
 }
 
 /// A refusal names the line and the key. It quotes no line of the file, which may hold a password.

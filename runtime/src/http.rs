@@ -10,6 +10,8 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use smart_ai_core::wire::{Endpoint, Reply};
 use smart_ai_core::{ConfigError, Failure, wire};
 
+use crate::certificates;
+
 /// Bytes a look's answer may have.
 const REPLY_MAX_BYTES: usize = 4 << 20;
 /// A look takes this long at most.
@@ -27,8 +29,7 @@ impl Server {
     /// # Errors
     /// A header that HTTP does not allow, or an authority's file that cannot be read.
     pub(crate) fn new(endpoint: &Endpoint, connect_timeout_ms: u32) -> Result<Self, ConfigError> {
-        // A second installation is refused, and the first one is the same.
-        drop(rustls::crypto::ring::default_provider().install_default());
+        certificates::install_provider();
         let refuse = |message: String| ConfigError::new(endpoint.id.to_string(), message);
         let mut builder = Client::builder()
             .no_proxy()
@@ -40,11 +41,19 @@ impl Server {
             // Machines without any authority, as bare containers are, reach servers that need none.
             builder = builder.tls_certs_only([]);
         }
-        if let Some(path) = &endpoint.ca_file {
-            let pem = std::fs::read(path).map_err(|error| refuse(format!("{path}: {error}")))?;
-            let authority =
-                reqwest::Certificate::from_pem(&pem).map_err(|error| refuse(format!("{path}: {error}")))?;
-            builder = builder.add_root_certificate(authority);
+        let trusted = match (&endpoint.ca_file, &endpoint.ca) {
+            (Some(path), _) => {
+                let pem = std::fs::read(path).map_err(|error| refuse(format!("ca_file {path}: {error}")))?;
+                let tls = certificates::trusting(&pem);
+                Some(tls.map_err(|why| refuse(format!("ca_file {path}: {why}")))?)
+            }
+            (None, Some(pem)) => {
+                Some(certificates::trusting(pem.as_bytes()).map_err(|why| refuse(format!("ca: {why}")))?)
+            }
+            (None, None) => None,
+        };
+        if let Some(tls) = trusted {
+            builder = builder.tls_backend_preconfigured(tls);
         }
         let client = builder.build().map_err(|error| refuse(words(&error)))?;
         let headers = headers(&endpoint.headers).map_err(refuse)?;
@@ -127,26 +136,18 @@ pub(crate) async fn refusal(response: Response) -> (Failure, Refusal) {
     let status = response.status();
     let content_type = response.headers().get(reqwest::header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
-    match answered(response).await {
-        Reply::Answered { status: number, body, retry_after, .. } => {
-            let failure = wire::failure_of_status(number, &body, retry_after.as_deref());
-            (failure, Refusal { status, content_type, body })
-        }
-        Reply::Lost { code, message } => {
-            let failure = wire::failure_of_connection(code.as_deref(), &message);
-            (failure, Refusal { status, content_type, body: String::new() })
-        }
-    }
+    let reply = answered(response).await;
+    let failure = reply.failure();
+    let body = match reply {
+        Reply::Answered { body, .. } => body,
+        Reply::Lost { .. } => String::new(),
+    };
+    (failure, Refusal { status, content_type, body })
 }
 
 /// What the server said in place of an answer.
 pub(crate) async fn refused(response: Response) -> Failure {
-    match answered(response).await {
-        Reply::Answered { status, body, retry_after, .. } => {
-            wire::failure_of_status(status, &body, retry_after.as_deref())
-        }
-        Reply::Lost { code, message } => wire::failure_of_connection(code.as_deref(), &message),
-    }
+    answered(response).await.failure()
 }
 
 /// A connection that could not be made or did not last.
@@ -173,6 +174,7 @@ async fn answered(mut response: Response) -> Reply {
     let status = response.status().as_u16();
     let header = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
     let (retry_after, date) = (header(reqwest::header::RETRY_AFTER), header(reqwest::header::DATE));
+    let location = header(reqwest::header::LOCATION);
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
@@ -185,7 +187,7 @@ async fn answered(mut response: Response) -> Reply {
             Err(error) => return lost(&error),
         }
     }
-    Reply::Answered { status, body: String::from_utf8_lossy(&body).into_owned(), retry_after, date }
+    Reply::Answered { status, body: String::from_utf8_lossy(&body).into_owned(), retry_after, location, date }
 }
 
 fn lost(error: &reqwest::Error) -> Reply {
@@ -196,6 +198,9 @@ fn lost(error: &reqwest::Error) -> Reply {
 fn code(error: &reqwest::Error) -> Option<&'static str> {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(current) = cause {
+        if let Some(code) = within(current).and_then(certificates::code) {
+            return Some(code);
+        }
         if let Some(io) = current.downcast_ref::<std::io::Error>() {
             let kinds = [
                 (ErrorKind::ConnectionRefused, "ECONNREFUSED"),
@@ -212,6 +217,12 @@ fn code(error: &reqwest::Error) -> Option<&'static str> {
         cause = current.source();
     }
     error.is_timeout().then_some("ETIMEDOUT")
+}
+
+/// The fault of TLS that an error carries; errors of input and output carry theirs in each other, and name no source.
+fn within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let carried = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.downcast_ref().or_else(|| carried.and_then(|carried| within(carried)))
 }
 
 /// The innermost cause: what a person needs. Never the URL, whose query could hold a key.

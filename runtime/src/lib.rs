@@ -3,6 +3,7 @@
 //! One task owns the dispatcher; everything else sends it messages. No rule lives here: what to call, when to
 //! give up, and what an answer means is core's.
 
+mod certificates;
 pub mod cli;
 mod config;
 mod driver;

@@ -81,7 +81,8 @@ export class Call {
 			const response = await this.hands.transport.request(sent);
 			if (response.status === 200) return response;
 			const text = await textOf(response.body);
-			return { failure: this.core.failureOfStatus(response.status, text, response.headers['retry-after']) };
+			const { 'retry-after': retryAfter, location } = response.headers;
+			return { failure: this.core.failureOfStatus(response.status, text, retryAfter, location) };
 		} catch (error) {
 			const { code, message } = lost(error);
 			return { failure: this.core.failureOfConnection(code ?? undefined, message) };

@@ -77,7 +77,7 @@ export interface Core {
 	readShow(body: string): Read<ModelDetails>;
 	readMetrics(status: number, body: string): Read<Sample[]>;
 	metricsQuery(): string;
-	failureOfStatus(status: number, body: string, retryAfter?: string): Failure;
+	failureOfStatus(status: number, body: string, retryAfter?: string, location?: string): Failure;
 	failureOfConnection(code: string | undefined, message: string): Failure;
 	hostState(version: Reply, tags: Reply, resident: Reply): HostState;
 	modelState(show: Reply): ModelState;

@@ -53,6 +53,7 @@ async function exchange(hands: Hands, request: HttpRequest): Promise<Reply> {
 			status: response.status,
 			body,
 			retry_after: response.headers['retry-after'] ?? null,
+			location: response.headers.location ?? null,
 			date: response.headers.date ?? null,
 		};
 	} catch (error) {

@@ -127,8 +127,13 @@ pub fn read_metrics(status: u16, body: &str) -> Result<JsValue, JsValue> {
 
 /// What an HTTP status other than success means.
 #[wasm_bindgen(js_name = failureOfStatus)]
-pub fn failure_of_status(status: u16, body: &str, retry_after: Option<String>) -> Result<JsValue, JsValue> {
-    to_js(&wire::failure_of_status(status, body, retry_after.as_deref()))
+pub fn failure_of_status(
+    status: u16,
+    body: &str,
+    retry_after: Option<String>,
+    location: Option<String>,
+) -> Result<JsValue, JsValue> {
+    to_js(&wire::failure_of_status(status, body, retry_after.as_deref(), location.as_deref()))
 }
 
 /// What a lost connection means.

@@ -15,8 +15,10 @@ pub(crate) use table::{Avoid, Blame, Class};
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum FailureKind {
-    /// No connection: refused, reset before an answer, name or certificate not accepted.
+    /// No connection: refused, reset before an answer, name not known.
     Unreachable,
+    /// The host's certificate is not accepted: unknown authority, expired, another name.
+    CertificateRefused,
     /// The host did not accept the call in time.
     ConnectTimeout,
     /// Loading took longer than the caller can wait; the load goes on.
@@ -84,7 +86,10 @@ impl FailureKind {
 
     /// Whether it is a matter of reaching the host, which a look can disprove.
     pub(crate) fn is_of_connection(self) -> bool {
-        matches!(self, Self::Unreachable | Self::ConnectTimeout | Self::Unauthorized)
+        matches!(
+            self,
+            Self::Unreachable | Self::ConnectTimeout | Self::Unauthorized | Self::CertificateRefused
+        )
     }
 }
 

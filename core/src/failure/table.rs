@@ -66,12 +66,13 @@ use Passing::{Passes, Stays};
 
 /// Whom each kind speaks against, what the next call avoids, and whether it passes.
 #[rustfmt::skip]
-const CLASSES: [Class; 24] = {
+const CLASSES: [Class; 25] = {
     use FailureKind as K;
     [
         class_of(K::Unreachable,       Blame::Host,    Avoid::Host,           Passes),
         class_of(K::ConnectTimeout,    Blame::Host,    Avoid::Host,           Passes),
         class_of(K::BadProtocol,       Blame::Host,    Avoid::Host,           Stays),
+        class_of(K::CertificateRefused, Blame::Host,   Avoid::Host,           Stays),
         class_of(K::Busy,              Blame::Load,    Avoid::Host,           Passes),
         class_of(K::RateLimited,       Blame::Load,    Avoid::Host,           Passes),
         // A look tells whether the key is refused everywhere; one call alone says it of its own request.

@@ -3,6 +3,7 @@
 use crate::decision::{Decision, DropCode, Dropped};
 use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::request::{Request, Task};
+use crate::wire::remedy;
 
 /// The error of a decision without candidates.
 pub(crate) fn refusal(request: &Request, decision: &Decision) -> DispatchError {
@@ -79,7 +80,11 @@ pub(crate) fn refusal(request: &Request, decision: &Decision) -> DispatchError {
         return DispatchError::new(
             DispatchErrorCode::NoHost,
             format!("no host answers: {}", listed(decision)),
-            "start Ollama there, or check the host's URL",
+            decision
+                .dropped
+                .iter()
+                .find_map(|drop| remedy(&drop.detail))
+                .unwrap_or("start Ollama there, or check the host's URL"),
         );
     }
     DispatchError::new(

@@ -1,12 +1,18 @@
 //! A connection that could not be made, or was lost before an answer: the system's word to a [`Failure`].
 
+use super::remedy::fault_of;
 use crate::failure::{Failure, FailureKind};
 
 /// Reads the code a socket or HTTP client gave (`ECONNREFUSED`, `UND_ERR_CONNECT_TIMEOUT`) and its words.
 ///
-/// Every other code, those of names and certificates included, means that the host cannot be reached as configured.
+/// A certificate that is not accepted is named as one. Every other code means that the host cannot be reached as configured.
 pub fn failure_of_connection(code: Option<&str>, message: &str) -> Failure {
     let code = code.unwrap_or_default();
+    if let Some((fault, of_certificate)) = fault_of(code, message) {
+        let kind = if of_certificate { FailureKind::CertificateRefused } else { FailureKind::Unreachable };
+        let words = if message.is_empty() { code } else { message };
+        return Failure::new(kind, format!("{} ({words})", fault.what));
+    }
     let kind = match code {
         "ETIMEDOUT" | "ESOCKETTIMEDOUT" | "ECONNABORTED" | "UND_ERR_CONNECT_TIMEOUT" => {
             FailureKind::ConnectTimeout
@@ -28,13 +34,12 @@ pub fn failure_of_connection(code: Option<&str>, message: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::remedy;
 
     #[test]
     fn codes_become_kinds() {
         let kind = |code| failure_of_connection(Some(code), "").kind;
-        for code in
-            ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ECONNRESET", "CERT_HAS_EXPIRED", "EHOSTUNREACH"]
-        {
+        for code in ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ECONNRESET", "EHOSTUNREACH"] {
             assert_eq!(kind(code), FailureKind::Unreachable, "{code}");
         }
         assert_eq!(kind("ETIMEDOUT"), FailureKind::ConnectTimeout);
@@ -44,13 +49,27 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_that_is_not_accepted_is_named_with_how_to_mend_it() {
+        for (code, words, fix) in [
+            ("DEPTH_ZERO_SELF_SIGNED_CERT", "not trusted here", "ca_file"),
+            ("CERT_HAS_EXPIRED", "has expired", "renew"),
+            ("ERR_TLS_CERT_ALTNAME_INVALID", "another name", "in the URL"),
+        ] {
+            let failure = failure_of_connection(Some(code), "peer said so");
+            assert_eq!(failure.kind, FailureKind::CertificateRefused, "{code}");
+            assert!(failure.detail.contains(words) && failure.detail.ends_with("(peer said so)"));
+            assert!(remedy(&failure.detail).is_some_and(|told| told.contains(fix)), "{code}");
+        }
+        let plain = failure_of_connection(Some("EPROTO"), "ssl3_get_record:wrong version number");
+        assert_eq!(plain.kind, FailureKind::Unreachable);
+        assert!(remedy(&plain.detail).is_some_and(|told| told.contains("http://")));
+        assert_eq!(remedy("ECONNREFUSED"), None);
+    }
+
+    #[test]
     fn the_detail_holds_code_and_words_once() {
         let detail = |code, message| failure_of_connection(code, message).detail;
         assert_eq!(detail(Some("ENOTFOUND"), "getaddrinfo ENOTFOUND gpu"), "getaddrinfo ENOTFOUND gpu");
-        assert_eq!(
-            detail(Some("CERT_HAS_EXPIRED"), "certificate has expired"),
-            "CERT_HAS_EXPIRED: certificate has expired"
-        );
         assert_eq!(detail(Some("ECONNREFUSED"), ""), "ECONNREFUSED");
     }
 }

@@ -77,6 +77,12 @@ pub struct FleetHost {
     /// Sent as `Authorization: Bearer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
+    /// Sent as `Authorization: Basic`, with `password`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// Sent as `Authorization: Basic`, with `username`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
     /// Sent with every request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(
@@ -84,6 +90,13 @@ pub struct FleetHost {
         ts(as = "Option<std::collections::BTreeMap<String, String>>", optional)
     )]
     pub headers: BTreeMap<String, String>,
+    /// A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
+    /// is trusted for this server then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
+    /// PEM text in place of `ca_file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
     /// Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parallel: Option<u32>,
@@ -124,9 +137,13 @@ pub struct PrometheusServer {
         ts(as = "Option<std::collections::BTreeMap<String, String>>", optional)
     )]
     pub headers: BTreeMap<String, String>,
-    /// A PEM file of the authority that signed its certificate (native engine only).
+    /// A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
+    /// is trusted for this server then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<String>,
+    /// PEM text in place of `ca_file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
 }
 
 /// A fleet split between core and its driver.
@@ -152,8 +169,10 @@ pub struct Endpoint {
     /// Lower-case names.
     #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<String, String>"))]
     pub headers: BTreeMap<String, String>,
-    /// A PEM file of the authority that signed its certificate.
+    /// A PEM file with what its certificate is checked against, in place of the system's authorities.
     pub ca_file: Option<String>,
+    /// PEM text in place of `ca_file`.
+    pub ca: Option<String>,
 }
 
 impl FleetConfig {
@@ -175,10 +194,8 @@ impl FleetConfig {
         for (index, host) in self.hosts.iter().enumerate() {
             let url = ServerUrl::parse(&format!("hosts[{index}].url"), &host.url)?;
             let id = host.id.clone().unwrap_or_else(|| url.authority.as_str().into());
-            let headers =
-                authorized(&format!("hosts[{index}]"), &host.headers, host.api_key.as_deref().map(bearer))?;
             hosts.push(host.config(id.clone(), &url));
-            endpoints.push(Endpoint { id, url: url.base, headers, ca_file: None });
+            endpoints.push(host.access().endpoint(&format!("hosts[{index}]"), id, url)?);
         }
         let prometheus = self.prometheus.as_ref().map(PrometheusServer::endpoint).transpose()?;
         let config = self.config(hosts);
@@ -221,6 +238,17 @@ impl FleetHost {
         Self { url: url.into(), ..Self::default() }
     }
 
+    fn access(&self) -> Access<'_> {
+        Access {
+            token: ("api_key", self.api_key.as_deref()),
+            username: self.username.as_deref(),
+            password: self.password.as_deref(),
+            headers: &self.headers,
+            ca_file: self.ca_file.as_ref(),
+            ca: self.ca.as_ref(),
+        }
+    }
+
     fn config(&self, id: HostId, url: &ServerUrl) -> HostConfig {
         let mut config = HostConfig::new(id);
         set(&mut config.parallel, &self.parallel);
@@ -240,22 +268,51 @@ impl PrometheusServer {
 
     fn endpoint(&self) -> Result<Endpoint, ConfigError> {
         let url = ServerUrl::parse("prometheus.url", &self.url)?;
-        let token = match (&self.bearer, &self.username, &self.password) {
-            (Some(_), Some(_), _) | (Some(_), _, Some(_)) => {
-                return Err(ConfigError::new(
-                    "prometheus.bearer",
-                    "give either bearer or username and password",
-                ));
-            }
-            (Some(token), None, None) => Some(bearer(token)),
-            (None, None, Some(_)) => {
-                return Err(ConfigError::new("prometheus.username", "is missing beside password"));
-            }
-            (None, Some(name), password) => Some(basic(name, password.as_deref().unwrap_or_default())),
-            (None, None, None) => None,
+        let access = Access {
+            token: ("bearer", self.bearer.as_deref()),
+            username: self.username.as_deref(),
+            password: self.password.as_deref(),
+            headers: &self.headers,
+            ca_file: self.ca_file.as_ref(),
+            ca: self.ca.as_ref(),
         };
-        let headers = authorized("prometheus", &self.headers, token)?;
-        Ok(Endpoint { id: "prometheus".into(), url: url.base, headers, ca_file: self.ca_file.clone() })
+        access.endpoint("prometheus", "prometheus".into(), url)
+    }
+}
+
+/// How a server lets one in, and how it is known to be the right one.
+struct Access<'a> {
+    /// The key of the bearer token, and the token.
+    token: (&'static str, Option<&'a str>),
+    username: Option<&'a str>,
+    password: Option<&'a str>,
+    headers: &'a BTreeMap<String, String>,
+    ca_file: Option<&'a String>,
+    ca: Option<&'a String>,
+}
+
+impl Access<'_> {
+    /// `place`: the key of the server's block, for refusals.
+    fn endpoint(&self, place: &str, id: HostId, url: ServerUrl) -> Result<Endpoint, ConfigError> {
+        if self.ca.is_some() && self.ca_file.is_some() {
+            return Err(ConfigError::new(format!("{place}.ca"), "give either ca or ca_file"));
+        }
+        let headers = authorized(place, self.headers, self.authorization(place)?)?;
+        Ok(Endpoint { id, url: url.base, headers, ca_file: self.ca_file.cloned(), ca: self.ca.cloned() })
+    }
+
+    fn authorization(&self, place: &str) -> Result<Option<String>, ConfigError> {
+        let (key, token) = self.token;
+        let refuse = |key: &str, why: &str| Err(ConfigError::new(format!("{place}.{key}"), why));
+        match (token, self.username, self.password) {
+            (Some(_), Some(_), _) | (Some(_), _, Some(_)) => {
+                refuse(key, &format!("give either {key} or username and password"))
+            }
+            (None, None, Some(_)) => refuse("username", "is missing beside password"),
+            (Some(token), None, None) => Ok(Some(bearer(token))),
+            (None, Some(name), password) => Ok(Some(basic(name, password.unwrap_or_default()))),
+            (None, None, None) => Ok(None),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod json;
 mod metrics;
 mod parts;
 mod preset;
+mod remedy;
 mod reply;
 mod server_url;
 mod show;
@@ -32,6 +33,7 @@ pub use fleet_config::{Endpoint, Fleet, FleetConfig, FleetHost, PrometheusServer
 pub use host::{read_ps, read_tags, read_version};
 pub use metrics::{metrics_query, read_metrics, recorded_query};
 pub use preset::{Preset, PresetSignal, presets};
+pub use remedy::remedy;
 pub use reply::{Reply, canary_failure, host_state, model_state, signals_state};
 pub use show::read_show;
 pub use status::failure_of_status;

@@ -22,6 +22,9 @@ pub enum Reply {
         /// The header `Retry-After`.
         #[serde(default)]
         retry_after: Option<String>,
+        /// The header `Location`: where a redirect leads, which nobody follows.
+        #[serde(default)]
+        location: Option<String>,
         /// The header `Date`: the server's own clock.
         #[serde(default)]
         date: Option<String>,
@@ -44,10 +47,17 @@ impl Reply {
     pub fn body(&self) -> Result<&str, Failure> {
         match self {
             Self::Answered { status: 200..=299, body, .. } => Ok(body),
-            Self::Answered { status, body, retry_after, .. } => {
-                Err(failure_of_status(*status, body, retry_after.as_deref()))
+            Self::Answered { .. } | Self::Lost { .. } => Err(self.failure()),
+        }
+    }
+
+    /// What its status or the lost connection means, where it is not what was asked for.
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::Answered { status, body, retry_after, location, .. } => {
+                failure_of_status(*status, body, retry_after.as_deref(), location.as_deref())
             }
-            Self::Lost { code, message } => Err(failure_of_connection(code.as_deref(), message)),
+            Self::Lost { code, message } => failure_of_connection(code.as_deref(), message),
         }
     }
 }
@@ -111,7 +121,7 @@ mod tests {
     use super::*;
 
     fn ok(body: &str) -> Reply {
-        Reply::Answered { status: 200, body: body.into(), retry_after: None, date: None }
+        Reply::Answered { status: 200, body: body.into(), retry_after: None, location: None, date: None }
     }
 
     fn lost() -> Reply {
@@ -133,11 +143,23 @@ mod tests {
             panic!("up");
         };
         assert_eq!(failure.kind, FailureKind::Unreachable);
-        let refused = Reply::Answered { status: 401, body: String::new(), retry_after: None, date: None };
-        let HostState::Down(failure) = host_state(&version, &refused, &lost()) else {
-            panic!("up");
+        let status = |status, location: Option<&str>| Reply::Answered {
+            status,
+            body: String::new(),
+            retry_after: None,
+            location: location.map(str::to_owned),
+            date: None,
         };
-        assert_eq!(failure.kind, FailureKind::Unauthorized);
+        let failure = |tags: &Reply| match host_state(&version, tags, &lost()) {
+            HostState::Up(_) => panic!("up"),
+            HostState::Down(failure) => failure,
+        };
+        assert_eq!(failure(&status(401, None)).kind, FailureKind::Unauthorized);
+        let moved =
+            failure(&status(302, Some("https://ann:hunter2@sso.example/login?token=hunter2#hunter2")));
+        assert_eq!(moved.kind, FailureKind::BadProtocol);
+        assert_eq!(moved.detail, "it redirects to https://sso.example/login (status 302)");
+        assert!(crate::wire::remedy(&moved.detail).is_some_and(|fix| fix.contains("api_key")));
     }
 
     #[test]

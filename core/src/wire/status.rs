@@ -4,11 +4,21 @@ use crate::number::parse;
 use serde_json::Value;
 
 use super::json;
-use crate::failure::Failure;
+use super::remedy::redirects;
 use crate::failure::table::{IN_STREAM, kind_of};
+use crate::failure::{Failure, FailureKind};
 
-/// The failure that a status other than 200 stands for. `retry_after` is the header's value.
-pub fn failure_of_status(status: u16, body: &str, retry_after: Option<&str>) -> Failure {
+/// The failure that a status other than 200 stands for. `retry_after` and `location` are the headers' values.
+pub fn failure_of_status(
+    status: u16,
+    body: &str,
+    retry_after: Option<&str>,
+    location: Option<&str>,
+) -> Failure {
+    if let Some(location) = location.filter(|_| matches!(status, 300..=399)) {
+        let to = format!("{}{} (status {status})", redirects(), without_secrets(location));
+        return Failure::new(FailureKind::BadProtocol, to);
+    }
     let words = words_of(body);
     let said = words.as_deref().unwrap_or_default();
     let kind = kind_of(status, said);
@@ -55,6 +65,15 @@ fn words_of_value(error: &Value) -> Option<String> {
         ));
     }
     error.get("message")?.as_str().map(str::to_owned)
+}
+
+/// An address without what may be a key: user and password, query and fragment.
+fn without_secrets(address: &str) -> String {
+    let address = address.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = address.split_once("//") else { return address.to_owned() };
+    let (authority, path) = rest.find('/').map_or((rest, ""), |end| rest.split_at(end));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}//{host}{path}")
 }
 
 /// `Retry-After` in seconds; a date is left to the dispatcher's own pause.

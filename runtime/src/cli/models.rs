@@ -21,7 +21,8 @@ pub(super) async fn run(engine: &Engine, json: bool) -> io::Result<u8> {
         )?;
         for host in &snapshot.hosts {
             if host.models.is_empty() {
-                writeln!(out, "{:<20} {}", host.host.as_str(), host.state)?;
+                let reason = host.reason.as_deref().map_or(String::new(), |reason| format!(": {reason}"));
+                writeln!(out, "{:<20} {}{reason}", host.host.as_str(), host.state)?;
             }
             for model in &host.models {
                 let state = if model.resident { "loaded" } else { "cold" };

@@ -82,6 +82,7 @@ impl TracesConfig {
             url: format!("{}{PATH}", base.strip_suffix(PATH).unwrap_or(base)),
             headers: headers.collect(),
             ca_file: self.ca_file.clone(),
+            ca: None,
         }))
     }
 }

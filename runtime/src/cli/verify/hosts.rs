@@ -1,6 +1,6 @@
 //! Each Ollama server: whether it answers, its version, its models.
 
-use smart_ai_core::wire::{Endpoint, Fleet};
+use smart_ai_core::wire::{self, Endpoint, Fleet};
 use smart_ai_core::{HostSnapshot, Snapshot};
 
 use super::Check;
@@ -15,8 +15,11 @@ pub(super) fn checks(fleet: &Fleet, snapshot: &Snapshot) -> Vec<Check> {
 fn host_checks(endpoint: &Endpoint, host: &HostSnapshot) -> Vec<Check> {
     let name = |part: &str| format!("host {} {part}", host.host);
     if host.state != "up" {
-        let detail = format!("{} at {}; it gets no job", host.state, endpoint.url);
-        return vec![Check::lacking(name("answers"), detail, remedy(&host.state, endpoint)).required()];
+        let reason = host.reason.as_deref().unwrap_or_default();
+        let said = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        let detail = format!("{} at {}{said}; it gets no job", host.state, endpoint.url);
+        let fix = wire::remedy(reason).map_or_else(|| remedy(&host.state, endpoint), str::to_owned);
+        return vec![Check::lacking(name("answers"), detail, fix).required()];
     }
     let version = host.version.as_deref().unwrap_or("of unknown version");
     let answers = Check::passed(name("answers"), format!("Ollama {version}")).required();
@@ -39,7 +42,10 @@ fn host_checks(endpoint: &Endpoint, host: &HostSnapshot) -> Vec<Check> {
 fn remedy(state: &str, endpoint: &Endpoint) -> String {
     let here = ["://127.", "://localhost", "://[::1]"].iter().any(|own| endpoint.url.contains(own));
     match state {
-        "unauthorized" => "give its key: `api_key` or `headers` of its [[hosts]] block".to_owned(),
+        "unauthorized" => {
+            "give its key: `api_key`, `username` and `password`, or `headers` of its [[hosts]] block"
+                .to_owned()
+        }
         "bad_protocol" | "model_missing" | "bad_request" => {
             "this is not Ollama: check the URL's port and path".to_owned()
         }

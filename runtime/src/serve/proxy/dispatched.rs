@@ -118,11 +118,15 @@ impl Proxy {
             // No arm fits what the client chose itself: its host says best why, each time alike.
             return self.direct(&inference, headers, &target, pinned, measure).await;
         }
+        // A redirect is no answer to a client that cannot follow it with the host's key.
         let refusal = end.as_mut().and_then(|end| end.refusal.take());
         // What no host has is said in our own words where the client left the host to us: each time alike.
         let lacks = end.as_ref().and_then(|end| end.error.as_ref());
         let lacks = lacks.is_some_and(|error| error.code == DispatchErrorCode::RouteMissing);
-        let refusal = refusal.filter(|_| !(lacks && matches!(inference.choice, Choice::Auto(_))));
+        let refusal = refusal.filter(|refusal| {
+            let ours = lacks && matches!(inference.choice, Choice::Auto(_));
+            !ours && !refusal.status.is_redirection()
+        });
         let status = end
             .as_ref()
             .and_then(|end| end.error.as_ref())
@@ -182,6 +186,9 @@ impl Proxy {
         if !status.is_success() {
             let (failure, refusal) = crate::http::refusal(response).await;
             measure.failed(failure.kind.as_str());
+            if status.is_redirection() {
+                return operation.refusal(StatusCode::BAD_GATEWAY, &failure.detail);
+            }
             let mut response = Response::new(Body::from(refusal.body));
             (*response.status_mut(), *response.headers_mut()) = (status, passed);
             return response;

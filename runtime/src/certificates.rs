@@ -1,0 +1,115 @@
+//! Whose certificates are accepted: the system's authorities, or what an owner names for one server.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, InvalidMessage, RootCertStore,
+    SignatureScheme,
+};
+
+/// Makes `ring` do the cryptography of every connection of this process.
+pub(crate) fn install_provider() {
+    // A second installation is refused, and the first one is the same.
+    drop(rustls::crypto::ring::default_provider().install_default());
+}
+
+/// TLS that accepts what the certificates of a PEM text have signed, and these certificates themselves, and nothing else.
+///
+/// # Errors
+/// A text without a certificate, or with something else in its place.
+pub(crate) fn trusting(pem: &[u8]) -> Result<ClientConfig, String> {
+    let named: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let named = named.map_err(|error| format!("is no PEM text: {error}"))?;
+    if named.is_empty() {
+        return Err("holds no certificate; a PEM text begins with -----BEGIN CERTIFICATE-----".to_owned());
+    }
+    let mut authorities = RootCertStore::empty();
+    for certificate in &named {
+        authorities.add(certificate.clone()).map_err(|error| format!("is no certificate: {error}"))?;
+    }
+    let by_authority =
+        WebPkiServerVerifier::builder(Arc::new(authorities)).build().map_err(|error| error.to_string())?;
+    let verifier = Arc::new(Named { by_authority, certificates: named });
+    Ok(ClientConfig::builder().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+}
+
+/// Checks as usual, and lets pass the very certificate that the owner named: a server's certificate that nobody else signed
+/// often says of itself that it is an authority, which no server's may.
+#[derive(Debug)]
+struct Named {
+    by_authority: Arc<WebPkiServerVerifier>,
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Named {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let checked =
+            self.by_authority.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        match checked {
+            // The times a certificate is valid for are checked before who signed it.
+            Err(fault) if !is_out_of_date(&fault) && self.certificates.contains(end_entity) => {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            checked => checked,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.by_authority.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.by_authority.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.by_authority.supported_verify_schemes()
+    }
+}
+
+fn is_out_of_date(fault: &Error) -> bool {
+    matches!(code(fault), Some("CERT_HAS_EXPIRED" | "CERT_NOT_YET_VALID"))
+}
+
+/// A fault of TLS by the code that OpenSSL, and so Node, has for it.
+pub(crate) fn code(fault: &Error) -> Option<&'static str> {
+    match fault {
+        Error::InvalidCertificate(fault) => Some(match fault {
+            CertificateError::UnknownIssuer => "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "CERT_HAS_EXPIRED",
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "CERT_NOT_YET_VALID"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "ERR_TLS_CERT_ALTNAME_INVALID"
+            }
+            CertificateError::Revoked => "CERT_REVOKED",
+            _ => "CERT_REJECTED",
+        }),
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => Some("ERR_SSL_WRONG_VERSION_NUMBER"),
+        _ => None,
+    }
+}

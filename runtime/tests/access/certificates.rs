@@ -1,0 +1,116 @@
+//! Certificates that are not accepted are named, and an owner's own authority is trusted for its host.
+
+use serde_json::{Value, json};
+use smart_ai::{Ask, AskOptions, Engine, FleetConfig};
+
+use crate::Result;
+use crate::http_server::{Behaviour, MetricsServer};
+use crate::program::{file, host, run};
+use crate::tls::{Front, Identity, expired, self_signed, signed};
+
+/// What `verify` says of a host that is reached by this block of the configuration.
+async fn verified(block: &str) -> Result<(String, String)> {
+    // Each test has a server of its own, and so an address of its own.
+    let name = block.chars().filter(char::is_ascii_digit).collect::<String>();
+    let config = file(&format!("verify-{name}.toml"), &format!("[[hosts]]\nid = \"a\"\n{block}"))?;
+    let checks = run(&["--config", &config, "verify", "--json"]).await?.json()?;
+    let check = checks["checks"].as_array().and_then(|checks| checks.first()).ok_or("no check")?;
+    let text = |key: &str| check[key].as_str().unwrap_or_default().to_owned();
+    Ok((text("detail"), text("fix")))
+}
+
+async fn answers(identity: Identity) -> Result<Value> {
+    let host = host().await?;
+    let authority = identity.authority.clone();
+    let front = Front::start(identity, host.url()).await?;
+    let config = json!({"hosts": [{"id": "a", "url": front.url, "ca": authority}], "models": []});
+    let engine = Engine::start(&FleetConfig::from_json(&config.to_string())?)?;
+    let ask = Ask::from_value(json!({"prompt": "hello"})).map_err(|error| error.message)?;
+    Ok(serde_json::to_value(engine.ask(ask, AskOptions::default()).await)?)
+}
+
+#[tokio::test]
+async fn an_authority_named_for_a_host_is_trusted_and_so_is_a_certificate_that_nobody_else_signed() -> Result
+{
+    for identity in [signed(&["127.0.0.1"], |_| ())?, self_signed("127.0.0.1")?] {
+        let answer = answers(identity).await?;
+        assert_eq!(answer["ok"], true, "{answer}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_named_is_trusted_for_its_own_name_and_time_only() -> Result {
+    let mut other = self_signed("127.0.0.1")?;
+    other.authority = self_signed("127.0.0.1")?.authority;
+    for identity in [self_signed("elsewhere.example")?, signed(&["127.0.0.1"], expired)?, other] {
+        let answer = answers(identity).await?;
+        let message = answer["error"]["message"].as_str().unwrap_or_default();
+        assert!(message.contains("certificate_refused: its certificate"), "{answer}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_accepted_is_named_with_how_to_mend_it() -> Result {
+    let host = host().await?;
+    let cases = [
+        (signed(&["127.0.0.1"], |_| ())?, false, "not trusted here", "ca_file"),
+        (signed(&["127.0.0.1"], expired)?, true, "has expired", "renew"),
+        (signed(&["elsewhere.example"], |_| ())?, true, "for another name", "names in the URL"),
+    ];
+    for (number, (identity, named, what, fix)) in cases.into_iter().enumerate() {
+        let authority = file(&format!("authority-{number}.pem"), &identity.authority)?;
+        let front = Front::start(identity, host.url()).await?;
+        let mut block = format!("url = \"{}\"\n", front.url);
+        if named {
+            // Beside the configuration, wherever the program was started.
+            let name = authority.rsplit('/').next().unwrap_or_default();
+            block.push_str(&format!("ca_file = \"{name}\"\n"));
+        }
+        let (detail, told) = verified(&block).await?;
+        assert!(detail.starts_with("certificate_refused at https://127.0.0.1:"), "{detail}");
+        assert!(detail.contains(what) && told.contains(fix), "{detail} -> {told}");
+        let listed = run(&["models", "--host", &front.url]).await?;
+        assert!(listed.out.contains("certificate_refused: its certificate"), "{listed:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_named_as_one() -> Result {
+    let host = host().await?;
+    let (detail, fix) = verified(&format!("url = \"{}\"\n", host.url().replace("http:", "https:"))).await?;
+    assert!(detail.contains("it speaks no TLS at this port") && fix.contains("http://"), "{detail} -> {fix}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_holds_no_certificate_is_refused_with_its_name() -> Result {
+    let wrong = file("wrong.pem", "hunter2")?;
+    let config =
+        file("wrong.toml", &format!("[[hosts]]\nurl = \"https://127.0.0.1:9\"\nca_file = \"{wrong}\"\n"))?;
+    let ran = run(&["--config", &config, "models"]).await?;
+    assert!(
+        ran.code == Some(2) && ran.err.contains("ca_file") && ran.err.contains("holds no certificate"),
+        "{ran:?}"
+    );
+    assert!(!ran.err.contains("hunter2"), "{ran:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_metrics_server_may_have_an_authority_of_its_own_too() -> Result {
+    let host = host().await?;
+    let server = MetricsServer::start(Behaviour::answers(401, "", "")).await?;
+    let identity = signed(&["127.0.0.1"], |_| ())?;
+    let authority = identity.authority.clone();
+    let front = Front::start(identity, &server.url).await?;
+    for (ca, expected) in [(Some(authority), "unauthorized"), (None, "certificate_refused")] {
+        let config = json!({"hosts": [{"url": host.url()}], "prometheus": {"url": front.url, "ca": ca}});
+        let engine = Engine::start(&FleetConfig::from_json(&config.to_string())?)?;
+        let metrics = engine.snapshot().await.map_err(|error| error.message)?.metrics.unwrap_or_default();
+        assert!(metrics.starts_with(expected), "{metrics}");
+    }
+    Ok(())
+}
