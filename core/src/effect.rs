@@ -48,6 +48,8 @@ pub enum Effect {
     Refresh {
         /// What to look at.
         source: Source,
+        /// Milliseconds each request of it may take; one that takes longer is `ETIMEDOUT`.
+        within_ms: u32,
     },
 }
 

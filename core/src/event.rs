@@ -104,6 +104,8 @@ pub enum Event {
         /// The judgement.
         rating: Rating,
     },
+    /// Somebody wants to know how things are now: look at every host and at the metrics.
+    Look,
     /// Time passed: see `poll_timeout`.
     Tick,
 }

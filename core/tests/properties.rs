@@ -40,6 +40,7 @@ enum Word {
     SignalsDown,
     Stray(u64),
     Tick,
+    Look,
 }
 
 /// Any number, the impossible ones more often than they come by themselves.
@@ -80,6 +81,7 @@ fn word() -> impl Strategy<Value = Word> {
         1 => Just(Word::SignalsDown),
         1 => any::<u64>().prop_map(Word::Stray),
         2 => Just(Word::Tick),
+        1 => Just(Word::Look),
     ]
 }
 
@@ -171,7 +173,7 @@ impl World {
                 Effect::Resolve { job, .. } | Effect::Reject { job, .. } => {
                     *self.ends.entry(*job).or_default() += 1;
                 }
-                Effect::Refresh { source: Source::Canary { host, model, .. } } => {
+                Effect::Refresh { source: Source::Canary { host, model, .. }, .. } => {
                     let busy = |(_, arm): &&(JobId, String)| arm.ends_with(&format!("@{host}"));
                     assert!(self.calls.values().find(busy).is_none(), "a canary beside a call on {host}");
                     let arm = format!("{model}@{host}");
@@ -263,6 +265,7 @@ impl World {
             },
             Word::Stray(attempt) => Event::FirstToken { attempt: AttemptId(attempt) },
             Word::Tick => Event::Tick,
+            Word::Look => Event::Look,
         };
         self.step(event);
     }

@@ -515,7 +515,11 @@ outcome: Outcome, } | { "type": "refresh",
 /**
  * What to look at.
  */
-source: Source, };
+source: Source, 
+/**
+ * Milliseconds each request of it may take; one that takes longer is `ETIMEDOUT`.
+ */
+within_ms: number, };
 
 /**
  * Vectors and counters.
@@ -662,7 +666,7 @@ task: Task,
 /**
  * The judgement.
  */
-rating: Rating, } | { "type": "tick" };
+rating: Rating, } | { "type": "look" } | { "type": "tick" };
 
 /**
  * One failure with what the server said.

@@ -61,6 +61,7 @@ enum Word {
     Stray(u64),
     Canary(u8, u8, Option<u8>),
     Tick,
+    Look,
     Again,
 }
 
@@ -211,6 +212,7 @@ impl World {
                 model: of(MODELS, model).into(),
                 failure: kind.map(|kind| Failure::new(of(FAILURES, kind), "no token")),
             },
+            Word::Look => Event::Look,
             Word::Tick | Word::Again => Event::Tick,
         }
     }

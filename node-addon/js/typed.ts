@@ -23,6 +23,7 @@ const functions = {
 	readShow: [false],
 	readMetrics: [false, false],
 	metricsQuery: [],
+	settleMs: [],
 	failureOfStatus: [false, false, false, false],
 	failureOfConnection: [false, false],
 	hostState: [true, true, true],

@@ -169,6 +169,12 @@ pub fn signals_state(reply: String) -> Result<String, Code> {
     to_json(&wire::signals_state(&from_json(&reply)?))
 }
 
+/// Milliseconds that a dry run waits, at most, for looks that are under way.
+#[napi(js_name = "settleMs", catch_unwind)]
+pub fn settle_ms() -> String {
+    smart_ai_core::Dispatcher::SETTLE_MS.to_string()
+}
+
 /// The metrics query: the `query` form field.
 #[napi(js_name = "metricsQuery", catch_unwind)]
 pub fn metrics_query() -> String {

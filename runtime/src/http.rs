@@ -14,8 +14,9 @@ use crate::certificates;
 
 /// Bytes a look's answer may have.
 const REPLY_MAX_BYTES: usize = 4 << 20;
-/// A look takes this long at most.
-const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A look of which no dispatcher says how long it may take.
+pub(crate) const ONE_LOOK: Duration = Duration::from_secs(30);
 
 /// A server and the client that reaches it.
 #[derive(Clone, Debug)]
@@ -102,8 +103,8 @@ fn headers<'a>(named: impl IntoIterator<Item = (&'a String, &'a String)>) -> Res
 }
 
 /// A look: the whole answer, capped in time and size.
-pub(crate) async fn look(request: RequestBuilder) -> Reply {
-    match request.timeout(LOOK_TIMEOUT).send().await {
+pub(crate) async fn look(request: RequestBuilder, within: Duration) -> Reply {
+    match request.timeout(within).send().await {
         Ok(response) => answered(response).await,
         Err(error) => lost(&error),
     }
@@ -117,9 +118,9 @@ pub(crate) struct TimedReply {
 }
 
 /// The same with its duration.
-pub(crate) async fn timed_look(request: RequestBuilder) -> TimedReply {
+pub(crate) async fn timed_look(request: RequestBuilder, within: Duration) -> TimedReply {
     let began = Instant::now();
-    let reply = look(request).await;
+    let reply = look(request, within).await;
     TimedReply { reply, took: began.elapsed() }
 }
 

@@ -77,6 +77,8 @@ export interface Core {
 	readShow(body: string): Read<ModelDetails>;
 	readMetrics(status: number, body: string): Read<Sample[]>;
 	metricsQuery(): string;
+	/** Milliseconds that a dry run waits, at most, for looks that are under way. */
+	settleMs(): number;
 	failureOfStatus(status: number, body: string, retryAfter?: string, location?: string): Failure;
 	failureOfConnection(code: string | undefined, message: string): Failure;
 	hostState(version: Reply, tags: Reply, resident: Reply): HostState;

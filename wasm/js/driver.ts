@@ -63,10 +63,11 @@ export class Driver implements SmartAi {
 		seed = 0,
 		learned?: Snapshot,
 	) {
-		this.#fleet = core.splitConfig(JSON.parse(jsonOf(config, 'the configuration', 'config_invalid')));
-		if (this.#fleet.prometheus?.ca_file != null) {
-			const field = 'prometheus.ca_file';
-			throw new SmartAiError('config_invalid', `${field}: needs the native engine`, { field });
+this.#fleet = core.splitConfig(JSON.parse(jsonOf(config, 'the configuration', 'config_invalid')));
+		const named = (server: Endpoint | null, at: string) => (server?.ca_file == null ? [] : [`${at}.ca_file`]);
+		const hosts = this.#fleet.hosts.flatMap((host, at) => named(host, `hosts[${at}]`));
+		for (const field of [...hosts, ...named(this.#fleet.prometheus, 'prometheus')]) {
+			throw new SmartAiError('config_invalid', `${field}: no file is read here; give its text as ca`, { field });
 		}
 		for (const endpoint of this.#fleet.hosts) this.#endpoints.set(endpoint.id, endpoint);
 		const own = this.#fleet.config;
@@ -162,11 +163,18 @@ export class Driver implements SmartAi {
 		this.#stop();
 	}
 
-	/** Until every look that is due has told what it saw. */
+	/** Until every look that is due has told what it saw, or a dry run need wait no longer. */
 	async #seen(): Promise<void> {
 		this.#mustLive();
 		this.#post({ type: 'tick' });
-		while (this.#looks.size > 0) await Promise.all(this.#looks);
+		const late = new AbortController();
+		let waits = true;
+		const over = () => {
+			waits = false;
+		};
+		const settled = this.hands.sleep(this.core.settleMs(), late.signal).then(over, over);
+		while (waits && this.#looks.size > 0) await Promise.race([Promise.all(this.#looks), settled]);
+		late.abort();
 	}
 
 	#mustBeOpen(): void {
@@ -244,7 +252,7 @@ export class Driver implements SmartAi {
 				});
 				return;
 			case 'refresh': {
-				const done = this.#look(effect.source).then((event) => {
+				const done = this.#look(effect).then((event) => {
 					this.#looks.delete(done);
 					this.#post(event);
 				});
@@ -298,42 +306,49 @@ export class Driver implements SmartAi {
 		return (attempt === null ? undefined : this.#calls.get(attempt)?.gathered) ?? nothing();
 	}
 
-	async #look(source: Source): Promise<Event> {
+	async #look({ source, within_ms: withinMs }: Extract<Effect, { type: 'refresh' }>): Promise<Event> {
 		switch (source.type) {
 			case 'host': {
-				const get = (path: string) => this.#fetch(this.#endpoints.get(source.host), path);
+				const get = (path: string) => this.#fetch(this.#endpoints.get(source.host), withinMs, path);
 				const [version, tags, resident] = await Promise.all([get('/api/version'), get('/api/tags'), get('/api/ps')]);
 				return { type: 'host_state', host: source.host, state: this.core.hostState(version, tags, resident) };
 			}
 			case 'model': {
 				const { host, model } = source;
 				const content = { type: 'application/json', body: JSON.stringify({ model }) };
-				const show = await this.#fetch(this.#endpoints.get(host), '/api/show', content);
+				const show = await this.#fetch(this.#endpoints.get(host), withinMs, '/api/show', content);
 				return { type: 'model_state', host, model, state: this.core.modelState(show) };
 			}
 			case 'canary': {
 				const { host, model, options } = source;
 				const path = this.core.askEndpoint(CANARY);
 				const content = { type: 'application/json', body: this.core.askBody(CANARY, model, options) };
-				const failure = this.core.canaryFailure(await this.#fetch(this.#endpoints.get(host), path, content));
+				const reply = await this.#fetch(this.#endpoints.get(host), withinMs, path, content);
+				const failure = this.core.canaryFailure(reply);
 				return { type: 'canary', host, model, failure };
 			}
 			case 'signals': {
 				const body = `query=${encodeURIComponent(this.core.metricsQuery())}`;
 				const content = { type: 'application/x-www-form-urlencoded', body };
-				const reply = await this.#fetch(this.#fleet.prometheus ?? undefined, '/api/v1/query', content);
+				const reply = await this.#fetch(this.#fleet.prometheus ?? undefined, withinMs, '/api/v1/query', content);
 				return { type: 'signals', state: this.core.signalsState(reply) };
 			}
 		}
 	}
 
-	async #fetch(endpoint: Endpoint | undefined, path: string, content?: { type: string; body: string }): Promise<Reply> {
+	async #fetch(
+		endpoint: Endpoint | undefined,
+		withinMs: number,
+		path: string,
+		content?: { type: string; body: string },
+	): Promise<Reply> {
 		if (endpoint === undefined) return { type: 'lost', code: null, message: 'not configured' };
 		const connectTimeoutMs = this.#fleet.config.connect_timeout_ms ?? 0;
 		const signal = this.#closing.signal;
 		return await look(
 			this.hands,
 			requestOf(endpoint, path, content, { signal, stream: false, connectTimeoutMs }),
+			withinMs,
 			signal,
 		);
 	}

@@ -4,9 +4,6 @@ import type { Hands, HttpRequest } from './transport.js';
 /** Characters a reply may have; a longer one is cut, and then read as what it is: broken. */
 const BODY_MAX = 64 * 1024 * 1024;
 
-/** Milliseconds a look at a host or at the metrics may take. */
-const LOOK_MS = 5_000;
-
 /** The request of one path of a server. */
 export function requestOf(
 	endpoint: Endpoint,
@@ -15,13 +12,19 @@ export function requestOf(
 	rest: Pick<HttpRequest, 'signal' | 'stream' | 'connectTimeoutMs'>,
 ): HttpRequest {
 	const url = endpoint.url + path;
-	if (content === undefined) return { method: 'GET', url, headers: { ...endpoint.headers }, ...rest };
+	const server = endpoint.ca == null ? rest : { ...rest, ca: endpoint.ca };
+	if (content === undefined) return { method: 'GET', url, headers: { ...endpoint.headers }, ...server };
 	const headers = { ...endpoint.headers, 'content-type': content.type };
-	return { method: 'POST', url, headers, body: content.body, ...rest };
+	return { method: 'POST', url, headers, body: content.body, ...server };
 }
 
-/** One short exchange, ended within a bound. Never throws. */
-export async function look(hands: Hands, request: Omit<HttpRequest, 'signal'>, closing: AbortSignal): Promise<Reply> {
+/** One short exchange, ended within a bound of milliseconds. Never throws. */
+export async function look(
+	hands: Hands,
+	request: Omit<HttpRequest, 'signal'>,
+	withinMs: number,
+	closing: AbortSignal,
+): Promise<Reply> {
 	const connection = new AbortController();
 	const waiting = new AbortController();
 	const end = () => {
@@ -32,10 +35,10 @@ export async function look(hands: Hands, request: Omit<HttpRequest, 'signal'>, c
 	let done = false;
 	const given = () => {
 		if (!done) connection.abort();
-		return lost({ code: 'ETIMEDOUT', message: `no answer within ${LOOK_MS} ms` });
+		return lost({ code: 'ETIMEDOUT', message: `no answer within ${withinMs} ms` });
 	};
 	try {
-		const late = hands.sleep(LOOK_MS, waiting.signal).then(given, given);
+		const late = hands.sleep(withinMs, waiting.signal).then(given, given);
 		return await Promise.race([exchange(hands, { ...request, signal: connection.signal }), late]);
 	} finally {
 		done = true;

@@ -1,6 +1,7 @@
 /** Smart AI for Node, without native code. */
 import type { Core } from './core.js';
 import { Driver } from './driver.js';
+import { withAuthorities } from './authorities.js';
 import type { FleetConfig } from './generated/core.js';
 import { nodeTransport } from './node-transport.js';
 import type { SmartAi } from './smart-ai.js';
@@ -14,7 +15,7 @@ export const { Dispatcher, AnswerReader, classify } = core;
 
 /** A fleet at work. Throws an Error with code `config_invalid` and `field`. */
 export function createDispatcher(config: FleetConfig, hands: Partial<Hands> = {}): SmartAi {
-	return new Driver(core, { transport: nodeTransport, sleep, now, ...hands }, config);
+	return new Driver(core, { transport: nodeTransport, sleep, now, ...hands }, withAuthorities(config));
 }
 
 export { nodeTransport, sleep };

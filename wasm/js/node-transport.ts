@@ -4,6 +4,15 @@ import type { HttpRequest, HttpResponse, Transport } from './transport.js';
 
 const plain = new http.Agent({ keepAlive: true });
 const secure = new https.Agent({ keepAlive: true });
+/** By the PEM text that the server's certificate is checked against. */
+const trusting = new Map<string, https.Agent>();
+
+function secureAgent(ca: string | undefined): https.Agent {
+	if (ca === undefined) return secure;
+	const agent = trusting.get(ca) ?? new https.Agent({ keepAlive: true, ca });
+	trusting.set(ca, agent);
+	return agent;
+}
 
 /** Node's own HTTP client. Unlike `fetch`, it sets no bound of five minutes on a model's load. */
 export const nodeTransport: Transport = { request };
@@ -11,7 +20,7 @@ export const nodeTransport: Transport = { request };
 function request(what: HttpRequest): Promise<HttpResponse> {
 	return new Promise((resolve, reject) => {
 		const url = new URL(what.url);
-		const [client, agent] = url.protocol === 'https:' ? [https, secure] : [http, plain];
+		const [client, agent] = url.protocol === 'https:' ? [https, secureAgent(what.ca)] : [http, plain];
 		const { method, headers, signal } = what;
 		const outgoing = client.request(url, { method, headers, agent }, (response) => {
 			// Whoever reads the body learns of it; a body that nobody reads any more may break unheard.

@@ -10,6 +10,8 @@ export interface HttpRequest {
 	stream: boolean;
 	/** Milliseconds the TCP connection may take; an answer may take as long as it takes. */
 	connectTimeoutMs: number;
+	/** PEM text of what the server's certificate is checked against, in place of the usual authorities. */
+	ca?: string;
 }
 
 /** Its response, whatever the status. Header names are lower-case. */
@@ -20,7 +22,7 @@ export interface HttpResponse {
 }
 
 /**
- * Moves bytes. It throws only where no response came; an error's `code`, or its cause's, tells why (`ECONNREFUSED`).
+ * Moves bytes and follows no redirect, so that keys stay where they belong. It throws only where no response came; an error's `code`, or its cause's, tells why (`ECONNREFUSED`).
  */
 export interface Transport {
 	request(request: HttpRequest): Promise<HttpResponse>;

@@ -166,6 +166,12 @@ pub fn signals_state(reply: &JsValue) -> Result<JsValue, JsValue> {
     to_js(&wire::signals_state(&from_js(reply)?))
 }
 
+/// Milliseconds that a dry run waits, at most, for looks that are under way.
+#[wasm_bindgen(js_name = settleMs)]
+pub fn settle_ms() -> f64 {
+    smart_ai_core::Dispatcher::SETTLE_MS as f64
+}
+
 /// The metrics query: the `query` form field.
 #[wasm_bindgen(js_name = metricsQuery)]
 pub fn metrics_query() -> String {

@@ -2,12 +2,16 @@
 //! models says nothing: one whose scheduler is stuck still does.
 
 use crate::dispatch::Dispatcher;
-use crate::dispatch::watch::LOOK_LOST_MS;
 use crate::effect::{CallOptions, Effect, Source};
 use crate::failure::{Failure, FailureKind};
 use crate::fleet::{Contact, Host, Model, Residency};
 use crate::names::{HostId, Millis, ModelName};
 use crate::request::Capability;
+
+/// A loaded model of a host that was just looked at answers one token within this.
+const CANARY_MS: u32 = 10_000;
+/// A canary that brought no event by then is forgotten.
+const CANARY_LOST_MS: u64 = 30_000;
 
 impl Dispatcher {
     /// Asks for a token wherever a pause is over and no call of ours is under way. What is loaded is looked at before, so that
@@ -25,8 +29,8 @@ impl Dispatcher {
             let Some(host) = self.fleet.hosts.get_mut(position) else { continue };
             let id = host.config.id.clone();
             if now.since(host.looked) > fresh_ms {
-                host.looking = Some(now);
-                self.effects.push_back(Effect::Refresh { source: Source::Host { host: id } });
+                let look = host.begin_look(now);
+                self.effects.push_back(look);
                 continue;
             }
             let model = asked(host).find(|model| due_at(host, model) <= now).map(|model| model.name.clone());
@@ -37,14 +41,14 @@ impl Dispatcher {
             let options =
                 CallOptions { num_ctx: context_of(model), num_predict: Some(1), keep_alive_s: None };
             let source = Source::Canary { host: id, model: model.name.clone(), options };
-            self.effects.push_back(Effect::Refresh { source });
+            self.effects.push_back(Effect::Refresh { source, within_ms: CANARY_MS });
         }
     }
 
     /// When time alone brings the next one about.
     pub(super) fn next_canary(&self) -> Option<Millis> {
         let at = |(position, host): (usize, &Host)| match &host.canary {
-            Some((_, since)) => Some(since.plus(LOOK_LOST_MS)),
+            Some((_, since)) => Some(since.plus(CANARY_LOST_MS)),
             None => self.canary_due(position).filter(|due| *due > self.now),
         };
         self.fleet.hosts.iter().enumerate().filter_map(at).min()
@@ -59,7 +63,7 @@ impl Dispatcher {
         let due = asked(host).map(|model| due_at(host, model)).min()?;
         let busy = self.attempts.values().any(|attempt| attempt.host_position == position);
         // A look under way comes first.
-        let seen = host.looking.map_or(Millis(0), |since| since.plus(LOOK_LOST_MS));
+        let seen = host.look_lost_at().unwrap_or(Millis(0));
         (!busy).then_some(due.max(seen))
     }
 
@@ -84,7 +88,7 @@ impl Dispatcher {
     fn forget_canary(&mut self, position: usize) {
         let Some(host) = self.fleet.hosts.get(position) else { return };
         let Some((model, since)) = host.canary.clone() else { return };
-        if self.now.since(since) >= LOOK_LOST_MS {
+        if self.now.since(since) >= CANARY_LOST_MS {
             let failure = Failure::new(FailureKind::FirstTokenTimeout, "nothing was heard of a canary");
             self.canary_ended(&host.config.id.clone(), &model, Some(&failure));
         }

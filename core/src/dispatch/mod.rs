@@ -79,6 +79,9 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
+    /// Milliseconds that a dry run waits, at most, for looks that are under way.
+    pub const SETTLE_MS: u64 = 3_000;
+
     /// A dispatcher that knows nothing yet but its configuration.
     ///
     /// # Errors
@@ -236,6 +239,7 @@ impl Dispatcher {
             Event::Signals { state } => self.signals(state),
             Event::Canary { host, model, failure } => self.canary_ended(&host, &model, failure.as_ref()),
             Event::Feedback { model, task, rating } => self.feedback(&model, task, rating),
+            Event::Look => self.look_soon(),
             Event::Tick => {}
         }
     }
@@ -244,8 +248,7 @@ impl Dispatcher {
         let now = self.now;
         let Some(position) = self.fleet.hosts.iter().position(|host| host.config.id == *id) else { return };
         let Some(host) = self.fleet.hosts.get_mut(position) else { return };
-        host.looked = now;
-        let since = host.looking.take();
+        let since = host.end_look(now, &state);
         match state {
             HostState::Up(report) => host.take(now, report),
             HostState::Down(failure) => host.contact = Contact::Down(failure),

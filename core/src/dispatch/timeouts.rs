@@ -10,7 +10,7 @@ use crate::names::{AttemptId, JobId, Millis};
 
 /// A call that is worth waiting for is looked at again after this long.
 const AGAIN_MS: u64 = 30_000;
-/// A host whose last look is older than this shows no sign of life.
+/// A host whose last look is older than this, and than looks at it take, shows no sign of life.
 const SIGN_OF_LIFE_MS: u64 = 15_000;
 
 impl Dispatcher {
@@ -105,7 +105,8 @@ impl Dispatcher {
         }
         let Some(job) = self.jobs.get(&attempt.job) else { return false };
         let alive = |host: &Host| {
-            matches!(host.contact, Contact::Up) && self.now.since(host.looked) < SIGN_OF_LIFE_MS
+            matches!(host.contact, Contact::Up)
+                && self.now.since(host.looked) < SIGN_OF_LIFE_MS + host.pace.likely_ms()
         };
         if !self.fleet.hosts.get(attempt.host_position).is_some_and(alive) {
             return false;

@@ -2,23 +2,30 @@
 
 use crate::dispatch::Dispatcher;
 use crate::effect::{Effect, Source};
-use crate::fleet::{Contact, Host, RETURN_MS};
+use crate::fleet::{Contact, Host, Pace, RETURN_MS};
 use crate::names::Millis;
-
-/// A look that brought no event by then is forgotten.
-pub(super) const LOOK_LOST_MS: u64 = 30_000;
 
 /// When the metrics server was last asked.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Watch {
     pub(super) asked_since: Option<Millis>,
     pub(super) answered: Option<Millis>,
+    /// To be asked as soon as possible.
+    pub(super) wanted: bool,
+    pace: Pace,
 }
 
 impl Watch {
     pub(super) fn ended(&mut self, now: Millis) {
-        self.asked_since = None;
+        if let Some(since) = self.asked_since.take() {
+            self.pace.answered(now.since(since));
+        }
         self.answered = Some(now);
+    }
+
+    /// When a question that brought no answer is forgotten.
+    fn lost_at(&self) -> Option<Millis> {
+        self.asked_since.map(|since| since.plus(self.pace.lost_ms()))
     }
 }
 
@@ -34,27 +41,36 @@ impl Dispatcher {
         let busy = !self.jobs.is_empty();
         for host in &mut self.fleet.hosts {
             if host_due(host, now, every, busy) {
-                (host.looking, host.suspect) = (Some(now), false);
-                let source = Source::Host { host: host.config.id.clone() };
-                self.effects.push_back(Effect::Refresh { source });
+                let look = host.begin_look(now);
+                self.effects.push_back(look);
                 continue;
             }
             if !matches!(host.contact, Contact::Up) || host.looked != now {
                 continue;
             }
-            let id = host.config.id.clone();
+            let (id, within_ms) = (host.config.id.clone(), host.pace.within_ms());
             for model in host.models_without_details() {
                 model.details_pending = true;
                 let source = Source::Model { host: id.clone(), model: model.name.clone() };
-                self.effects.push_back(Effect::Refresh { source });
+                self.effects.push_back(Effect::Refresh { source, within_ms });
             }
         }
-        let asked = self.metrics.asked_since.is_some_and(|at| now.since(at) < LOOK_LOST_MS);
-        let due = self.metrics.answered.is_none_or(|at| busy && now.since(at) >= every);
+        let metrics = &mut self.metrics;
+        let asked = metrics.lost_at().is_some_and(|lost| now < lost);
+        let due = metrics.wanted || metrics.answered.is_none_or(|at| busy && now.since(at) >= every);
         if self.config.metrics && due && !asked {
-            self.metrics.asked_since = Some(now);
-            self.effects.push_back(Effect::Refresh { source: Source::Signals });
+            (metrics.asked_since, metrics.wanted) = (Some(now), false);
+            let within_ms = metrics.pace.within_ms();
+            self.effects.push_back(Effect::Refresh { source: Source::Signals, within_ms });
         }
+    }
+
+    /// Looks at every host and at the metrics as soon as the look that is under way has ended.
+    pub(super) fn look_soon(&mut self) {
+        for host in &mut self.fleet.hosts {
+            host.suspect = true;
+        }
+        self.metrics.wanted = true;
     }
 
     /// When the next look is due: only while jobs are under way.
@@ -63,12 +79,13 @@ impl Dispatcher {
             return None;
         }
         let every = u64::from(self.config.refresh_ms);
-        let hosts = self.fleet.hosts.iter().map(|host| match host.looking {
-            Some(since) => since.plus(LOOK_LOST_MS),
-            None => host.looked.plus(look_every(host, every)),
-        });
-        let metrics = self.config.metrics.then(|| match (self.metrics.asked_since, self.metrics.answered) {
-            (Some(since), _) => since.plus(LOOK_LOST_MS),
+        let hosts = self
+            .fleet
+            .hosts
+            .iter()
+            .map(|host| host.look_lost_at().unwrap_or(host.looked.plus(look_every(host, every))));
+        let metrics = self.config.metrics.then(|| match (self.metrics.lost_at(), self.metrics.answered) {
+            (Some(lost), _) => lost,
             (None, Some(at)) => at.plus(every),
             (None, None) => self.now,
         });
@@ -83,7 +100,7 @@ fn look_every(host: &Host, every_ms: u64) -> u64 {
 }
 
 fn host_due(host: &Host, now: Millis, every_ms: u64, busy: bool) -> bool {
-    if host.looking.is_some_and(|since| now.since(since) < LOOK_LOST_MS) {
+    if host.look_lost_at().is_some_and(|lost| now < lost) {
         return false;
     }
     matches!(host.contact, Contact::Never)

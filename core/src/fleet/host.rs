@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::config::HostConfig;
-use crate::event::{HostReport, ModelTag, SignalName};
-use crate::failure::Failure;
+use crate::effect::{Effect, Source};
+use crate::event::{HostReport, HostState, ModelTag, SignalName};
+use crate::failure::{Failure, FailureKind};
 use crate::fleet::dynamics::slowed;
-use crate::fleet::{Breaker, Model, OwnKeepAlive, Residency, Signals};
+use crate::fleet::{Breaker, Model, OwnKeepAlive, Pace, Residency, Signals};
 use crate::learn::{Change, LogMean, Reliability, Sharing};
 use crate::names::{Millis, ModelName};
 use crate::policy::{Rates, load_rates};
@@ -58,6 +59,8 @@ pub(crate) struct Host {
     pub(crate) suspect: bool,
     /// A look is under way since then.
     pub(crate) looking: Option<Millis>,
+    /// How long looks at it take.
+    pub(crate) pace: Pace,
     pub(crate) version: Option<String>,
     pub(crate) models: BTreeMap<ModelName, Model>,
     pub(crate) signals: Signals,
@@ -113,6 +116,7 @@ impl Host {
             looked: Millis(0),
             suspect: false,
             looking: None,
+            pace: Pace::default(),
             version: None,
             models: BTreeMap::new(),
             signals: Signals::default(),
@@ -138,6 +142,36 @@ impl Host {
             foreign_busy: None,
             remembered: BTreeMap::new(),
         }
+    }
+
+    /// A look begins: what to look at, and how long that may take.
+    pub(crate) fn begin_look(&mut self, now: Millis) -> Effect {
+        (self.looking, self.suspect) = (Some(now), false);
+        let source = Source::Host { host: self.config.id.clone() };
+        Effect::Refresh { source, within_ms: self.pace.within_ms() }
+    }
+
+    /// When the look that is under way is forgotten, if it has brought no event by then.
+    pub(crate) fn look_lost_at(&self) -> Option<Millis> {
+        self.looking.map(|since| since.plus(self.pace.lost_ms()))
+    }
+
+    /// A look has ended, in whatever way; gives when it had begun, where it was asked for.
+    pub(crate) fn end_look(&mut self, now: Millis, state: &HostState) -> Option<Millis> {
+        self.looked = now;
+        let since = self.looking.take()?;
+        let took_ms = now.since(since);
+        match state {
+            HostState::Up(_) => self.pace.answered(took_ms),
+            HostState::Down(failure)
+                if failure.kind == FailureKind::ConnectTimeout
+                    && took_ms >= u64::from(self.pace.within_ms()) * 9 / 10 =>
+            {
+                self.pace.was_late();
+            }
+            HostState::Down(_) => {}
+        }
+        Some(since)
     }
 
     /// Takes in a look that succeeded. Parts it lacks keep their last value.

@@ -6,6 +6,7 @@ mod host;
 mod memory;
 mod model;
 mod own_settings;
+mod pace;
 mod prompt_cache;
 mod signals;
 
@@ -13,6 +14,7 @@ pub(crate) use breaker::Breaker;
 pub(crate) use host::{Contact, Host, OWN_BUSY_MEMORY_S, RETURN_MS, Typical};
 pub(crate) use model::{Model, Residency};
 pub(crate) use own_settings::{OwnKeepAlive, OwnSettings};
+pub(crate) use pace::Pace;
 pub(crate) use prompt_cache::{PromptCache, fingerprints};
 pub(crate) use signals::{SignalReading, Signals};
 

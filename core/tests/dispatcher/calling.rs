@@ -144,7 +144,7 @@ fn until_something(fleet: &mut Fleet, hosts: &[(&str, &[&str])], limit_ms: u64) 
 
 fn looked_at(effect: &Effect) -> Option<String> {
     match effect {
-        Effect::Refresh { source: Source::Host { host } } => Some(host.to_string()),
+        Effect::Refresh { source: Source::Host { host }, .. } => Some(host.to_string()),
         Effect::Refresh { .. }
         | Effect::Call { .. }
         | Effect::Abort { .. }

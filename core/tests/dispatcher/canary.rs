@@ -32,7 +32,7 @@ fn next_canary(fleet: &mut Fleet, until: u64) -> Option<(u64, Option<u32>)> {
     let mut effects = Vec::new();
     loop {
         let canary = effects.iter().find_map(|effect| match effect {
-            Effect::Refresh { source: Source::Canary { options, .. } } => Some(options.num_ctx),
+            Effect::Refresh { source: Source::Canary { options, .. }, .. } => Some(options.num_ctx),
             Effect::Refresh { .. }
             | Effect::Call { .. }
             | Effect::Abort { .. }
@@ -43,7 +43,7 @@ fn next_canary(fleet: &mut Fleet, until: u64) -> Option<(u64, Option<u32>)> {
             return Some((fleet.now, num_ctx));
         }
         let looked = effects.iter().find_map(|effect| match effect {
-            Effect::Refresh { source: Source::Host { host } } => Some(host.to_string()),
+            Effect::Refresh { source: Source::Host { host }, .. } => Some(host.to_string()),
             Effect::Refresh { .. }
             | Effect::Call { .. }
             | Effect::Abort { .. }

@@ -160,7 +160,7 @@ fn a_lost_connection_brings_a_look_at_once_and_then_one_call_at_a_time() {
     let mut fleet = pair();
     fleet.submit(1, ask());
     let effects = fleet.fail(1, FailureKind::Unreachable);
-    let look = Effect::Refresh { source: Source::Host { host: "a".into() } };
+    let look = Effect::Refresh { source: Source::Host { host: "a".into() }, within_ms: 25_000 };
     assert!(effects.contains(&look), "{effects:?}");
     assert_eq!(called(&effects), "m@b");
     fleet.up("a", &[("m", 2.0)], &["m"]);

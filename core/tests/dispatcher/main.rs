@@ -9,6 +9,7 @@ mod conversing;
 mod embedding;
 mod failing;
 mod keeping;
+mod looking;
 mod silence;
 mod stale;
 mod starting;

@@ -38,7 +38,7 @@ fn wait(fleet: &mut Fleet, ms: u64, resident: &[&str]) -> Vec<Effect> {
         fleet.now = fleet.dispatcher.poll_timeout().map_or(until, |at| at.0.max(fleet.now + 1).min(until));
         let effects = fleet.step(Event::Tick).effects;
         for effect in &effects {
-            if let Effect::Refresh { source: Source::Host { host } } = effect {
+            if let Effect::Refresh { source: Source::Host { host }, .. } = effect {
                 let listed = if host.as_str() == "a" { resident } else { &["m"] };
                 all.extend(fleet.up(host.as_str(), &[("m", 2.0), ("other", 2.0)], listed));
             }

@@ -12,7 +12,7 @@ fn it_looks_at_every_host_and_the_metrics_first() {
     let mut config = Config::new(vec![HostConfig::new("a"), HostConfig::new("b")]);
     config.metrics = true;
     let effects = Fleet::new(config).step(Event::Tick).effects;
-    let refresh = |source| Effect::Refresh { source };
+    let refresh = |source| Effect::Refresh { source, within_ms: 25_000 };
     let host = |id: &str| refresh(Source::Host { host: HostId::from(id) });
     assert_eq!(effects, [host("a"), host("b"), refresh(Source::Signals)]);
 }

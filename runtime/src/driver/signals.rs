@@ -37,11 +37,11 @@ impl MetricsServer {
         Self { server, began: Instant::now(), recorded_from_ms: Arc::default() }
     }
 
-    /// The signals as of now.
-    pub(crate) async fn signals(&self) -> Signals {
+    /// The signals as of now; each question may take so long.
+    pub(crate) async fn signals(&self, within: Duration) -> Signals {
         let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         if now_ms >= self.recorded_from_ms.load(Ordering::Relaxed) {
-            let signals = self.ask(recorded_query(), true).await;
+            let signals = self.ask(recorded_query(), true, within).await;
             let is_fresh = |state: &SignalsState| match state {
                 SignalsState::Up(samples) => samples.iter().any(|sample| sample.age_ms <= FRESH_MS),
                 SignalsState::Down(_) => false,
@@ -53,11 +53,11 @@ impl MetricsServer {
             let again_ms = now_ms.saturating_add(AGAIN_AFTER.as_millis() as u64);
             self.recorded_from_ms.store(again_ms, Ordering::Relaxed);
         }
-        self.ask(&metrics_query(), false).await
+        self.ask(&metrics_query(), false, within).await
     }
 
-    async fn ask(&self, query: &str, recorded: bool) -> Signals {
-        let reply = look(self.server.post_form("/api/v1/query", &[("query", query)])).await;
+    async fn ask(&self, query: &str, recorded: bool, within: Duration) -> Signals {
+        let reply = look(self.server.post_form("/api/v1/query", &[("query", query)]), within).await;
         Signals { state: signals_state(&reply), reply, recorded }
     }
 }

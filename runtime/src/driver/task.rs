@@ -20,8 +20,6 @@ use super::signals::{MetricsServer, Signals};
 use super::{KeptAnswer, closed};
 use crate::http::{Refusal, Server, look, timed_look};
 
-/// A dry run waits this long for hosts nobody has looked at yet.
-const SETTLE_MS: u64 = 3_000;
 /// What a model is asked that need only show that it writes.
 const CANARY_PROMPT: &str = "Hi";
 /// Between two tellings of what has been learned.
@@ -191,7 +189,7 @@ impl Task {
             parted: BTreeSet::new(),
             calls: BTreeMap::new(),
             questions: Vec::new(),
-            settle_by: now().plus(SETTLE_MS),
+            settle_by: now().plus(Dispatcher::SETTLE_MS),
             observers,
             told: Instant::now(),
             drained: Vec::new(),
@@ -262,7 +260,7 @@ impl Task {
             }
             // Whoever no longer waits has given it up.
             Message::Echo(reply) => drop(reply.send(())),
-            Message::Look => self.look(),
+            Message::Look => self.handle(Event::Look),
             Message::Decide { request, reply } => {
                 self.questions.push(Question::Decide(Box::new(request), reply));
             }
@@ -304,15 +302,6 @@ impl Task {
         };
         self.jobs.insert(job, waiting);
         self.handle(Event::Submit { job, request });
-    }
-
-    fn look(&self) {
-        for host in self.hosts.keys() {
-            self.refresh(Source::Host { host: host.clone() });
-        }
-        if self.prometheus.is_some() {
-            self.refresh(Source::Signals);
-        }
     }
 
     fn brought(&mut self, attempt: AttemptId, add: impl FnOnce(&mut Brought)) {
@@ -360,6 +349,7 @@ impl Task {
             | Event::Signals { .. }
             | Event::Canary { .. }
             | Event::Feedback { .. }
+            | Event::Look
             | Event::Tick => None,
         };
         if let Some((attempt, failure)) = ended {
@@ -440,7 +430,9 @@ impl Task {
             }
             Effect::Resolve { job, outcome } => self.end(job, None, outcome),
             Effect::Reject { job, error, outcome } => self.end(job, Some(error), outcome),
-            Effect::Refresh { source } => self.refresh(source),
+            Effect::Refresh { source, within_ms } => {
+                self.refresh(source, Duration::from_millis(u64::from(within_ms)));
+            }
         }
     }
 
@@ -501,7 +493,7 @@ impl Task {
         }
     }
 
-    fn refresh(&self, source: Source) {
+    fn refresh(&self, source: Source, within: Duration) {
         let messages = self.messages.clone();
         let send = move |event: Event| {
             if let Some(messages) = messages.upgrade() {
@@ -514,9 +506,9 @@ impl Task {
                 let observers = self.observers.clone();
                 tokio::spawn(async move {
                     let (version, tags, resident) = tokio::join!(
-                        timed_look(server.get("/api/version")),
-                        timed_look(server.get("/api/tags")),
-                        timed_look(server.get("/api/ps")),
+                        timed_look(server.get("/api/version"), within),
+                        timed_look(server.get("/api/tags"), within),
+                        timed_look(server.get("/api/ps"), within),
                     );
                     let state = host_state(&version.reply, &tags.reply, &resident.reply);
                     // The dispatcher first: who waits for a look submits a job once it is told of it.
@@ -528,7 +520,7 @@ impl Task {
                 let Some(server) = self.hosts.get(&host).cloned() else { return };
                 tokio::spawn(async move {
                     let body = serde_json::json!({ "model": model }).to_string();
-                    let show = look(server.post("/api/show", body)).await;
+                    let show = look(server.post("/api/show", body), within).await;
                     send(Event::ModelState { host, model, state: model_state(&show) });
                 });
             }
@@ -538,7 +530,7 @@ impl Task {
                 tokio::spawn(async move {
                     let ask = Ask { prompt: Some(CANARY_PROMPT.to_owned()), ..Ask::default() };
                     let (path, body) = body(&ask, model.as_str(), &options);
-                    let failure = canary_failure(&look(server.post(path, body)).await);
+                    let failure = canary_failure(&look(server.post(path, body), within).await);
                     let arm = Arm { host: host.clone(), model: model.clone() };
                     observers
                         .canary_ended(&arm, failure.as_ref().map_or("ok", |failure| failure.kind.as_str()));
@@ -549,7 +541,7 @@ impl Task {
                 let Some(server) = self.prometheus.clone() else { return };
                 let observers = self.observers.clone();
                 tokio::spawn(async move {
-                    let Signals { reply, state, .. } = server.signals().await;
+                    let Signals { reply, state, .. } = server.signals(within).await;
                     observers.asked_metrics(&reply);
                     send(Event::Signals { state });
                 });

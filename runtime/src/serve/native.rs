@@ -9,7 +9,7 @@ use smart_ai_core::wire::Reply;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::http::{Server, look};
+use crate::http::{ONE_LOOK, Server, look};
 
 /// A host that showed nothing is asked again after this long.
 const ABSENT_EVERY: Duration = Duration::from_secs(60);
@@ -67,7 +67,7 @@ pub(super) async fn watch(hosts: BTreeMap<HostId, Server>, natives: Arc<Natives>
         asking.spawn(async move {
             loop {
                 let began = Instant::now();
-                let has = natives.take(&host, &look(server.get("/metrics")).await);
+                let has = natives.take(&host, &look(server.get("/metrics"), ONE_LOOK).await);
                 tokio::time::sleep_until(began + if has { every } else { every.max(ABSENT_EVERY) }).await;
             }
         });

@@ -62,12 +62,10 @@ async fn a_certificate_that_is_not_accepted_is_named_with_how_to_mend_it() -> Re
     for (number, (identity, named, what, fix)) in cases.into_iter().enumerate() {
         let authority = file(&format!("authority-{number}.pem"), &identity.authority)?;
         let front = Front::start(identity, host.url()).await?;
-        let mut block = format!("url = \"{}\"\n", front.url);
-        if named {
-            // Beside the configuration, wherever the program was started.
-            let name = authority.rsplit('/').next().unwrap_or_default();
-            block.push_str(&format!("ca_file = \"{name}\"\n"));
-        }
+        // Beside the configuration, wherever the program was started.
+        let name = authority.rsplit('/').next().unwrap_or_default();
+        let trusted = if named { format!("ca_file = \"{name}\"\n") } else { String::new() };
+        let block = format!("url = \"{}\"\n{trusted}", front.url);
         let (detail, told) = verified(&block).await?;
         assert!(detail.starts_with("certificate_refused at https://127.0.0.1:"), "{detail}");
         assert!(detail.contains(what) && told.contains(fix), "{detail} -> {told}");

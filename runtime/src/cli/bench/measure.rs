@@ -8,7 +8,7 @@ use smart_ai_core::{ConfigError, ModelName, Object, Task};
 
 use super::{BenchArgs, Row};
 use crate::driver::{AskOptions, Engine};
-use crate::http::{Server, connection_failure, look, refused};
+use crate::http::{ONE_LOOK, Server, connection_failure, look, refused};
 
 /// How often an unloaded model is looked for, and for how long.
 const UNLOAD_LOOKS: u32 = 200;
@@ -111,7 +111,7 @@ impl<'a> Bench<'a> {
     async fn unload(&self) -> Result<(), String> {
         self.generate(&json!({"model": self.model, "keep_alive": 0, "stream": false})).await?;
         for _ in 0..UNLOAD_LOOKS {
-            let resident = match look(self.server.get("/api/ps")).await {
+            let resident = match look(self.server.get("/api/ps"), ONE_LOOK).await {
                 Reply::Answered { body, date, .. } => {
                     read_ps(&body, date.as_deref()).map_err(|failure| failure.detail)?
                 }

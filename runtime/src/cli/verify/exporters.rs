@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use smart_ai_core::wire::{Endpoint, Preset, Reply, presets};
 
-use crate::http::{Server, look};
+use crate::http::{ONE_LOOK, Server, look};
 
 /// Milliseconds the server may take to accept a connection.
 const CONNECT_MS: u32 = 5_000;
@@ -41,7 +41,7 @@ impl Exporters {
     /// What is scraped now; nothing where the server does not tell.
     pub(super) async fn find(prometheus: &Endpoint) -> Self {
         let Ok(server) = Server::new(prometheus, CONNECT_MS) else { return Self::default() };
-        match look(server.post_form("/api/v1/query", &[("query", &query())])).await {
+        match look(server.post_form("/api/v1/query", &[("query", &query())]), ONE_LOOK).await {
             Reply::Answered { body, .. } => Self::read(&body),
             Reply::Lost { .. } => Self::default(),
         }

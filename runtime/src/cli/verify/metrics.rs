@@ -6,7 +6,7 @@ use smart_ai_core::{HostConfig, HostSnapshot, SignalAge, SignalName, Snapshot};
 use super::Check;
 use super::exporters::Exporters;
 use crate::driver::MetricsServer;
-use crate::http::Server;
+use crate::http::{ONE_LOOK, Server};
 
 /// What is needed of every host, and what a decision lacks without it.
 const NEEDED: [(SignalName, &str); 3] = [
@@ -32,7 +32,7 @@ pub(super) async fn checks(fleet: &Fleet, snapshot: &Snapshot) -> Vec<Check> {
     }
     let exporters = Exporters::find(prometheus).await;
     let recorded = match Server::new(prometheus, fleet.config.connect_timeout_ms) {
-        Ok(server) => MetricsServer::new(server).signals().await.recorded,
+        Ok(server) => MetricsServer::new(server).signals(ONE_LOOK).await.recorded,
         Err(_) => false,
     };
     let asked = if recorded {

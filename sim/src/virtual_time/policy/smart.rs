@@ -110,7 +110,7 @@ impl Smart {
             }
             Effect::Resolve { job, .. } => truth.end(job.0 as usize, true),
             Effect::Reject { job, .. } => truth.end(job.0 as usize, false),
-            Effect::Refresh { source } => events.insert(0, look(truth, source)),
+            Effect::Refresh { source, .. } => events.insert(0, look(truth, source)),
         }
     }
 }
