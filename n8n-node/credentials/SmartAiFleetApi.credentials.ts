@@ -1,4 +1,12 @@
-import type { ICredentialType, INodeProperties } from 'n8n-workflow';
+import type {
+	ICredentialDataDecryptedObject,
+	ICredentialType,
+	IHttpRequestOptions,
+	INodeProperties,
+} from 'n8n-workflow';
+
+import { admitted } from '../engine/admission';
+import type { FleetCredential } from '../engine/configuration';
 
 export class SmartAiFleetApi implements ICredentialType {
 	name = 'smartAiFleetApi';
@@ -47,6 +55,46 @@ export class SmartAiFleetApi implements ICredentialType {
 							description: 'Sent as a bearer token, where a proxy in front of Ollama asks for one',
 						},
 						{
+							displayName: 'User',
+							name: 'username',
+							type: 'string',
+							default: '',
+							description: 'For basic authentication, in place of an API key',
+						},
+						{
+							displayName: 'Password',
+							name: 'password',
+							type: 'string',
+							typeOptions: { password: true },
+							default: '',
+							description: 'For basic authentication, with the user',
+						},
+						{
+							displayName: 'Header Name',
+							name: 'headerName',
+							type: 'string',
+							default: '',
+							placeholder: 'e.g. X-Api-Key',
+							description: 'A header of your own, sent with every request',
+						},
+						{
+							displayName: 'Header Value',
+							name: 'secretHeaderValue',
+							type: 'string',
+							typeOptions: { password: true },
+							default: '',
+						},
+						{
+							displayName: 'Certificate Authority',
+							name: 'certificateAuthority',
+							type: 'string',
+							typeOptions: { rows: 4 },
+							default: '',
+							placeholder: 'e.g. -----BEGIN CERTIFICATE-----',
+							description:
+								'PEM text of the authority that signed the certificate of this host, or of the certificate itself. No other authority is trusted for this host then.',
+						},
+						{
 							displayName: 'Parallel Requests',
 							name: 'parallel',
 							type: 'number',
@@ -93,4 +141,10 @@ export class SmartAiFleetApi implements ICredentialType {
 			description: 'A host with less than this gets no request. 0 means no limit. Needs Prometheus.',
 		},
 	];
+
+	/** Gives a request what the host at its URL asks for. Keys of one host never go to another. */
+	authenticate = async (
+		credentials: ICredentialDataDecryptedObject,
+		requestOptions: IHttpRequestOptions,
+	): Promise<IHttpRequestOptions> => admitted(credentials as FleetCredential, requestOptions);
 }

@@ -7,6 +7,11 @@ export interface FleetCredential {
 			name?: string;
 			url?: string;
 			apiKey?: string;
+			username?: string;
+			password?: string;
+			headerName?: string;
+			secretHeaderValue?: string;
+			certificateAuthority?: string;
 			parallel?: number;
 			memoryGb?: number;
 		}>;
@@ -31,7 +36,6 @@ export interface PrometheusCredential {
 export interface FleetHost {
 	name: string;
 	url: string;
-	apiKey: string;
 }
 
 /** The hosts of a credential that have a URL, with the names people see. */
@@ -39,8 +43,7 @@ export function fleetHosts(fleet: FleetCredential): FleetHost[] {
 	return (fleet.hosts?.host ?? [])
 		.map((host) => ({
 			name: trimmed(host.name) || trimmed(host.url),
-			url: trimmed(host.url),
-			apiKey: trimmed(host.apiKey),
+			url: trimmed(host.url).replace(/\/+$/, ''),
 		}))
 		.filter((host) => host.url !== '');
 }
@@ -54,6 +57,10 @@ export function engineConfig(fleet: FleetCredential, prometheus?: PrometheusCred
 				...given('id', trimmed(host.name)),
 				url: trimmed(host.url).replace(/\/+$/, ''),
 				...given('api_key', trimmed(host.apiKey)),
+				...given('username', host.username),
+				...given('password', host.password),
+				...ownHeader(host),
+				...given('ca', trimmed(host.certificateAuthority)),
 				...given('parallel', host.parallel),
 				...given('memory_gb', host.memoryGb),
 			})),
@@ -74,8 +81,7 @@ export function engineConfig(fleet: FleetCredential, prometheus?: PrometheusCred
 }
 
 function prometheusAuthentication(credential: PrometheusCredential): Partial<NonNullable<EngineConfig['prometheus']>> {
-	const headerName = trimmed(credential.headerName);
-	const headers = headerName ? { headers: { [headerName]: credential.secretHeaderValue ?? '' } } : {};
+	const headers = ownHeader(credential);
 	if (credential.authentication === 'basic') {
 		return {
 			username: credential.username ?? '',
@@ -87,6 +93,14 @@ function prometheusAuthentication(credential: PrometheusCredential): Partial<Non
 		return { bearer: trimmed(credential.token), ...headers };
 	}
 	return headers;
+}
+
+/** The header of one's own that a server asks for. */
+function ownHeader({ headerName, secretHeaderValue }: { headerName?: string; secretHeaderValue?: string }): {
+	headers?: Record<string, string>;
+} {
+	const name = trimmed(headerName);
+	return name ? { headers: { [name]: secretHeaderValue ?? '' } } : {};
 }
 
 function given<Key extends string, Value>(key: Key, value: Value): { [K in Key]?: Value } {

@@ -8,7 +8,11 @@ export type N8nHttpRequest = (options: IHttpRequestOptions) => Promise<unknown>;
 /** Longest exchange n8n's client may keep open; deadlines and stalls are the dispatcher's to judge. */
 const EXCHANGE_MS = 24 * 60 * 60 * 1000;
 
-/** Moves the dispatcher's bytes through n8n's own HTTP client, so that its proxy and SSRF rules hold. */
+/**
+ * Moves the dispatcher's bytes through n8n's own HTTP client, so that its proxy and SSRF rules hold. Its helper that adds
+ * the keys of a credential by itself is of no use here: in place of our signal, which ends one call, it sets that of an
+ * execution, and an engine serves many.
+ */
 export function httpTransport(send: N8nHttpRequest, now: () => number = () => performance.now()): Transport {
 	const httpRequest = onEitherLoopback(send);
 	/** When each server last answered anything. */
@@ -18,7 +22,8 @@ export function httpTransport(send: N8nHttpRequest, now: () => number = () => pe
 	 * n8n's client has no time-out for the connection alone, and one for the whole would cut a load short. So a server
 	 * that has been silent for longer than a connection may take is asked for its version before it is called.
 	 */
-	async function reach({ url, headers, signal, connectTimeoutMs }: HttpRequest): Promise<void> {
+	async function reach(request: HttpRequest): Promise<void> {
+		const { url, headers, signal, connectTimeoutMs } = request;
 		const server = serverOf(url);
 		const heard = heardAt.get(server);
 		if (heard !== undefined && now() - heard < connectTimeoutMs) return;
@@ -32,6 +37,7 @@ export function httpTransport(send: N8nHttpRequest, now: () => number = () => pe
 				ignoreHttpStatusErrors: true,
 				timeout: connectTimeoutMs,
 				abortSignal: signal,
+				...guarded(request),
 			});
 		} catch (error) {
 			throw unreached(error, connectTimeoutMs);
@@ -52,6 +58,7 @@ export function httpTransport(send: N8nHttpRequest, now: () => number = () => pe
 				ignoreHttpStatusErrors: true,
 				timeout: EXCHANGE_MS,
 				abortSignal: signal,
+				...guarded(request),
 			})) as IN8nHttpFullResponse;
 			heardAt.set(serverOf(url), now());
 			return {
@@ -61,6 +68,11 @@ export function httpTransport(send: N8nHttpRequest, now: () => number = () => pe
 			};
 		},
 	};
+}
+
+/** No redirect is followed, so that keys stay where they belong; and whose certificate is accepted. */
+function guarded({ ca }: HttpRequest): Pick<IHttpRequestOptions, 'disableFollowRedirect' | 'agentOptions'> {
+	return { disableFollowRedirect: true, ...(ca === undefined ? {} : { agentOptions: { ca } }) };
 }
 
 /** Why no connection came about; n8n's client calls a time-out by a name of its own. */

@@ -26,6 +26,7 @@ const functions = {
 	settleMs: [],
 	failureOfStatus: [false, false, false, false],
 	failureOfConnection: [false, false],
+	remedy: [false],
 	hostState: [true, true, true],
 	modelState: [true],
 	canaryFailure: [true],

@@ -145,6 +145,12 @@ pub fn failure_of_connection(code: Option<String>, message: String) -> Result<St
     to_json(&wire::failure_of_connection(code.as_deref(), &message))
 }
 
+/// How to mend what a failure's detail tells, where that is known; `null` elsewhere.
+#[napi(catch_unwind)]
+pub fn remedy(detail: String) -> Result<String, Code> {
+    to_json(&wire::remedy(&detail))
+}
+
 /// The state of a host from its replies to version, tags and ps.
 #[napi(js_name = "hostState", catch_unwind)]
 pub fn host_state(version: String, tags: String, resident: String) -> Result<String, Code> {

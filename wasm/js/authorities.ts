@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { SmartAiError } from './error.js';
 import type { FleetConfig } from './generated/core.js';
-import { Misuse } from './misuse.js';
 
 /** The configuration with the text of each `ca_file` in its place. Throws `config_invalid`. */
 export function withAuthorities(config: FleetConfig): FleetConfig {
@@ -12,7 +12,7 @@ export function withAuthorities(config: FleetConfig): FleetConfig {
 			return { ...rest, ca: readFileSync(file, 'utf8') } as Server;
 		} catch (error) {
 			const field = `${place}.ca_file`;
-			throw new Misuse('config_invalid', `${field}: ${(error as Error).message}`, field);
+			throw new SmartAiError('config_invalid', `${field}: ${(error as Error).message}`, { field });
 		}
 	};
 	// What is no configuration at all is core's to refuse.

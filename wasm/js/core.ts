@@ -81,6 +81,8 @@ export interface Core {
 	settleMs(): number;
 	failureOfStatus(status: number, body: string, retryAfter?: string, location?: string): Failure;
 	failureOfConnection(code: string | undefined, message: string): Failure;
+	/** How to mend what a failure's detail tells, where that is known. */
+	remedy(detail: string): string | null | undefined;
 	hostState(version: Reply, tags: Reply, resident: Reply): HostState;
 	modelState(show: Reply): ModelState;
 	/** Why an ask of one token brought none. */

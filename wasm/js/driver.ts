@@ -17,7 +17,6 @@ import type {
 	Reply,
 	Request,
 	Snapshot,
-	Source,
 	Step,
 } from './generated/core.js';
 import { askParts } from './parts.js';
@@ -63,7 +62,7 @@ export class Driver implements SmartAi {
 		seed = 0,
 		learned?: Snapshot,
 	) {
-this.#fleet = core.splitConfig(JSON.parse(jsonOf(config, 'the configuration', 'config_invalid')));
+		this.#fleet = core.splitConfig(JSON.parse(jsonOf(config, 'the configuration', 'config_invalid')));
 		const named = (server: Endpoint | null, at: string) => (server?.ca_file == null ? [] : [`${at}.ca_file`]);
 		const hosts = this.#fleet.hosts.flatMap((host, at) => named(host, `hosts[${at}]`));
 		for (const field of [...hosts, ...named(this.#fleet.prometheus, 'prometheus')]) {

@@ -142,6 +142,12 @@ pub fn failure_of_connection(code: Option<String>, message: &str) -> Result<JsVa
     to_js(&wire::failure_of_connection(code.as_deref(), message))
 }
 
+/// How to mend what a failure's detail tells, where that is known.
+#[wasm_bindgen]
+pub fn remedy(detail: &str) -> Option<String> {
+    wire::remedy(detail).map(str::to_owned)
+}
+
 /// The state of a host from its replies to version, tags and ps.
 #[wasm_bindgen(js_name = hostState)]
 pub fn host_state(version: &JsValue, tags: &JsValue, resident: &JsValue) -> Result<JsValue, JsValue> {

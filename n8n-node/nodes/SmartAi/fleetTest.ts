@@ -1,5 +1,6 @@
 import type { ICredentialsDecrypted, ICredentialTestFunctions, INodeCredentialTestResult } from 'n8n-workflow';
 
+import { admitted } from '../../engine/admission';
 import type { FleetCredential } from '../../engine/configuration';
 import { lookAtHosts, problemsOf } from './hostModels';
 
@@ -10,7 +11,8 @@ export async function fleetTest(
 ): Promise<INodeCredentialTestResult> {
 	// The only request helper that n8n gives to a credential's test.
 	const { request } = this.helpers;
-	const looks = await lookAtHosts((credential.data ?? {}) as FleetCredential, request);
+	const fleet = (credential.data ?? {}) as FleetCredential;
+	const looks = await lookAtHosts(fleet, async (options) => await request(admitted(fleet, options)));
 	if (looks.length === 0) return { status: 'Error', message: 'Add a host with a URL.' };
 	const problems = problemsOf(looks);
 	if (problems === '') return { status: 'OK', message: `${looks.length} of ${looks.length} hosts answer` };

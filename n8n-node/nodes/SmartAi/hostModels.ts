@@ -1,17 +1,20 @@
-import { type FleetHost, fleetHosts, type FleetCredential } from '../../engine/configuration';
+import { type FleetCredential, type FleetHost, fleetHosts } from '../../engine/configuration';
 import { onEitherLoopback } from '../../engine/loopback';
 
 /** The part of n8n's request helpers that is needed here: both of its generations take it. */
 interface ModelsRequest {
 	method?: 'POST';
 	url: string;
-	headers: Record<string, string>;
 	body?: { model: string };
 	json: true;
 	timeout: number;
+	/** Neither generation of n8n's helpers follows a redirect, which could lead a key elsewhere. */
+	disableFollowRedirect: true;
+	followRedirect: false;
 }
 
-type SendRequest = (options: ModelsRequest) => Promise<unknown>;
+/** Sends a request with what its host asks for. */
+export type SendRequest = (options: ModelsRequest) => Promise<unknown>;
 
 export interface Look {
 	host: FleetHost;
@@ -33,7 +36,7 @@ export async function lookAtHosts(fleet: FleetCredential, send: SendRequest, abi
 				const names = models.flatMap((model) => (model.name ? [model.name] : []));
 				return { host, models: ability ? await able(names, host, ability, request) : names };
 			} catch (error) {
-				return { host, problem: (error as Error).message };
+				return { host, problem: await problemOf(error) };
 			}
 		}),
 	);
@@ -46,11 +49,36 @@ export function problemsOf(looks: Look[]): string {
 
 function requestOf(host: FleetHost, path: string): ModelsRequest {
 	return {
-		url: `${host.url.replace(/\/+$/, '')}${path}`,
-		headers: host.apiKey ? { Authorization: `Bearer ${host.apiKey}` } : {},
+		url: `${host.url}${path}`,
 		json: true,
-		timeout: 10_000,
+		timeout: 30_000,
+		disableFollowRedirect: true,
+		followRedirect: false,
 	};
+}
+
+interface Cause {
+	message?: string;
+	code?: unknown;
+	cause?: Cause;
+	response?: { status?: number; headers?: { location?: string } };
+}
+
+/** Why a host did not answer, in core's words where it knows the fault, and how to mend it. */
+async function problemOf(error: unknown): Promise<string> {
+	const { core } = await import('../../engine/wasm/dispatcher');
+	const outer = error as Cause;
+	const causes: Cause[] = [];
+	for (let cause: Cause | undefined = outer; cause && causes.length < 5; cause = cause.cause) causes.push(cause);
+	const response = causes.map((cause) => cause.response).find((given) => given?.status !== undefined);
+	const redirects = response?.status !== undefined && response.status >= 300 && response.status < 400;
+	const inner = causes.at(-1) ?? outer;
+	const code = causes.map((cause) => cause.code).find((given) => typeof given === 'string') as string | undefined;
+	const detail = redirects
+		? core.failureOfStatus(response.status ?? 0, '', undefined, response.headers?.location ?? '').detail
+		: core.failureOfConnection(code, inner.message ?? '').detail;
+	const fix = core.remedy(detail);
+	return fix == null ? (outer.message ?? String(error)) : `${detail}; ${fix}`;
 }
 
 /** The models that can do this; one of which the host does not say what it can do stays in the list. */

@@ -2,7 +2,7 @@ import type { ILoadOptionsFunctions, INodeListSearchItems, INodeListSearchResult
 import { NodeOperationError } from 'n8n-workflow';
 
 import type { FleetCredential } from '../../engine/configuration';
-import { lookAtHosts, problemsOf } from './hostModels';
+import { lookAtHosts, problemsOf, type SendRequest } from './hostModels';
 
 /** What a model can do, in the words of Ollama's `/api/show`. */
 export type Ability = 'completion' | 'embedding' | 'tools' | 'vision';
@@ -13,7 +13,9 @@ type ListSearch = (this: ILoadOptionsFunctions, filter?: string) => Promise<INod
 export function modelsAble(ability: Ability): ListSearch {
 	return async function (this: ILoadOptionsFunctions, filter?: string): Promise<INodeListSearchResult> {
 		const fleet = await this.getCredentials<FleetCredential>('smartAiFleetApi');
-		const looks = await lookAtHosts(fleet, this.helpers.httpRequest, ability);
+		const send: SendRequest = async (options) =>
+			await this.helpers.httpRequestWithAuthentication.call(this, 'smartAiFleetApi', options);
+		const looks = await lookAtHosts(fleet, send, ability);
 		const answered = looks.flatMap(({ host, models }) => (models ? [{ host, models }] : []));
 		if (answered.length === 0) {
 			throw new NodeOperationError(this.getNode(), 'No Ollama host of the credential answers', {

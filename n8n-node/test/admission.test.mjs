@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import credentials from '../dist-test/credentials/SmartAiFleetApi.credentials.js';
+import configuration from '../dist-test/engine/configuration.js';
+import transportModule from '../dist-test/engine/httpTransport.js';
+
+const { SmartAiFleetApi } = credentials;
+const { engineConfig } = configuration;
+const { httpTransport } = transportModule;
+
+const PEM = '-----BEGIN CERTIFICATE-----';
+const fleet = {
+	hosts: {
+		host: [
+			{ url: 'http://pc:11434', apiKey: 'k1' },
+			{ url: 'https://proxy/ollama/', username: 'ann', password: 'pw', certificateAuthority: ` ${PEM}\n` },
+			{ url: 'https://gate', headerName: 'X-Api-Key', secretHeaderValue: 'k3' },
+		],
+	},
+};
+const asked = (url) => new SmartAiFleetApi().authenticate(fleet, { url, headers: { Accept: 'x' } });
+
+test('a credential gives each request what the host at its URL asks for', async () => {
+	assert.equal((await asked('http://pc:11434/api/tags')).headers.Authorization, 'Bearer k1');
+	const { headers, agentOptions } = await asked('https://proxy/ollama/api/tags');
+	assert.deepEqual(headers, { Accept: 'x', Authorization: 'Basic YW5uOnB3' });
+	assert.deepEqual(agentOptions, { ca: PEM });
+	assert.equal((await asked('https://gate/api/tags')).headers['X-Api-Key'], 'k3');
+});
+
+test('no key of a host goes anywhere else', async () => {
+	for (const url of [
+		'http://pc:114340/',
+		'http://pc:11434.evil.example/',
+		'https://proxy/other',
+		'https://gate.evil/',
+	]) {
+		assert.deepEqual(await asked(url), { url, headers: { Accept: 'x' } });
+	}
+});
+
+test('an engine is told the same of each host', () => {
+	assert.deepEqual(engineConfig(fleet).hosts, [
+		{ url: 'http://pc:11434', api_key: 'k1' },
+		{ url: 'https://proxy/ollama', username: 'ann', password: 'pw', ca: PEM },
+		{ url: 'https://gate', headers: { 'X-Api-Key': 'k3' } },
+	]);
+});
+
+test('no redirect is followed with a key, and the authority of a host reaches the client of n8n', async () => {
+	const seen = [];
+	const httpRequest = async (options) => {
+		seen.push(options);
+		return { statusCode: 302, headers: { Location: 'https://elsewhere/' }, body: [] };
+	};
+	const signal = new AbortController().signal;
+	const request = { method: 'POST', url: 'https://proxy/ollama/api/chat', headers: {}, signal, stream: true, ca: PEM };
+	const { status, headers } = await httpTransport(httpRequest).request({ ...request, connectTimeoutMs: 2000 });
+	assert.deepEqual([status, headers.location], [302, 'https://elsewhere/']);
+	assert.equal(seen.length, 2);
+	for (const options of seen) {
+		assert.deepEqual([options.disableFollowRedirect, options.agentOptions], [true, { ca: PEM }]);
+	}
+});
