@@ -104,6 +104,14 @@ pub enum Event {
         /// The judgement.
         rating: Rating,
     },
+    /// The driver was not run for so long: the machine slept. Sent before the event it has, where [`Dispatcher::slept`] says so.
+    ///
+    /// [`Dispatcher::slept`]: crate::Dispatcher::slept
+    Slept {
+        /// Milliseconds.
+        #[cfg_attr(feature = "typescript", ts(type = "number"))]
+        ms: u64,
+    },
     /// Somebody wants to know how things are now: look at every host and at the metrics.
     Look,
     /// Time passed: see `poll_timeout`.

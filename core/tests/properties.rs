@@ -41,6 +41,7 @@ enum Word {
     Stray(u64),
     Tick,
     Look,
+    Slept(u64),
 }
 
 /// Any number, the impossible ones more often than they come by themselves.
@@ -82,6 +83,7 @@ fn word() -> impl Strategy<Value = Word> {
         1 => any::<u64>().prop_map(Word::Stray),
         2 => Just(Word::Tick),
         1 => Just(Word::Look),
+        1 => (0_u64..50_000_000).prop_map(Word::Slept),
     ]
 }
 
@@ -266,6 +268,7 @@ impl World {
             Word::Stray(attempt) => Event::FirstToken { attempt: AttemptId(attempt) },
             Word::Tick => Event::Tick,
             Word::Look => Event::Look,
+            Word::Slept(ms) => Event::Slept { ms },
         };
         self.step(event);
     }

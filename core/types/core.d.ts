@@ -666,7 +666,11 @@ task: Task,
 /**
  * The judgement.
  */
-rating: Rating, } | { "type": "look" } | { "type": "tick" };
+rating: Rating, } | { "type": "slept", 
+/**
+ * Milliseconds.
+ */
+ms: number, } | { "type": "look" } | { "type": "tick" };
 
 /**
  * One failure with what the server said.

@@ -62,6 +62,7 @@ enum Word {
     Canary(u8, u8, Option<u8>),
     Tick,
     Look,
+    Slept(u32),
     Again,
 }
 
@@ -213,6 +214,7 @@ impl World {
                 failure: kind.map(|kind| Failure::new(of(FAILURES, kind), "no token")),
             },
             Word::Look => Event::Look,
+            Word::Slept(ms) => Event::Slept { ms: ms.into() },
             Word::Tick | Word::Again => Event::Tick,
         }
     }

@@ -10,6 +10,10 @@ use crate::policy::{Running, Shares};
 const LOAD_MOST_MS: u64 = 600_000;
 
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and they do not exclude one another"
+)]
 pub(super) struct Attempt {
     pub(super) job: JobId,
     /// The job has moved on to another arm; this call only finishes its load.
@@ -34,6 +38,8 @@ pub(super) struct Attempt {
     /// Nobody else was loading on the host when it began.
     pub(super) alone: bool,
     pub(super) belief: Belief,
+    /// The machine slept while it was under way.
+    pub(super) slept: bool,
 }
 
 /// That a call's model is loaded was believed when the call was sent, and may be wrong when it arrives.

@@ -98,6 +98,7 @@ impl Dispatcher {
                 cold,
                 alone,
                 belief: if cold { Belief::Checked } else { Belief::Unchecked },
+                slept: false,
             },
         );
         Some(attempt)

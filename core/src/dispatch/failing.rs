@@ -3,6 +3,7 @@
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::{Attempt, Phase};
 use crate::dispatch::job::JobState;
+use crate::dispatch::waking::is_of_sleep;
 use crate::effect::{AttemptReport, Effect};
 use crate::event::{Rating, Usage};
 use crate::failure::{Avoid, Blame, DispatchError, DispatchErrorCode, Failure, FailureKind};
@@ -41,6 +42,10 @@ impl Dispatcher {
         let now = self.now;
         let spread = self.spread(attempt.began.0);
         let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
+        if attempt.slept && is_of_sleep(failure.kind) {
+            host.suspect = true;
+            return;
+        }
         host.failed = true;
         let blame = failure.kind.class().blame;
         let alone = host.moved <= attempt.last_sign();

@@ -16,6 +16,7 @@ mod outlook;
 mod patience;
 mod queue;
 mod timeouts;
+mod waking;
 mod watch;
 
 use std::collections::VecDeque;
@@ -124,6 +125,9 @@ impl Dispatcher {
 
     /// Takes in one event. Never fails; unknown ids are ignored. A clock that stepped back counts as standing still.
     pub fn handle(&mut self, now: Millis, event: Event) {
+        if let Event::Slept { ms } = event {
+            self.wake(now, ms);
+        }
         self.advance(now);
         self.ended.clear();
         // A piece of an answer changes no choice; the next tick of a waiting job takes it in.
@@ -240,6 +244,8 @@ impl Dispatcher {
             Event::Canary { host, model, failure } => self.canary_ended(&host, &model, failure.as_ref()),
             Event::Feedback { model, task, rating } => self.feedback(&model, task, rating),
             Event::Look => self.look_soon(),
+            // Taken in before time moved on.
+            Event::Slept { .. } => {}
             Event::Tick => {}
         }
     }
@@ -248,6 +254,11 @@ impl Dispatcher {
         let now = self.now;
         let Some(position) = self.fleet.hosts.iter().position(|host| host.config.id == *id) else { return };
         let Some(host) = self.fleet.hosts.get_mut(position) else { return };
+        let began_before_sleep = std::mem::take(&mut host.looked_asleep);
+        if began_before_sleep && matches!(state, HostState::Down(_)) {
+            host.looking = None;
+            return;
+        }
         let since = host.end_look(now, &state);
         match state {
             HostState::Up(report) => host.take(now, report),

@@ -23,6 +23,11 @@ impl Watch {
         self.answered = Some(now);
     }
 
+    pub(super) fn slept(&mut self, ms: u64) {
+        self.wanted = true;
+        self.asked_since = self.asked_since.map(|at| at.plus(ms));
+    }
+
     /// When a question that brought no answer is forgotten.
     fn lost_at(&self) -> Option<Millis> {
         self.asked_since.map(|since| since.plus(self.pace.lost_ms()))

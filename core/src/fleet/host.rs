@@ -59,6 +59,8 @@ pub(crate) struct Host {
     pub(crate) suspect: bool,
     /// A look is under way since then.
     pub(crate) looking: Option<Millis>,
+    /// The look that is under way began before the machine slept: that it fails says nothing of the host.
+    pub(crate) looked_asleep: bool,
     /// How long looks at it take.
     pub(crate) pace: Pace,
     pub(crate) version: Option<String>,
@@ -116,6 +118,7 @@ impl Host {
             looked: Millis(0),
             suspect: false,
             looking: None,
+            looked_asleep: false,
             pace: Pace::default(),
             version: None,
             models: BTreeMap::new(),

@@ -61,6 +61,12 @@ impl Arrivals {
         }
     }
 
+    /// Nobody could ask anything for so long.
+    pub(crate) fn slept(&mut self, ms: u64) {
+        self.last = self.last.plus(ms);
+        self.since = self.since.map(|at| at.plus(ms));
+    }
+
     /// So many more of this shape will follow at once.
     pub(crate) fn announce(&mut self, now: Millis, shape: &Shape, count: u32) {
         if let Some(kind) = self.kinds.iter_mut().find(|kind| kind.example.shape.as_ref() == Some(shape)) {

@@ -14,4 +14,5 @@ mod silence;
 mod stale;
 mod starting;
 mod waiting;
+mod waking;
 mod world;

@@ -1,11 +1,11 @@
 //! The task that owns the dispatcher: messages in, effects carried out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use smart_ai_core::wire::{Answer, Ask, Fleet, canary_failure, host_state, model_state};
+use smart_ai_core::wire::{Answer, Ask, Clock, Fleet, canary_failure, host_state, model_state};
 use smart_ai_core::{
     Arm, AttemptId, ConfigError, Decision, DispatchError, Dispatcher, Effect, Event, FailureKind, HostId,
     JobId, Millis, Outcome, Request, Snapshot, Source,
@@ -350,16 +350,21 @@ impl Task {
             | Event::Canary { .. }
             | Event::Feedback { .. }
             | Event::Look
+            | Event::Slept { .. }
             | Event::Tick => None,
         };
         if let Some((attempt, failure)) = ended {
             self.call_ended(attempt, failure.map_or("ok", FailureKind::as_str), failure);
         }
-        let began = Instant::now();
-        self.dispatcher.handle(now(), event);
-        let computing = began.elapsed();
-        while let Some(effect) = self.dispatcher.poll_effect() {
-            self.carry_out(effect, computing);
+        let now = now();
+        let slept = self.dispatcher.slept(now);
+        for event in slept.into_iter().chain([event]) {
+            let began = Instant::now();
+            self.dispatcher.handle(now, event);
+            let computing = began.elapsed();
+            while let Some(effect) = self.dispatcher.poll_effect() {
+                self.carry_out(effect, computing);
+            }
         }
         if let Some((attempt, _)) = ended {
             self.calls.remove(&attempt);
@@ -561,10 +566,11 @@ fn now() -> Millis {
     Millis(u64::try_from(since_1970().as_millis()).unwrap_or(0))
 }
 
-/// The time by the clock of the first call; a clock that is set meanwhile moves no deadline.
+/// The time for the dispatcher and for the history: a clock that is set meanwhile moves no deadline.
 fn since_1970() -> Duration {
-    static BEGAN: OnceLock<(Instant, Duration)> = OnceLock::new();
-    let wall = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (began, at) = BEGAN.get_or_init(|| (Instant::now(), wall()));
-    *at + began.elapsed()
+    static STEADY: LazyLock<Instant> = LazyLock::new(Instant::now);
+    static CLOCK: Mutex<Clock> = Mutex::new(Clock::new());
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut clock = CLOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    clock.read(STEADY.elapsed(), wall)
 }
