@@ -2,7 +2,7 @@ import { sleep } from 'n8n-workflow';
 
 import { type Engine, type EngineConfig, engineOf, type Snapshot } from './contract';
 import { httpTransport, type N8nHttpRequest } from './httpTransport';
-import { createDispatcher, type Hands, type Remembering } from './wasm/dispatcher';
+import { clockOf, core, createDispatcher, type Hands, type Remembering } from './wasm/dispatcher';
 
 /**
  * The WebAssembly engine: runs wherever n8n does, and calls through n8n's HTTP client. It begins with what one before
@@ -17,7 +17,7 @@ export async function wasmEngine(
 		transport: httpTransport(httpRequest),
 		sleep: async (ms: number, signal: AbortSignal) => await sleep(ms, signal),
 		// Since 1970, so that what was learned keeps its age over a restart.
-		now: () => performance.timeOrigin + performance.now(),
+		now: clockOf(core),
 	};
 	const dispatcher = restored(config, hands, learned) ?? createDispatcher(config, hands);
 	return engineOf('wasm', dispatcher, () => dispatcher.learned());

@@ -18,6 +18,7 @@ export interface Native {
 export interface NativeDispatcher {
 	start(now: number): string;
 	step(now: number, event: string): string;
+	slept(now: number): string;
 	decide(now: number, request: string): string;
 	decision(job: number): string;
 	snapshot(): string;

@@ -73,6 +73,10 @@ function dispatcherOf(native: Native) {
 			return JSON.parse(called(() => this.#native.step(now, JSON.stringify(event))));
 		}
 
+		slept(now: number) {
+			return JSON.parse(this.#native.slept(now));
+		}
+
 		decide(now: number, request: Request) {
 			return JSON.parse(called(() => this.#native.decide(now, JSON.stringify(request))));
 		}

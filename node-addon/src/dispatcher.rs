@@ -38,6 +38,12 @@ impl Dispatcher {
         to_json(&self.0.step(Millis(now as u64), from_json(&event)?))
     }
 
+    /// The event to send before another, where the driver comes so late that it must have slept; null otherwise.
+    #[napi(catch_unwind)]
+    pub fn slept(&self, now: f64) -> Result<String, Code> {
+        to_json(&self.0.slept(Millis(now as u64)))
+    }
+
     /// What would be chosen now. Nothing is called.
     #[napi(catch_unwind)]
     pub fn decide(&self, now: f64, request: String) -> Result<String, Code> {

@@ -37,6 +37,8 @@ export interface Dispatcher {
 	start(now: number): Step;
 	/** Takes one event; gives what to do, and when to send `tick` at the latest. */
 	step(now: number, event: Event): Step;
+	/** The event to send before another, where the driver comes so late that it must have slept. */
+	slept(now: number): Event | null;
 	/** What would be chosen now. */
 	decide(now: number, request: Request): Decision;
 	/** The decision of a live job, or of one that ended in the last step. */
@@ -50,6 +52,12 @@ export interface DispatcherClass {
 	restore(config: Config, seed: number, snapshot: Snapshot): Dispatcher;
 }
 
+/** What time it is for a driver: a clock that no setting moves, and that goes on while the machine sleeps. */
+export interface Clock {
+	/** Milliseconds since 1970, by the milliseconds of a steady clock and of the wall clock. */
+	read(steadyMs: number, wallMs: number): number;
+}
+
 /** Reads a streamed answer piece by piece. */
 export interface AnswerReader {
 	push(bytes: Uint8Array): Piece[];
@@ -60,6 +68,7 @@ export interface AnswerReader {
 export interface Core {
 	Dispatcher: DispatcherClass;
 	AnswerReader: new () => AnswerReader;
+	Clock: new () => Clock;
 	splitConfig(config: FleetConfig): Fleet;
 	classify(text: string): Classification;
 	askRequest(ask: Ask): Request;

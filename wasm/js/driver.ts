@@ -198,7 +198,10 @@ export class Driver implements SmartAi {
 		this.#handling = true;
 		try {
 			for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
-				this.#carryOut(this.#dispatcher.step(this.#now(), next));
+				const now = this.#now();
+				const slept = this.#dispatcher.slept(now);
+				if (slept !== null) this.#carryOut(this.#dispatcher.step(now, slept));
+				this.#carryOut(this.#dispatcher.step(now, next));
 			}
 		} catch (error) {
 			this.#break(error);

@@ -1,11 +1,12 @@
 /** Smart AI for Node, without native code. */
+import { withAuthorities } from './authorities.js';
+import { clockOf } from './clock.js';
 import type { Core } from './core.js';
 import { Driver } from './driver.js';
-import { withAuthorities } from './authorities.js';
 import type { FleetConfig } from './generated/core.js';
 import { nodeTransport } from './node-transport.js';
 import type { SmartAi } from './smart-ai.js';
-import { now, sleep } from './timers.js';
+import { sleep } from './timers.js';
 import type { Hands } from './transport.js';
 import * as exports from './wasm-file.js';
 
@@ -15,7 +16,7 @@ export const { Dispatcher, AnswerReader, classify } = core;
 
 /** A fleet at work. Throws an Error with code `config_invalid` and `field`. */
 export function createDispatcher(config: FleetConfig, hands: Partial<Hands> = {}): SmartAi {
-	return new Driver(core, { transport: nodeTransport, sleep, now, ...hands }, withAuthorities(config));
+	return new Driver(core, { transport: nodeTransport, sleep, now: clockOf(core), ...hands }, withAuthorities(config));
 }
 
 export { nodeTransport, sleep };

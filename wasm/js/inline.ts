@@ -23,5 +23,6 @@ export function createDispatcher(config: FleetConfig, hands: Hands, learned?: Sn
 	return new Driver(core, hands, config, 0, learned);
 }
 
+export { clockOf } from './clock.js';
 export { SmartAiError } from './error.js';
 export type * from './api.js';

@@ -12,8 +12,3 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
 		signal.addEventListener('abort', end, { once: true });
 	});
 }
-
-/** The default clock: it never steps back, and is far from zero, so that an age never reaches before it. */
-export function now(): number {
-	return performance.timeOrigin + performance.now();
-}

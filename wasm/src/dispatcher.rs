@@ -38,6 +38,11 @@ impl Dispatcher {
         to_js(&self.0.step(Millis(now as u64), from_js(event)?))
     }
 
+    /// The event to send before another, where the driver comes so late that it must have slept; null otherwise.
+    pub fn slept(&self, now: f64) -> Result<JsValue, JsValue> {
+        to_js(&self.0.slept(Millis(now as u64)))
+    }
+
     /// What would be chosen now. Nothing is called.
     pub fn decide(&self, now: f64, request: &JsValue) -> Result<JsValue, JsValue> {
         to_js(&self.0.decide(Millis(now as u64), &from_js(request)?))

@@ -1,5 +1,7 @@
 //! The wire's pure functions, under their JavaScript names.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use smart_ai_core::wire::{self, Answer, Ask, FleetConfig};
 use wasm_bindgen::JsValue;
@@ -170,6 +172,26 @@ pub fn canary_failure(reply: &JsValue) -> Result<JsValue, JsValue> {
 #[wasm_bindgen(js_name = signalsState)]
 pub fn signals_state(reply: &JsValue) -> Result<JsValue, JsValue> {
     to_js(&wire::signals_state(&from_js(reply)?))
+}
+
+/// What time it is for a driver: a clock that no setting moves, and that goes on while the machine sleeps.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Clock(wire::Clock);
+
+#[wasm_bindgen]
+impl Clock {
+    /// A clock that has not been read yet.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Milliseconds since 1970, by the milliseconds of a steady clock and of the wall clock.
+    pub fn read(&mut self, steady_ms: f64, wall_ms: f64) -> f64 {
+        let time = |ms: f64| Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default();
+        self.0.read(time(steady_ms), time(wall_ms)).as_secs_f64() * 1e3
+    }
 }
 
 /// Milliseconds that a dry run waits, at most, for looks that are under way.

@@ -244,9 +244,8 @@ impl Dispatcher {
             Event::Canary { host, model, failure } => self.canary_ended(&host, &model, failure.as_ref()),
             Event::Feedback { model, task, rating } => self.feedback(&model, task, rating),
             Event::Look => self.look_soon(),
-            // Taken in before time moved on.
-            Event::Slept { .. } => {}
-            Event::Tick => {}
+            // A sleep was taken in before time moved on.
+            Event::Slept { .. } | Event::Tick => {}
         }
     }
 

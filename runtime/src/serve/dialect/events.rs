@@ -74,7 +74,7 @@ impl Events {
         let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
         if kind == "error" || value.get("error").is_some_and(|error| !error.is_null()) {
             // As an error before the answer, whose status would be this one.
-            pieces.push(Piece::Failed { failure: failure_of_status(500, &text, None) });
+            pieces.push(Piece::Failed { failure: failure_of_status(500, &text, None, None) });
             return None;
         }
         match self.words {
