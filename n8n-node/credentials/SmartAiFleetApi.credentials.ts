@@ -92,7 +92,8 @@ export class SmartAiFleetApi implements ICredentialType {
 							default: '',
 							placeholder: 'e.g. -----BEGIN CERTIFICATE-----',
 							description:
-								'PEM text of the authority that signed the certificate of this host, or of the certificate itself. No other authority is trusted for this host then.',
+								'PEM text of the authority that signed the certificate of this host, or of the certificate itself. ' +
+								'No other authority is trusted for this host then.',
 						},
 						{
 							displayName: 'Parallel Requests',

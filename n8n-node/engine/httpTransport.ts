@@ -9,9 +9,9 @@ export type N8nHttpRequest = (options: IHttpRequestOptions) => Promise<unknown>;
 const EXCHANGE_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Moves the dispatcher's bytes through n8n's own HTTP client, so that its proxy and SSRF rules hold. Its helper that adds
- * the keys of a credential by itself is of no use here: in place of our signal, which ends one call, it sets that of an
- * execution, and an engine serves many.
+ * Moves the dispatcher's bytes through n8n's own HTTP client, so that its proxy and SSRF rules hold. Its helper that
+ * adds the keys of a credential by itself is of no use here: in place of our signal, which ends one call, it sets that
+ * of an execution, and an engine serves many.
  */
 export function httpTransport(send: N8nHttpRequest, now: () => number = () => performance.now()): Transport {
 	const httpRequest = onEitherLoopback(send);

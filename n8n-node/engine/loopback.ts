@@ -7,18 +7,20 @@ export function onEitherLoopback<Options extends { url: string }>(
 ): (options: Options) => Promise<unknown> {
 	return async (options) =>
 		await send(options).catch(async (error: unknown) => {
-			const url = refused(error) ? onIpv4(options.url) : undefined;
-			return await (url === undefined ? Promise.reject(error as Error) : send({ ...options, url }));
+			const url = onIpv4(options.url);
+			if (url === options.url || !refused(error)) throw error;
+			return await send({ ...options, url });
 		});
 }
 
-/** n8n's two clients say it by the error's code, or only in its words. */
+/** n8n's clients say it by the error's code, only in its words, or in the error that theirs was made of. */
 function refused(error: unknown): boolean {
-	const { code, message } = error as { code?: unknown; message?: unknown };
-	return code === 'ECONNREFUSED' || String(message).includes('ECONNREFUSED');
+	const { code, message, cause } = error as { code?: unknown; message?: unknown; cause?: unknown };
+	if (code === 'ECONNREFUSED' || String(message).includes('ECONNREFUSED')) return true;
+	return typeof cause === 'object' && cause !== null && refused(cause);
 }
 
-function onIpv4(url: string): string | undefined {
-	const other = url.replace(/^(https?:\/\/)localhost(?=[:/]|$)/i, '$1127.0.0.1');
-	return other === url ? undefined : other;
+/** The URL with `localhost` as the address that Ollama listens on; any other as it is. */
+export function onIpv4(url: string): string {
+	return url.replace(/^(https?:\/\/)localhost(?=[:/]|$)/i, '$1127.0.0.1');
 }

@@ -15,6 +15,7 @@ const fleet = {
 		host: [
 			{ url: 'http://pc:11434', apiKey: 'k1' },
 			{ url: 'https://proxy/ollama/', username: 'ann', password: 'pw', certificateAuthority: ` ${PEM}\n` },
+			{ url: 'http://localhost:11434', apiKey: 'k4' },
 			{ url: 'https://gate', headerName: 'X-Api-Key', secretHeaderValue: 'k3' },
 		],
 	},
@@ -27,6 +28,7 @@ test('a credential gives each request what the host at its URL asks for', async 
 	assert.deepEqual(headers, { Accept: 'x', Authorization: 'Basic YW5uOnB3' });
 	assert.deepEqual(agentOptions, { ca: PEM });
 	assert.equal((await asked('https://gate/api/tags')).headers['X-Api-Key'], 'k3');
+	assert.equal((await asked('http://127.0.0.1:11434/api/tags')).headers.Authorization, 'Bearer k4');
 });
 
 test('no key of a host goes anywhere else', async () => {
@@ -44,6 +46,7 @@ test('an engine is told the same of each host', () => {
 	assert.deepEqual(engineConfig(fleet).hosts, [
 		{ url: 'http://pc:11434', api_key: 'k1' },
 		{ url: 'https://proxy/ollama', username: 'ann', password: 'pw', ca: PEM },
+		{ url: 'http://localhost:11434', api_key: 'k4' },
 		{ url: 'https://gate', headers: { 'X-Api-Key': 'k3' } },
 	]);
 });

@@ -22,7 +22,8 @@ export interface HttpResponse {
 }
 
 /**
- * Moves bytes and follows no redirect, so that keys stay where they belong. It throws only where no response came; an error's `code`, or its cause's, tells why (`ECONNREFUSED`).
+ * Moves bytes and follows no redirect, so that keys stay where they belong. It throws only where no response came; an
+ * error's `code`, or its cause's, tells why (`ECONNREFUSED`).
  */
 export interface Transport {
 	request(request: HttpRequest): Promise<HttpResponse>;
