@@ -58,6 +58,9 @@ pub struct Config {
     /// for text, ten minutes for a tool call, which comes whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stall_timeout_ms: Option<u32>,
+    /// Milliseconds a client of a streamed answer may read nothing before its answer ends. Absent: two minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_timeout_ms: Option<u32>,
     /// Whether a loaded model of a host that failed is asked for one token, when its pause is over, before a job is sent there.
     #[serde(default = "default_canary")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
@@ -209,7 +212,7 @@ pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, ConfigErro
 }
 
 /// The ranges of numbers, in the order they are checked in. What may be left out counts as within.
-const RANGES: [Range<'_>; 13] = [
+const RANGES: [Range<'_>; 14] = [
     ("limits.max_cpu_percent", 0.0, 100.0),
     ("limits.min_free_memory_percent", 0.0, 100.0),
     ("scrape_interval_s", 0.1, 3600.0),
@@ -219,6 +222,7 @@ const RANGES: [Range<'_>; 13] = [
     ("load_timeout_ms", 100.0, 3_600_000.0),
     ("first_token_timeout_ms", 100.0, 3_600_000.0),
     ("stall_timeout_ms", 100.0, 3_600_000.0),
+    ("client_timeout_ms", 100.0, 3_600_000.0),
     ("max_queue", 0.0, 1_000_000.0),
     ("quality.floors.fast", 0.0, 1.0),
     ("quality.floors.balanced", 0.0, 1.0),
@@ -248,6 +252,7 @@ impl Config {
             load_timeout_ms: None,
             first_token_timeout_ms: None,
             stall_timeout_ms: None,
+            client_timeout_ms: None,
             canary: default_canary(),
             max_queue: default_queue(),
             look_ahead: LookAhead::default(),
@@ -299,6 +304,7 @@ impl Config {
             f64::from(self.load_timeout_ms.unwrap_or(100)),
             f64::from(self.first_token_timeout_ms.unwrap_or(100)),
             f64::from(self.stall_timeout_ms.unwrap_or(100)),
+            f64::from(self.client_timeout_ms.unwrap_or(100)),
             f64::from(self.max_queue),
             fast,
             balanced,

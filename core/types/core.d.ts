@@ -322,6 +322,10 @@ first_token_timeout_ms?: number,
  */
 stall_timeout_ms?: number, 
 /**
+ * Milliseconds a client of a streamed answer may read nothing before its answer ends. Absent: two minutes.
+ */
+client_timeout_ms?: number, 
+/**
  * Whether a loaded model of a host that failed is asked for one token, when its pause is over, before a job is sent there.
  */
 canary?: boolean, 
@@ -796,6 +800,10 @@ first_token_timeout_ms?: number,
  * Milliseconds between two tokens after which an answer counts as stuck, at most.
  */
 stall_timeout_ms?: number, 
+/**
+ * Milliseconds a client of a streamed answer may read nothing before its answer ends.
+ */
+client_timeout_ms?: number, 
 /**
  * See [`Config::canary`].
  */

@@ -18,8 +18,8 @@ use crate::policy::{
 
 /// A load shorter than this was none.
 const TELLING_LOAD_MS: f64 = 50.0;
-/// A client that reads nothing for this long has its answer ended: it holds a place on the host.
-const CLIENT_MS: u64 = 120_000;
+/// A client that reads nothing for this long has its answer ended, unless the owner says otherwise: it holds a place on the host.
+const CLIENT_MS: u32 = 120_000;
 
 impl Dispatcher {
     /// Calls the arm a job wants, the first of its decision's arms.
@@ -241,9 +241,10 @@ impl Dispatcher {
 
     /// Its client does not read: it has a time of its own.
     pub(super) fn held(&mut self, id: AttemptId) {
+        let client_ms = u64::from(self.config.client_timeout_ms.unwrap_or(CLIENT_MS));
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         if let Phase::Answering { next_by, held, .. } = &mut attempt.phase {
-            (*next_by, *held) = (self.now.plus(CLIENT_MS), true);
+            (*next_by, *held) = (self.now.plus(client_ms), true);
         }
     }
 

@@ -47,6 +47,9 @@ pub struct FleetConfig {
     /// Milliseconds between two tokens after which an answer counts as stuck, at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stall_timeout_ms: Option<u32>,
+    /// Milliseconds a client of a streamed answer may read nothing before its answer ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_timeout_ms: Option<u32>,
     /// See [`Config::canary`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<bool>,
@@ -215,6 +218,7 @@ impl FleetConfig {
         config.load_timeout_ms = self.load_timeout_ms;
         config.first_token_timeout_ms = self.first_token_timeout_ms;
         config.stall_timeout_ms = self.stall_timeout_ms;
+        config.client_timeout_ms = self.client_timeout_ms;
         set(&mut config.canary, &self.canary);
         set(&mut config.max_queue, &self.max_queue);
         set(&mut config.look_ahead, &self.look_ahead);

@@ -196,7 +196,12 @@ test('the dispatcher answers by HTTP as on the command line', async () => {
 	const refused = await post('/smart-ai/decide', { prompt: 'Hello', unknown: 1 });
 	assert.equal(refused.status, 400);
 	assert.equal((await refused.json()).error.code, 'invalid_request');
-	assert.deepEqual(await (await fetch(`${sidecar.proxy}/smart-ai/ready`)).json(), { ok: true, engine: true, up: ['pc'], down: [] });
+	assert.deepEqual(await (await fetch(`${sidecar.proxy}/smart-ai/ready`)).json(), {
+		ok: true,
+		engine: true,
+		up: ['pc'],
+		down: [],
+	});
 });
 
 test('a web page cannot reach the proxy by a name of its own', async () => {
