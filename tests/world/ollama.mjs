@@ -3,14 +3,23 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 
 /**
- * `chat` answers /api/chat; `status` refuses a path; `page` answers every path with this text; `context` is what the
- * models were trained for, `abilities` what each can do beyond text.
+ * `chat` answers /api/chat; `status` refuses a path; `page` answers every path with this text; `location` redirects
+ * every path there; `context` is what the models were trained for, `abilities` what each can do beyond text.
  */
-export async function ollama({ models = ['phi3:mini'], chat, status = {}, page, context = 4096, abilities = {} } = {}) {
+export async function ollama({
+	models = ['phi3:mini'],
+	chat,
+	status = {},
+	page,
+	location,
+	context = 4096,
+	abilities = {},
+} = {}) {
 	const requests = [];
 	const server = createServer(async (request, response) => {
 		let text = '';
 		for await (const chunk of request) text += chunk;
+		if (location !== undefined) return response.writeHead(302, { location }).end();
 		if (page !== undefined) return response.writeHead(200, { 'content-type': 'text/html' }).end(page);
 		requests.push({ path: request.url, headers: request.headers, body: text && JSON.parse(text) });
 		const code = status[request.url];
