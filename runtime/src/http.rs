@@ -129,6 +129,7 @@ pub(crate) async fn timed_look(request: RequestBuilder, within: Duration) -> Tim
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) content_type: Option<String>,
+    pub(crate) retry_after: Option<String>,
     pub(crate) body: String,
 }
 
@@ -139,11 +140,11 @@ pub(crate) async fn refusal(response: Response) -> (Failure, Refusal) {
     let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
     let reply = answered(response).await;
     let failure = reply.failure();
-    let body = match reply {
-        Reply::Answered { body, .. } => body,
-        Reply::Lost { .. } => String::new(),
+    let (body, retry_after) = match reply {
+        Reply::Answered { body, retry_after, .. } => (body, retry_after),
+        Reply::Lost { .. } => (String::new(), None),
     };
-    (failure, Refusal { status, content_type, body })
+    (failure, Refusal { status, content_type, retry_after, body })
 }
 
 /// What the server said in place of an answer.

@@ -100,17 +100,51 @@ impl AccessArgs {
     }
 }
 
+/// Of the files that the system lets this program open, one in so many may be a connection of one listener: there are two of these,
+/// and each request may need a connection to a host.
+const FILES_PER_CONNECTION: u64 = 4;
+
+/// As many connections as were asked for, or as the system has room for. Takes all the room that it may have.
+fn connections(asked: u32) -> u32 {
+    let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
+    let room = u32::try_from(files / FILES_PER_CONNECTION).unwrap_or(u32::MAX).max(1);
+    if room < asked {
+        let words = format!(
+            "--max-connections is {room} instead of {asked}: the system lets this program open {files} files; raise its limit (ulimit -n, LimitNOFILE)"
+        );
+        complain(&words, DONE);
+    }
+    asked.min(room)
+}
+
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|_| "is no number".to_owned())?;
     if (0.1..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("must be 0.1 to 86400".to_owned()) }
 }
 
 pub(super) fn run(settings: Settings, arguments: &ServeArgs) -> io::Result<u8> {
+    give_memory_back();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(until_signal(settings, arguments));
     runtime.shutdown_background();
     code
 }
+
+/// Has the C library give large pieces of memory back as soon as they are free. By itself it keeps those of up to 32 MiB, once it has
+/// seen one: a single large request would stay in memory for ever.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn give_memory_back() {
+    const LARGE: libc::c_int = 256 << 10;
+    #[expect(unsafe_code, reason = "a setting of the C library, which has no safe form")]
+    // SAFETY: takes two numbers, touches no memory of ours, and is called before any other thread runs.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+    }
+}
+
+/// Other systems give large pieces back by themselves.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn give_memory_back() {}
 
 async fn until_signal(settings: Settings, arguments: &ServeArgs) -> io::Result<u8> {
     // Before anything listens: whoever reads where may end us at once.
@@ -123,7 +157,7 @@ async fn until_signal(settings: Settings, arguments: &ServeArgs) -> io::Result<u
         max_body: (arguments.max_body as usize) << 20,
         max_bodies: (arguments.max_bodies as usize) << 20,
         access: arguments.access.access(),
-        max_connections: arguments.max_connections as usize,
+        max_connections: connections(arguments.max_connections) as usize,
         poll: Duration::from_secs_f64(arguments.poll),
         drain: Duration::from_secs_f64(arguments.drain),
         history: settings.history,

@@ -18,6 +18,9 @@ use super::dialect::status_of;
 use super::proxy::Proxy;
 use crate::driver::AskOptions;
 
+/// Values an ask may have: lists, objects and what stands in them. Each takes many times its text in memory.
+const VALUES_MAX: usize = 250_000;
+
 /// The routes.
 pub(super) fn routes() -> Router<Arc<Proxy>> {
     Router::new()
@@ -90,8 +93,27 @@ async fn read(proxy: &Proxy, headers: &HeaderMap, body: Body) -> Result<(Ask, He
         unread.tell_when(response.headers_mut());
         response
     })?;
+    if values(&bytes) > VALUES_MAX {
+        let hint = "Send several asks, each with a part of it.";
+        return Err(refused(format!("the ask has more than {VALUES_MAX} values"), hint));
+    }
     let ask = Ask::from_json(&String::from_utf8_lossy(&bytes)).map_err(|error| refuse(&error))?;
     Ok((ask, room))
+}
+
+/// About how many values a JSON text has, without reading any.
+fn values(text: &[u8]) -> usize {
+    let (mut quoted, mut escaped, mut values) = (false, false, 1);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' | b'[' | b'{' if !quoted => values += 1,
+            _ => {}
+        }
+    }
+    values
 }
 
 fn refuse(error: &DispatchError) -> Response<Body> {
@@ -104,4 +126,15 @@ fn reply(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     let json = HeaderValue::from_static("application/json; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, json);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::values;
+
+    #[test]
+    fn values_are_counted_outside_texts() {
+        assert_eq!(values(br#"{"prompt":"a, [b], {c} \" d,","stop":["x","y"]}"#), 5);
+        assert_eq!(values(b"[[[[[["), 7);
+    }
 }

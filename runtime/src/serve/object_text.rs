@@ -7,8 +7,8 @@ use std::ops::Range;
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use smart_ai_core::wire::json_text;
 
 /// The keys that are read. Others are passed on unread, so that no number of them costs memory.
@@ -44,6 +44,11 @@ const KEYS: [&str; 29] = [
     "max_output_tokens",
 ];
 
+/// The keys that are read of `options`, `stream_options` and the like.
+const INNER_KEYS: [&str; 3] = ["num_ctx", "num_predict", "include_usage"];
+/// Bytes of a name as it is written: no model has a longer one.
+const NAME_MAX: usize = 4 << 10;
+
 /// The text of a JSON object. The values of known keys are kept by their places in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ObjectText {
@@ -58,12 +63,16 @@ pub(super) struct ObjectText {
 impl ObjectText {
     /// Reads bytes that came; without any key where they hold no JSON object. What follows the object is left unread, as Ollama does.
     pub(super) fn read(bytes: Bytes) -> Self {
+        Self::read_keys(bytes, &KEYS)
+    }
+
+    fn read_keys(bytes: Bytes, keys: &'static [&'static str]) -> Self {
         let text = match json_text(&bytes) {
             Cow::Borrowed(_) => None,
             Cow::Owned(text) => Some(Bytes::from(text)),
         };
         let text = text.unwrap_or(bytes);
-        let read = std::str::from_utf8(&text).ok().and_then(fields);
+        let read = std::str::from_utf8(&text).ok().and_then(|text| fields(text, keys));
         let Some((fields, is_empty, end)) = read else { return Self { text, ..Self::default() } };
         Self { text, fields, end, is_empty }
     }
@@ -85,8 +94,15 @@ impl ObjectText {
         serde_json::from_str(self.raw(key).filter(|raw| raw.len() <= most)?).ok()
     }
 
-    pub(super) fn text(&self, key: &str) -> Option<String> {
-        self.read_as(key)
+    /// A name; absent where it is no text, or longer than any name can be.
+    pub(super) fn name(&self, key: &str) -> Option<String> {
+        serde_json::from_str(self.raw(key).filter(|raw| raw.len() <= NAME_MAX)?).ok()
+    }
+
+    /// The object that is a key's value; without any key where it is none.
+    pub(super) fn object(&self, key: &str) -> Self {
+        let place = self.fields.iter().find(|(name, _)| *name == key).map(|(_, place)| place.clone());
+        Self::read_keys(place.map(|place| self.text.slice(place)).unwrap_or_default(), &INNER_KEYS)
     }
 
     /// The object as text with these keys set to these values, each in its place if it has one.
@@ -133,19 +149,24 @@ impl ObjectText {
         [before, if first { b"{" } else { b"" }, after].concat().into()
     }
 
-    /// A value's text with a key of it set; an object of that key alone where it is no object.
-    pub(super) fn within(&self, key: &str, inner: &str, value: Value) -> String {
-        let mut object: Map<String, Value> = self.read_as(key).unwrap_or_default();
-        object.insert(inner.to_owned(), value);
-        Value::Object(object).to_string()
+    /// A value's text with a key of it set, and the rest of it as it came; `None` where it is no object.
+    pub(super) fn within(&self, key: &str, inner: &'static str, value: &str) -> Option<String> {
+        match self.raw(key) {
+            None => Some(format!("{{\"{inner}\":{value}}}")),
+            Some(raw) if raw.starts_with('{') => {
+                let object = self.object(key).with(&[(inner, value.to_owned())]);
+                String::from_utf8(object.into()).ok()
+            }
+            Some(_) => None,
+        }
     }
 }
 
 type Fields = Vec<(&'static str, Range<usize>)>;
 
 /// The places of known keys' values, whether there is no key at all, and where the object ends.
-fn fields(text: &str) -> Option<(Fields, bool, usize)> {
-    struct Object<'a>(&'a str);
+fn fields(text: &str, keys: &'static [&'static str]) -> Option<(Fields, bool, usize)> {
+    struct Object<'a>(&'a str, &'static [&'static str]);
     impl<'de> DeserializeSeed<'de> for Object<'de> {
         type Value = (Fields, bool);
         fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -159,7 +180,7 @@ fn fields(text: &str) -> Option<(Fields, bool, usize)> {
         }
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let (mut fields, mut is_empty) = (Fields::new(), true);
-            while let Some(Key(key)) = map.next_key()? {
+            while let Some(key) = map.next_key_seed(Key(self.1))? {
                 is_empty = false;
                 let Some(key) = key else {
                     map.next_value::<IgnoredAny>()?;
@@ -179,19 +200,20 @@ fn fields(text: &str) -> Option<(Fields, bool, usize)> {
         }
     }
     let mut reader = serde_json::Deserializer::from_str(text);
-    let (fields, is_empty) = Object(text).deserialize(&mut reader).ok()?;
+    let (fields, is_empty) = Object(text, keys).deserialize(&mut reader).ok()?;
     // Past the object: what follows it is asked for next.
     let rest = reader.into_iter::<IgnoredAny>();
     Some((fields, is_empty, rest.byte_offset().checked_sub(1)?))
 }
 
-/// A known key, in whatever case: Ollama's reader takes them so.
-struct Key(Option<&'static str>);
+/// One of these keys, in whatever case: Ollama's reader takes them so.
+struct Key(&'static [&'static str]);
 
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Option<&'static str>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         let name = Cow::<'de, str>::deserialize(deserializer)?;
-        Ok(Self(KEYS.into_iter().find(|key| is_folded(&name, key))))
+        Ok(self.0.iter().copied().find(|key| is_folded(&name, key)))
     }
 }
 
@@ -240,15 +262,35 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_beside_a_key_that_is_set_stays_as_it_came() {
+        let within = |text: &str| body(text).within("options", "num_ctx", "8");
+        let cases = [
+            (
+                r#"{"options":{"seed":12345678901234567890123,"a":{"b":[1e400]}}}"#,
+                r#"{"seed":12345678901234567890123,"a":{"b":[1e400]},"num_ctx":8}"#,
+            ),
+            (r#"{"options":{"num_ctx":null, "z":1}}"#, r#"{"num_ctx":8, "z":1}"#),
+            (r#"{"options":{}}"#, r#"{"num_ctx":8}"#),
+            (r#"{"options":null}"#, r#"{"num_ctx":8}"#),
+            ("{}", r#"{"num_ctx":8}"#),
+        ];
+        for (given, expected) in cases {
+            assert_eq!(within(given).as_deref(), Some(expected), "{given}");
+        }
+        assert_eq!(within(r#"{"options":[1]}"#), None, "the host says what is wrong with it");
+        assert_eq!(within(r#"{"options":"a"}"#), None);
+    }
+
+    #[test]
     fn keys_are_read_as_ollama_reads_them() {
         let text = r#"{"Model":"a","MEſſAGES":[],"model":"b","model":null,"\u0050rompt":"p","stream":null}"#;
-        assert_eq!(body(text).text("model").as_deref(), Some("b"));
+        assert_eq!(body(text).name("model").as_deref(), Some("b"));
         assert_eq!(body(text).raw("messages"), Some("[]"));
-        assert_eq!(body(text).text("prompt").as_deref(), Some("p"));
+        assert_eq!(body(text).name("prompt").as_deref(), Some("p"));
         assert_eq!(body(text).raw("stream"), None);
-        assert_eq!(body(r#"{"model":"cut \ud83d"}"#).text("model").as_deref(), Some("cut \u{fffd}"));
+        assert_eq!(body(r#"{"model":"cut \ud83d"}"#).name("model").as_deref(), Some("cut \u{fffd}"));
         for other in ["[1]", "", "5", "{\"model\":\"a\"", "\u{feff}{\"model\":\"a\"}"] {
-            assert_eq!(body(other).text("model"), None, "{other}");
+            assert_eq!(body(other).name("model"), None, "{other}");
             assert_eq!(body(other).with(&[]), other.as_bytes());
         }
     }

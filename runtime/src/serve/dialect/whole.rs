@@ -1,12 +1,44 @@
 //! An answer that comes as one JSON object: vectors, and `OpenAI`'s and Anthropic's answers that do not stream.
 
 use bytes::{Bytes, BytesMut};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
-use smart_ai_core::wire::{ANSWER_MAX, Piece, answer_too_long};
+use smart_ai_core::wire::{ANSWER_MAX, Piece, answer_too_long, json_text};
 use smart_ai_core::{Failure, FailureKind, Usage};
 
 use super::events::usage_of;
 use crate::driver::{Read, Reader};
+
+/// What is read of an answer: Ollama's counters, or those of the others. Not its vectors, which may be many.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Counters {
+    usage: Option<Value>,
+    prompt_eval_count: u32,
+    eval_count: u32,
+    load_duration: u64,
+    prompt_eval_duration: u64,
+    eval_duration: u64,
+    total_duration: u64,
+}
+
+impl Counters {
+    fn usage(&self) -> Usage {
+        let ms = |nanoseconds: u64| nanoseconds as f64 / 1e6;
+        self.usage.as_ref().map_or_else(
+            || Usage {
+                prompt_tokens: self.prompt_eval_count,
+                output_tokens: self.eval_count,
+                load_ms: ms(self.load_duration),
+                prompt_ms: ms(self.prompt_eval_duration),
+                output_ms: ms(self.eval_duration),
+                total_ms: ms(self.total_duration),
+            },
+            usage_of,
+        )
+    }
+}
 
 /// One object.
 #[derive(Debug, Default)]
@@ -29,24 +61,49 @@ impl Reader for Whole {
 
     fn finish(&mut self) -> Read {
         let body = std::mem::take(&mut self.body).freeze();
-        let Ok(Value::Object(map)) = serde_json::from_slice(&body) else {
+        let text = json_text(&body);
+        let is_object =
+            text.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(&text).is_ok();
+        if !is_object {
             let failure = Failure::new(FailureKind::CutOff, "the answer ended before its JSON did");
             return Read { pieces: vec![Piece::Failed { failure }], forward: Bytes::new() };
-        };
-        let count = |key| map.get(key).and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok());
-        let ms = |key| map.get(key).and_then(Value::as_u64).unwrap_or(0) as f64 / 1e6;
-        let usage = map.get("usage").map_or_else(
-            || Usage {
-                prompt_tokens: count("prompt_eval_count").unwrap_or(0),
-                output_tokens: count("eval_count").unwrap_or(0),
-                load_ms: ms("load_duration"),
-                prompt_ms: ms("prompt_eval_duration"),
-                output_ms: ms("eval_duration"),
-                total_ms: ms("total_duration"),
-            },
-            usage_of,
-        );
-        let text = Piece::Text { text: String::new() };
-        Read { pieces: vec![text, Piece::Done { usage, reason: String::new() }], forward: body }
+        }
+        let usage = serde_json::from_str::<Counters>(&text).unwrap_or_default().usage();
+        drop(text);
+        let piece = Piece::Text { text: String::new() };
+        Read { pieces: vec![piece, Piece::Done { usage, reason: String::new() }], forward: body }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Read {
+        let mut whole = Whole::default();
+        whole.push(Bytes::copy_from_slice(text.as_bytes()));
+        whole.finish()
+    }
+
+    fn counted(text: &str) -> Option<(u32, u32)> {
+        let read = read(text);
+        assert!(read.forward == text.as_bytes() || read.forward.is_empty());
+        read.pieces.iter().find_map(|piece| match piece {
+            Piece::Done { usage, .. } => Some((usage.prompt_tokens, usage.output_tokens)),
+            Piece::Text { .. } | Piece::Thinking { .. } | Piece::ToolCalls { .. } | Piece::Failed { .. } => {
+                None
+            }
+        })
+    }
+
+    #[test]
+    fn an_object_is_an_answer_whatever_its_counters_hold() {
+        assert_eq!(counted(r#"{"embeddings":[[1.0]],"prompt_eval_count":7}"#), Some((7, 0)));
+        assert_eq!(counted(r#" {"usage":{"prompt_tokens":3,"completion_tokens":4}}"#), Some((3, 4)));
+        assert_eq!(counted(r#"{"usage":null,"prompt_eval_count":"many"}"#), Some((0, 0)));
+        assert_eq!(counted(r#"{"choices":[{"message":{"content":"cut \ud83d"}}]}"#), Some((0, 0)));
+        for broken in [r#"{"embeddings":[[1.0"#, "[1]", "", "<html>"] {
+            assert_eq!(counted(broken), None, "{broken}");
+        }
     }
 }

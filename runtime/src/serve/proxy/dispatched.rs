@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use bytes::Bytes;
@@ -51,7 +51,7 @@ impl Proxy {
         let client = client::kind(text(USER_AGENT.as_str()));
         let measured = |model: &str| Measure::new(Arc::clone(&self.metrics), operation, client, model);
         let body = ObjectText::read(body);
-        self.look_for(&body.text("model").unwrap_or_default()).await;
+        self.look_for(&body.name("model").unwrap_or_default()).await;
         let mut inference = Inference::read(operation, body, &self.inventory);
         inference.held = Some(room);
         let mut measure = measured(if inference.choice == Choice::Unknown { &inference.model } else { "" });
@@ -121,35 +121,31 @@ impl Proxy {
         // A redirect is no answer to a client that cannot follow it with the host's key.
         let refusal = end.as_mut().and_then(|end| end.refusal.take());
         // What no host has is said in our own words where the client left the host to us: each time alike.
-        let lacks = end.as_ref().and_then(|end| end.error.as_ref());
-        let lacks = lacks.is_some_and(|error| error.code == DispatchErrorCode::RouteMissing);
+        let error = end.as_ref().and_then(|end| end.error.as_ref());
+        let lacks = error.is_some_and(|error| error.code == DispatchErrorCode::RouteMissing);
         let refusal = refusal.filter(|refusal| {
             let ours = lacks && matches!(inference.choice, Choice::Auto(_));
             !ours && !refusal.status.is_redirection()
         });
-        let status = end
-            .as_ref()
-            .and_then(|end| end.error.as_ref())
-            .map_or(StatusCode::SERVICE_UNAVAILABLE, status_of);
+        let status = error.map_or(StatusCode::SERVICE_UNAVAILABLE, status_of);
+        let wait_s =
+            error.and_then(|error| error.retry_after_ms).map(|ms| ms.div_ceil(1_000).max(1).to_string());
         let words = take_end(&mut measure, streams, end);
-        match refusal {
-            Some(refusal) => {
-                let mut response = Response::new(Body::from(refusal.body));
-                *response.status_mut() = refusal.status;
-                // Asked streamed, Ollama says nothing of the signs.
-                let kind = refusal.content_type.map(|kind| match kind.as_str() {
-                    "application/json" if operation.is_native_text() && !streams => {
-                        operation.whole_type().to_owned()
-                    }
-                    _ => kind,
-                });
-                if let Some(kind) = kind.and_then(|kind| HeaderValue::try_from(kind).ok()) {
-                    response.headers_mut().insert(CONTENT_TYPE, kind);
-                }
-                response
-            }
-            None => operation.refusal(status, &words.unwrap_or_default()),
-        }
+        let Some(refusal) = refusal else {
+            let mut response = operation.refusal(status, &words.unwrap_or_default());
+            insert(response.headers_mut(), RETRY_AFTER, wait_s);
+            return response;
+        };
+        let mut response = Response::new(Body::from(refusal.body));
+        *response.status_mut() = refusal.status;
+        // Asked streamed, Ollama says nothing of the signs.
+        let kind = refusal.content_type.map(|kind| match kind.as_str() {
+            "application/json" if operation.is_native_text() && !streams => operation.whole_type().to_owned(),
+            _ => kind,
+        });
+        insert(response.headers_mut(), CONTENT_TYPE, kind);
+        insert(response.headers_mut(), RETRY_AFTER, refusal.retry_after);
+        response
     }
 
     /// Asks one host as the client asked, and passes on whatever it says.
@@ -213,6 +209,12 @@ impl Proxy {
         // A host that does not answer holds nothing that could be asked for.
         while unloading.join_next().await.is_some() {}
         self.engine.look();
+    }
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: Option<String>) {
+    if let Some(Ok(value)) = value.map(HeaderValue::try_from) {
+        headers.insert(name, value);
     }
 }
 

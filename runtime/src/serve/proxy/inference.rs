@@ -54,15 +54,14 @@ pub(super) fn auto(model: &str) -> Option<Mode> {
 
 impl Inference {
     pub(super) fn read(operation: Operation, body: ObjectText, inventory: &Inventory) -> Self {
-        let model = body.text("model").unwrap_or_default();
+        let model = body.name("model").unwrap_or_default();
         let choice = match (auto(&model), inventory.tag(&model)) {
             (Some(mode), _) => Choice::Auto(mode),
             (None, Some(tag)) => Choice::Tag(tag),
             (None, None) => Choice::Unknown,
         };
         let streams = body.read_as("stream").unwrap_or(operation.streams_by_default()) && !operation.embeds();
-        let options = body.small("stream_options", SMALL_MAX);
-        let counts = options.is_some_and(|options| options.get("include_usage") == Some(&true.into()));
+        let counts = body.object("stream_options").raw("include_usage") == Some("true");
         Self { operation, model, choice, streams, counts, body, held: None }
     }
 
@@ -101,8 +100,7 @@ impl Inference {
     }
 
     fn option(&self, key: &str) -> Option<u64> {
-        let value = self.body.small("options", SMALL_MAX)?;
-        let number = value.get(key)?;
+        let number: Value = self.body.object("options").small(key, SMALL_MAX)?;
         number
             .as_u64()
             .or_else(|| number.as_f64().filter(|number| *number >= 1.0).map(|number| number as u64))
@@ -144,12 +142,14 @@ impl Inference {
             values.push(("stream", "true".to_owned()));
         }
         if self.operation.counts_on_request() && !(self.streams && self.counts) {
-            values.push(("stream_options", self.body.within("stream_options", "include_usage", true.into())));
+            let options = self.body.within("stream_options", "include_usage", "true");
+            values.extend(options.map(|options| ("stream_options", options)));
         }
         // One context per model, whoever asks, so that no request reloads it.
         let native = self.operation.is_native_text() || self.operation == Operation::Embed;
         if let Some(tokens) = options.num_ctx.filter(|_| native && self.num_ctx().is_none()) {
-            values.push(("options", self.body.within("options", "num_ctx", tokens.into())));
+            let options = self.body.within("options", "num_ctx", &tokens.to_string());
+            values.extend(options.map(|options| ("options", options)));
         }
         if let Some(seconds) =
             options.keep_alive_s.filter(|_| native && self.body.raw("keep_alive").is_none())

@@ -93,7 +93,7 @@ fn model_of(path: &str, headers: &HeaderMap, bytes: &Bytes) -> String {
     // Files were sent to the first host before.
     let is_upload = path == "/api/create" && (body.raw("files").is_some() || body.raw("adapters").is_some());
     let keys: &[&str] = if is_upload { &[] } else { &["model", "name", "source", "from"] };
-    keys.iter().filter_map(|key| body.text(key)).find(|name| !name.is_empty()).unwrap_or_default()
+    keys.iter().filter_map(|key| body.name(key)).find(|name| !name.is_empty()).unwrap_or_default()
 }
 
 /// The field `model` of a form.
