@@ -98,7 +98,7 @@ const rest = [
 	nodeTest('n8n node in n8n', 'tests/e2e/n8n/node.test.mjs'),
 	nodeTest('n8n chat model under agents', 'tests/e2e/n8n/chat-model.test.mjs'),
 	nodeTest('What the n8n node learned, over a restart', 'tests/e2e/n8n/memory.test.mjs'),
-	nodeTest('n8n embeddings under a vector store', 'tests/e2e/n8n/embeddings.test.mjs'),
+	nodeTest('n8n sub-nodes on real models', 'tests/e2e/n8n/embeddings.test.mjs'),
 	nodeTest('Every operation of the n8n node', 'tests/e2e/n8n/operations.test.mjs'),
 	nodeTest("n8n's editor in Chromium", 'tests/e2e/n8n/editor.test.mjs'),
 	nodeTest('Daily digest in n8n', 'tests/e2e/digest/digest.test.mjs'),
