@@ -34,7 +34,9 @@ pub use event::{
 };
 pub use failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
 pub use json::Object;
-pub use learn::{Change, Demand, Judged, Lengths, LogMean, Qualities, Reliability};
+pub use learn::{
+    Change, Demand, Estimate, Judged, Knowledge, Lengths, Lessons, LogMean, Qualities, Reliability, Subject,
+};
 pub use names::{AttemptId, HostId, JobId, Millis, ModelName, Shape};
 pub use request::{Capability, Mode, Request, Task, Writing};
 pub use snapshot::{HostSnapshot, ModelSnapshot, Snapshot};

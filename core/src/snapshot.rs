@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::config::{Config, ConfigError};
 use crate::decision::SignalAge;
-use crate::fleet::{Contact, Fleet, Host, Model, Residency};
+use crate::fleet::{Contact, Fleet, Host, Model, Remembered, Residency};
 use crate::learn::{Change, Lengths, LogMean, Qualities, Reliability, Sharing, all_shared};
 use crate::names::{HostId, Millis, ModelName};
 use crate::request::{Capability, Task};
@@ -199,8 +199,8 @@ pub(crate) fn restore(fleet: &mut Fleet, snapshot: &Snapshot) -> Result<Lengths,
         host.load_speed = kept.load_speed;
         host.estimate();
         for model in &kept.models {
-            let learned = (model.prefill, model.decode, model.reliability);
-            host.remembered.insert(model.model.clone(), learned);
+            let ModelSnapshot { prefill, decode, reliability, .. } = *model;
+            host.remembered.insert(model.model.clone(), Remembered { prefill, decode, reliability });
         }
     }
     fleet.share_experience();

@@ -11,6 +11,7 @@ mod ending;
 mod failing;
 mod hedge;
 mod job;
+mod knowledge;
 mod load;
 mod outlook;
 mod patience;

@@ -47,6 +47,24 @@ impl Default for Typical {
     }
 }
 
+/// What was learned of a model on a host.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) struct Remembered {
+    pub(crate) prefill: LogMean,
+    pub(crate) decode: LogMean,
+    pub(crate) reliability: Reliability,
+}
+
+impl Remembered {
+    pub(crate) fn of(model: &Model) -> Self {
+        Self { prefill: model.prefill, decode: model.decode, reliability: model.reliability }
+    }
+
+    pub(crate) fn recall(self, model: &mut Model) {
+        (model.prefill, model.decode, model.reliability) = (self.prefill, self.decode, self.reliability);
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Host {
     pub(crate) config: HostConfig,
@@ -105,8 +123,8 @@ pub(crate) struct Host {
     pub(crate) own_busy: f64,
     /// Share of the CPU that processes which are not ours took, when last it could be told, and when that was.
     pub(crate) foreign_busy: Option<(f64, Millis)>,
-    /// Learned before a restart: prefill, decode and reliability of models not seen yet.
-    pub(crate) remembered: BTreeMap<ModelName, (LogMean, LogMean, Reliability)>,
+    /// Learned of models not seen since a restart.
+    pub(crate) remembered: BTreeMap<ModelName, Remembered>,
 }
 
 impl Host {
@@ -229,8 +247,8 @@ impl Host {
                 continue;
             }
             let mut model = Model::new(tag);
-            if let Some((prefill, decode, reliability)) = self.remembered.remove(&name) {
-                (model.prefill, model.decode, model.reliability) = (prefill, decode, reliability);
+            if let Some(remembered) = self.remembered.remove(&name) {
+                remembered.recall(&mut model);
             }
             self.models.insert(name, model);
         }

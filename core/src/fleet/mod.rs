@@ -11,7 +11,7 @@ mod prompt_cache;
 mod signals;
 
 pub(crate) use breaker::Breaker;
-pub(crate) use host::{Contact, Host, OWN_BUSY_MEMORY_S, RETURN_MS, Typical};
+pub(crate) use host::{Contact, Host, OWN_BUSY_MEMORY_S, RETURN_MS, Remembered, Typical};
 pub(crate) use model::{Model, Residency};
 pub(crate) use own_settings::{OwnKeepAlive, OwnSettings};
 pub(crate) use pace::Pace;

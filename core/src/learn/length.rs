@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::learn::LogMean;
+use crate::learn::knowledge::{Knowledge, Lessons, Subject};
+use crate::learn::log_mean::LogMean;
 use crate::names::{Millis, ModelName, Shape};
 use crate::number::Between as _;
 use crate::request::{Request, Task};
@@ -27,6 +28,9 @@ const MODELS_KEPT: usize = 500;
 const SQRT_2_PI_INVERSE: f64 = 0.398_942_280_401_432_7;
 /// Models remembered for one shape.
 const SHAPE_MODELS_KEPT: usize = 16;
+/// The estimate of a length, and what stands before a model's name where it is of that model alone.
+const LENGTH: &str = "length";
+const BY: &str = "by ";
 
 /// Answer lengths in tokens, by shape and by task, and what each model makes of them.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -200,6 +204,53 @@ impl Lengths {
         known.any.observe(now, plain);
         if known.models.len() < SHAPE_MODELS_KEPT || known.models.contains_key(model) {
             known.models.entry(model.clone()).or_default().observe(now, tokens);
+        }
+    }
+
+    /// Adds every length to what is known.
+    pub(crate) fn tell(&self, knowledge: &mut Knowledge) {
+        for (shape, known) in &self.shapes {
+            let mut lessons = Lessons::default();
+            lessons.mean(LENGTH, known.any);
+            for (model, mean) in &known.models {
+                lessons.mean(&format!("{BY}{model}"), *mean);
+            }
+            knowledge.put(Subject::Shape { shape: shape.clone() }, lessons);
+        }
+        let tasks = self.tasks.iter().map(|(task, mean)| (Subject::Task { task: *task }, mean));
+        let models = self.models.iter().map(|(model, mean)| (Subject::Model { model: model.clone() }, mean));
+        for (subject, mean) in tasks.chain(models) {
+            let mut lessons = Lessons::default();
+            lessons.mean(LENGTH, *mean);
+            knowledge.put(subject, lessons);
+        }
+    }
+
+    /// Adds what others learned of a shape, a kind of work or a model since `before`.
+    pub(crate) fn absorb(&mut self, subject: &Subject, before: Option<&Lessons>, lessons: &Lessons) {
+        match subject {
+            Subject::Shape { shape } => {
+                if self.shapes.len() >= SHAPES_KEPT && !self.shapes.contains_key(shape) {
+                    return;
+                }
+                let known = self.shapes.entry(shape.clone()).or_default();
+                lessons.add_to(&mut known.any, LENGTH, before);
+                for (name, _) in lessons.iter() {
+                    let Some(model) = name.strip_prefix(BY).map(ModelName::from) else { continue };
+                    if known.models.len() < SHAPE_MODELS_KEPT || known.models.contains_key(&model) {
+                        lessons.add_to(known.models.entry(model).or_default(), name, before);
+                    }
+                }
+            }
+            Subject::Task { task } => {
+                lessons.add_to(self.tasks.entry(*task).or_default(), LENGTH, before);
+            }
+            Subject::Model { model } => {
+                if self.models.len() < MODELS_KEPT || self.models.contains_key(model) {
+                    lessons.add_to(self.models.entry(model.clone()).or_default(), LENGTH, before);
+                }
+            }
+            Subject::Host { .. } | Subject::Arm { .. } | Subject::Quality { .. } | Subject::Embedder => {}
         }
     }
 

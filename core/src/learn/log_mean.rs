@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// Half of an observation's weight is gone after ten minutes of newer ones.
 const HALF_LIFE_MS: f64 = 600_000.0;
+/// Two weights differ where they differ by more than this share.
+pub(crate) const ROUNDING: f64 = 1e-6;
 
 /// Geometric mean and spread with fading weights: rates and durations differ by factors, not by sums.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -59,6 +61,38 @@ impl LogMean {
         (self.weight * self.var_ln.max(0.0) + prior_weight * prior) / (self.weight + prior_weight)
     }
 
+    /// What this and `other` have learned together, where both began from `base`: each observation counts once, as if one had
+    /// seen them all. Where `other` holds less than `base` it has found that the world has changed: then it stands alone.
+    #[must_use]
+    pub fn united(self, base: Self, other: Self) -> Self {
+        if other == base {
+            return self;
+        }
+        if self.weight <= 0.0 && base.weight <= 0.0 {
+            return other;
+        }
+        let at = self.updated.max(other.updated);
+        // Sums of weight, value and square, faded to one moment, and counted from a mean so that little is lost by rounding.
+        let origin = if base.weight > 0.0 { base.mean_ln } else { other.mean_ln };
+        let sums = |mean: Self| {
+            let weight = mean.weight.max(0.0) * fading(at.since(mean.updated), HALF_LIFE_MS);
+            let off = mean.mean_ln - origin;
+            [weight, weight * off, weight * (mean.var_ln + off * off)]
+        };
+        let [own, before, after] = [sums(self), sums(base), sums(other)];
+        let [weight, value, square] = [0, 1, 2].map(|at| sum(after, at) - sum(before, at));
+        let rounding = ROUNDING * (1.0 + sum(before, 0) + sum(after, 0));
+        let is_less =
+            weight < -rounding || weight * square - value * value < -rounding * (1.0 + sum(after, 0));
+        let total = sum(own, 0) + weight;
+        if is_less || total <= 0.0 || !total.is_finite() {
+            return other;
+        }
+        let mean = (sum(own, 1) + value) / total;
+        let var_ln = ((sum(own, 2) + square) / total - mean * mean).max(0.0);
+        Self { weight: total, mean_ln: origin + mean, var_ln, updated: at }
+    }
+
     /// The world has changed by this factor (its logarithm): what is remembered moves along and counts half.
     pub fn shift(&mut self, by_ln: f64) {
         if self.weight > 0.0 {
@@ -66,6 +100,10 @@ impl LogMean {
             self.weight *= 0.5;
         }
     }
+}
+
+fn sum(sums: [f64; 3], at: usize) -> f64 {
+    sums.get(at).copied().unwrap_or_default()
 }
 
 /// The share of an old weight that is left after a while.

@@ -1,38 +1,21 @@
 //! How good answers turned out to be: what people and checks say of them, by model and task.
 
 use crate::event::Rating;
-use crate::learn::log_mean::fading;
+use crate::learn::judged::Judged;
+use crate::learn::knowledge::{Estimate, Knowledge, Lessons, Subject};
 use crate::names::{Millis, ModelName};
 use crate::number::Between as _;
 use crate::request::Task;
 use serde::{Deserialize, Serialize};
 
-/// Half of a judgement's weight is gone after a week.
-const HALF_LIFE_MS: f64 = 7.0 * 86_400_000.0;
 /// What was believed before counts as this many judgements.
 const PRIOR_WEIGHT: f64 = 10.0;
 /// An answer that fits its schema may still be wrong: it proves little. One that does not fit proves much.
 const FITS_WEIGHT: f64 = 0.1;
 /// Pairs of model and task remembered; beyond it the one unused longest goes.
 const KEPT: usize = 2_000;
-
-/// Fading sums of good and bad judgements of one model's answers to one kind of work (a Beta posterior's parameters
-/// beyond its prior).
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
-#[serde(deny_unknown_fields)]
-pub struct Judged {
-    /// Whose answers.
-    pub model: ModelName,
-    /// To what kind of work.
-    pub task: Task,
-    /// Weight of the good.
-    pub good: f64,
-    /// Weight of the bad.
-    pub bad: f64,
-    /// When it last learned.
-    pub updated: Millis,
-}
+/// The estimate that holds them.
+const JUDGED: &str = "judged";
 
 /// Judgements by model and task.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -81,9 +64,30 @@ impl Qualities {
     }
 }
 
-impl Judged {
-    fn kept(&self, now: Millis) -> f64 {
-        fading(now.since(self.updated), HALF_LIFE_MS)
+impl Qualities {
+    /// Adds every judgement to what is known.
+    pub(crate) fn tell(&self, knowledge: &mut Knowledge) {
+        for judged in &self.0 {
+            let mut lessons = Lessons::default();
+            lessons.keep(JUDGED, Estimate::Judged(judged.clone()));
+            let subject = Subject::Quality { model: judged.model.clone(), task: judged.task };
+            knowledge.put(subject, lessons);
+        }
+    }
+
+    /// Adds what others heard since `before`.
+    pub(crate) fn absorb(&mut self, before: Option<&Lessons>, lessons: &Lessons) {
+        let Some(Estimate::Judged(theirs)) = lessons.get(JUDGED) else { return };
+        let before = match before.and_then(|before| before.get(JUDGED)) {
+            Some(Estimate::Judged(judged)) => Some(judged),
+            Some(_) | None => None,
+        };
+        let same = |own: &&mut Judged| own.model == theirs.model && own.task == theirs.task;
+        if let Some(own) = self.0.iter_mut().find(same) {
+            own.unite(before, theirs);
+        } else if self.0.len() < KEPT {
+            self.0.push(theirs.clone());
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! How often an arm answers when called.
 
+use crate::learn::log_mean::{ROUNDING, fading};
 use crate::names::Millis;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,23 @@ impl Reliability {
         let keep = self.kept(now);
         let failures = PRIOR_FAILURES + self.failures * keep;
         failures / (PRIOR_SUCCESSES + self.successes * keep + failures)
+    }
+
+    /// What this and `other` have seen together, where both began from `base`: each call counts once. Where `other` holds less than
+    /// `base` it has begun anew: then it stands alone.
+    #[must_use]
+    pub fn united(self, base: Self, other: Self) -> Self {
+        let at = self.updated.max(other.updated);
+        let of = |counts: Self| {
+            let keep = fading(at.since(counts.updated), HALF_LIFE_MS);
+            (counts.successes * keep, counts.failures * keep)
+        };
+        let (own, before, after) = (of(self), of(base), of(other));
+        let (successes, failures) = (after.0 - before.0, after.1 - before.1);
+        if successes.min(failures) < -ROUNDING * (1.0 + before.0 + before.1) {
+            return other;
+        }
+        Self { successes: (own.0 + successes).max(0.0), failures: (own.1 + failures).max(0.0), updated: at }
     }
 
     fn kept(&self, now: Millis) -> f64 {

@@ -1,8 +1,8 @@
 //! Before the fleet is known, and after a restart.
 
 use smart_ai_core::{
-    AttemptId, Config, Dispatcher, Effect, Event, HostConfig, HostId, HostReport, HostState, JobId, Millis,
-    Source, Step, Usage,
+    AttemptId, Config, Dispatcher, Effect, Event, HostConfig, HostId, HostReport, HostState, JobId,
+    Knowledge, Millis, Source, Step, Subject, Usage,
 };
 
 use crate::world::{Fleet, ask, call, called, decode_rate, usage};
@@ -59,6 +59,47 @@ fn what_was_learned_survives_a_restart() -> Result<(), Box<dyn std::error::Error
     again.up("a", &[("m", 2.0)], &["m"]);
     assert!((decode_rate(&again) - decode_rate(&fleet)).abs() < 1e-9);
     Ok(())
+}
+
+#[test]
+fn what_others_learned_is_added_while_it_works_and_hosts_that_are_off_keep_theirs() {
+    let learn = |fleet: &mut Fleet, job: u64| {
+        fleet.submit(job, ask());
+        fleet.step(Event::Succeeded { attempt: AttemptId(job), usage: usage() });
+    };
+    let mut first = Fleet::of(&["a", "off"]);
+    first.up("a", &[("m", 2.0)], &["m"]);
+    first.up("off", &[], &[]);
+    learn(&mut first, 1);
+    let known = first.dispatcher.knowledge();
+    let mut again = Fleet::of(&["a", "off"]);
+    again.up("off", &[], &[]);
+    again.dispatcher.absorb(&Knowledge::default(), &known);
+    assert_eq!(again.dispatcher.knowledge(), known, "a host that has not been seen yet loses its models");
+    again.up("a", &[("m", 2.0)], &["m"]);
+    assert!((decode_rate(&again) - decode_rate(&first)).abs() < 1e-9);
+    assert_eq!(again.dispatcher.knowledge(), known);
+    // One that has learned before the others' knowledge comes holds both, each once.
+    let mut late = Fleet::of(&["a", "off"]);
+    late.up("off", &[], &[]);
+    late.up("a", &[("m", 2.0)], &["m"]);
+    learn(&mut late, 1);
+    let own = late.dispatcher.knowledge();
+    late.dispatcher.absorb(&Knowledge::default(), &known);
+    let mut both = known.clone();
+    both.unite(&Knowledge::default(), &own);
+    let weight = |knowledge: &Knowledge| {
+        let subject = Subject::Host { host: "a".into() };
+        let lessons = serde_json::to_value(knowledge.get(&subject)).unwrap_or_default();
+        lessons.pointer("/decode_speed/mean/weight").and_then(serde_json::Value::as_f64)
+    };
+    assert_eq!(weight(&own), Some(1.0));
+    assert!(weight(&late.dispatcher.knowledge()).is_some_and(|weight| weight > 1.5));
+    assert_eq!(weight(&late.dispatcher.knowledge()), weight(&both));
+    // What comes back after it was written is not learned twice.
+    let before = late.dispatcher.knowledge();
+    late.dispatcher.absorb(&before, &before);
+    assert_eq!(late.dispatcher.knowledge(), before);
 }
 
 #[test]
