@@ -66,7 +66,7 @@ impl Qualities {
 
 impl Qualities {
     /// Adds every judgement to what is known.
-    pub(crate) fn tell(&self, knowledge: &mut Knowledge) {
+    pub fn tell(&self, knowledge: &mut Knowledge) {
         for judged in &self.0 {
             let mut lessons = Lessons::default();
             lessons.keep(JUDGED, Estimate::Judged(judged.clone()));

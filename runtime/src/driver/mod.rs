@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde_json::Value;
 use smart_ai_core::wire::{Answer, Ask, FleetConfig, feedback_event};
 use smart_ai_core::{
-    Arm, ConfigError, Decision, DispatchError, DispatchErrorCode, Event, JobId, Request, Snapshot,
+    Arm, ConfigError, Decision, DispatchError, DispatchErrorCode, Event, JobId, Knowledge, Request, Snapshot,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -72,14 +72,14 @@ impl Engine {
     /// # Errors
     /// The first key of the configuration that is not right.
     pub fn start(config: &FleetConfig) -> Result<Self, ConfigError> {
-        Self::observed(config, Observers::default(), None)
+        Self::observed(config, Observers::default(), &Knowledge::default())
     }
 
     /// The same, watched, and with what an earlier one learned.
     pub(crate) fn observed(
         config: &FleetConfig,
         observers: Observers,
-        learned: Option<&Snapshot>,
+        learned: &Knowledge,
     ) -> Result<Self, ConfigError> {
         let (messages, inbox) = mpsc::unbounded_channel();
         let task = Task::new(&config.split()?, messages.downgrade(), inbox, observers, learned)?;
@@ -166,6 +166,11 @@ impl Engine {
     pub fn feedback(&self, feedback: Value) -> Result<(), DispatchError> {
         self.send(Message::Event(feedback_event(feedback)?));
         Ok(())
+    }
+
+    /// Adds to what is known what `theirs` learned since `base`.
+    pub(crate) fn absorb(&self, base: Knowledge, theirs: Knowledge) {
+        self.send(Message::Absorb { base: Box::new(base), theirs: Box::new(theirs) });
     }
 
     /// What is believed about the fleet, once every host has been looked at.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use smart_ai_core::wire::{Ask, Reply};
 use smart_ai_core::{
-    Arm, AttemptId, Decision, DispatchError, FailureKind, HostId, JobId, Outcome, Request, Snapshot,
+    Arm, AttemptId, Decision, DispatchError, FailureKind, HostId, JobId, Knowledge, Outcome, Request,
 };
 
 use crate::http::TimedReply;
@@ -80,9 +80,11 @@ pub(crate) trait Observer: Debug + Send + Sync {
         None
     }
     /// What has been learned until now; told now and then.
-    fn learned(&self, _snapshot: &Snapshot) {}
+    fn learned(&self, _known: &Knowledge) {}
+    /// What `theirs` learned since `base` has been added, and this is what the dispatcher knows now.
+    fn absorbed(&self, _base: &Knowledge, _theirs: &Knowledge, _known: &Knowledge) {}
     /// The driver's task is over, and this is all it learned.
-    fn stopped(&self, _snapshot: &Snapshot) {}
+    fn stopped(&self, _known: &Knowledge) {}
     /// A host was looked at.
     fn looked(&self, _host: &HostId, _looks: Looks<'_>) {}
     /// The metrics server was asked.
@@ -132,12 +134,16 @@ impl Observers {
         self.0.is_empty()
     }
 
-    pub(super) fn learned(&self, snapshot: &Snapshot) {
-        self.each(|observer| observer.learned(snapshot));
+    pub(super) fn learned(&self, known: &Knowledge) {
+        self.each(|observer| observer.learned(known));
     }
 
-    pub(super) fn stopped(&self, snapshot: &Snapshot) {
-        self.each(|observer| observer.stopped(snapshot));
+    pub(super) fn absorbed(&self, base: &Knowledge, theirs: &Knowledge, known: &Knowledge) {
+        self.each(|observer| observer.absorbed(base, theirs, known));
+    }
+
+    pub(super) fn stopped(&self, known: &Knowledge) {
+        self.each(|observer| observer.stopped(known));
     }
 
     pub(super) fn looked(&self, host: &HostId, looks: Looks<'_>) {

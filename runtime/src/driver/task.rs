@@ -8,7 +8,7 @@ use serde_json::Value;
 use smart_ai_core::wire::{Answer, Ask, Clock, Fleet, canary_failure, host_state, model_state};
 use smart_ai_core::{
     Arm, AttemptId, ConfigError, Decision, DispatchError, Dispatcher, Effect, Event, FailureKind, HostId,
-    JobId, Millis, Outcome, Request, Snapshot, Source,
+    JobId, Knowledge, Millis, Outcome, Request, Snapshot, Source,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -61,6 +61,11 @@ pub(super) enum Message {
     Snapshot(oneshot::Sender<Snapshot>),
     /// Answered at once.
     Echo(oneshot::Sender<()>),
+    /// Add what `theirs` learned since `base`.
+    Absorb {
+        base: Box<Knowledge>,
+        theirs: Box<Knowledge>,
+    },
     /// Look at every host and at the metrics now.
     Look,
     Event(Event),
@@ -166,7 +171,7 @@ impl Task {
         messages: mpsc::WeakUnboundedSender<Message>,
         inbox: mpsc::UnboundedReceiver<Message>,
         observers: Observers,
-        learned: Option<&Snapshot>,
+        learned: &Knowledge,
     ) -> Result<Self, ConfigError> {
         let connect_ms = fleet.config.connect_timeout_ms;
         let mut hosts = BTreeMap::new();
@@ -176,11 +181,10 @@ impl Task {
         let prometheus =
             fleet.prometheus.as_ref().map(|endpoint| Server::new(endpoint, connect_ms)).transpose()?;
         let prometheus = prometheus.map(MetricsServer::new);
+        let mut dispatcher = Dispatcher::new(fleet.config.clone(), 0)?;
+        dispatcher.absorb(&Knowledge::default(), learned);
         Ok(Self {
-            dispatcher: match learned {
-                None => Dispatcher::new(fleet.config.clone(), 0)?,
-                Some(snapshot) => Dispatcher::restore(fleet.config.clone(), 0, snapshot)?,
-            },
+            dispatcher,
             hosts,
             prometheus,
             messages,
@@ -221,7 +225,7 @@ impl Task {
             call.task.abort();
         }
         if !self.observers.is_empty() {
-            self.observers.stopped(&self.dispatcher.snapshot());
+            self.observers.stopped(&self.dispatcher.knowledge());
         }
     }
 
@@ -260,6 +264,10 @@ impl Task {
             }
             // Whoever no longer waits has given it up.
             Message::Echo(reply) => drop(reply.send(())),
+            Message::Absorb { base, theirs } => {
+                self.dispatcher.absorb(&base, &theirs);
+                self.observers.absorbed(&base, &theirs, &self.dispatcher.knowledge());
+            }
             Message::Look => self.handle(Event::Look),
             Message::Decide { request, reply } => {
                 self.questions.push(Question::Decide(Box::new(request), reply));
@@ -478,7 +486,7 @@ impl Task {
         });
         if !self.observers.is_empty() && self.told.elapsed() >= LEARNED_EVERY {
             self.told = Instant::now();
-            self.observers.learned(&self.dispatcher.snapshot());
+            self.observers.learned(&self.dispatcher.knowledge());
         }
         let call = outcome.attempt.and_then(|attempt| self.calls.get_mut(&attempt));
         match caller {

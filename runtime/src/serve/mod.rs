@@ -174,7 +174,7 @@ pub async fn serve(config: &FleetConfig, options: &ServeOptions) -> Result<Servi
     let routes = Guard::new(access, Arc::clone(&keys), open).before(routes);
     tasks.spawn(listener::run(proxy_listener, routes, options.max_connections, stopping.clone()));
     if let Some(history) = &history {
-        tasks.spawn(history.follow_ratings(proxy.engine.clone(), stopping.clone()));
+        tasks.spawn(history.follow(proxy.engine.clone(), stopping.clone()));
     }
     let (metrics, proxy_address) = addresses;
     let engine = proxy.engine.clone();

@@ -98,6 +98,17 @@ pub(crate) struct Refused {
     pub(crate) message: String,
 }
 
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// Made where there is none.
+    Make,
+    /// As it is.
+    Found,
+    /// To read only, and nobody writes it meanwhile.
+    Unchanging,
+}
+
 /// Where a history is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -121,11 +132,16 @@ impl Place {
         }
     }
 
-    /// The URL to open it by. `create`: make the file where there is none.
-    pub(super) fn url(&self, create: bool) -> String {
+    /// The URL to open it by.
+    pub(super) fn url(&self, opening: Opening) -> String {
         match self {
             Self::File(path) => {
-                format!("sqlite://{}?mode={}", escaped(path), if create { "rwc" } else { "rw" })
+                let how = match opening {
+                    Opening::Make => "mode=rwc",
+                    Opening::Found => "mode=rw",
+                    Opening::Unchanging => "mode=ro&immutable=true",
+                };
+                format!("sqlite://{}?{how}", escaped(path))
             }
             Self::Server(url) => url.clone(),
         }

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
+use sqlx::migrate::Migrator;
 use sqlx::{Any, Executor as _, Pool};
 
-use super::config::Place;
+use super::config::{Opening, Place};
+use super::former;
 use super::insert::insert;
+use super::learned;
 use super::row::Row;
 
 /// A server answers within this, or counts as away.
@@ -15,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const DELETED_AT_ONCE: i64 = 1_000;
 /// Then rows that wait are written first.
 const DELETIONS_AT_ONCE: usize = 5;
+
+/// The tables, and how they came to be.
+static TABLES: Migrator = sqlx::migrate!("./migrations");
 
 /// For whom it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,30 +40,55 @@ pub(super) struct Database {
 impl Database {
     pub(super) async fn open(place: &Place, purpose: Purpose) -> Result<Self, sqlx::Error> {
         sqlx::any::install_default_drivers();
-        let writes = purpose == Purpose::Write;
-        if let (Place::File(path), true) = (place, writes) {
-            private(path)?;
-        }
-        let set_up = writes && matches!(place, Place::File(_));
-        let options = AnyPoolOptions::new()
-            .max_connections(if writes { 1 } else { 2 })
-            .acquire_timeout(PATIENCE)
-            // One connection keeps what is set up below.
-            .idle_timeout(None)
-            .max_lifetime(None);
         let opening = async {
-            let pool = options.connect(&place.url(writes)).await?;
-            if set_up {
-                // A crash of the program loses nothing that was committed, and readers never wait.
-                pool.execute("PRAGMA journal_mode = WAL").await?;
-                pool.execute("PRAGMA synchronous = NORMAL").await?;
+            match purpose {
+                Purpose::Write => Self::to_write(place).await,
+                Purpose::Read => Self::to_read(place).await,
             }
-            if writes {
-                sqlx::migrate!("./migrations").run(&pool).await?;
-            }
-            Ok(Self { pool })
         };
         timed(PATIENCE * 2, opening).await
+    }
+
+    async fn to_write(place: &Place) -> Result<Self, sqlx::Error> {
+        if let Place::File(path) = place {
+            private(path)?;
+        }
+        let pool = connect(place, Opening::Make, 1).await?;
+        if matches!(place, Place::File(_)) {
+            // A crash of the program loses nothing that was committed, and readers never wait.
+            pool.execute("PRAGMA journal_mode = WAL").await?;
+            pool.execute("PRAGMA synchronous = NORMAL").await?;
+        }
+        // Whose tables are up to date needs no right to make any.
+        if !is_up_to_date(&pool).await {
+            TABLES.run(&pool).await?;
+        }
+        let database = Self { pool };
+        former::take_apart(&database).await?;
+        Ok(database)
+    }
+
+    async fn to_read(place: &Place) -> Result<Self, sqlx::Error> {
+        let opened = connect(place, Opening::Found, 2).await;
+        if matches!(place, Place::Server(_)) {
+            return Ok(Self { pool: opened? });
+        }
+        let works = async |pool: Pool<Any>| {
+            pool.fetch_optional("SELECT 1 FROM sqlite_schema LIMIT 1").await?;
+            Ok::<_, sqlx::Error>(Self { pool })
+        };
+        let opened = match opened {
+            Ok(pool) => works(pool).await,
+            Err(error) => Err(error),
+        };
+        // Where nothing may be written SQLite cannot make the files by which it shares one: then nobody changes it either.
+        match opened {
+            Ok(database) => Ok(database),
+            Err(error) => match connect(place, Opening::Unchanging, 2).await {
+                Ok(pool) => works(pool).await.map_err(|_| error),
+                Err(_) => Err(error),
+            },
+        }
     }
 
     /// All of these rows, or none. A row that is there already stays as it is.
@@ -72,6 +103,7 @@ impl Database {
 
     /// Deletes jobs sent before `oldest_ms`, and the oldest beyond `keep_rows`; `true` where some are left to delete.
     pub(super) async fn forget(&self, oldest_ms: i64, keep_rows: u32) -> Result<bool, sqlx::Error> {
+        learned::forget(self).await?;
         let beyond: Option<i64> =
             sqlx::query_scalar("SELECT at_ms FROM jobs ORDER BY at_ms DESC, job DESC LIMIT 1 OFFSET $1")
                 .bind(i64::from(keep_rows))
@@ -93,6 +125,23 @@ impl Database {
         }
         Ok(true)
     }
+}
+
+async fn connect(place: &Place, opening: Opening, connections: u32) -> Result<Pool<Any>, sqlx::Error> {
+    let options = AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        // One connection keeps what is set up.
+        .idle_timeout(None)
+        .max_lifetime(None);
+    options.connect(&place.url(opening)).await
+}
+
+/// Whether every step of the tables has been taken.
+async fn is_up_to_date(pool: &Pool<Any>) -> bool {
+    let taken: Result<Vec<i64>, sqlx::Error> =
+        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(pool).await;
+    taken.is_ok_and(|taken| TABLES.iter().all(|step| taken.contains(&step.version)))
 }
 
 /// Ends in an error where the store does not answer in time.

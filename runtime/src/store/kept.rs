@@ -39,7 +39,7 @@ impl Engine {
         let engine = History::engine(history.as_ref(), config, Vec::new())?;
         let keeping = history.map(|history| {
             let stopping = CancellationToken::new();
-            tokio::spawn(history.follow_ratings(engine.clone(), stopping.clone()));
+            tokio::spawn(history.follow(engine.clone(), stopping.clone()));
             Keeping { history, stopping }
         });
         Ok((engine, keeping))

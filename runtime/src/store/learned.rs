@@ -1,204 +1,415 @@
-//! What was learned, over a restart: the latest snapshot, and the ratings given since.
+//! What was learned, over a restart and among programs: a row for each subject. Whoever writes adds to the row what it has learned since
+//! it last wrote, so that the observations of all count, each once.
 
-use serde_json::{Value, json};
-use smart_ai_core::Snapshot;
-use sqlx::Row as _;
+use std::collections::{BTreeMap, BTreeSet};
+
+use smart_ai_core::{Knowledge, Lessons, Subject};
+use sqlx::{Any, Row as _, Transaction};
 
 use super::database::{Database, integer};
+use super::former;
+use super::insert::{Value, places};
+use super::ratings;
 use super::recorder::now_ms;
 use super::say;
-use super::united::unite;
 
-/// Two who rate at the same moment: the second tries again.
-const TRIES: usize = 5;
+/// Of this format: rows of another one are left alone.
+const VERSION: i64 = 1;
+/// How often a row is tried that others write at the same moment.
+const TRIES: usize = 10;
+/// Rows written at once.
+const AT_ONCE: usize = 500;
+/// An estimate of a host, model or shape that is not in use is kept this long: 90 days, in milliseconds.
+pub(super) const KEPT_MS: u64 = 90 * 86_400_000;
+/// Shapes restored, those updated last: as many as a dispatcher remembers.
+const SHAPES_RESTORED: i64 = 2_000;
+/// Shapes kept for all programs, those updated last.
+const SHAPES_KEPT: i64 = 10_000;
+/// A subject whose name is longer is not kept: no index holds it.
+const NAME_MOST: usize = 2_000;
+const COLUMNS: usize = 7;
 
-/// What was learned, and the last rating that it includes.
+/// What a dispatcher has learned, to be kept.
 #[derive(Debug)]
 pub(super) struct Told {
-    pub(super) snapshot: Box<Snapshot>,
-    pub(super) ratings_seen: i64,
+    pub(super) knowledge: Knowledge,
+    /// What of it the store holds already.
+    pub(super) base: Knowledge,
+    /// Subjects whose row has been written since.
+    pub(super) written: BTreeSet<Subject>,
+    /// The revision of each row whose writing was begun: where it failed at the last moment, it may have been written.
+    begun: BTreeMap<String, i64>,
 }
 
-/// What a dispatcher starts with.
+impl Told {
+    pub(super) fn new(knowledge: Knowledge, base: Knowledge) -> Self {
+        Self { knowledge, base, written: BTreeSet::new(), begun: BTreeMap::new() }
+    }
+
+    /// Subjects about which there is something to write, and what their rows are called.
+    fn left(&self) -> Vec<(Subject, String)> {
+        let subjects = self.knowledge.iter().filter(|(subject, lessons)| {
+            !self.written.contains(subject) && self.base.get(subject) != Some(lessons)
+        });
+        let named = subjects.filter_map(|(subject, _)| Some((subject.clone(), name(subject)?)));
+        named.collect()
+    }
+}
+
+/// What a dispatcher starts with, or is given when the store is back.
 #[derive(Debug, Default)]
-pub(crate) struct Learned {
-    pub(crate) snapshot: Option<Snapshot>,
-    /// Ratings it does not include, in the shape of [`Feedback`](smart_ai_core::wire::Feedback).
-    pub(crate) ratings: Vec<Value>,
-    /// The last of them.
+pub(super) struct Learned {
+    pub(super) knowledge: Knowledge,
+    /// The last rating that it includes.
     pub(super) ratings_seen: i64,
 }
 
-/// The job that was rated.
-#[derive(Clone, Debug)]
-pub(crate) struct Rated {
-    pub(crate) job: String,
-    pub(crate) model: String,
-    pub(crate) task: String,
+/// A row as it is stored.
+struct Stored {
+    revision: i64,
+    writer: String,
+    lessons: Option<Lessons>,
 }
 
-/// Adds what was learned here to what the store holds: others that share it, hosts that were off, and what was there while the store
-/// was away keep theirs.
-pub(super) async fn keep(database: &Database, learned: &Told) -> Result<(), sqlx::Error> {
-    let encode = |error: serde_json::Error| sqlx::Error::Encode(error.into());
-    let mine = serde_json::to_string(&learned.snapshot).map_err(encode)?;
-    let version = i64::from(learned.snapshot.version);
+/// Adds to the store what was learned here. What others write at the same moment is read again and added to.
+pub(super) async fn keep(database: &Database, writer: &str, told: &mut Told) -> Result<(), sqlx::Error> {
     for _ in 0..TRIES {
-        let stored =
-            sqlx::query("SELECT at_ms, version, ratings_seen, state FROM learned WHERE name = 'fleet'")
-                .fetch_optional(&database.pool)
-                .await?;
-        let now = integer(now_ms());
-        let written = if let Some(row) = stored {
-            let (at_ms, seen): (i64, i64) = (row.try_get(0)?, row.try_get(2)?);
-            let same = row.try_get::<i64, _>(1)? == version;
-            let theirs = row.try_get::<String, _>(3)?;
-            let united = same.then(|| united(&learned.snapshot, &theirs)).flatten();
-            let state = united.unwrap_or_else(|| mine.clone());
-            sqlx::query(
-                "UPDATE learned SET at_ms = $1, version = $2, ratings_seen = $3, state = $4
-                 WHERE name = 'fleet' AND at_ms = $5",
-            )
-            .bind(now.max(at_ms.saturating_add(1)))
-            .bind(version)
-            .bind(if same { learned.ratings_seen.max(seen) } else { learned.ratings_seen })
-            .bind(state)
-            .bind(at_ms)
-            .execute(&database.pool)
-            .await?
-        } else {
-            sqlx::query(
-                "INSERT INTO learned (name, at_ms, version, ratings_seen, state)
-                 VALUES ('fleet', $1, $2, $3, $4) ON CONFLICT (name) DO NOTHING",
-            )
-            .bind(now)
-            .bind(version)
-            .bind(learned.ratings_seen)
-            .bind(mine.as_str())
-            .execute(&database.pool)
-            .await?
-        };
-        // Another program wrote in between: once more, with what it wrote.
-        if written.rows_affected() > 0 {
+        let left = told.left();
+        if left.is_empty() {
             break;
+        }
+        for some in left.chunks(AT_ONCE) {
+            write(database, writer, told, some).await?;
         }
     }
     Ok(())
 }
 
-/// Both states as one; `None` where the stored one is of another version or no snapshot.
-fn united(mine: &Snapshot, theirs: &str) -> Option<String> {
-    let theirs: Value = serde_json::from_str(theirs).ok()?;
-    let mut state = serde_json::to_value(mine).ok()?;
-    if theirs.get("version") != state.get("version") {
-        return None;
+async fn write(
+    database: &Database,
+    writer: &str,
+    told: &mut Told,
+    subjects: &[(Subject, String)],
+) -> Result<(), sqlx::Error> {
+    let stored = stored(database, subjects).await?;
+    let mut rows = Vec::new();
+    let mut named = BTreeMap::new();
+    for (subject, name) in subjects {
+        let (row, mine) = (stored.get(name), told.knowledge.get(subject));
+        let held = row.and_then(|row| row.lessons.as_ref());
+        let begun = told.begun.get(name);
+        let is_written = row.is_some_and(|row| row.writer == writer && begun == Some(&row.revision));
+        let mut lessons = held.cloned().unwrap_or_default();
+        if let Some(mine) = mine.filter(|_| !is_written) {
+            lessons.unite(told.base.get(subject), mine);
+        }
+        if is_written || held == Some(&lessons) {
+            told.written.insert(subject.clone());
+            continue;
+        }
+        let revision = row.map_or(0, |row| row.revision) + 1;
+        told.begun.insert(name.clone(), revision);
+        rows.extend(values(name, subject, revision, writer, &lessons));
+        named.insert(name.as_str(), subject);
     }
-    unite(&mut state, &theirs, now_ms());
-    serde_json::to_string(&serde_json::from_value::<Snapshot>(state).ok()?).ok()
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut transaction = database.pool.begin().await?;
+    let written = upsert(&mut transaction, rows).await?;
+    transaction.commit().await?;
+    for name in &written {
+        told.written.extend(named.get(name.as_str()).map(|subject| (*subject).clone()));
+    }
+    Ok(())
 }
 
-pub(super) async fn restore(database: &Database) -> Result<Learned, sqlx::Error> {
-    let row = sqlx::query("SELECT ratings_seen, state FROM learned WHERE name = 'fleet'")
-        .fetch_optional(&database.pool)
-        .await?;
-    let (seen, snapshot) = match row {
-        None => (0, None),
-        Some(row) => (row.try_get::<i64, _>(0)?, read(&row.try_get::<String, _>(1)?)),
+async fn stored(
+    database: &Database,
+    subjects: &[(Subject, String)],
+) -> Result<BTreeMap<String, Stored>, sqlx::Error> {
+    let list: Vec<String> = (2..subjects.len() + 2).map(|place| format!("${place}")).collect();
+    let question = format!(
+        "SELECT subject, revision, writer, detail FROM estimates WHERE version = $1 AND subject IN ({})",
+        list.join(", ")
+    );
+    let mut query = sqlx::query(&question).persistent(false).bind(VERSION);
+    for (_, name) in subjects {
+        query = query.bind(name.as_str());
+    }
+    let mut stored = BTreeMap::new();
+    for row in query.fetch_all(&database.pool).await? {
+        let lessons = serde_json::from_str(&row.try_get::<String, _>(3)?).ok();
+        stored
+            .insert(row.try_get(0)?, Stored { revision: row.try_get(1)?, writer: row.try_get(2)?, lessons });
+    }
+    Ok(stored)
+}
+
+/// Writes these rows where nobody has written since they were read; gives the names of those.
+async fn upsert(
+    transaction: &mut Transaction<'static, Any>,
+    rows: Vec<Value>,
+) -> Result<Vec<String>, sqlx::Error> {
+    let statement = format!(
+        "INSERT INTO estimates (version, subject, kind, updated_ms, revision, writer, detail) VALUES {}
+         ON CONFLICT (version, subject) DO UPDATE SET updated_ms = excluded.updated_ms, revision = excluded.revision,
+         writer = excluded.writer, detail = excluded.detail WHERE estimates.revision = excluded.revision - 1
+         RETURNING subject",
+        places(rows.len() / COLUMNS, COLUMNS)
+    );
+    let mut query = sqlx::query(&statement).persistent(false);
+    for value in rows {
+        query = value.bind(query);
+    }
+    let written = query.fetch_all(&mut **transaction).await?;
+    written.iter().map(|row| row.try_get(0)).collect()
+}
+
+/// Writes what one row held before, where there is none of a subject yet.
+pub(super) async fn insert(
+    transaction: &mut Transaction<'static, Any>,
+    knowledge: &Knowledge,
+) -> Result<(), sqlx::Error> {
+    let named: Vec<_> =
+        knowledge.iter().filter_map(|(subject, lessons)| Some((subject, name(subject)?, lessons))).collect();
+    for some in named.chunks(AT_ONCE) {
+        let rows: Vec<Value> =
+            some.iter().flat_map(|(subject, name, lessons)| values(name, subject, 1, "", lessons)).collect();
+        upsert(transaction, rows).await?;
+    }
+    Ok(())
+}
+
+fn values(name: &str, subject: &Subject, revision: i64, writer: &str, lessons: &Lessons) -> [Value; COLUMNS] {
+    let updated = match lessons.updated().0 {
+        0 => now_ms(),
+        updated => updated,
     };
-    // A snapshot that cannot be read includes no rating.
-    let seen = if snapshot.is_some() { seen } else { 0 };
-    let (ratings, ratings_seen) = ratings_after(database, seen).await?;
-    Ok(Learned { snapshot, ratings, ratings_seen })
+    [
+        Value::Whole(VERSION),
+        Value::text(name),
+        Value::text(kind(subject)),
+        Value::Whole(integer(updated)),
+        Value::Whole(revision),
+        Value::text(writer),
+        Value::text(&serde_json::to_string(lessons).unwrap_or_default()),
+    ]
 }
 
-/// Ratings given since, and the number of the last.
-pub(super) async fn ratings_after(database: &Database, seen: i64) -> Result<(Vec<Value>, i64), sqlx::Error> {
-    let rows = sqlx::query("SELECT id, model, task, score FROM ratings WHERE id > $1 ORDER BY id")
-        .bind(seen)
-        .fetch_all(&database.pool)
-        .await?;
-    let mut last = seen;
-    let mut ratings = Vec::new();
-    for row in rows {
-        last = row.try_get(0)?;
-        let (model, task): (String, String) = (row.try_get(1)?, row.try_get(2)?);
-        ratings.push(json!({ "model": model, "task": task, "score": row.try_get::<f64, _>(3)? }));
+/// What the row of a subject is called: the subject as JSON. `None` where that is too long.
+fn name(subject: &Subject) -> Option<String> {
+    serde_json::to_string(subject).ok().filter(|name| name.len() <= NAME_MOST)
+}
+
+fn kind(subject: &Subject) -> &'static str {
+    match subject {
+        Subject::Host { .. } => "host",
+        Subject::Arm { .. } => "arm",
+        Subject::Shape { .. } => SHAPE,
+        Subject::Task { .. } => "task",
+        Subject::Model { .. } => "model",
+        Subject::Quality { .. } => "quality",
+        Subject::Embedder => EMBEDDER,
     }
-    Ok((ratings, last))
 }
 
-pub(super) async fn rate(database: &Database, job: &str, score: f64) -> Result<Option<Rated>, sqlx::Error> {
-    let row = sqlx::query("SELECT model, task FROM jobs WHERE job = $1 AND model IS NOT NULL")
-        .bind(job)
-        .fetch_optional(&database.pool)
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let rated = Rated { job: job.to_owned(), model: row.try_get(0)?, task: row.try_get(1)? };
-    let mut tries = 0;
-    loop {
-        let kept = sqlx::query(
-            "INSERT INTO ratings (id, at_ms, job, model, task, score)
-             SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3, $4, $5 FROM ratings",
-        )
-        .bind(integer(now_ms()))
-        .bind(&rated.job)
-        .bind(&rated.model)
-        .bind(&rated.task)
-        .bind(score)
-        .execute(&database.pool)
-        .await;
-        tries += 1;
-        match kept {
-            Ok(_) => return Ok(Some(rated)),
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() && tries < TRIES => {}
-            Err(error) => return Err(error),
+const SHAPE: &str = "shape";
+/// It has no age: an index that was made with it stays of use.
+const EMBEDDER: &str = "embedder";
+
+/// Everything learned that is not too old, and every rating.
+pub(super) async fn restore(database: &Database) -> Result<Learned, sqlx::Error> {
+    let oldest_ms = integer(now_ms().saturating_sub(KEPT_MS));
+    let former = former::read(database).await?;
+    let mut knowledge = former.knowledge.unwrap_or_default();
+    let rows = sqlx::query(
+        "SELECT subject, detail FROM estimates WHERE version = $1 AND kind <> 'shape' AND (updated_ms >= $2 OR kind = 'embedder')",
+    )
+    .bind(VERSION)
+    .bind(oldest_ms)
+    .fetch_all(&database.pool)
+    .await;
+    let rows = match rows {
+        // Who may only read finds the tables of an earlier version.
+        Err(sqlx::Error::Database(_)) if former.is_whole => Vec::new(),
+        rows => {
+            let mut rows = rows?;
+            let shapes = sqlx::query(
+                "SELECT subject, detail FROM estimates WHERE version = $1 AND kind = 'shape' AND updated_ms >= $2
+                 ORDER BY updated_ms DESC LIMIT $3",
+            )
+            .bind(VERSION)
+            .bind(oldest_ms)
+            .bind(SHAPES_RESTORED)
+            .fetch_all(&database.pool)
+            .await?;
+            rows.extend(shapes);
+            rows
+        }
+    };
+    if rows.is_empty() && knowledge.is_empty() && is_of_another_version(database).await {
+        say("what was learned is of another version and is left aside; learning starts anew");
+    }
+    for row in rows {
+        let subject = serde_json::from_str(&row.try_get::<String, _>(0)?);
+        let lessons = serde_json::from_str(&row.try_get::<String, _>(1)?);
+        // What another version wrote in another way is left aside.
+        if let (Ok(subject), Ok(lessons)) = (subject, lessons) {
+            knowledge.put(subject, lessons);
         }
     }
+    let (said, ratings_seen) = ratings::after(database, former.ratings_seen).await?;
+    knowledge.unite(&Knowledge::default(), &said);
+    Ok(Learned { knowledge, ratings_seen })
 }
 
-fn read(state: &str) -> Option<Snapshot> {
-    smart_ai_core::json::from_str(state)
-        .map_err(|refusal| {
-            say(&format!(
-                "what was learned is of another version and is not restored ({refusal}); learning starts anew"
-            ));
-        })
-        .ok()
+async fn is_of_another_version(database: &Database) -> bool {
+    let found: Result<Option<i64>, sqlx::Error> =
+        sqlx::query_scalar("SELECT version FROM estimates WHERE version <> $1 LIMIT 1")
+            .bind(VERSION)
+            .fetch_optional(&database.pool)
+            .await;
+    found.is_ok_and(|found| found.is_some())
+}
+
+/// Deletes what nobody has updated for long, and the oldest shapes beyond so many.
+pub(super) async fn forget(database: &Database) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM estimates WHERE updated_ms < $1 AND kind <> $2")
+        .bind(integer(now_ms().saturating_sub(KEPT_MS)))
+        .bind(EMBEDDER)
+        .execute(&database.pool)
+        .await?;
+    sqlx::query(
+        "DELETE FROM estimates WHERE kind = $1 AND updated_ms <
+         (SELECT updated_ms FROM estimates WHERE kind = $1 ORDER BY updated_ms DESC LIMIT 1 OFFSET $2)",
+    )
+    .bind(SHAPE)
+    .bind(SHAPES_KEPT)
+    .execute(&database.pool)
+    .await?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use smart_ai_core::{Config, Dispatcher, HostConfig, Millis};
+    use smart_ai_core::{Config, Dispatcher, HostConfig, Snapshot};
 
     use super::super::config::Place;
     use super::super::database::Purpose;
     use super::*;
 
-    /// What a dispatcher of this one host has learned of its speed.
-    fn told(host: &str, ratings_seen: i64) -> Result<Told, sqlx::Error> {
+    /// A file for a history that no other test uses.
+    fn place(name: &str) -> Place {
+        let file = std::env::temp_dir().join(format!("smart-ai-{name}-{}.db", std::process::id()));
+        drop(std::fs::remove_file(&file));
+        Place::File(file)
+    }
+
+    fn remove(place: &Place) {
+        if let Place::File(file) = place {
+            drop(std::fs::remove_file(file));
+        }
+    }
+
+    /// What a dispatcher of this host has learned: decode speeds, so many milliseconds ago each.
+    fn snapshot(host: &str, speeds: &[(u64, f64)]) -> Result<Snapshot, sqlx::Error> {
         let dispatcher = Dispatcher::new(Config::new(vec![HostConfig::new(host)]), 1)
             .map_err(|error| sqlx::Error::Configuration(error.to_string().into()))?;
-        let mut snapshot = Box::new(dispatcher.snapshot());
+        let mut snapshot = dispatcher.snapshot();
         for host in &mut snapshot.hosts {
-            host.decode_speed.observe(Millis(now_ms()), 2.0);
+            for (ago, speed) in speeds {
+                host.decode_speed.observe(smart_ai_core::Millis(now_ms() - ago), *speed);
+            }
         }
-        Ok(Told { snapshot, ratings_seen })
+        Ok(snapshot)
+    }
+
+    fn learned(host: &str, speeds: &[(u64, f64)]) -> Result<Knowledge, sqlx::Error> {
+        Ok(former::knowledge(&serde_json::to_string(&snapshot(host, speeds)?).unwrap_or_default())
+            .unwrap_or_default())
+    }
+
+    fn weight(knowledge: &Knowledge, host: &str) -> f64 {
+        let lessons = knowledge.get(&Subject::Host { host: host.into() });
+        let lessons = serde_json::to_value(lessons).unwrap_or_default();
+        lessons.pointer("/decode_speed/mean/weight").and_then(serde_json::Value::as_f64).unwrap_or_default()
     }
 
     #[tokio::test]
-    async fn two_fleets_on_one_store_keep_what_either_learned() -> Result<(), sqlx::Error> {
-        let file = std::env::temp_dir().join(format!("smart-ai-learned-{}.db", std::process::id()));
-        let database = Database::open(&Place::File(file.clone()), Purpose::Write).await?;
-        for (host, ratings_seen) in [("a", 2), ("b", 1), ("a", 2)] {
-            keep(&database, &told(host, ratings_seen)?).await?;
+    async fn two_fleets_on_one_store_add_to_what_either_learned() -> Result<(), sqlx::Error> {
+        let place = place("learned");
+        let database = Database::open(&place, Purpose::Write).await?;
+        for (writer, host) in [("one", "a"), ("two", "b"), ("two", "a")] {
+            let mut told = Told::new(learned(host, &[(0, 2.0)])?, Knowledge::default());
+            keep(&database, writer, &mut told).await?;
+            // Again, as after an end of the connection at the last moment.
+            told.written.clear();
+            keep(&database, writer, &mut told).await?;
         }
-        let kept = restore(&database).await?;
-        let hosts = kept.snapshot.map(|snapshot| snapshot.hosts).unwrap_or_default();
-        let mut hosts: Vec<&str> = hosts.iter().map(|host| host.host.as_str()).collect();
-        hosts.sort_unstable();
-        assert_eq!((hosts, kept.ratings_seen), (vec!["a", "b"], 2));
+        let kept = restore(&database).await?.knowledge;
+        assert!((weight(&kept, "a") - 2.0).abs() < 1e-3, "both learned of it, each once: {kept:?}");
+        assert!((weight(&kept, "b") - 1.0).abs() < 1e-3, "{kept:?}");
         database.pool.close().await;
-        drop(std::fs::remove_file(file));
+        remove(&place);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn the_one_row_of_earlier_versions_is_taken_apart_once() -> Result<(), sqlx::Error> {
+        let place = place("former");
+        let database = Database::open(&place, Purpose::Write).await?;
+        let state = serde_json::to_string(&snapshot("a", &[(0, 2.0), (0, 3.0)])?).unwrap_or_default();
+        sqlx::query(
+            "INSERT INTO learned (name, at_ms, version, ratings_seen, state) VALUES ('fleet', 1, 3, 7, $1)",
+        )
+        .bind(state)
+        .execute(&database.pool)
+        .await?;
+        for id in [7, 8] {
+            sqlx::query("INSERT INTO ratings (id, at_ms, job, model, task, score) VALUES ($1, $2, 'j', 'm', 'code', 1.0)")
+                .bind(id)
+                .bind(integer(now_ms()))
+                .execute(&database.pool)
+                .await?;
+        }
+        database.pool.close().await;
+        for _ in 0..2 {
+            let database = Database::open(&place, Purpose::Write).await?;
+            let kept = restore(&database).await?;
+            assert!((weight(&kept.knowledge, "a") - 2.0).abs() < 1e-3, "{kept:?}");
+            assert_eq!(kept.ratings_seen, 8);
+            let said =
+                kept.knowledge.get(&Subject::Quality { model: "m".into(), task: smart_ai_core::Task::Code });
+            let said = serde_json::to_value(said).unwrap_or_default();
+            let good = said.pointer("/judged/judged/good").and_then(serde_json::Value::as_f64);
+            assert!(
+                good.is_some_and(|good| (good - 1.0).abs() < 1e-3),
+                "the row included the rating before: {said}"
+            );
+            database.pool.close().await;
+        }
+        remove(&place);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_is_old_is_forgotten_but_for_the_model_that_embeds() -> Result<(), sqlx::Error> {
+        let place = place("forgotten");
+        let database = Database::open(&place, Purpose::Write).await?;
+        let mut told = Told::new(learned("a", &[(KEPT_MS + 1_000, 2.0)])?, Knowledge::default());
+        keep(&database, "one", &mut told).await?;
+        let mut told = Told::new(learned("b", &[(KEPT_MS - 60_000, 2.0)])?, Knowledge::default());
+        keep(&database, "one", &mut told).await?;
+        sqlx::query("INSERT INTO estimates VALUES (1, '{\"kind\":\"embedder\"}', 'embedder', 1, 1, 'one', '{\"model\":{\"chosen\":\"m\"}}')")
+            .execute(&database.pool)
+            .await?;
+        forget(&database).await?;
+        let kept = restore(&database).await?.knowledge;
+        assert_eq!(kept.iter().count(), 2, "{kept:?}");
+        assert!(kept.get(&Subject::Embedder).is_some() && weight(&kept, "b") > 0.9, "{kept:?}");
+        database.pool.close().await;
+        remove(&place);
         Ok(())
     }
 }

@@ -4,21 +4,23 @@
 
 mod config;
 mod database;
+mod former;
 mod insert;
 mod kept;
 mod learned;
 mod query;
+mod ratings;
 mod recorder;
+mod refusal;
 mod row;
-mod united;
 mod writer;
 
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smart_ai_core::ConfigError;
 use smart_ai_core::wire::FleetConfig;
+use smart_ai_core::{ConfigError, Knowledge};
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -30,8 +32,8 @@ pub(crate) use config::{Place, Refused};
 use database::{Database, Purpose, timed};
 pub use kept::Keeping;
 use learned::Learned;
-pub(crate) use learned::Rated;
 pub(crate) use query::{Filter, Reader};
+pub(crate) use ratings::Rated;
 pub(crate) use recorder::Health;
 use recorder::Recorder;
 pub(crate) use row::Row;
@@ -43,8 +45,10 @@ use writer::{BATCH, Writer};
 const FIRST_OPENING: Duration = Duration::from_secs(2);
 /// What waits to be written gets this long when the program ends.
 const LAST_WRITE: Duration = Duration::from_secs(5);
-/// Between two looks for ratings given elsewhere.
-const RATINGS_EVERY: Duration = Duration::from_secs(2);
+/// Between two looks for what others have kept.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Such a look takes this long at most.
+const LOOK_WITHIN: Duration = Duration::from_secs(20);
 
 /// Why there is no history.
 #[derive(Debug, Error)]
@@ -75,7 +79,8 @@ pub enum HistoryError {
 pub(crate) struct History {
     place: Place,
     recorder: Arc<Recorder>,
-    learned: Learned,
+    /// Absent while the store has not been read: what it holds is added once it is there.
+    learned: Option<Learned>,
     health: Health,
     writer: JoinHandle<()>,
 }
@@ -88,24 +93,28 @@ impl History {
     pub(crate) async fn open(config: &HistoryConfig) -> Result<Option<Self>, HistoryError> {
         let Some(place) = config.place().map_err(HistoryError::Place)? else { return Ok(None) };
         let health = Health::default();
-        let opening = async {
-            let database = Database::open(&place, Purpose::Write).await?;
-            let learned = learned::restore(&database).await?;
-            Ok((database, learned))
-        };
-        let opened = timed(FIRST_OPENING, opening).await;
-        let (database, learned) = match opened {
+        let (database, learned, is_read_only) = match opened(&place, Purpose::Write).await {
             Ok((database, learned)) => {
                 health.up.set(1);
-                (Some(database), learned)
+                (Some(database), Some(learned), false)
             }
             Err(error) => {
-                say(&format!("{} cannot be opened: {error}; jobs go on, rows wait", place.shown()));
-                (None, Learned::default())
+                // A store that has not answered in time is not asked again so soon.
+                let is_away = matches!(error, sqlx::Error::PoolTimedOut);
+                let read = if is_away { None } else { opened(&place, Purpose::Read).await.ok() };
+                let place = place.shown();
+                say(&if read.is_some() {
+                    refusal::only_read(&place, &error)
+                } else {
+                    format!("{place} cannot be opened: {error}; jobs go on, rows wait")
+                });
+                let is_read_only = read.is_some();
+                (None, read.map(|(_, learned)| learned), is_read_only)
             }
         };
         let (sender, rows) = mpsc::channel(config.queue_rows.max(1) as usize);
-        let recorder = Arc::new(Recorder::new(config.prompts, sender, health.clone(), learned.ratings_seen));
+        let base = learned.as_ref().map(|learned| learned.knowledge.clone()).unwrap_or_default();
+        let recorder = Arc::new(Recorder::new(config.prompts, sender, health.clone(), base));
         let writer = Writer {
             place: place.clone(),
             database,
@@ -115,6 +124,8 @@ impl History {
             recorder: Arc::clone(&recorder),
             rows,
             health: health.clone(),
+            unwritten: None,
+            is_read_only,
             batch: BATCH,
         };
         let writer = tokio::spawn(writer.run());
@@ -127,63 +138,45 @@ impl History {
         config: &FleetConfig,
         mut watching: Vec<Arc<dyn Observer>>,
     ) -> Result<Engine, ConfigError> {
-        let Some(history) = history else { return Engine::observed(config, Observers::new(watching), None) };
-        watching.push(Arc::clone(&history.recorder) as Arc<dyn Observer>);
-        let observers = Observers::new(watching);
-        let engine = match &history.learned.snapshot {
-            None => Engine::observed(config, observers, None)?,
-            Some(snapshot) => match Engine::observed(config, observers.clone(), Some(snapshot)) {
-                Ok(engine) => engine,
-                Err(refusal) => {
-                    say(&format!("what was learned is not restored: {refusal}; learning starts anew"));
-                    Engine::observed(config, observers, None)?
-                }
-            },
+        let nothing = Knowledge::default();
+        let Some(history) = history else {
+            return Engine::observed(config, Observers::new(watching), &nothing);
         };
-        for rating in history.learned.ratings.clone() {
-            judge(&engine, rating);
-        }
-        Ok(engine)
+        watching.push(Arc::clone(&history.recorder) as Arc<dyn Observer>);
+        let known = history.learned.as_ref().map_or(&nothing, |learned| &learned.knowledge);
+        Engine::observed(config, Observers::new(watching), known)
     }
 
     pub(crate) fn health(&self) -> &Health {
         &self.health
     }
 
-    /// Passes on ratings given by other programs until stopped.
-    pub(crate) fn follow_ratings(
+    /// Passes on what the store holds, where it could not be read at the start, and ratings given by other programs, until stopped.
+    pub(crate) fn follow(
         &self,
         engine: Engine,
         stopping: CancellationToken,
     ) -> impl Future<Output = ()> + use<> {
-        let (place, seen) = (self.place.clone(), self.learned.ratings_seen);
+        let place = self.place.clone();
         let recorder = Arc::clone(&self.recorder);
+        let mut seen = self.learned.as_ref().map(|learned| learned.ratings_seen);
         async move {
-            let mut seen = seen;
             let mut database = None;
             loop {
                 tokio::select! {
                     () = stopping.cancelled() => return,
-                    () = tokio::time::sleep(RATINGS_EVERY) => {}
+                    () = tokio::time::sleep(LOOK_EVERY) => {}
                 }
                 if database.is_none() {
                     database = Database::open(&place, Purpose::Read).await.ok();
                 }
                 let Some(open) = &database else { continue };
-                match learned::ratings_after(open, seen).await {
-                    Ok((ratings, last)) => {
-                        seen = last;
-                        if ratings.is_empty() {
-                            continue;
-                        }
-                        for rating in ratings {
-                            judge(&engine, rating);
-                        }
-                        // Answered after them, so that no snapshot is said to hold a rating that it lacks.
-                        if engine.snapshot().await.is_ok() {
-                            recorder.rated(last);
-                        }
-                    }
+                let looked = match seen {
+                    None => timed(LOOK_WITHIN, take_back(open, &recorder, &engine)).await,
+                    Some(seen) => timed(LOOK_WITHIN, take_ratings(open, seen, &engine)).await,
+                };
+                match looked {
+                    Ok(last) => seen = Some(last),
                     // The writer tells of a store that is away.
                     Err(_) => database = None,
                 }
@@ -199,9 +192,33 @@ impl History {
     }
 }
 
-/// A rating that makes no sense any more is left out.
-fn judge(engine: &Engine, rating: serde_json::Value) {
-    drop(engine.feedback(rating));
+/// The store and what it holds, within a short time.
+async fn opened(place: &Place, purpose: Purpose) -> Result<(Database, Learned), sqlx::Error> {
+    let opening = async {
+        let database = Database::open(place, purpose).await?;
+        let learned = learned::restore(&database).await?;
+        Ok((database, learned))
+    };
+    timed(FIRST_OPENING, opening).await
+}
+
+/// Adds what the store holds to what was learned while it was away; gives the last rating.
+async fn take_back(database: &Database, recorder: &Recorder, engine: &Engine) -> Result<i64, sqlx::Error> {
+    let _exchange = recorder.exchange.lock().await;
+    let base = recorder.base();
+    let learned = learned::restore(database).await?;
+    say("what was learned before is taken back");
+    engine.absorb(base, learned.knowledge);
+    Ok(learned.ratings_seen)
+}
+
+/// Passes on ratings given since; gives the last.
+async fn take_ratings(database: &Database, seen: i64, engine: &Engine) -> Result<i64, sqlx::Error> {
+    let (said, last) = ratings::after(database, seen).await?;
+    if !said.is_empty() {
+        engine.absorb(Knowledge::default(), said);
+    }
+    Ok(last)
 }
 
 /// A line of the log.

@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 use super::config::{HistoryConfig, Place};
 use super::database::{Database, Purpose};
 use super::row::{Attempt, Decided, Fault, Phases, Row, Usage};
-use super::{HistoryError, Rated, learned};
+use super::{HistoryError, Rated, ratings};
 
 /// Jobs completed by one question.
 const AT_ONCE: usize = 500;
@@ -86,7 +86,7 @@ impl Reader {
     /// # Errors
     /// The store refuses.
     pub(crate) async fn rate(&self, job: &str, score: f64) -> Result<Option<Rated>, HistoryError> {
-        self.said(learned::rate(&self.database, job, score).await)
+        self.said(ratings::rate(&self.database, job, score).await)
     }
 
     fn said<T>(&self, done: Result<T, sqlx::Error>) -> Result<T, HistoryError> {

@@ -1,13 +1,12 @@
 //! Watches the driver and passes on what is worth keeping. Never waits: what finds no room is dropped and counted.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use smart_ai_core::wire::Ask;
-use smart_ai_core::{JobId, Snapshot};
+use smart_ai_core::{JobId, Knowledge, Subject};
 use tokio::sync::{mpsc, watch};
 
 use super::learned::Told;
@@ -36,38 +35,65 @@ pub(crate) struct Recorder {
     run: String,
     prompts: bool,
     rows: mpsc::Sender<Ended>,
-    learned: Mutex<Option<Told>>,
-    /// The last rating that the dispatcher has been told of.
-    ratings_seen: AtomicI64,
+    learning: Mutex<Learning>,
+    /// Held by who reads what was learned from the store, or writes it there: what is read is then known to be written, or not.
+    pub(super) exchange: tokio::sync::Mutex<()>,
     stopped: watch::Sender<bool>,
     health: Health,
 }
 
+/// What was learned.
+#[derive(Debug, Default)]
+struct Learning {
+    /// What of it came from the store, or is written there.
+    base: Knowledge,
+    /// All of it, where that was told since it was last taken.
+    told: Option<Knowledge>,
+}
+
 impl Recorder {
-    pub(super) fn new(prompts: bool, rows: mpsc::Sender<Ended>, health: Health, ratings_seen: i64) -> Self {
+    /// `base`: what the dispatcher starts with.
+    pub(super) fn new(prompts: bool, rows: mpsc::Sender<Ended>, health: Health, base: Knowledge) -> Self {
         let run = format!("{:x}-{:x}", now_ms(), std::process::id());
-        let (learned, stopped) = (Mutex::default(), watch::Sender::default());
-        let ratings_seen = AtomicI64::new(ratings_seen);
-        Self { run, prompts, rows, learned, ratings_seen, stopped, health }
+        let learning = Mutex::new(Learning { base, told: None });
+        let (exchange, stopped) = (tokio::sync::Mutex::default(), watch::Sender::default());
+        Self { run, prompts, rows, learning, exchange, stopped, health }
     }
 
     fn called(&self, job: JobId) -> String {
         format!("{}-{}", self.run, job.0)
     }
 
+    /// Names this run of the program.
+    pub(super) fn run(&self) -> &str {
+        &self.run
+    }
+
     /// What was learned since it was last taken.
     pub(super) fn take_learned(&self) -> Option<Told> {
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let mut learning = self.learning();
+        learning.told.take().map(|known| Told::new(known, learning.base.clone()))
     }
 
-    /// Puts back what could not be written, unless more has been learned since.
-    pub(super) fn put_back(&self, told: Told) {
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(told);
+    /// This has been written, as far as it says.
+    pub(super) fn kept(&self, told: &Told) {
+        let mut written = told.knowledge.clone();
+        written.retain(|subject| told.written.contains(subject));
+        let mut learning = self.learning();
+        learning.base.unite(&told.base, &written);
+        // What the dispatcher has forgotten it learns anew.
+        let is_gone =
+            |subject: &Subject| told.base.get(subject).is_some() && told.knowledge.get(subject).is_none();
+        learning.base.retain(|subject| !is_gone(subject));
     }
 
-    /// The dispatcher heeds every rating up to this one.
-    pub(super) fn rated(&self, last: i64) {
-        self.ratings_seen.store(last, Ordering::Release);
+    /// What of the dispatcher's knowledge came from the store, or is written there.
+    pub(super) fn base(&self) -> Knowledge {
+        self.learning().base.clone()
+    }
+
+    fn learning(&self) -> MutexGuard<'_, Learning> {
+        self.learning.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Turns true when nothing more will come.
@@ -98,15 +124,18 @@ impl Observer for Recorder {
         Some(self.called(job))
     }
 
-    fn learned(&self, snapshot: &Snapshot) {
-        *self.learned.lock().unwrap_or_else(PoisonError::into_inner) = Some(Told {
-            snapshot: Box::new(snapshot.clone()),
-            ratings_seen: self.ratings_seen.load(Ordering::Acquire),
-        });
+    fn learned(&self, known: &Knowledge) {
+        self.learning().told = Some(known.clone());
     }
 
-    fn stopped(&self, snapshot: &Snapshot) {
-        self.learned(snapshot);
+    fn absorbed(&self, base: &Knowledge, theirs: &Knowledge, known: &Knowledge) {
+        let mut learning = self.learning();
+        learning.base.unite(base, theirs);
+        learning.told = Some(known.clone());
+    }
+
+    fn stopped(&self, known: &Knowledge) {
+        self.learned(known);
         self.stopped.send_replace(true);
     }
 }
@@ -136,7 +165,7 @@ mod tests {
     fn what_finds_no_room_is_dropped_and_counted() {
         let (sender, mut rows) = mpsc::channel(1);
         let health = Health::default();
-        let recorder = Recorder::new(false, sender, health.clone(), 0);
+        let recorder = Recorder::new(false, sender, health.clone(), Knowledge::default());
         let (request, outcome) = (Request::new(Task::Chat, 10), Outcome::default());
         for number in 0..3 {
             recorder.ended(&JobEnd {

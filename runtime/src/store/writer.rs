@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 use super::config::Place;
 use super::database::{Database, Purpose, integer, timed};
-use super::learned;
+use super::learned::{self, Told};
 use super::recorder::{Health, Recorder, now_ms};
+use super::refusal::{is_read_only, only_read, refusal};
 use super::row::{Ended, Row};
 use super::say;
 
@@ -23,6 +24,8 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 /// Writing what was learned takes this long at most.
 const LEARNED_WITHIN: Duration = Duration::from_secs(10);
+/// Deleting takes this long at most.
+const FORGET_WITHIN: Duration = Duration::from_secs(60);
 /// Between two looks for something learned.
 const LEARNED_EVERY: Duration = Duration::from_secs(5);
 const DAY_MS: u64 = 86_400_000;
@@ -38,6 +41,10 @@ pub(super) struct Writer {
     pub(super) rows: mpsc::Receiver<Ended>,
     pub(super) stopped: watch::Receiver<bool>,
     pub(super) health: Health,
+    /// What was learned and could not be written yet.
+    pub(super) unwritten: Option<Told>,
+    /// The store was found to be one that may only be read: that has been said.
+    pub(super) is_read_only: bool,
     /// Rows written at once for now: half as many after each failure, twice as many after each success, up to `BATCH`.
     pub(super) batch: usize,
 }
@@ -132,7 +139,9 @@ impl Writer {
             let lost = count(left);
             self.health.dropped.inc_by(lost);
             self.health.queue.dec_by(integer(lost));
-            say(&format!("{lost} rows are lost: the program ends"));
+            if !self.is_read_only {
+                say(&format!("{lost} rows are lost: the program ends"));
+            }
         }
     }
 
@@ -149,7 +158,8 @@ impl Writer {
         Ok(database)
     }
 
-    fn works(&self) {
+    fn works(&mut self) {
+        self.is_read_only = false;
         if self.health.up.get() == 0 {
             say(&format!("written to {} again", self.place.shown()));
         }
@@ -159,8 +169,12 @@ impl Writer {
 
     /// Said once. The next try opens it anew: a file may have become writable, a server may be back.
     fn fails(&mut self, error: &sqlx::Error) {
-        if self.health.up.get() == 1 {
-            say(&format!("{} cannot be written: {error}; jobs go on, rows wait", self.place.shown()));
+        let (place, was_up) = (self.place.shown(), self.health.up.get() == 1);
+        if is_read_only(error) && !self.is_read_only {
+            self.is_read_only = true;
+            say(&only_read(&place, error));
+        } else if was_up {
+            say(&format!("{place} cannot be written: {error}; jobs go on, rows wait"));
         }
         self.health.up.set(0);
         if let Some(database) = self.database.take() {
@@ -169,16 +183,26 @@ impl Writer {
     }
 
     async fn keep_learned(&mut self) {
-        let Some(told) = self.recorder.take_learned() else { return };
-        let kept = match self.open().await {
-            Ok(database) => timed(LEARNED_WITHIN, learned::keep(&database, &told)).await,
-            Err(error) => Err(error),
-        };
-        match kept {
-            Ok(()) => self.works(),
-            Err(error) => {
-                self.recorder.put_back(told);
-                self.fails(&error);
+        let recorder = Arc::clone(&self.recorder);
+        let _exchange = recorder.exchange.lock().await;
+        // What was begun is ended first: only that tells which rows it has written.
+        while let Some(mut told) = self.unwritten.take().or_else(|| recorder.take_learned()) {
+            let kept = match self.open().await {
+                Ok(database) => {
+                    timed(LEARNED_WITHIN, learned::keep(&database, recorder.run(), &mut told)).await
+                }
+                Err(error) => Err(error),
+            };
+            match kept {
+                Ok(()) => {
+                    recorder.kept(&told);
+                    self.works();
+                }
+                Err(error) => {
+                    self.unwritten = Some(told);
+                    self.fails(&error);
+                    return;
+                }
             }
         }
     }
@@ -187,7 +211,7 @@ impl Writer {
     async fn forget(&mut self) -> bool {
         let Some(database) = &self.database else { return false };
         let oldest = now_ms().saturating_sub(u64::from(self.keep_days) * DAY_MS);
-        match database.forget(integer(oldest), self.keep_rows).await {
+        match timed(FORGET_WITHIN, database.forget(integer(oldest), self.keep_rows)).await {
             Ok(more) => more,
             Err(error) => {
                 self.fails(&error);
@@ -201,21 +225,9 @@ fn count(rows: &[Row]) -> u64 {
     u64::try_from(rows.len()).unwrap_or(u64::MAX)
 }
 
-/// The store's code, where it refuses what a row says and not the whole program. Its words could quote the row.
-fn refusal(error: &sqlx::Error) -> Option<String> {
-    let code = error.as_database_error()?.code()?;
-    let refused = match code.parse::<u32>() {
-        // SQLite: too big, constraint, mismatch; the low byte of its extended codes.
-        Ok(number) if code.len() < 5 => matches!(number & 0xff, 18..=20),
-        // SQLSTATE: data exception, integrity, program limit exceeded.
-        _ => ["22", "23", "54"].iter().any(|class| code.starts_with(class)),
-    };
-    refused.then(|| code.into_owned())
-}
-
 #[cfg(test)]
 mod tests {
-    use smart_ai_core::{JobId, Outcome, Request, Task};
+    use smart_ai_core::{JobId, Knowledge, Outcome, Request, Task};
 
     use super::*;
     use crate::driver::{JobEnd, Observer as _, Texts};
@@ -232,7 +244,7 @@ mod tests {
         .await?;
         let (sender, rows) = mpsc::channel(100);
         let health = Health::default();
-        let recorder = Arc::new(Recorder::new(false, sender, health.clone(), 0));
+        let recorder = Arc::new(Recorder::new(false, sender, health.clone(), Knowledge::default()));
         for number in 0..10 {
             let task = if number == 6 { Task::Code } else { Task::Chat };
             recorder.ended(&JobEnd {
@@ -257,6 +269,8 @@ mod tests {
             recorder,
             rows,
             health: health.clone(),
+            unwritten: None,
+            is_read_only: false,
             batch: BATCH,
         };
         let mut batch = Vec::new();

@@ -177,17 +177,15 @@ async fn what_was_learned_by_another_version_is_left_aside() -> Result {
     run(&ask).await?;
     sqlx::any::install_default_drivers();
     let pool = sqlx::any::AnyPoolOptions::new().connect(&format!("sqlite://{at}")).await?;
-    let changed = sqlx::query("UPDATE learned SET state = replace(state, '{\"version\":', '{\"version\":9')")
-        .execute(&pool)
-        .await?;
-    assert_eq!(changed.rows_affected(), 1);
-    pool.close().await;
+    let changed = sqlx::query("UPDATE estimates SET version = 9").execute(&pool).await?.rows_affected();
+    assert!(changed > 0);
     let ran = run(&ask).await?;
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(
-        ran.err.contains("what was learned is not restored") && ran.err.contains("starts anew"),
-        "{ran:?}"
-    );
+    assert!(ran.err.contains("is of another version") && ran.err.contains("starts anew"), "{ran:?}");
+    let left: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM estimates WHERE version = 9").fetch_one(&pool).await?;
+    assert_eq!(u64::try_from(left)?, changed, "the other version loses what it learned");
+    pool.close().await;
     assert_eq!(shown(&["--history", &at]).await?.len(), 2);
     Ok(())
 }
