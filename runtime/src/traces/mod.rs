@@ -2,23 +2,19 @@
 //!
 //! Names are OpenTelemetry's for generative AI; texts are never sent. A collector that is slow or gone delays no job.
 
+mod collector;
 mod config;
-mod parent;
-mod sender;
 mod span;
 
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::trace::v1::Span;
 use prometheus_client::metrics::counter::Counter;
 use smart_ai_core::ConfigError;
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 
+use collector::Batches;
 pub use config::TracesConfig;
-use sender::Sender;
 
 use crate::driver::{JobEnd, Observer};
 use crate::http::Server;
@@ -27,6 +23,8 @@ use crate::http::Server;
 const CONNECT_MS: u32 = 2_000;
 /// What waits to be sent gets this long when the program ends.
 const LAST_SENDING: Duration = Duration::from_secs(3);
+/// Spans of a job that is called twice: as many as jobs have room for on average.
+const SPANS_A_JOB: usize = 8;
 
 /// What became of spans; clones show the same.
 #[derive(Clone, Debug, Default)]
@@ -42,12 +40,10 @@ pub(crate) struct Sent {
 pub(crate) struct Traces {
     tracer: Arc<Tracer>,
     sent: Sent,
-    stopping: watch::Sender<bool>,
-    sender: JoinHandle<()>,
 }
 
 impl Traces {
-    /// Starts the task that sends; `None` where they are off.
+    /// Starts the thread that sends; `None` where they are off. Called within the runtime.
     ///
     /// # Errors
     /// A place that is none, a header that HTTP does not allow, or an authority's file that cannot be read.
@@ -55,12 +51,11 @@ impl Traces {
         let endpoint = config.endpoint().map_err(|message| ConfigError::new("traces.url", message))?;
         let Some(endpoint) = endpoint else { return Ok(None) };
         let server = Server::new(&endpoint, CONNECT_MS)?;
-        let (jobs, waiting) = mpsc::channel(config.queue_jobs.max(1) as usize);
         let sent = Sent::default();
-        let (stopping, stopped) = watch::channel(false);
-        let sender = Sender { server, waiting, sent: sent.clone(), stopped };
-        let tracer = Arc::new(Tracer { jobs, sent: sent.clone() });
-        Ok(Some(Self { tracer, sent, stopping, sender: tokio::spawn(sender.run()) }))
+        let most = config.queue_jobs.max(1) as usize * SPANS_A_JOB;
+        let batches = Batches::start(server, most, &sent)
+            .map_err(|error| ConfigError::new("traces", error.to_string()))?;
+        Ok(Some(Self { tracer: Arc::new(Tracer { batches }), sent }))
     }
 
     /// Who watches the driver for it.
@@ -74,27 +69,23 @@ impl Traces {
 
     /// Sends what waits; the engine must have been closed.
     pub(crate) async fn close(self) {
-        self.stopping.send_replace(true);
-        if tokio::time::timeout(LAST_SENDING, self.sender).await.is_err() {
+        let tracer = self.tracer;
+        let closed = tokio::task::spawn_blocking(move || tracer.batches.close(LAST_SENDING));
+        if !closed.await.unwrap_or(false) {
             say("the last spans are lost: the collector does not answer");
         }
     }
 }
 
-/// Watches the driver. Never waits: spans that find no room are dropped and counted.
+/// Watches the driver. Never waits.
 #[derive(Debug)]
 struct Tracer {
-    jobs: mpsc::Sender<Vec<Span>>,
-    sent: Sent,
+    batches: Batches,
 }
 
 impl Observer for Tracer {
     fn ended(&self, end: &JobEnd<'_>) {
-        let spans = span::of(end);
-        let count = spans.len() as u64;
-        if count > 0 && self.jobs.try_send(spans).is_err() {
-            self.sent.dropped.inc_by(count);
-        }
+        self.batches.take(span::of(end));
     }
 }
 

@@ -1,41 +1,44 @@
 //! A job's spans. Its own carries OpenTelemetry's attributes of a generative AI operation, all calls included; the calls' say where and
 //! how each ended, without tokens, so that a sum over spans counts none twice.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
-use opentelemetry_proto::tonic::trace::v1::span::{Event, SpanKind};
-use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use opentelemetry_proto::tonic::trace::v1::{Span, Status};
-use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
+use opentelemetry::propagation::TextMapPropagator as _;
+use opentelemetry::trace::{
+    Event, SpanContext, SpanId, SpanKind, Status, TraceContextExt as _, TraceFlags, TraceId, TraceState,
+};
+use opentelemetry::{Context, InstrumentationScope, KeyValue, Value};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator, SpanData, SpanEvents, SpanLinks};
 use smart_ai_core::Task;
 
-use super::parent::Parent;
 use crate::driver::{JobEnd, MadeCall};
 use crate::word::word;
 
+/// Letters of a `traceparent`'s version, trace, span and flags.
+const LENGTHS: [usize; 4] = [2, 32, 16, 2];
+
 /// Every span of a job that has ended; none where its client does not record its trace.
-pub(super) fn of(end: &JobEnd<'_>) -> Vec<Span> {
-    let parent = end.traceparent.and_then(Parent::read);
-    if parent.as_ref().is_some_and(|parent| !parent.sampled) {
+pub(super) fn of(end: &JobEnd<'_>) -> Vec<SpanData> {
+    let parent = end.traceparent.and_then(parent);
+    if parent.as_ref().is_some_and(|parent| !parent.is_sampled()) {
         return Vec::new();
     }
-    let trace = Trace {
-        trace_id: match &parent {
-            Some(parent) => parent.trace_id.clone(),
-            None => RandomIdGenerator::default().new_trace_id().to_bytes().to_vec(),
-        },
-    };
-    let parent_id = parent.map(|parent| parent.span_id).unwrap_or_default();
-    let job = trace.job(end, &parent_id);
+    let trace_id =
+        parent.as_ref().map_or_else(|| RandomIdGenerator::default().new_trace_id(), SpanContext::trace_id);
+    let scope = InstrumentationScope::builder("smart-ai").with_version(env!("CARGO_PKG_VERSION")).build();
+    let trace = Trace { trace_id, scope };
+    let mut job = trace.job(end, parent.as_ref().map_or(SpanId::INVALID, SpanContext::span_id));
+    job.parent_span_is_remote = parent.is_some();
+    let id = job.span_context.span_id();
     let mut spans = Vec::new();
     let waited_until = end.calls.first().map_or(end.ended_at, |call| call.began_at);
-    spans.push(trace.span("wait", SpanKind::Internal, &job.span_id, (end.submitted_at, waited_until)));
+    spans.push(trace.span("wait", SpanKind::Internal, id, (end.submitted_at, waited_until)));
     for made in end.calls {
-        let call = trace.call(end, made, &job.span_id);
+        let call = trace.call(end, made, id);
         if end.outcome.attempt == Some(made.attempt) && end.error.is_none() {
-            spans.extend(trace.phases(end, made, &call.span_id));
+            spans.extend(trace.phases(end, made, call.span_context.span_id()));
         }
         spans.push(call);
     }
@@ -43,29 +46,37 @@ pub(super) fn of(end: &JobEnd<'_>) -> Vec<Span> {
     spans
 }
 
+/// The client's span by the W3C header `traceparent`; what is none counts as absent.
+fn parent(header: &str) -> Option<SpanContext> {
+    // The propagator takes shorter numbers, too.
+    if !header.trim().split('-').map(str::len).take(4).eq(LENGTHS) {
+        return None;
+    }
+    let headers = HashMap::from([("traceparent".to_owned(), header.to_owned())]);
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &headers);
+    Some(context.span().span_context().clone()).filter(SpanContext::is_valid)
+}
+
 struct Trace {
-    trace_id: Vec<u8>,
+    trace_id: TraceId,
+    scope: InstrumentationScope,
 }
 
 impl Trace {
-    fn job(&self, end: &JobEnd<'_>, parent_id: &[u8]) -> Span {
+    fn job(&self, end: &JobEnd<'_>, parent_id: SpanId) -> SpanData {
         let (request, outcome) = (end.request, end.outcome);
         let asked = request.model.as_ref().map_or("auto", |model| model.as_str());
         let operation = operation(end);
-        let mut span = self.span(
-            &format!("{operation} {asked}"),
-            SpanKind::Client,
-            parent_id,
-            (end.submitted_at, end.ended_at),
-        );
+        let name = format!("{operation} {asked}");
+        let mut span = self.span(&name, SpanKind::Client, parent_id, (end.submitted_at, end.ended_at));
         span.attributes = vec![
-            text("gen_ai.operation.name", operation),
-            text("gen_ai.provider.name", "ollama"),
+            KeyValue::new("gen_ai.operation.name", operation),
+            KeyValue::new("gen_ai.provider.name", "ollama"),
             text("gen_ai.request.model", asked),
-            text("smart_ai.task", request.task.as_str()),
+            KeyValue::new("smart_ai.task", request.task.as_str()),
             text("smart_ai.mode", &word(&request.mode)),
             whole("smart_ai.job", end.job.0),
-            number("smart_ai.predicted_s", outcome.predicted_ms / 1e3),
+            KeyValue::new("smart_ai.predicted_s", outcome.predicted_ms / 1e3),
         ];
         let mut add = |attribute: Option<KeyValue>| span.attributes.extend(attribute);
         add(request.max_tokens.map(|tokens| whole("gen_ai.request.max_tokens", tokens.into())));
@@ -78,9 +89,9 @@ impl Trace {
         add(request.shape.as_ref().map(|shape| text("smart_ai.shape", shape.as_str())));
         add(end.decision.map(|decision| text("smart_ai.decision", &decision.reason)));
         if outcome.ms.first_token > 0.0 {
-            let at = end.submitted_at + Duration::from_secs_f64(outcome.ms.first_token / 1e3);
-            span.events =
-                vec![Event { time_unix_nano: nanos(at), name: "first token".to_owned(), ..Event::default() }];
+            let after = Duration::try_from_secs_f64(outcome.ms.first_token / 1e3).unwrap_or_default();
+            let event = Event::new("first token", moment(end.submitted_at + after), Vec::new(), 0);
+            span.events.events.push(event);
         }
         if let Some(error) = end.error {
             fail(&mut span, &word(&error.code));
@@ -88,14 +99,14 @@ impl Trace {
         span
     }
 
-    fn call(&self, end: &JobEnd<'_>, made: &MadeCall, job_id: &[u8]) -> Span {
+    fn call(&self, end: &JobEnd<'_>, made: &MadeCall, job_id: SpanId) -> SpanData {
         let model = made.arm.model.as_str();
         let name = format!("{} {model} on {}", operation(end), made.arm.host);
         let mut span = self.span(&name, SpanKind::Client, job_id, (made.began_at, made.ended_at));
         span.attributes = vec![
             text("gen_ai.request.model", model),
             text("server.address", made.arm.host.as_str()),
-            text("smart_ai.outcome", made.outcome),
+            KeyValue::new("smart_ai.outcome", made.outcome),
         ];
         if made.outcome != "ok" {
             fail(&mut span, made.outcome);
@@ -104,7 +115,7 @@ impl Trace {
     }
 
     /// Loading, reading and writing by Ollama's count, back from the end: what is left before them is waiting inside Ollama.
-    fn phases(&self, end: &JobEnd<'_>, made: &MadeCall, call_id: &[u8]) -> Vec<Span> {
+    fn phases(&self, end: &JobEnd<'_>, made: &MadeCall, call_id: SpanId) -> Vec<SpanData> {
         let usage = &end.outcome.usage;
         let mut until = made.ended_at;
         let mut spans = Vec::new();
@@ -123,20 +134,30 @@ impl Trace {
         &self,
         name: &str,
         kind: SpanKind,
-        parent_id: &[u8],
+        parent_id: SpanId,
         (from, until): (Duration, Duration),
-    ) -> Span {
-        Span {
-            trace_id: self.trace_id.clone(),
-            span_id: RandomIdGenerator::default().new_span_id().to_bytes().to_vec(),
-            parent_span_id: parent_id.to_vec(),
-            // Sampled.
-            flags: 1,
-            name: name.to_owned(),
-            kind: kind.into(),
-            start_time_unix_nano: nanos(from),
-            end_time_unix_nano: nanos(until.max(from)),
-            ..Span::default()
+    ) -> SpanData {
+        let id = RandomIdGenerator::default().new_span_id();
+        SpanData {
+            span_context: SpanContext::new(
+                self.trace_id,
+                id,
+                TraceFlags::SAMPLED,
+                false,
+                TraceState::default(),
+            ),
+            parent_span_id: parent_id,
+            parent_span_is_remote: false,
+            span_kind: kind,
+            name: name.to_owned().into(),
+            start_time: moment(from),
+            end_time: moment(until.max(from)),
+            attributes: Vec::new(),
+            dropped_attributes_count: 0,
+            events: SpanEvents::default(),
+            links: SpanLinks::default(),
+            status: Status::Unset,
+            instrumentation_scope: self.scope.clone(),
         }
     }
 }
@@ -145,28 +166,40 @@ fn operation(end: &JobEnd<'_>) -> &'static str {
     if end.request.task == Task::Embed { "embeddings" } else { "chat" }
 }
 
-fn fail(span: &mut Span, kind: &str) {
+fn fail(span: &mut SpanData, kind: &str) {
     span.attributes.push(text("error.type", kind));
-    span.status = Some(Status { message: kind.to_owned(), code: StatusCode::Error.into() });
+    span.status = Status::error(kind.to_owned());
 }
 
-/// An attribute.
-pub(super) fn text(key: &str, value: &str) -> KeyValue {
-    attribute(key, Value::StringValue(value.to_owned()))
+fn text(key: &'static str, value: &str) -> KeyValue {
+    KeyValue::new(key, Value::from(value.to_owned()))
 }
 
-fn whole(key: &str, value: u64) -> KeyValue {
-    attribute(key, Value::IntValue(i64::try_from(value).unwrap_or(i64::MAX)))
+fn whole(key: &'static str, value: u64) -> KeyValue {
+    KeyValue::new(key, i64::try_from(value).unwrap_or(i64::MAX))
 }
 
-fn number(key: &str, value: f64) -> KeyValue {
-    attribute(key, Value::DoubleValue(value))
+fn moment(since_1970: Duration) -> SystemTime {
+    UNIX_EPOCH + since_1970
 }
 
-fn attribute(key: &str, value: Value) -> KeyValue {
-    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn nanos(since_1970: Duration) -> u64 {
-    u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX)
+    #[test]
+    fn only_what_the_standard_says_is_a_parent() {
+        let header = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        assert!(parent(header).is_some_and(|parent| parent.is_sampled()));
+        assert!(parent(&header.replace("-01", "-00")).is_some_and(|parent| !parent.is_sampled()));
+        let wrong = ["", "00-1-2-01", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"];
+        let changed = [
+            header.replace("b7ad6b7169203331", "0000000000000000"),
+            format!("{header}-00"),
+            header.replace('7', "é"),
+        ];
+        for header in wrong.iter().copied().chain(changed.iter().map(String::as_str)) {
+            assert_eq!(parent(header), None, "{header}");
+        }
+    }
 }
