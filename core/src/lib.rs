@@ -39,5 +39,5 @@ pub use learn::{
 };
 pub use names::{AttemptId, HostId, JobId, Millis, ModelName, Shape};
 pub use request::{Capability, Mode, Request, Task, Writing};
-pub use snapshot::{HostSnapshot, ModelSnapshot, Snapshot};
+pub use snapshot::{HostSnapshot, ModelSnapshot, RememberedModel, Snapshot};
 pub use tuning::{LookAhead, Tuning};

@@ -58,6 +58,9 @@ pub struct HostSnapshot {
     pub version: Option<String>,
     /// Its models.
     pub models: Vec<ModelSnapshot>,
+    /// What an earlier dispatcher learned of models that it has not shown since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remembered: Vec<RememberedModel>,
     /// Its signals with their ages.
     pub signals: Vec<SignalAge>,
     /// Learned decode speed against the prior.
@@ -75,6 +78,20 @@ pub struct HostSnapshot {
     /// How much its busy runners take from one another: 1 where they share all of the host, 0 where each has a part of its own.
     #[serde(default = "all_shared")]
     pub sharing: f64,
+}
+
+/// What was learned of a model that has not been seen since.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct RememberedModel {
+    /// Its tag.
+    pub model: ModelName,
+    /// Learned prefill rate.
+    pub prefill: LogMean,
+    /// Learned decode rate.
+    pub decode: LogMean,
+    /// Learned reliability.
+    pub reliability: Reliability,
 }
 
 /// One model on a host as it is believed to be.
@@ -143,6 +160,11 @@ fn host_snapshot(now: Millis, config: &Config, host: &Host) -> HostSnapshot {
         breaker_open: host.breaker.forbids(now, 0).is_some(),
         version: host.version.clone(),
         models: host.models.values().map(model_snapshot).collect(),
+        remembered: host
+            .remembered
+            .iter()
+            .map(|(model, remembered)| remembered_model(model, *remembered))
+            .collect(),
         signals: host.signals.readings(now, config.stale_after_ms()).map(signal).collect(),
         decode_speed: host.decode_speed,
         prefill_speed: host.prefill_speed,
@@ -152,6 +174,11 @@ fn host_snapshot(now: Millis, config: &Config, host: &Host) -> HostSnapshot {
         sharing: host.sharing.taken,
         load_speed: host.load_speed,
     }
+}
+
+fn remembered_model(model: &ModelName, remembered: Remembered) -> RememberedModel {
+    let Remembered { prefill, decode, reliability } = remembered;
+    RememberedModel { model: model.clone(), prefill, decode, reliability }
 }
 
 fn model_snapshot(model: &Model) -> ModelSnapshot {
@@ -198,6 +225,9 @@ pub(crate) fn restore(fleet: &mut Fleet, snapshot: &Snapshot) -> Result<Lengths,
         host.sharing = Sharing::believed(kept.sharing);
         host.load_speed = kept.load_speed;
         host.estimate();
+        for RememberedModel { model, prefill, decode, reliability } in kept.remembered.clone() {
+            host.remembered.insert(model, Remembered { prefill, decode, reliability });
+        }
         for model in &kept.models {
             let ModelSnapshot { prefill, decode, reliability, .. } = *model;
             host.remembered.insert(model.model.clone(), Remembered { prefill, decode, reliability });

@@ -981,6 +981,10 @@ version: string | null,
  */
 models: Array<ModelSnapshot>, 
 /**
+ * What an earlier dispatcher learned of models that it has not shown since.
+ */
+remembered?: Array<RememberedModel>, 
+/**
  * Its signals with their ages.
  */
 signals: Array<SignalAge>, 
@@ -1405,6 +1409,27 @@ failures: number,
  * When it last learned.
  */
 updated: Millis, };
+
+/**
+ * What was learned of a model that has not been seen since.
+ */
+export type RememberedModel = { 
+/**
+ * Its tag.
+ */
+model: ModelName, 
+/**
+ * Learned prefill rate.
+ */
+prefill: LogMean, 
+/**
+ * Learned decode rate.
+ */
+decode: LogMean, 
+/**
+ * Learned reliability.
+ */
+reliability: Reliability, };
 
 /**
  * One HTTP exchange, as it ended.

@@ -62,6 +62,26 @@ fn what_was_learned_survives_a_restart() -> Result<(), Box<dyn std::error::Error
 }
 
 #[test]
+fn a_host_that_is_off_at_one_restart_has_lost_nothing_by_the_next() -> Result<(), Box<dyn std::error::Error>>
+{
+    let mut fleet = Fleet::of(&["a"]);
+    fleet.up("a", &[("m", 2.0)], &["m"]);
+    fleet.submit(1, ask());
+    fleet.step(Event::Succeeded { attempt: AttemptId(1), usage: usage() });
+    let mut snapshot = fleet.dispatcher.snapshot();
+    for _ in 0..2 {
+        let json = serde_json::to_string(&snapshot)?;
+        let config = Config::new(vec![HostConfig::new("a")]);
+        snapshot = Dispatcher::restore(config, 7, &serde_json::from_str(&json)?)?.snapshot();
+    }
+    let dispatcher = Dispatcher::restore(Config::new(vec![HostConfig::new("a")]), 7, &snapshot)?;
+    let mut again = Fleet { dispatcher, now: 5_000 };
+    again.up("a", &[("m", 2.0)], &["m"]);
+    assert!((decode_rate(&again) - decode_rate(&fleet)).abs() < 1e-9);
+    Ok(())
+}
+
+#[test]
 fn what_others_learned_is_added_while_it_works_and_hosts_that_are_off_keep_theirs() {
     let learn = |fleet: &mut Fleet, job: u64| {
         fleet.submit(job, ask());
