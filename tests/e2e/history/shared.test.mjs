@@ -1,5 +1,5 @@
-// What was learned is never lost: two fleets on one PostgreSQL, a store that is away at the start or slow, a host that is
-// off at a restart.
+// What was learned is never lost: two fleets on one PostgreSQL, a store that is away at the start or slow, a host
+// that is off at a restart.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { until } from '../bed/index.mjs';

@@ -163,7 +163,7 @@ test('what a host says to a request without a model is passed on in the words of
 	assert.deepEqual(await native.json(), { error: 'model is required' });
 });
 
-test('a route that no host has is answered alike each time: by the host, or with 501 where the choice is ours', async () => {
+test('a route that no host has is answered alike each time: by the host, or with 501 where we choose', async () => {
 	for (const [model, status, words] of [
 		['m', 404, /^\{"error":"not found"\}$/],
 		['auto', 501, /no host has the route \/v1\/responses/],
