@@ -1,6 +1,6 @@
 // Builds the package: the addon for this platform, the facade as ESM and CommonJS, the command, types.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,10 +11,9 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
 const dist = join(here, 'dist');
 const require = createRequire(import.meta.url);
-const libraries = { linux: 'libsmart_ai_node.so', darwin: 'libsmart_ai_node.dylib', win32: 'smart_ai_node.dll' };
 
 function run(command, args) {
-	execFileSync(command, args, { cwd: here, env: { ...process.env, CARGO_TARGET_DIR: target }, stdio: 'inherit' });
+	execFileSync(command, args, { cwd: here, stdio: 'inherit' });
 }
 
 /** What both packages have in common is written once, in the WASM package's sources. */
@@ -41,17 +40,22 @@ async function bundle(entry, format, options = {}) {
 	});
 }
 
-run('cargo', ['build', '--locked', '--release', '-p', 'smart-ai-node']);
+/** The addon, the loader that finds the one of the machine (it knows musl from glibc), and the types of what it has. */
+function addon() {
+	const cli = join(dirname(require.resolve('@napi-rs/cli')), 'cli.js');
+	const place = ['--output-dir', 'dist', '--target-dir', target, '--js', 'native.cjs', '--dts', 'native.d.ts'];
+	run(process.execPath, [cli, 'build', '--platform', '--release', ...place, '--', '--locked']);
+	renameSync(join(dist, 'native.d.ts'), join(here, 'js', 'contract', 'native.d.ts'));
+}
+
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);
-cpSync(
-	join(target, 'release', libraries[process.platform]),
-	join(dist, `smart-ai.${process.platform}-${process.arch}.node`),
-);
 contract();
+addon();
 await bundle('index', 'esm');
 await bundle('index', 'cjs');
 await bundle('cli', 'esm', { banner: { js: '#!/usr/bin/env node' } });
 chmodSync(join(dist, 'cli.mjs'), 0o755);
 run(process.execPath, [require.resolve('typescript/bin/tsc')]);
-cpSync(join(here, 'js', 'contract', 'generated'), join(dist, 'types', 'contract', 'generated'), { recursive: true });
+for (const written of ['generated', 'native.d.ts'])
+	cpSync(join(here, 'js', 'contract', written), join(dist, 'types', 'contract', written), { recursive: true });

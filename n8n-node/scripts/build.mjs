@@ -1,6 +1,6 @@
 // Compiles the package and puts the engines into it: the WebAssembly bundle always, the addon where it was built.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,4 +43,6 @@ function copyNative() {
 	mkdirSync(join(dist, 'engine/native'), { recursive: true });
 	cpSync(join(built, 'index.cjs'), join(dist, 'engine/native/addon.js'));
 	for (const name of addons) cpSync(join(built, name), join(dist, 'engine/native', name));
+	// The loader of the addon's own package looks for every platform; here there is one.
+	writeFileSync(join(dist, 'engine/native/native.cjs'), `module.exports = require('./${addons[0]}');\n`);
 }

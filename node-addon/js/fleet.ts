@@ -12,7 +12,7 @@ import { refusalOf, SmartAiError } from './contract/error.js';
 import type { AnswerStream, AskOptions, SmartAi } from './contract/smart-ai.js';
 import { streamed } from './contract/stream.js';
 import { askJson, jsonOf, optionsOf } from './contract/taken.js';
-import { called, type Native, type NativeEngine } from './native.js';
+import { called, type Native } from './native.js';
 
 /** Where decisions, outcomes and what was learned are kept, and what of them. */
 export interface HistoryConfig {
@@ -44,7 +44,7 @@ export interface KeptAnswer extends Answer {
 export class NativeFleet implements SmartAi<KeptAnswer> {
 	readonly engine = 'native';
 	readonly #native: Native;
-	readonly #engine: NativeEngine;
+	readonly #engine: InstanceType<Native['Engine']>;
 	#closed = false;
 
 	constructor(native: Native, config: NativeFleetConfig) {

@@ -1,6 +1,8 @@
 import type { Core, Dispatcher } from './contract/core.js';
 import type { Config, Event, Request, Snapshot } from './contract/generated/core.js';
-import { type Native, type NativeDispatcher, called } from './native.js';
+import { called, type Native } from './native.js';
+
+type NativeDispatcher = InstanceType<Native['Dispatcher']>;
 
 /**
  * Which arguments of a function are values, sent as JSON; the others go as they are. Its result is JSON unless it is a
@@ -42,7 +44,7 @@ const texts = new Set(['askEndpoint', 'askBody', 'metricsQuery', 'repairPrompt']
 export function typed(native: Native): Core {
 	const core: Record<string, unknown> = { Dispatcher: dispatcherOf(native), AnswerReader: readerOf(native) };
 	for (const [name, values] of Object.entries(functions)) {
-		const raw = native[name] as (...args: unknown[]) => string;
+		const raw = native[name as keyof typeof functions] as (...args: unknown[]) => string;
 		core[name] = (...args: unknown[]) => {
 			const sent = values.map((value, at) => (value ? JSON.stringify(args[at] ?? null) : (args[at] ?? undefined)));
 			const result = called(() => raw(...sent));

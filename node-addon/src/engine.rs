@@ -64,7 +64,7 @@ impl Engine {
         env: &'env Env,
         ask: String,
         cancel: &Cancel,
-        on_text: Option<OnText>,
+        #[napi(ts_arg_type = "((text: string) => void) | undefined")] on_text: Option<OnText>,
     ) -> napi::Result<PromiseRaw<'env, String>> {
         let (id, ask) = match serde_json::from_str::<Value>(&json_text(ask.as_bytes())) {
             Ok(value) => (value.get("id").cloned().unwrap_or_default(), Ask::from_value(value)),
