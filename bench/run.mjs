@@ -16,6 +16,7 @@ const all = [
 	'faults-litellm',
 	'proxy',
 	'history',
+	'scrape',
 	'endurance',
 	'conversations',
 ];

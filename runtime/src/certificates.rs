@@ -105,6 +105,10 @@ pub(crate) fn code(fault: &Error) -> Option<&'static str> {
             Fault::NotValidYet | Fault::NotValidYetContext { .. } => "CERT_NOT_YET_VALID",
             Fault::NotValidForName | Fault::NotValidForNameContext { .. } => "ERR_TLS_CERT_ALTNAME_INVALID",
             Fault::Revoked => "CERT_REVOKED",
+            // As `openssl req -x509` makes it: it signed itself, as an authority. rustls has no kind of its own for it.
+            Fault::Other(other) if other.0.to_string() == "CaUsedAsEndEntity" => {
+                "DEPTH_ZERO_SELF_SIGNED_CERT"
+            }
             _ => "CERT_REJECTED",
         }),
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => Some("ERR_SSL_WRONG_VERSION_NUMBER"),
