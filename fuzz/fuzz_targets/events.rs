@@ -16,7 +16,7 @@ const MODELS: [&str; 3] = ["phi3:mini", "llama3.2:3b", "minilm"];
 const TASKS: [Task; 5] = [Task::General, Task::Code, Task::Embed, Task::Vision, Task::Summarize];
 const SIGNALS: [SignalName; 3] =
     [SignalName::CpuBusyRatio, SignalName::MemoryAvailableBytes, SignalName::MemoryTotalBytes];
-const FAILURES: [FailureKind; 21] = [
+const FAILURES: [FailureKind; 22] = [
     FailureKind::Unreachable,
     FailureKind::ConnectTimeout,
     FailureKind::LoadTimeout,

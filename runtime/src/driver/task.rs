@@ -578,7 +578,26 @@ fn now() -> Millis {
 fn since_1970() -> Duration {
     static STEADY: LazyLock<Instant> = LazyLock::new(Instant::now);
     static CLOCK: Mutex<Clock> = Mutex::new(Clock::new());
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut clock = CLOCK.lock().unwrap_or_else(PoisonError::into_inner);
-    clock.read(STEADY.elapsed(), wall)
+    clock.read(STEADY.elapsed(), awake())
+}
+
+/// The time since 1970 by a clock that goes on while the machine sleeps, and that no setting moves.
+#[cfg(target_os = "linux")]
+fn awake() -> Duration {
+    static STARTED: LazyLock<Duration> = LazyLock::new(|| wall().saturating_sub(since_boot()));
+    fn since_boot() -> Duration {
+        Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::Boottime)).unwrap_or_default()
+    }
+    STARTED.saturating_add(since_boot())
+}
+
+/// The time since 1970 by a clock that goes on while the machine sleeps: one that is set ahead looks like a sleep.
+#[cfg(not(target_os = "linux"))]
+fn awake() -> Duration {
+    wall()
+}
+
+fn wall() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
