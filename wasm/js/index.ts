@@ -21,7 +21,11 @@ const awake = platform() === 'linux' ? () => started + uptime() * 1e3 : Date.now
 
 /** A fleet at work. Throws an Error with code `config_invalid` and `field`. */
 export function createDispatcher(config: FleetConfig, hands: Partial<Hands> = {}): SmartAi {
-	return new Driver(core, { transport: nodeTransport, sleep, now: clockOf(core, awake), ...hands }, withAuthorities(config));
+	return new Driver(
+		core,
+		{ transport: nodeTransport, sleep, now: clockOf(core, awake), ...hands },
+		withAuthorities(config),
+	);
 }
 
 export { nodeTransport, sleep };
