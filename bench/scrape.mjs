@@ -13,9 +13,9 @@ const AT_ONCE = 200;
 const SCRAPES = 9;
 
 export const title = 'The metrics page under many names';
-export const about = `A scrape of \`smart-ai serve\` (release build), ${SCRAPES} in a row: before anything else; after a host
-has listed ${NAMES} names, ${AT_ONCE} at a time and other ones at each look; after clients have asked for ${NAMES} names
-that no host has; and with a host that lists all of them at once. Goal: at most 200 ms each.`;
+export const about = `A scrape of \`smart-ai serve\` (release build), ${SCRAPES} in a row: before anything else; after a
+host has listed ${NAMES} names, ${AT_ONCE} at a time and other ones at each look; after clients have asked for
+${NAMES} names that no host has; and with a host that lists all of them at once. Goal: at most 200 ms each.`;
 
 const listed = (from, count) =>
 	Array.from({ length: count }, (_, at) => {
