@@ -1,7 +1,7 @@
 // Runs the project's checks in order and says which passed: `check` is the inner loop, `all` is everything.
 // Compiled Rust, npm's cache and installed tools stay in the cache folder, so that the next run starts warm.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { cache, root, target } from '../paths.mjs';
 
@@ -23,6 +23,11 @@ const packages = (name, folder, ...flags) => ({
 	needed: () => changedAt(folder, 'node_modules/.package-lock.json') < changedAt(folder, 'package-lock.json'),
 });
 const changedAt = (folder, file) => statSync(join(root, folder, file), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+/** Every file of tests in a folder. */
+const testsIn = (folder) =>
+	readdirSync(join(root, folder))
+		.filter((name) => name.endsWith('.test.mjs'))
+		.map((name) => join(folder, name));
 const nodeTest = (name, ...files) => ({ name, command: 'node', args: ['--test', ...files] });
 
 const check = [
@@ -63,18 +68,9 @@ const rest = [
 		'tests/e2e/faults/embed.test.mjs',
 		'tests/e2e/faults/clock.test.mjs',
 	),
-	nodeTest(
-		'Metrics and proxy',
-		'tests/e2e/serve/counters.test.mjs',
-		'tests/e2e/serve/metrics.test.mjs',
-		'tests/e2e/serve/dialects.test.mjs',
-		'tests/e2e/serve/streams.test.mjs',
-		'tests/e2e/serve/evictions.test.mjs',
-		'tests/e2e/serve/bounds.test.mjs',
-		'tests/e2e/serve/requests.test.mjs',
-	),
+	nodeTest('Metrics and proxy', ...testsIn('tests/e2e/serve').filter((file) => !file.includes('differential'))),
 	nodeTest('The proxy against real Ollama alone', 'tests/e2e/serve/differential.test.mjs'),
-	nodeTest('History in SQLite and PostgreSQL', 'tests/e2e/history/store.test.mjs', 'tests/e2e/history/faults.test.mjs'),
+	nodeTest('History in SQLite and PostgreSQL', ...testsIn('tests/e2e/history')),
 	nodeTest('Faults on real Ollama', 'tests/e2e/faults/real.test.mjs'),
 	nodeTest('Test bed', 'tests/e2e/bed/cache.test.mjs', 'tests/e2e/bed/bed.test.mjs'),
 	nodeTest(
