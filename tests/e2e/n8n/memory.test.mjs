@@ -14,7 +14,12 @@ test('a restarted n8n predicts as before', async (t) => {
 	const host = await ollama();
 	t.after(() => host.close());
 	const fleet = fleetOf('Fleet', { pc: host.url });
-	const parameters = { prompt: '={{ $json.body.question }}', task: 'general', mode: 'fast', options: {} };
+	const parameters = {
+		prompt: '={{ $json.body.question }}',
+		task: 'general',
+		mode: 'fast',
+		options: { engine: 'wasm' },
+	};
 	const ask = node('Ask', NODE, 1, parameters, {
 		credentials: { smartAiFleetApi: { id: fleet.id, name: fleet.name } },
 	});
