@@ -57,7 +57,7 @@ async function scrapes(sidecar) {
 	let page = '';
 	for (let turn = 0; turn < SCRAPES; turn += 1) {
 		const began = performance.now();
-		page = await (await fetch(`${sidecar.metrics}/metrics`)).text();
+		page = await (await fetch(sidecar.metrics)).text();
 		seen.push(performance.now() - began);
 	}
 	const [, rss] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${sidecar.pid}/status`, 'utf8'));
