@@ -13,6 +13,19 @@ export const mode: INodeProperties = {
 	description: 'How much waiting a better answer is worth',
 };
 
+/** The text that an operation works on. */
+export function textOf(placeholder: string, description: string): INodeProperties {
+	return {
+		displayName: 'Text',
+		name: 'text',
+		type: 'string',
+		typeOptions: { rows: 4 },
+		default: '',
+		placeholder,
+		description,
+	};
+}
+
 /** The choice of one model; `list` names the search whose models can do the work. */
 export function modelOf(list: string, placeholder: string, description: string): INodeProperties {
 	return {

@@ -1,6 +1,7 @@
 //! The driver: one task that owns the dispatcher, and the handle others hold.
 
 mod call;
+mod clock;
 mod observer;
 mod parts;
 mod relay;

@@ -1,11 +1,11 @@
 //! The task that owns the dispatcher: messages in, effects carried out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use smart_ai_core::wire::{Answer, Ask, Clock, Fleet, canary_failure, host_state, model_state};
+use smart_ai_core::wire::{Answer, Ask, Fleet, canary_failure, host_state, model_state};
 use smart_ai_core::{
     Arm, AttemptId, ConfigError, Decision, DispatchError, Dispatcher, Effect, Event, FailureKind, HostId,
     JobId, Knowledge, Millis, Outcome, Request, Snapshot, Source,
@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::call::{Judged, Reporter, body, call};
+use super::clock::{now, since_1970};
 use super::observer::{Call, JobEnd, MadeCall, Observers, Texts};
 use super::relay::{Relay, RelayEnd, relay};
 use super::signals::{MetricsServer, Signals};
@@ -568,36 +569,4 @@ async fn sleep(duration: Option<Duration>) {
         Some(duration) => tokio::time::sleep(duration).await,
         None => std::future::pending().await,
     }
-}
-
-fn now() -> Millis {
-    Millis(u64::try_from(since_1970().as_millis()).unwrap_or(0))
-}
-
-/// The time for the dispatcher and for the history: a clock that is set meanwhile moves no deadline.
-fn since_1970() -> Duration {
-    static STEADY: LazyLock<Instant> = LazyLock::new(Instant::now);
-    static CLOCK: Mutex<Clock> = Mutex::new(Clock::new());
-    let mut clock = CLOCK.lock().unwrap_or_else(PoisonError::into_inner);
-    clock.read(STEADY.elapsed(), awake())
-}
-
-/// The time since 1970 by a clock that goes on while the machine sleeps, and that no setting moves.
-#[cfg(target_os = "linux")]
-fn awake() -> Duration {
-    static STARTED: LazyLock<Duration> = LazyLock::new(|| wall().saturating_sub(since_boot()));
-    fn since_boot() -> Duration {
-        Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::Boottime)).unwrap_or_default()
-    }
-    STARTED.saturating_add(since_boot())
-}
-
-/// The time since 1970 by a clock that goes on while the machine sleeps: one that is set ahead looks like a sleep.
-#[cfg(not(target_os = "linux"))]
-fn awake() -> Duration {
-    wall()
-}
-
-fn wall() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

@@ -1,19 +1,10 @@
 import type { INodeProperties } from 'n8n-workflow';
 
-import { mode, model } from '../../choiceParameters';
+import { mode, model, textOf } from '../../choiceParameters';
 import { ASKING, optionsOf } from '../../options';
 
 export const properties: INodeProperties[] = [
-	{
-		displayName: 'Text',
-		name: 'text',
-		type: 'string',
-		typeOptions: { rows: 4 },
-		default: '',
-		required: true,
-		placeholder: 'e.g. {{ $json.subject }}',
-		description: 'What to classify',
-	},
+	{ ...textOf('e.g. {{ $json.subject }}', 'What to classify'), required: true },
 	{
 		displayName: 'Labels',
 		name: 'labels',

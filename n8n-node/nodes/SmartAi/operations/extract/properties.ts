@@ -1,18 +1,10 @@
 import type { INodeProperties } from 'n8n-workflow';
 
-import { mode, model } from '../../choiceParameters';
+import { mode, model, textOf } from '../../choiceParameters';
 import { ASKING, optionsOf } from '../../options';
 
 export const properties: INodeProperties[] = [
-	{
-		displayName: 'Text',
-		name: 'text',
-		type: 'string',
-		typeOptions: { rows: 4 },
-		default: '',
-		placeholder: 'e.g. {{ $json.body }}',
-		description: 'What to read. May be empty where the option Image Fields names pictures.',
-	},
+	textOf('e.g. {{ $json.body }}', 'What to read. May be empty where the option Image Fields names pictures.'),
 	{
 		displayName: 'Wanted',
 		name: 'wanted',
