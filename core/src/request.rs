@@ -216,6 +216,17 @@ impl Request {
         }
     }
 
+    /// The models it names; nothing where it leaves the choice among all.
+    pub(crate) fn named_models(&self) -> impl Iterator<Item = &ModelName> {
+        self.model.iter().chain(self.models.iter().flatten())
+    }
+
+    /// Whether the model may serve it, as far as the names tell.
+    pub(crate) fn may_be(&self, model: &ModelName) -> bool {
+        self.model.as_ref().is_none_or(|name| name.is_same(model))
+            && self.models.as_ref().is_none_or(|list| list.iter().any(|name| name.is_same(model)))
+    }
+
     /// Tokens that one context must hold beside the answer.
     pub fn context_prompt_tokens(&self) -> u32 {
         self.longest_text_tokens.unwrap_or(self.prompt_tokens)

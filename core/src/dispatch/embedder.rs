@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 
 use crate::dispatch::Dispatcher;
 use crate::dispatch::job::FLEET_GRACE_MS;
-use crate::fleet::{Host, Model};
+use crate::fleet::Model;
 use crate::names::{JobId, ModelName};
 use crate::request::{Capability, Request, Task};
 
@@ -14,7 +14,7 @@ impl Dispatcher {
     /// have not been looked at.
     pub(super) fn name_embedder(&mut self, id: JobId) -> bool {
         let Some(job) = self.jobs.get(&id).filter(|job| is_open(&job.request)) else { return true };
-        let settling = self.fleet.hosts.iter().any(Host::is_settling);
+        let settling = self.fleet.hosts.iter().any(|host| host.is_settling(|_| true));
         if self.embedder.is_none() && settling && self.now.since(job.submitted) < FLEET_GRACE_MS {
             return false;
         }

@@ -107,6 +107,11 @@ impl Dispatcher {
             wish: None,
         };
         let absurd = job.request.prompt_tokens > MOST_TOKENS || job.request.max_tokens == Some(0);
+        if job.request.named_models().next().is_some() {
+            for host in &mut self.fleet.hosts {
+                host.inquiries.want(|name| job.request.may_be(name));
+            }
+        }
         self.jobs.insert(id, Box::new(job));
         if absurd {
             let message = format!("prompt tokens must be at most {MOST_TOKENS}, max_tokens at least 1");
@@ -154,7 +159,7 @@ impl Dispatcher {
     /// Whether what is known is enough to decide by, or the wait for more is over.
     pub(super) fn may_decide(&self, job: &Job, ranked: &Ranked<'_>) -> bool {
         let waited = self.now.since(job.submitted);
-        let settling = self.fleet.hosts.iter().any(crate::fleet::Host::is_settling);
+        let settling = self.fleet.hosts.iter().any(|host| host.is_settling(|name| job.request.may_be(name)));
         // A host that was down may be back: look again before saying that nothing is left.
         let looking = self.fleet.hosts.iter().any(|host| host.looking.is_some());
         if waited >= FLEET_GRACE_MS || !(settling || looking) {

@@ -20,9 +20,7 @@ mod timeouts;
 mod waking;
 mod watch;
 
-use std::collections::VecDeque;
-
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::config::{Config, ConfigError};
 use crate::decision::Decision;
@@ -32,7 +30,7 @@ use crate::failure::Failure;
 use crate::fleet::{Contact, Fleet};
 use crate::learn::{Arrivals, Lengths, Qualities};
 use crate::names::{AttemptId, HostId, JobId, Millis, ModelName};
-use crate::policy::{Backlog, Exclusions, Metrics, Priors, Record, View};
+use crate::policy::{Backlog, Exclusions, Metrics, Priors, Record, View, qualities};
 use crate::request::Request;
 use crate::snapshot::{Snapshot, restore, snapshot};
 
@@ -190,7 +188,7 @@ impl Dispatcher {
 
     /// Whether every host has been looked at, so that a dry run is worth something.
     pub fn is_settled(&self) -> bool {
-        !self.fleet.hosts.iter().any(crate::fleet::Host::is_settling) && !self.metrics_awaited()
+        !self.fleet.hosts.iter().any(|host| host.is_settling(|_| true)) && !self.metrics_awaited()
     }
 
     /// What it believes: the fleet, what was learned, what is under way.
@@ -253,6 +251,8 @@ impl Dispatcher {
     fn host_state(&mut self, id: &HostId, state: HostState) {
         let now = self.now;
         let Some(position) = self.fleet.hosts.iter().position(|host| host.config.id == *id) else { return };
+        let named: BTreeSet<String> =
+            self.jobs.values().flat_map(|job| job.request.named_models()).map(ModelName::canonical).collect();
         let Some(host) = self.fleet.hosts.get_mut(position) else { return };
         let began_before_sleep = std::mem::take(&mut host.looked_asleep);
         if began_before_sleep && matches!(state, HostState::Down(_)) {
@@ -261,7 +261,11 @@ impl Dispatcher {
         }
         let since = host.end_look(now, &state);
         match state {
-            HostState::Up(report) => host.take(now, report),
+            HostState::Up(report) => {
+                host.take(now, report);
+                let is_named = |name: &ModelName| !named.is_empty() && named.contains(&name.canonical());
+                host.inquire(now, is_named, &self.config.models);
+            }
             HostState::Down(failure) => host.contact = Contact::Down(failure),
         }
         if let Some(since) = since {
@@ -272,14 +276,12 @@ impl Dispatcher {
     }
 
     fn model_state(&mut self, id: &HostId, name: &ModelName, state: ModelState) {
-        let Some(model) = self.fleet.host_mut(id).and_then(|host| host.models.get_mut(name)) else { return };
-        model.details_pending = false;
-        match state {
-            ModelState::Known(details) => model.details = Some(details),
-            // Unknown details leave the model usable for text; it is asked again at the next look.
-            ModelState::Unknown(_) => {}
-        }
-        self.assess(Some(id));
+        let Some(host) = self.fleet.host_mut(id) else { return };
+        host.inquiries.ended(name);
+        // Unknown details leave the model usable for text; it is asked again at the next look.
+        let (Some(model), ModelState::Known(details)) = (host.models.get_mut(name), state) else { return };
+        model.details = Some(details);
+        model.quality = qualities(&self.priors, &self.qualities, &self.config, model, self.now);
     }
 
     fn signals(&mut self, state: SignalsState) {

@@ -50,14 +50,12 @@ impl Dispatcher {
                 self.effects.push_back(look);
                 continue;
             }
-            if !matches!(host.contact, Contact::Up) || host.looked != now {
+            if !matches!(host.contact, Contact::Up) {
                 continue;
             }
-            let (id, within_ms) = (host.config.id.clone(), host.pace.within_ms());
-            for model in host.models_without_details() {
-                model.details_pending = true;
-                let source = Source::Model { host: id.clone(), model: model.name.clone() };
-                self.effects.push_back(Effect::Refresh { source, within_ms });
+            while let Some(model) = host.inquiries.next(now) {
+                let source = Source::Model { host: host.config.id.clone(), model };
+                self.effects.push_back(Effect::Refresh { source, within_ms: host.pace.within_ms() });
             }
         }
         let metrics = &mut self.metrics;

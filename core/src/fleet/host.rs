@@ -1,13 +1,13 @@
 //! One Ollama server: whether it answers, its models, its speed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::HostConfig;
 use crate::effect::{Effect, Source};
 use crate::event::{HostReport, HostState, ModelTag, SignalName};
 use crate::failure::{Failure, FailureKind};
 use crate::fleet::dynamics::slowed;
-use crate::fleet::{Breaker, Model, OwnKeepAlive, Pace, Residency, Signals};
+use crate::fleet::{Breaker, Inquiries, Interest, Model, OwnKeepAlive, Pace, Residency, Signals};
 use crate::learn::{Change, LogMean, Reliability, Sharing};
 use crate::names::{Millis, ModelName};
 use crate::policy::{Rates, load_rates};
@@ -83,6 +83,8 @@ pub(crate) struct Host {
     pub(crate) pace: Pace,
     pub(crate) version: Option<String>,
     pub(crate) models: BTreeMap<ModelName, Model>,
+    /// What it is asked about its models.
+    pub(crate) inquiries: Inquiries,
     pub(crate) signals: Signals,
     pub(crate) breaker: Breaker,
     /// Routes it was found not to have, and until when that is believed.
@@ -140,6 +142,7 @@ impl Host {
             pace: Pace::default(),
             version: None,
             models: BTreeMap::new(),
+            inquiries: Inquiries::default(),
             signals: Signals::default(),
             breaker: Breaker::default(),
             lacks: BTreeMap::new(),
@@ -239,7 +242,8 @@ impl Host {
     }
 
     fn take_tags(&mut self, tags: Vec<ModelTag>) {
-        self.models.retain(|name, _| tags.iter().any(|tag| tag.name == name.as_str()));
+        let listed: BTreeSet<&str> = tags.iter().map(|tag| tag.name.as_str()).collect();
+        self.models.retain(|name, _| listed.contains(name.as_str()));
         for tag in tags {
             let name = ModelName::from(tag.name.as_str());
             if let Some(model) = self.models.get_mut(&name) {
@@ -284,12 +288,22 @@ impl Host {
         }
     }
 
-    /// Models whose details nobody has asked for yet.
-    pub(crate) fn models_without_details(&mut self) -> impl Iterator<Item = &mut Model> {
-        self.models
-            .iter_mut()
-            .map(|(_, model)| model)
-            .filter(|model| model.details.is_none() && !model.details_pending && !model.tag.remote)
+    /// Asks anew about the models without details: first those that `is_named` by a job, then those `configured` or loaded.
+    pub(crate) fn inquire(
+        &mut self,
+        now: Millis,
+        is_named: impl Fn(&ModelName) -> bool,
+        configured: &[ModelName],
+    ) {
+        let interest = |model: &Model| match model.residency {
+            _ if is_named(&model.name) => Interest::Wanted,
+            Residency::Resident { .. } => Interest::Likely,
+            Residency::Cold if configured.contains(&model.name) => Interest::Likely,
+            Residency::Cold => Interest::Other,
+        };
+        let unknown = self.models.values().filter(|model| model.details.is_none() && !model.tag.remote);
+        let unknown = unknown.map(|model| (interest(model), model.name.clone()));
+        self.inquiries.renew(now, self.pace.lost_ms(), unknown);
     }
 
     /// When it may be called again, where that can be told: it served before, or only rests.
@@ -301,9 +315,13 @@ impl Host {
         }
     }
 
-    /// Whether a look or a model's details are still to come.
-    pub(crate) fn is_settling(&self) -> bool {
-        matches!(self.contact, Contact::Never) || self.models.values().any(|model| model.details_pending)
+    /// Whether the first look is still to come, or the details of a model that `matters`.
+    pub(crate) fn is_settling(&self, matters: impl Fn(&ModelName) -> bool) -> bool {
+        match self.contact {
+            Contact::Never => true,
+            Contact::Up => self.inquiries.awaited().any(matters),
+            Contact::Down(_) => false,
+        }
     }
 
     /// Whether an exporter's `instance` label means this host: the whole label, or its part before the port.

@@ -3,6 +3,7 @@
 mod breaker;
 pub(crate) mod dynamics;
 mod host;
+mod inquiries;
 mod memory;
 mod model;
 mod own_settings;
@@ -12,6 +13,7 @@ mod signals;
 
 pub(crate) use breaker::Breaker;
 pub(crate) use host::{Contact, Host, OWN_BUSY_MEMORY_S, RETURN_MS, Remembered, Typical};
+pub(crate) use inquiries::{Inquiries, Interest};
 pub(crate) use model::{Model, Residency};
 pub(crate) use own_settings::{OwnKeepAlive, OwnSettings};
 pub(crate) use pace::Pace;

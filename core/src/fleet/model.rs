@@ -31,8 +31,6 @@ pub(crate) struct Model {
     pub(crate) tag: ModelTag,
     /// `/api/show`, once it has answered.
     pub(crate) details: Option<ModelDetails>,
-    /// `/api/show` was asked and has not answered yet.
-    pub(crate) details_pending: bool,
     pub(crate) residency: Residency,
     /// The context every call of this arm asks for, once one needed more than the host's own.
     pub(crate) pinned_context: Option<u32>,
@@ -76,7 +74,6 @@ impl Model {
             name: tag.name.as_str().into(),
             tag,
             details: None,
-            details_pending: false,
             residency: Residency::Cold,
             pinned_context: None,
             own_context: None,

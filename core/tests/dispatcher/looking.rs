@@ -1,8 +1,13 @@
 //! How long looks may take, and when they are made.
 
-use smart_ai_core::{Effect, Event, Failure, FailureKind, HostState, Source};
+use std::collections::{BTreeSet, VecDeque};
 
-use crate::world::{Fleet, ask, called};
+use smart_ai_core::{
+    Capability, Effect, Event, Failure, FailureKind, HostReport, HostState, ModelDetails, ModelState,
+    ModelTag, Request, ResidentModel, Source,
+};
+
+use crate::world::{Fleet, ask, call, called};
 
 /// How long a look at the host may take, where one begins.
 fn within_ms(effects: &[Effect]) -> Option<u32> {
@@ -56,4 +61,84 @@ fn one_look_at_a_time_and_another_after_it_where_somebody_asked_meanwhile() {
     assert!(within_ms(&fleet.up("nas", &[("m", 2.0)], &["m"])).is_some());
     fleet.now += 1;
     assert_eq!(within_ms(&fleet.up("nas", &[("m", 2.0)], &["m"])), None);
+}
+
+/// The models that `/api/show` is to be asked about.
+fn inquired(effects: &[Effect]) -> Vec<String> {
+    let model = |effect: &Effect| match effect {
+        Effect::Refresh { source: Source::Model { model, .. }, .. } => Some(model.as_str().to_owned()),
+        Effect::Refresh { .. }
+        | Effect::Call { .. }
+        | Effect::Abort { .. }
+        | Effect::Resolve { .. }
+        | Effect::Reject { .. } => None,
+    };
+    effects.iter().filter_map(model).collect()
+}
+
+/// The host lists m000 and so on, the last of which is loaded.
+fn lists(fleet: &mut Fleet, models: usize) -> Vec<Effect> {
+    let tag = |at: usize| ModelTag { name: format!("m{at:03}"), size_bytes: 1, ..ModelTag::default() };
+    let last = format!("m{:03}", models - 1);
+    let report = HostReport {
+        version: None,
+        models: Some((0..models).map(tag).collect()),
+        resident: Some(vec![ResidentModel { name: last, ..ResidentModel::default() }]),
+    };
+    fleet.step(Event::HostState { host: "pc".into(), state: HostState::Up(report) }).effects
+}
+
+fn shows(fleet: &mut Fleet, model: &str) -> Vec<Effect> {
+    let capabilities = vec![Capability::Completion];
+    let state = ModelState::Known(ModelDetails { capabilities, ..ModelDetails::default() });
+    fleet.step(Event::ModelState { host: "pc".into(), model: model.into(), state }).effects
+}
+
+#[test]
+fn a_long_list_is_asked_about_a_few_models_at_a_time_and_becomes_known_whole() {
+    let mut fleet = Fleet::of(&["pc"]);
+    fleet.step(Event::Look);
+    let mut pending: VecDeque<String> = inquired(&lists(&mut fleet, 250)).into();
+    assert_eq!(pending.front().map(String::as_str), Some("m249"), "what is loaded comes first");
+    let mut asked: BTreeSet<String> = pending.iter().cloned().collect();
+    while let Some(model) = pending.pop_front() {
+        assert!(pending.len() < 8, "{} are pending", pending.len() + 1);
+        assert!(!fleet.dispatcher.is_settled());
+        for next in inquired(&shows(&mut fleet, &model)) {
+            assert!(asked.insert(next.clone()), "{next} is asked about twice");
+            pending.push_back(next);
+        }
+    }
+    assert_eq!(asked.len(), 250);
+    assert!(fleet.dispatcher.is_settled());
+}
+
+#[test]
+fn a_job_for_a_model_at_the_end_of_a_long_list_does_not_wait_for_the_rest() {
+    let mut fleet = Fleet::of(&["pc"]);
+    fleet.step(Event::Look);
+    assert_eq!(inquired(&lists(&mut fleet, 250)).len(), 8);
+    let named = Request { model: Some("M240:latest".into()), ..ask() };
+    let effects = fleet.submit(1, named.clone());
+    assert_eq!((call(&effects), inquired(&effects)), (None, vec!["m240".to_owned()]));
+    assert_eq!(called(&shows(&mut fleet, "m240")), "m240@pc");
+    // One that was submitted before the first look.
+    let mut fleet = Fleet::of(&["pc"]);
+    fleet.submit(1, named);
+    assert_eq!(inquired(&lists(&mut fleet, 250)).first().map(String::as_str), Some("m240"));
+    assert_eq!(called(&shows(&mut fleet, "m240")), "m240@pc");
+}
+
+#[test]
+fn a_question_that_failed_or_was_lost_is_asked_again_after_the_next_look() {
+    let mut fleet = Fleet::of(&["pc"]);
+    fleet.step(Event::Look);
+    assert_eq!(inquired(&lists(&mut fleet, 2)), ["m001", "m000"]);
+    let state = ModelState::Unknown(Failure::new(FailureKind::ServerError, "as the test wants"));
+    let failed = fleet.step(Event::ModelState { host: "pc".into(), model: "m000".into(), state });
+    assert!(inquired(&failed.effects).is_empty());
+    fleet.after(1_000, Event::Look);
+    assert_eq!(inquired(&lists(&mut fleet, 2)), ["m000"], "the other one may still be answered");
+    fleet.after(60_000, Event::Look);
+    assert_eq!(inquired(&lists(&mut fleet, 2)), ["m001", "m000"]);
 }
