@@ -29,6 +29,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const TRYING: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Our client knows where to send; without a URL the exporter would read the environment, and quote what is none.
+const UNUSED_URL: &str = "http://collector";
 /// HTTP's word for a failure that is not worth another try.
 const NO_OTHER_TRY: u16 = 500;
 
@@ -61,6 +63,7 @@ impl Batches {
         let exporter = SpanExporter::builder()
             .with_http()
             .with_protocol(Protocol::HttpBinary)
+            .with_endpoint(UNUSED_URL)
             .with_timeout(TRYING)
             .with_http_client(client)
             .with_retry_policy(pauses)

@@ -12,6 +12,8 @@ use smart_ai_core::wire::Endpoint;
 const OFF: &str = "off";
 /// Where this variable is `true`, nothing is sent, whoever names a collector.
 const DISABLED: &str = "OTEL_SDK_DISABLED";
+/// What the variables of the exporter begin with.
+const OTLP: &str = "OTEL_EXPORTER_OTLP_";
 /// Where a collector takes traces.
 const PATH: &str = "/v1/traces";
 
@@ -21,6 +23,9 @@ const PATH: &str = "/v1/traces";
 pub struct TracesConfig {
     /// The collector's base URL, such as `http://127.0.0.1:4318`, or `off`.
     pub url: String,
+    /// The URL is the one to send to, not a base: what the variable for traces alone names is.
+    #[serde(skip)]
+    pub is_whole: bool,
     /// Sent along, such as a key.
     pub headers: BTreeMap<String, String>,
     /// A PEM file of the authority that signed the collector's certificate.
@@ -31,7 +36,13 @@ pub struct TracesConfig {
 
 impl Default for TracesConfig {
     fn default() -> Self {
-        Self { url: OFF.to_owned(), headers: BTreeMap::new(), ca_file: None, queue_jobs: 2_048 }
+        Self {
+            url: OFF.to_owned(),
+            is_whole: false,
+            headers: BTreeMap::new(),
+            ca_file: None,
+            queue_jobs: 2_048,
+        }
     }
 }
 
@@ -61,9 +72,21 @@ impl TracesConfig {
         if set(DISABLED).is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) {
             return None;
         }
-        owner.or_else(|| {
-            let headers = set("OTEL_EXPORTER_OTLP_HEADERS").map(|list| headers(&list)).unwrap_or_default();
-            Some(Self { url: set("OTEL_EXPORTER_OTLP_ENDPOINT")?, headers, ..Self::default() })
+        owner.or_else(|| Self::of_environment(set))
+    }
+
+    /// What OpenTelemetry's variables name: those for traces alone come first, and the URL of theirs is whole.
+    fn of_environment(set: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let for_traces = |name: &str| set(&format!("{OTLP}TRACES_{name}"));
+        let of_all = |name: &str| set(&format!("{OTLP}{name}"));
+        let either = |name: &str| for_traces(name).or_else(|| of_all(name));
+        let whole = for_traces("ENDPOINT");
+        Some(Self {
+            is_whole: whole.is_some(),
+            url: whole.or_else(|| of_all("ENDPOINT"))?,
+            headers: either("HEADERS").map(|list| headers(&list)).unwrap_or_default(),
+            ca_file: either("CERTIFICATE"),
+            ..Self::default()
         })
     }
 
@@ -76,10 +99,12 @@ impl TracesConfig {
             return Err("must be the collector's URL (http://… or https://…), or off".to_owned());
         }
         let base = self.url.trim_end_matches('/');
+        let base = base.strip_suffix(PATH).unwrap_or(base);
+        let url = if self.is_whole { self.url.clone() } else { format!("{base}{PATH}") };
         let headers = self.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone()));
         Ok(Some(Endpoint {
             id: "traces".into(),
-            url: format!("{}{PATH}", base.strip_suffix(PATH).unwrap_or(base)),
+            url,
             headers: headers.collect(),
             ca_file: self.ca_file.clone(),
             ca: None,
@@ -117,6 +142,25 @@ mod tests {
         assert_eq!(url("http://a:4318/"), whole);
         assert_eq!(url("http://a:4318/v1/traces"), whole);
         assert_eq!((url("off"), url("a:4318").is_err()), (Ok(None), true));
+    }
+
+    #[test]
+    fn the_variables_for_traces_come_before_those_of_all_signals_and_their_url_is_whole() {
+        let of = |variables: &[(&str, &str)]| {
+            let value = |name: &str| variables.iter().find(|(own, _)| format!("{OTLP}{own}") == name);
+            let config =
+                TracesConfig::of_environment(|name| value(name).map(|(_, value)| (*value).to_owned()))?;
+            let endpoint = config.endpoint().ok().flatten()?;
+            Some((endpoint.url, endpoint.headers.get("x-key").cloned().unwrap_or_default(), config.ca_file))
+        };
+        let all = [("ENDPOINT", "http://a:4318"), ("HEADERS", "x-key=all"), ("CERTIFICATE", "all.pem")];
+        let told =
+            |url: &str, key: &str, ca: &str| Some((url.to_owned(), key.to_owned(), Some(ca.to_owned())));
+        assert_eq!(of(&all), told("http://a:4318/v1/traces", "all", "all.pem"));
+        let own = [("TRACES_ENDPOINT", "http://b/otel"), ("TRACES_HEADERS", "x-key=own")];
+        assert_eq!(of(&[&all[..], &own].concat()), told("http://b/otel", "own", "all.pem"));
+        assert_eq!(of(&own), Some(("http://b/otel".to_owned(), "own".to_owned(), None)));
+        assert_eq!(of(&all[1..]), None);
     }
 
     #[test]
