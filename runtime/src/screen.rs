@@ -24,6 +24,16 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|sign| if steers(sign) { REPLACEMENT } else { sign }).collect()
 }
 
+/// The line of what goes on, on a terminal; an empty text takes it away.
+pub(crate) fn progress(text: &str) -> io::Result<()> {
+    let mut out = io::stderr();
+    if !out.is_terminal() {
+        return Ok(());
+    }
+    write!(out, "\r\u{1b}[K{}", plain(text))?;
+    out.flush()
+}
+
 /// Takes whole texts, as `write!` sends them.
 #[derive(Debug)]
 pub(crate) struct Screen<W> {

@@ -8,6 +8,7 @@ mod history;
 mod models;
 mod rate;
 mod report;
+mod seen;
 mod serve;
 mod simulate;
 mod stop;

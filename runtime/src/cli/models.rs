@@ -2,11 +2,12 @@
 
 use std::io::{self, Write};
 
+use super::seen::seen;
 use super::{DONE, FAILED, complain, print_json};
 use crate::driver::Engine;
 
 pub(super) async fn run(engine: &Engine, json: bool) -> io::Result<u8> {
-    let snapshot = match engine.snapshot().await {
+    let snapshot = match seen(engine).await? {
         Ok(snapshot) => snapshot,
         Err(error) => return Ok(complain(&error.message, FAILED)),
     };

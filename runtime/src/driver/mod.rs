@@ -174,12 +174,20 @@ impl Engine {
         self.send(Message::Absorb { base: Box::new(base), theirs: Box::new(theirs) });
     }
 
-    /// What is believed about the fleet, once every host has been looked at.
+    /// What is believed about the fleet, once every host has been looked at or has had three seconds for it.
     ///
     /// # Errors
     /// The engine is closed.
     pub async fn snapshot(&self) -> Result<Snapshot, DispatchError> {
-        self.question(Message::Snapshot).await.ok_or_else(closed)
+        self.question(|reply| Message::Snapshot { within: None, reply }).await.ok_or_else(closed)
+    }
+
+    /// What is believed about the fleet, once every look has ended, or after the time given.
+    ///
+    /// # Errors
+    /// The engine is closed.
+    pub(crate) async fn settled(&self, within: Duration) -> Result<Snapshot, DispatchError> {
+        self.question(|reply| Message::Snapshot { within: Some(within), reply }).await.ok_or_else(closed)
     }
 
     /// The error of a request for which a decision found no arm.

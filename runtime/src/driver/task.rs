@@ -59,7 +59,11 @@ pub(super) enum Message {
         decision: Box<Decision>,
         reply: oneshot::Sender<Option<DispatchError>>,
     },
-    Snapshot(oneshot::Sender<Snapshot>),
+    /// `within`: how long the fleet may take to be known; else as long as a dry run waits.
+    Snapshot {
+        within: Option<Duration>,
+        reply: oneshot::Sender<Snapshot>,
+    },
     /// Answered at once.
     Echo(oneshot::Sender<()>),
     /// Add what `theirs` learned since `base`.
@@ -139,8 +143,13 @@ struct Brought {
     embeddings: Option<Vec<Vec<f64>>>,
 }
 
-/// A question that waits for the fleet to be known.
-enum Question {
+/// A question that waits for the fleet to be known, until this time at most.
+struct Question {
+    by: Millis,
+    asked: Asked,
+}
+
+enum Asked {
     Decide(Box<Request>, oneshot::Sender<Decision>),
     Snapshot(oneshot::Sender<Snapshot>),
 }
@@ -231,7 +240,7 @@ impl Task {
     }
 
     fn wake_in(&self) -> Option<Duration> {
-        let settle = (!self.questions.is_empty()).then_some(self.settle_by);
+        let settle = self.questions.iter().map(|question| question.by);
         let at = self.dispatcher.poll_timeout().into_iter().chain(settle).min()?;
         Some(Duration::from_millis(at.since(now())))
     }
@@ -271,9 +280,12 @@ impl Task {
             }
             Message::Look => self.handle(Event::Look),
             Message::Decide { request, reply } => {
-                self.questions.push(Question::Decide(Box::new(request), reply));
+                self.ask_when_known(self.settle_by, Asked::Decide(Box::new(request), reply));
             }
-            Message::Snapshot(reply) => self.questions.push(Question::Snapshot(reply)),
+            Message::Snapshot { within, reply } => {
+                let by = within.map_or(self.settle_by, |within| now().plus(within.as_millis() as u64));
+                self.ask_when_known(by, Asked::Snapshot(reply));
+            }
             Message::Refusal { request, decision, reply } => {
                 drop(reply.send(self.dispatcher.refusal(&request, &decision)));
             }
@@ -330,14 +342,20 @@ impl Task {
         }
     }
 
+    fn ask_when_known(&mut self, by: Millis, asked: Asked) {
+        self.questions.push(Question { by, asked });
+    }
+
     fn answer_questions(&mut self) {
-        if self.questions.is_empty() || !(self.dispatcher.is_settled() || now() >= self.settle_by) {
+        if self.questions.is_empty() {
             return;
         }
-        for question in std::mem::take(&mut self.questions) {
-            match question {
-                Question::Decide(request, reply) => drop(reply.send(self.dispatcher.decide(now(), &request))),
-                Question::Snapshot(reply) => drop(reply.send(self.dispatcher.snapshot())),
+        let (now, settled) = (now(), self.dispatcher.is_settled());
+        for Question { asked, .. } in self.questions.extract_if(.., |question| settled || now >= question.by)
+        {
+            match asked {
+                Asked::Decide(request, reply) => drop(reply.send(self.dispatcher.decide(now, &request))),
+                Asked::Snapshot(reply) => drop(reply.send(self.dispatcher.snapshot())),
             }
         }
     }

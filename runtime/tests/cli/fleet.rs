@@ -83,3 +83,22 @@ async fn verify_fails_with_what_a_host_lacks() -> Result {
     assert!(ran.code == Some(1) && !ran.out.contains('\u{1b}'), "{ran:?}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_host_whose_look_takes_longer_than_a_dry_run_waits_is_shown_as_it_is() -> Result {
+    let (quick, slow) = (host().await?, host().await?);
+    slow.set_fault(Fault { delay_s: Some(3.5), ..Fault::new(FaultKind::PsBlock) });
+    let hosts = format!("quick={},slow={}", quick.url(), slow.url());
+    let command = |name| {
+        let hosts = hosts.clone();
+        async move { run(&[name, "--host", &hosts, "--json"]).await }
+    };
+    let (models, verify) = tokio::join!(command("models"), command("verify"));
+    let models = models?;
+    let states: Vec<_> =
+        models.json()?.as_array().into_iter().flatten().map(|host| host["state"].clone()).collect();
+    assert_eq!((states, models.err.as_str()), (vec![json!("up"), json!("up")], ""));
+    let verify = verify?;
+    assert_eq!((verify.code, &check(&verify.json()?, "slow answers")?["ok"]), (Some(0), &json!(true)));
+    Ok(())
+}

@@ -2,16 +2,17 @@
 
 mod measure;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use clap::Args;
 use serde::Serialize;
 use smart_ai_core::wire::{Endpoint, FleetConfig};
 use smart_ai_core::{Capability, HostId, ModelName, Snapshot};
 
+use super::seen::seen;
 use super::{DONE, FAILED, complain, print_json};
 use crate::driver::Engine;
-use crate::screen;
+use crate::screen::{self, progress};
 use measure::Bench;
 
 #[derive(Args, Debug)]
@@ -62,7 +63,7 @@ pub(super) async fn run(engine: &Engine, config: &FleetConfig, arguments: BenchA
         Ok(fleet) => fleet,
         Err(error) => return Ok(complain(&error.to_string(), FAILED)),
     };
-    let snapshot = match engine.snapshot().await {
+    let snapshot = match seen(engine).await? {
         Ok(snapshot) => snapshot,
         Err(error) => return Ok(complain(&error.message, FAILED)),
     };
@@ -109,16 +110,6 @@ fn arms<'a>(endpoints: &'a [Endpoint], snapshot: &Snapshot, arguments: &BenchArg
         }
     }
     arms
-}
-
-/// The line of what goes on, on a terminal.
-fn progress(text: &str) -> io::Result<()> {
-    let mut out = io::stderr();
-    if !out.is_terminal() {
-        return Ok(());
-    }
-    write!(out, "\r\u{1b}[K{text}")?;
-    out.flush()
 }
 
 fn write_table(rows: &[Row]) -> io::Result<()> {

@@ -10,6 +10,7 @@ use std::io;
 use serde::Serialize;
 use smart_ai_core::wire::FleetConfig;
 
+use super::seen::seen;
 use super::{DONE, FAILED, complain, print_json};
 use crate::driver::Engine;
 
@@ -48,7 +49,7 @@ impl Check {
 }
 
 pub(super) async fn run(engine: &Engine, config: &FleetConfig, json: bool) -> io::Result<u8> {
-    let snapshot = match engine.snapshot().await {
+    let snapshot = match seen(engine).await? {
         Ok(snapshot) => snapshot,
         Err(error) => return Ok(complain(&error.message, FAILED)),
     };
