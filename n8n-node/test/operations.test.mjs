@@ -5,6 +5,7 @@ import classifyModule from '../dist-test/nodes/SmartAi/operations/classify/execu
 import chatModule from '../dist-test/nodes/SmartAi/operations/chat/execute.js';
 import schemaModule from '../dist-test/nodes/SmartAi/operations/extract/schema.js';
 import summarizeModule from '../dist-test/nodes/SmartAi/operations/summarize/execute.js';
+import chatModelModule from '../dist-test/nodes/SmartAiChatModel/properties.js';
 import verifyModule from '../dist-test/nodes/SmartAi/operations/verify/execute.js';
 import parametersModule from '../dist-test/nodes/SmartAi/parameters.js';
 import senderModule from '../dist-test/nodes/SmartAi/sender.js';
@@ -43,6 +44,12 @@ test('each operation of each resource has one parameter of each name, and is fou
 		}
 	}
 	assert.equal(operationOf(2, 'text', 'ask'), undefined);
+});
+
+test('the panel finds no actions in the parameter mode, which it would show beside the operations', () => {
+	for (const properties of [parameters, chatModelModule.properties]) {
+		assert.equal(properties.find(({ name }) => name === 'mode').options, undefined);
+	}
 });
 
 test('a classification leaves the model no other answer than a label', () => {

@@ -13,6 +13,18 @@ export const mode: INodeProperties = {
 	description: 'How much waiting a better answer is worth',
 };
 
+/**
+ * Shown in no version, and first of its name: n8n's panel offers the options of a node's first parameter called `mode`
+ * as actions, beside the operations, and this one has none.
+ */
+export const noActions: INodeProperties = {
+	displayName: 'Mode',
+	name: 'mode',
+	type: 'hidden',
+	displayOptions: { show: { '@version': [0] } },
+	default: 'balanced',
+};
+
 /** The text that an operation works on. */
 export function textOf(placeholder: string, description: string): INodeProperties {
 	return {

@@ -1,5 +1,6 @@
 import type { INodeProperties, INodePropertyOptions } from 'n8n-workflow';
 
+import { noActions } from './choiceParameters';
 import { type Operation, shown } from './operation';
 import { firstOperations, operations } from './operations';
 
@@ -36,6 +37,7 @@ const ofResource = (resource: string): Operation[] => operations.filter((operati
 
 /** Every parameter of the node, in both of its versions. */
 export const parameters: INodeProperties[] = [
+	noActions,
 	{
 		displayName: 'Resource',
 		name: 'resource',

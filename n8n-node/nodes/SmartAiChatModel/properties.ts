@@ -1,9 +1,10 @@
 import type { INodeProperties } from 'n8n-workflow';
 
-import { mode, modelOf } from '../SmartAi/choiceParameters';
+import { mode, modelOf, noActions } from '../SmartAi/choiceParameters';
 import { optionsOf } from '../SmartAi/options';
 
 export const properties: INodeProperties[] = [
+	noActions,
 	mode,
 	modelOf(
 		'chatModels',
