@@ -95,7 +95,8 @@ const named = (hosts) => hosts.map(({ url }, index) => ({ name: ['pc', 'nas'][in
 export function digestWorkflow({ id, feed, engine, metrics, change = {} }) {
 	const workflow = JSON.parse(readFileSync(path.join(PACKAGE, 'templates', 'daily-digest.json'), 'utf8'));
 	for (const node of workflow.nodes) {
-		if (node.name === 'Read Feed') node.parameters.url = feed;
+		if (node.name === 'Settings')
+			node.parameters.assignments.assignments.find(({ name }) => name === 'feed').value = feed;
 		if (node.name !== 'Summarize Entry') continue;
 		Object.assign(node.parameters, { task: 'summarize', ...change });
 		node.parameters.options = { ...node.parameters.options, engine, decision: 'full', maxTokens: 60 };

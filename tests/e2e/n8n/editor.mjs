@@ -6,12 +6,12 @@ import { OWNER } from '../bed/n8n-session.mjs';
 const PATIENCE_MS = 120_000;
 
 /** Opens the editor; returns `{ page, errors, close }`, where `errors` are the exceptions of the page's own scripts. */
-export async function openEditor(url, { command, args }) {
+export async function openEditor(url, { command, args }, viewport = { width: 1440, height: 900 }) {
 	const browser = await chromium.launch({
 		executablePath: command,
 		args: args.filter((arg) => !arg.startsWith('--headless')),
 	});
-	const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+	const page = await browser.newPage({ viewport });
 	page.setDefaultTimeout(PATIENCE_MS);
 	const errors = [];
 	page.on('pageerror', (error) => errors.push(error.message));
