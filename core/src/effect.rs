@@ -2,6 +2,7 @@
 
 use crate::event::Usage;
 use crate::failure::DispatchError;
+use crate::lifecycle::Prepared;
 use crate::names::{AttemptId, HostId, JobId, Millis, ModelName};
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,26 @@ pub enum Effect {
         source: Source,
         /// Milliseconds each request of it may take; one that takes longer is `ETIMEDOUT`.
         within_ms: u32,
+    },
+    /// Load a model that nobody asks anything yet; answered by `LoadEnded`. It is never cut short.
+    Load {
+        /// Where.
+        host: HostId,
+        /// Which model.
+        model: ModelName,
+        /// It only embeds: such a model is loaded by another path.
+        embeds: bool,
+        /// What to send beside its name.
+        options: CallOptions,
+        /// Milliseconds it may take; one that takes longer is `ETIMEDOUT`.
+        within_ms: u32,
+    },
+    /// What became of a `Prepare`.
+    Prepared {
+        /// The driver's number for it.
+        job: JobId,
+        /// How it stands with the model.
+        prepared: Prepared,
     },
 }
 

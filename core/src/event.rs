@@ -95,6 +95,25 @@ pub enum Event {
         /// Why no token came; absent where one did.
         failure: Option<Failure>,
     },
+    /// Somebody will ask such a request: have the model that would answer in memory. Answered by `Prepared`.
+    Prepare {
+        /// The driver's number for it, never used before, for a job either.
+        job: JobId,
+        /// What will be asked.
+        request: Request,
+        /// Milliseconds from now until it will be; 0: as soon as can be.
+        #[cfg_attr(feature = "typescript", ts(type = "number"))]
+        in_ms: u64,
+    },
+    /// A `Load` has ended.
+    LoadEnded {
+        /// The host.
+        host: HostId,
+        /// The model.
+        model: ModelName,
+        /// Why it is not in memory; absent where it is.
+        failure: Option<Failure>,
+    },
     /// How good an answer turned out to be.
     Feedback {
         /// Who gave it.

@@ -14,6 +14,7 @@ mod failure;
 mod fleet;
 pub mod json;
 mod learn;
+mod lifecycle;
 mod names;
 mod number;
 mod policy;
@@ -37,6 +38,7 @@ pub use json::Object;
 pub use learn::{
     Change, Demand, Estimate, Judged, Knowledge, Lengths, Lessons, LogMean, Qualities, Reliability, Subject,
 };
+pub use lifecycle::{PrepareState, Prepared};
 pub use names::{AttemptId, HostId, JobId, Millis, ModelName, Shape};
 pub use request::{Capability, Mode, Request, Task, Writing};
 pub use snapshot::{HostSnapshot, ModelSnapshot, RememberedModel, Snapshot};

@@ -78,7 +78,11 @@ fn play(written: &Scenario) -> Result<(Scenario, BTreeMap<String, Value>), Box<d
                 Effect::Reject { job, error, .. } => {
                     ends.insert(job.to_string(), serde_json::to_value(error.code)?)
                 }
-                Effect::Call { .. } | Effect::Abort { .. } | Effect::Refresh { .. } => None,
+                Effect::Call { .. }
+                | Effect::Abort { .. }
+                | Effect::Refresh { .. }
+                | Effect::Load { .. }
+                | Effect::Prepared { .. } => None,
             };
         }
         steps.push(Stride { now: stride.now, event: stride.event.clone(), step });

@@ -69,7 +69,9 @@ impl Fleet {
             Effect::Abort { .. }
             | Effect::Resolve { .. }
             | Effect::Reject { .. }
-            | Effect::Refresh { .. } => None,
+            | Effect::Refresh { .. }
+            | Effect::Load { .. }
+            | Effect::Prepared { .. } => None,
         });
         let Some((attempt, host, model)) = called else { return };
         let arm = ARMS.iter().find(|arm| arm.0 == host.as_str() && arm.1 == model.as_str());

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use smart_ai_core::{
     AttemptId, Capability, Config, Decision, Dispatcher, Effect, Event, Failure, FailureKind, HostConfig,
-    HostReport, HostState, JobId, Millis, ModelDetails, ModelState, ModelTag, Request, ResidentModel, Sample,
-    SignalName, SignalsState, Source, Step, Task, Usage,
+    HostId, HostReport, HostState, JobId, Millis, ModelDetails, ModelName, ModelState, ModelTag, Request,
+    ResidentModel, Sample, SignalName, SignalsState, Source, Step, Task, Usage,
 };
 
 const HOSTS: [&str; 2] = ["pc", "nas"];
@@ -36,6 +36,8 @@ enum Word {
     Up(usize, bool),
     Down(usize),
     Canary(usize, Option<usize>),
+    Prepare(u64),
+    LoadEnded(usize, bool),
     Signals(usize, f64, u64),
     SignalsDown,
     Stray(u64),
@@ -77,6 +79,8 @@ fn word() -> impl Strategy<Value = Word> {
         1 => (0..HOSTS.len()).prop_map(Word::Down),
         1 => (0..HOSTS.len(), proptest::option::of(0..FAILURES.len()))
             .prop_map(|(host, kind)| Word::Canary(host, kind)),
+        1 => (0..40_000_u64).prop_map(Word::Prepare),
+        1 => (0_usize..8, any::<bool>()).prop_map(|(place, well)| Word::LoadEnded(place, well)),
         2 => (0..HOSTS.len(), number(), 0..200_000_u64)
             .prop_map(|(host, value, age_ms)| Word::Signals(host, value, age_ms)),
         1 => Just(Word::SignalsDown),
@@ -117,6 +121,9 @@ fn up(host: &str, loaded: bool) -> Event {
     Event::HostState { host: host.into(), state: HostState::Up(report) }
 }
 
+/// Numbers of wishes begin above those of jobs.
+const WISHES: u64 = 1_000_000;
+
 /// A dispatcher with the calls and jobs its effects speak of.
 struct World {
     dispatcher: Dispatcher,
@@ -127,6 +134,11 @@ struct World {
     /// Arms that the last look, or a call since, showed in memory.
     loaded: BTreeSet<String>,
     ends: BTreeMap<JobId, u32>,
+    wishes: u64,
+    /// Wishes that have their answer.
+    told: BTreeSet<JobId>,
+    /// Loads under way that nobody asks anything.
+    loads: BTreeSet<(HostId, ModelName)>,
     steps: Vec<Step>,
 }
 
@@ -142,6 +154,9 @@ impl World {
             calls: BTreeMap::new(),
             loaded: BTreeSet::new(),
             ends: BTreeMap::new(),
+            wishes: 0,
+            told: BTreeSet::new(),
+            loads: BTreeSet::new(),
             steps: Vec::new(),
         };
         for host in HOSTS {
@@ -181,6 +196,11 @@ impl World {
                     let arm = format!("{model}@{host}");
                     assert!(self.loaded.contains(&arm), "a canary would load {arm}");
                 }
+                Effect::Load { host, model, .. } => {
+                    let new = self.loads.insert((host.clone(), model.clone()));
+                    assert!(new, "{model} is being loaded on {host} already");
+                }
+                Effect::Prepared { job, .. } => assert!(self.told.insert(*job), "{job} was told twice"),
                 Effect::Refresh { .. } => {}
             }
         }
@@ -250,6 +270,19 @@ impl World {
                 model: MODELS.first().copied().unwrap_or_default().into(),
                 failure: kind.and_then(|kind| FAILURES.get(kind)).map(|kind| Failure::new(*kind, "no token")),
             },
+            Word::Prepare(in_ms) => {
+                self.wishes += 1;
+                let job = JobId(WISHES + self.wishes);
+                Event::Prepare { job, request: Request::new(Task::General, 300), in_ms }
+            }
+            Word::LoadEnded(place, well) => {
+                let count = self.loads.len().max(1);
+                let arm = self.loads.iter().nth(place % count).cloned();
+                let (host, model) = arm.unwrap_or((HOSTS[0].into(), MODELS[0].into()));
+                self.loads.remove(&(host.clone(), model.clone()));
+                let failure = (!well).then(|| Failure::new(FailureKind::OutOfMemory, "as told"));
+                Event::LoadEnded { host, model, failure }
+            }
             Word::Signals(host, value, age_ms) => {
                 let instance = HOSTS.get(host).copied().unwrap_or_default().to_owned();
                 let sample = |signal| Sample { instance: instance.clone(), signal, value, age_ms };
@@ -313,6 +346,27 @@ proptest! {
             world.step(Event::FirstToken { attempt });
         }
         prop_assert!(world.calls.is_empty(), "calls outlive their jobs: {:?}", world.calls);
+    }
+
+    /// Single answers and single loads are held after every step by `World::step`.
+    #[test]
+    fn every_wish_is_answered_and_one_load_serves_all(story in story()) {
+        let mut world = told(2, &story);
+        for _ in 0..3 {
+            for host in HOSTS {
+                world.step(up(host, false));
+            }
+            world.now += 60_000;
+            for (host, model) in std::mem::take(&mut world.loads) {
+                world.step(Event::LoadEnded { host, model, failure: None });
+            }
+            let calls: Vec<AttemptId> = world.calls.keys().copied().collect();
+            for attempt in calls {
+                world.step(Event::FirstToken { attempt });
+            }
+            world.step(Event::Tick);
+        }
+        prop_assert_eq!(world.told.len() as u64, world.wishes);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::error::Error;
 use std::path::Path;
 
 use smart_ai_core::wire::{
-    Answer, Ask, Classification, Embeddings, Feedback, Fleet, FleetConfig, Piece, Reply, Verdict,
+    Answer, Ask, Classification, Embeddings, Feedback, Fleet, FleetConfig, Piece, Post, Prepare, Reply,
+    Verdict,
 };
 use smart_ai_core::{
     Config, ConfigError, Decision, DispatchError, Event, Failure, Outcome, Request, Snapshot, Step,
@@ -54,6 +55,8 @@ fn the_committed_declarations_are_those_of_the_types() -> Result<(), Box<dyn Err
     found.visit::<Fleet>();
     found.visit::<FleetConfig>();
     found.visit::<Piece>();
+    found.visit::<Post>();
+    found.visit::<Prepare>();
     found.visit::<Reply>();
     found.visit::<Verdict>();
     let mut text = String::from("// Written by core/tests/typescript.rs from the Rust types. Do not edit.\n");

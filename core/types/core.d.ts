@@ -523,7 +523,35 @@ source: Source,
 /**
  * Milliseconds each request of it may take; one that takes longer is `ETIMEDOUT`.
  */
-within_ms: number, };
+within_ms: number, } | { "type": "load", 
+/**
+ * Where.
+ */
+host: HostId, 
+/**
+ * Which model.
+ */
+model: ModelName, 
+/**
+ * It only embeds: such a model is loaded by another path.
+ */
+embeds: boolean, 
+/**
+ * What to send beside its name.
+ */
+options: CallOptions, 
+/**
+ * Milliseconds it may take; one that takes longer is `ETIMEDOUT`.
+ */
+within_ms: number, } | { "type": "prepared", 
+/**
+ * The driver's number for it.
+ */
+job: JobId, 
+/**
+ * How it stands with the model.
+ */
+prepared: Prepared, };
 
 /**
  * Vectors and counters.
@@ -657,6 +685,30 @@ host: HostId,
 model: ModelName, 
 /**
  * Why no token came; absent where one did.
+ */
+failure: Failure | null, } | { "type": "prepare", 
+/**
+ * The driver's number for it, never used before, for a job either.
+ */
+job: JobId, 
+/**
+ * What will be asked.
+ */
+request: Request, 
+/**
+ * Milliseconds from now until it will be; 0: as soon as can be.
+ */
+in_ms: number, } | { "type": "load_ended", 
+/**
+ * The host.
+ */
+host: HostId, 
+/**
+ * The model.
+ */
+model: ModelName, 
+/**
+ * Why it is not in memory; absent where it is.
  */
 failure: Failure | null, } | { "type": "feedback", 
 /**
@@ -1335,6 +1387,91 @@ better_in: number,
  * Seconds gained by all jobs together, on average.
  */
 gain_s: number, };
+
+/**
+ * One POST to a host.
+ */
+export type Post = { 
+/**
+ * Its path.
+ */
+path: string, 
+/**
+ * Its body in JSON.
+ */
+body: string, };
+
+/**
+ * What a caller will ask for. Every key may be left out.
+ */
+export type Prepare = { 
+/**
+ * The kind of work.
+ */
+task?: Task, 
+/**
+ * Only this model.
+ */
+model?: ModelName, 
+/**
+ * Models the caller accepts.
+ */
+models?: Array<ModelName>, 
+/**
+ * Only this host.
+ */
+host?: HostId, 
+/**
+ * The price of quality.
+ */
+mode?: Mode, 
+/**
+ * Similar asks share a shape.
+ */
+shape?: Shape, 
+/**
+ * When it will be asked: milliseconds since 1970, or a moment such as `2026-01-31T07:00:00Z`; within ten days. Left out
+ * or past: now.
+ */
+at?: number | string | Date, };
+
+/**
+ * How it stands with a model that was to be prepared.
+ */
+export type PrepareState = "warm" | "loaded" | "planned" | "failed";
+
+/**
+ * The answer to a `prepare`.
+ */
+export type Prepared = { 
+/**
+ * Whether the model is in memory, or will be by the time asked for.
+ */
+ok: boolean, 
+/**
+ * How it stands with the model.
+ */
+state: PrepareState, 
+/**
+ * The host it is on; of a planned one, the host that suits best as things are now.
+ */
+host: HostId | null, 
+/**
+ * The model; of a planned one, likewise.
+ */
+model: ModelName | null, 
+/**
+ * Milliseconds from the wish to this answer.
+ */
+ms: number, 
+/**
+ * Milliseconds from this answer until the load begins; 0 unless planned.
+ */
+begins_in_ms: number, 
+/**
+ * Why there is no such model in memory.
+ */
+error: DispatchError | null, };
 
 /**
  * The metrics server.

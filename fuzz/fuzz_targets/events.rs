@@ -60,6 +60,8 @@ enum Word {
     NoSignals,
     Stray(u64),
     Canary(u8, u8, Option<u8>),
+    Prepare(Wish, u32),
+    LoadEnded(u8, u8, Option<u8>),
     Tick,
     Look,
     Slept(u32),
@@ -213,6 +215,15 @@ impl World {
                 model: of(MODELS, model).into(),
                 failure: kind.map(|kind| Failure::new(of(FAILURES, kind), "no token")),
             },
+            Word::Prepare(ref wish, in_ms) => {
+                self.jobs += 1;
+                Event::Prepare { job: JobId(self.jobs), request: wish.request(), in_ms: in_ms.into() }
+            }
+            Word::LoadEnded(host, model, kind) => Event::LoadEnded {
+                host: of(HOSTS, host).into(),
+                model: of(MODELS, model).into(),
+                failure: kind.map(|kind| Failure::new(of(FAILURES, kind), "as the fuzzer says")),
+            },
             Word::Look => Event::Look,
             Word::Slept(ms) => Event::Slept { ms: ms.into() },
             Word::Tick | Word::Again => Event::Tick,
@@ -238,7 +249,7 @@ impl World {
                     assert!(job.0 <= self.jobs, "an end of a job nobody asked for");
                     assert!(outcome.predicted_ms.is_finite() && outcome.ms.total.is_finite(), "{outcome:?}");
                 }
-                Effect::Refresh { .. } => {}
+                Effect::Refresh { .. } | Effect::Load { .. } | Effect::Prepared { .. } => {}
             }
         }
     }

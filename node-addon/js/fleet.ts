@@ -6,6 +6,8 @@ import type {
 	Feedback,
 	FleetConfig,
 	HostSnapshot,
+	Prepare,
+	Prepared,
 	Snapshot,
 } from './contract/generated/core.js';
 import { refusalOf, SmartAiError } from './contract/error.js';
@@ -96,6 +98,11 @@ export class NativeFleet implements SmartAi<KeptAnswer> {
 	async decide(ask: Ask): Promise<Decision> {
 		this.#mustBeOpen();
 		return value<Decision>(await this.#engine.decide(askJson(ask)));
+	}
+
+	async prepare(wish: Prepare): Promise<Prepared> {
+		this.#mustBeOpen();
+		return value<Prepared>(await this.#engine.prepare(jsonOf(wish, 'the wish')));
 	}
 
 	async feedback(feedback: Feedback): Promise<void> {

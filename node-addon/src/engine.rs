@@ -101,6 +101,18 @@ impl Engine {
         Ok(serde_json::to_string(&decision)?)
     }
 
+    /// Has a model in memory before it is asked: `Ok` with how it stands, or `Err`.
+    #[napi(catch_unwind)]
+    pub async fn prepare(&self, wish: String) -> napi::Result<String> {
+        let prepared = if let Ok(wish) = from_json(&wish) {
+            self.0.prepare(wish).await
+        } else {
+            let hint = "Send one object, such as {\"model\":\"qwen2.5:7b\"}.";
+            Err(DispatchError::new(DispatchErrorCode::InvalidRequest, "the wish is not JSON", hint))
+        };
+        Ok(serde_json::to_string(&prepared)?)
+    }
+
     /// Says how good an answer was. Throws `invalid_request`.
     #[napi(catch_unwind)]
     pub fn feedback(&self, feedback: String) -> Result<(), Code> {

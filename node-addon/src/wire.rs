@@ -3,8 +3,8 @@
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 use serde_json::Value;
-use smart_ai_core::Decision;
 use smart_ai_core::wire::{self, Answer, Ask, FleetConfig};
+use smart_ai_core::{Decision, JobId};
 
 use crate::value::{Code, Result, config_error, dispatch_error, from_json, to_json};
 
@@ -64,6 +64,25 @@ pub fn repair_prompt(misfit: String) -> String {
 #[napi(js_name = "feedbackEvent", catch_unwind)]
 pub fn feedback_event(feedback: String) -> Result<String, Code> {
     to_json(&wire::feedback_event(from_json(&feedback)?).map_err(dispatch_error)?)
+}
+
+/// The event of a wish to have a model in memory; `wall_ms` is the time of day since 1970. Throws `invalid_request`.
+#[napi(js_name = "prepareEvent", catch_unwind)]
+pub fn prepare_event(job: f64, wish: String, wall_ms: f64) -> Result<String, Code> {
+    let event = wire::prepare_event(JobId(job as u64), from_json(&wish)?, wall_ms as u64);
+    to_json(&event.map_err(dispatch_error)?)
+}
+
+/// What to send for a load; null for any other effect.
+#[napi(js_name = "residencyPost", catch_unwind)]
+pub fn residency_post(effect: String) -> Result<String, Code> {
+    to_json(&wire::residency_post(&from_json(&effect)?))
+}
+
+/// Why a load was not carried out; null where it was.
+#[napi(js_name = "residencyFailure", catch_unwind)]
+pub fn residency_failure(reply: String) -> Result<String, Code> {
+    to_json(&wire::residency_failure(&from_json(&reply)?))
 }
 
 /// Reads a streamed answer piece by piece.

@@ -6,6 +6,7 @@ import type {
 	Config,
 	Decision,
 	DispatchError,
+	Effect,
 	Embeddings,
 	Event,
 	Failure,
@@ -18,6 +19,8 @@ import type {
 	ModelTag,
 	Outcome,
 	Piece,
+	Post,
+	Prepare,
 	Reply,
 	Request,
 	ResidentModel,
@@ -79,6 +82,12 @@ export interface Core {
 	askVerdict(ask: Ask, text: string, reason: string): Verdict;
 	repairPrompt(misfit: string): string;
 	feedbackEvent(feedback: Feedback): Event;
+	/** The event of a wish to have a model in memory; `wallMs` is the time of day since 1970. */
+	prepareEvent(job: number, wish: Prepare, wallMs: number): Event;
+	/** What to send for a load. */
+	residencyPost(effect: Effect): Post | null;
+	/** Why a load was not carried out. */
+	residencyFailure(reply: Reply): Failure | null;
 	readEmbeddings(body: string): Read<Embeddings>;
 	readVersion(body: string): Read<string>;
 	readTags(body: string): Read<ModelTag[]>;

@@ -14,6 +14,8 @@ import type {
 	Fleet,
 	FleetConfig,
 	HostSnapshot,
+	Prepare,
+	Prepared,
 	Reply,
 	Request,
 	Snapshot,
@@ -35,6 +37,11 @@ interface Job {
 	fail(error: unknown): void;
 }
 
+interface Waiting {
+	settle(prepared: Prepared): void;
+	fail(error: unknown): void;
+}
+
 /** Carries out what core decides: moves bytes, keeps texts and clocks, holds no rule of its own. */
 export class Driver implements SmartAi {
 	readonly engine = 'wasm';
@@ -51,6 +58,10 @@ export class Driver implements SmartAi {
 	#handling = false;
 	#draining = false;
 	#asks = 0;
+	/** Who waits for a model to be in memory. */
+	readonly #prepares = new Map<number, Waiting>();
+	/** Until then, models are to be loaded that were prepared for later. */
+	#plannedUntil = Number.NEGATIVE_INFINITY;
 	/** Who waits for the last ask to end. */
 	readonly #drained: (() => void)[] = [];
 	#lastJob = 0;
@@ -132,6 +143,17 @@ export class Driver implements SmartAi {
 		return this.#dispatcher.decide(this.#now(), request);
 	}
 
+	async prepare(wish: Prepare): Promise<Prepared> {
+		this.#mustBeOpen();
+		this.#lastJob += 1;
+		const job = this.#lastJob;
+		const event = this.core.prepareEvent(job, JSON.parse(jsonOf(wish, 'the wish')), Date.now());
+		return await new Promise<Prepared>((settle, fail) => {
+			this.#prepares.set(job, { settle, fail });
+			this.#post(event);
+		});
+	}
+
 	async feedback(feedback: Feedback): Promise<void> {
 		this.#mustBeOpen();
 		this.#post(this.core.feedbackEvent(JSON.parse(jsonOf(feedback, 'the feedback'))));
@@ -160,6 +182,9 @@ export class Driver implements SmartAi {
 	close(): void {
 		for (const job of this.#jobs.keys()) this.#post({ type: 'cancel', job });
 		this.#stop();
+		const closed = new SmartAiError('closed', 'this dispatcher was closed before the model was loaded');
+		for (const { fail } of this.#prepares.values()) fail(closed);
+		this.#prepares.clear();
 	}
 
 	/** Until every look that is due has told what it saw, or a dry run need wait no longer. */
@@ -213,8 +238,9 @@ export class Driver implements SmartAi {
 	/** A core that throws is lost: nobody may wait for it for ever. */
 	#break(error: unknown): void {
 		this.#stop();
-		for (const job of this.#jobs.values()) job.fail(error);
+		for (const job of [...this.#jobs.values(), ...this.#prepares.values()]) job.fail(error);
 		this.#jobs.clear();
+		this.#prepares.clear();
 	}
 
 	#stop(): void {
@@ -226,7 +252,8 @@ export class Driver implements SmartAi {
 	#carryOut(step: Step): void {
 		for (const effect of step.effects) this.#effect(effect);
 		// Nobody waits: no timer keeps the process alive, and the next event brings core up to date.
-		this.#alarm.set(this.#jobs.size > 0 ? step.wakeAt : null);
+		const waits = this.#jobs.size > 0 || this.#prepares.size > 0 || this.#now() < this.#plannedUntil;
+		this.#alarm.set(waits ? step.wakeAt : null);
 	}
 
 	#effect(effect: Effect): void {
@@ -253,6 +280,16 @@ export class Driver implements SmartAi {
 					return { ...answer, ...beside(gathered) };
 				});
 				return;
+			case 'load':
+				void this.#load(effect).then((event) => this.#post(event));
+				return;
+			case 'prepared': {
+				const { job, prepared } = effect;
+				this.#plannedUntil = Math.max(this.#plannedUntil, this.#now() + prepared.begins_in_ms + 1);
+				this.#prepares.get(job)?.settle(prepared);
+				this.#prepares.delete(job);
+				return;
+			}
 			case 'refresh': {
 				const done = this.#look(effect).then((event) => {
 					this.#looks.delete(done);
@@ -306,6 +343,14 @@ export class Driver implements SmartAi {
 
 	#gathered(attempt: number | null): Gathered {
 		return (attempt === null ? undefined : this.#calls.get(attempt)?.gathered) ?? nothing();
+	}
+
+	async #load(effect: Extract<Effect, { type: 'load' }>): Promise<Event> {
+		const { host, model, within_ms: withinMs } = effect;
+		const post = this.core.residencyPost(effect);
+		const content = { type: 'application/json', body: post?.body ?? '' };
+		const reply = await this.#fetch(this.#endpoints.get(host), withinMs, post?.path ?? '', content);
+		return { type: 'load_ended', host, model, failure: this.core.residencyFailure(reply) };
 	}
 
 	async #look({ source, within_ms: withinMs }: Extract<Effect, { type: 'refresh' }>): Promise<Event> {

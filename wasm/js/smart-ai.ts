@@ -1,4 +1,4 @@
-import type { Answer, Ask, Decision, Feedback, HostSnapshot, Snapshot } from './generated/core.js';
+import type { Answer, Ask, Decision, Feedback, HostSnapshot, Prepare, Prepared, Snapshot } from './generated/core.js';
 
 /** How one ask is carried out. */
 export interface AskOptions {
@@ -25,6 +25,11 @@ export interface SmartAi<A = Answer> {
 	stream(ask: Ask, options?: AskOptions): AnswerStream<A>;
 	/** What would be chosen now, and why. Nothing is called. Throws `invalid_request`. */
 	decide(ask: Ask): Promise<Decision>;
+	/**
+	 * Has the model that would answer in memory before it is asked: answers once it is there, or, with `at`, once it is
+	 * planned. Who waits for one model shares one load. Throws `invalid_request`.
+	 */
+	prepare(wish: Prepare): Promise<Prepared>;
 	/**
 	 * Says how good an answer was; later choices heed it. `model` and `task` are the answer's `model` and
 	 * `decision.task`. Throws `invalid_request`.

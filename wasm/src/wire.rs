@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use smart_ai_core::JobId;
 use smart_ai_core::wire::{self, Answer, Ask, FleetConfig};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -53,6 +54,25 @@ pub fn ask_parts(ask: &JsValue) -> Result<JsValue, JsValue> {
 #[wasm_bindgen(js_name = askVerdict)]
 pub fn ask_verdict(ask: &JsValue, text: &str, reason: &str) -> Result<JsValue, JsValue> {
     to_js(&ask_of(ask)?.verdict(text, reason))
+}
+
+/// The event of a wish to have a model in memory; `wall_ms` is the time of day since 1970. Throws `invalid_request`.
+#[wasm_bindgen(js_name = prepareEvent)]
+pub fn prepare_event(job: f64, wish: &JsValue, wall_ms: f64) -> Result<JsValue, JsValue> {
+    let event = wire::prepare_event(JobId(job as u64), from_js(wish)?, wall_ms as u64);
+    to_js(&event.map_err(dispatch_error)?)
+}
+
+/// What to send for a load; null for any other effect.
+#[wasm_bindgen(js_name = residencyPost)]
+pub fn residency_post(effect: &JsValue) -> Result<JsValue, JsValue> {
+    to_js(&wire::residency_post(&from_js(effect)?))
+}
+
+/// Why a load was not carried out; null where it was.
+#[wasm_bindgen(js_name = residencyFailure)]
+pub fn residency_failure(reply: &JsValue) -> Result<JsValue, JsValue> {
+    to_js(&wire::residency_failure(&from_js(reply)?))
 }
 
 /// What a model is told after an answer that does not fit its schema.

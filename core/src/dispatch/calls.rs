@@ -131,7 +131,7 @@ impl Dispatcher {
     /// The context to ask for. What the owner set or what is loaded is never made smaller: a request that fits gets what is
     /// there; one that does not asks for more, one value per arm that only grows; and while nobody knows what the host itself
     /// would give, nothing is said.
-    fn context(&mut self, host: usize, name: &ModelName, wanted: Wanted) -> Context {
+    pub(super) fn context(&mut self, host: usize, name: &ModelName, wanted: Wanted) -> Context {
         let Some(host) = self.fleet.hosts.get_mut(host) else { return Context::unknown() };
         let of_host = host.own_context;
         let Some(model) = host.models.get_mut(name) else { return Context::unknown() };

@@ -48,6 +48,7 @@ impl Dispatcher {
                 backlog.add(&attempt.running, shared_s, self.now);
             }
         }
+        self.add_loads(&mut backlogs);
         backlogs
     }
 

@@ -15,6 +15,7 @@ mod knowledge;
 mod load;
 mod outlook;
 mod patience;
+mod preparing;
 mod queue;
 mod timeouts;
 mod waking;
@@ -36,6 +37,7 @@ use crate::snapshot::{Snapshot, restore, snapshot};
 
 use attempt::Attempt;
 use job::Job;
+use preparing::{Loading, Wanting};
 use watch::Watch;
 
 /// Decides, follows every call to its end, and learns from it.
@@ -70,6 +72,9 @@ pub struct Dispatcher {
     /// Decisions of jobs that ended in the last `handle`.
     ended: BTreeMap<JobId, Box<Record>>,
     last_attempt: AttemptId,
+    /// Models that are wanted in memory, and those on their way there for it.
+    wanting: Vec<Wanting>,
+    loads: BTreeMap<(usize, ModelName), Loading>,
     /// Calls after a failed one that may be made at once.
     retries: f64,
     /// Second calls beside a late one that may be made.
@@ -101,6 +106,8 @@ impl Dispatcher {
             attempts: BTreeMap::new(),
             ended: BTreeMap::new(),
             last_attempt: AttemptId(0),
+            wanting: Vec::new(),
+            loads: BTreeMap::new(),
             retries: job::RETRIES_MOST,
             hedges: hedge::HEDGES_MOST,
             effects: VecDeque::new(),
@@ -136,6 +143,7 @@ impl Dispatcher {
         self.look_around();
         if telling {
             self.send_canaries();
+            self.prepare_models();
             self.place_waiting_jobs();
         }
     }
@@ -149,7 +157,8 @@ impl Dispatcher {
     pub fn poll_timeout(&self) -> Option<Millis> {
         let jobs = self.jobs.values().filter_map(|job| job.wake_at(self));
         let attempts = self.attempts.values().map(Attempt::wake_at);
-        jobs.chain(attempts).chain(self.next_look()).chain(self.next_canary()).min()
+        let looks = self.next_look().into_iter().chain(self.next_canary());
+        jobs.chain(attempts).chain(looks).chain(self.next_load()).min()
     }
 
     /// `handle`, every effect, and `poll_timeout` in one.
@@ -230,7 +239,10 @@ impl Dispatcher {
         match event {
             Event::Submit { job, request } => self.submit(job, request),
             Event::Announce { shape, count } => self.arrivals.announce(self.now, &shape, count),
-            Event::Cancel { job } => self.cancel(job),
+            Event::Cancel { job } => {
+                self.cancel(job);
+                self.unprepare(job);
+            }
             Event::Started { attempt } => self.call_accepted(attempt),
             Event::FirstToken { attempt } => self.first_token(attempt),
             Event::Held { attempt } => self.held(attempt),
@@ -241,6 +253,8 @@ impl Dispatcher {
             Event::ModelState { host, model, state } => self.model_state(&host, &model, state),
             Event::Signals { state } => self.signals(state),
             Event::Canary { host, model, failure } => self.canary_ended(&host, &model, failure.as_ref()),
+            Event::Prepare { job, request, in_ms } => self.prepare(job, request, in_ms),
+            Event::LoadEnded { host, model, failure } => self.load_ended(&host, &model, failure.as_ref()),
             Event::Feedback { model, task, rating } => self.feedback(&model, task, rating),
             Event::Look => self.look_soon(),
             // A sleep was taken in before time moved on.

@@ -205,7 +205,9 @@ impl Dispatcher {
 
     fn begin(&mut self, id: JobId, decision: Box<Record>, wish: Wish, backlogs: &mut [Backlog]) {
         let position = wish.position;
-        self.evict_for(&wish, backlogs);
+        if wish.load_s > 0.0 {
+            self.evict_for(position, &wish.model, backlogs);
+        }
         let Some(attempt) = self.call(id, decision, wish) else { return };
         let shared_s = self.fleet.hosts.get(position).map_or(0.0, |host| host.shared_s);
         if let (Some(backlog), Some(attempt)) = (backlogs.get_mut(position), self.attempts.get(&attempt)) {
@@ -214,18 +216,17 @@ impl Dispatcher {
     }
 
     /// A load that is about to begin pushes others out before the next look at the host shows it.
-    fn evict_for(&mut self, wish: &Wish, backlogs: &[Backlog]) {
+    pub(super) fn evict_for(&mut self, position: usize, name: &ModelName, backlogs: &[Backlog]) {
         let now = self.now;
         let bound = |host: &Host| host.memory_bound(now, self.config.stale_after_ms());
-        let (Some(host), Some(backlog)) = (self.fleet.hosts.get(wish.position), backlogs.get(wish.position))
-        else {
+        let (Some(host), Some(backlog)) = (self.fleet.hosts.get(position), backlogs.get(position)) else {
             return;
         };
-        let cold = |model: &&Model| wish.load_s > 0.0 && model.residency == Residency::Cold;
-        let Some(model) = host.models.get(&wish.model).filter(cold) else { return };
+        let cold = |model: &&Model| model.residency == Residency::Cold;
+        let Some(model) = host.models.get(name).filter(cold) else { return };
         let (in_memory, needed) = (InMemory::of(host, backlog), host.needed_bytes(model, 0));
         let eviction = Eviction::of(host, backlog, in_memory, model, needed, bound(host), now);
-        let Some(host) = self.fleet.hosts.get_mut(wish.position) else { return };
+        let Some(host) = self.fleet.hosts.get_mut(position) else { return };
         for victim in eviction.victims {
             if let Some(model) = host.models.get_mut(&victim) {
                 model.residency = Residency::Cold;

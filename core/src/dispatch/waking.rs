@@ -49,6 +49,7 @@ impl Dispatcher {
             host.inquiries.slept(slept_ms);
             host.canary.iter_mut().for_each(|(_, since)| later(since));
         }
+        self.loads.values_mut().for_each(|loading| later(&mut loading.since));
         self.metrics.slept(slept_ms);
         self.arrivals.slept(slept_ms);
         // The shared clocks of hosts stand still, too.

@@ -43,7 +43,7 @@ impl Dispatcher {
     /// Asks for what is due: hosts, models' details, metrics.
     pub(super) fn look_around(&mut self) {
         let (now, every) = (self.now, u64::from(self.config.refresh_ms));
-        let busy = !self.jobs.is_empty();
+        let busy = !self.jobs.is_empty() || self.wants_models();
         for host in &mut self.fleet.hosts {
             if host_due(host, now, every, busy) {
                 let look = host.begin_look(now);
@@ -78,7 +78,7 @@ impl Dispatcher {
 
     /// When the next look is due: only while jobs are under way.
     pub(super) fn next_look(&self) -> Option<Millis> {
-        if self.jobs.is_empty() {
+        if self.jobs.is_empty() && !self.wants_models() {
             return None;
         }
         let every = u64::from(self.config.refresh_ms);

@@ -125,6 +125,12 @@ impl Backlog {
         runner.load_left_s = runner.load_left_s.max(load_s);
     }
 
+    /// Counts a load that nobody waits for.
+    pub(crate) fn load(&mut self, model: &ModelName, load_s: f64) {
+        let runner = self.runner_mut(model);
+        runner.load_left_s = runner.load_left_s.max(load_s);
+    }
+
     fn runner_mut(&mut self, model: &ModelName) -> &mut Runner {
         let known = self.runners.iter().position(|runner| runner.model == *model);
         let position = known.unwrap_or_else(|| {

@@ -9,6 +9,8 @@ use crate::names::ModelName;
 use crate::request::{Mode, Task};
 use crate::text::first;
 
+use super::residency::moment_ms;
+
 const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
 
 /// The refusal of an ask.
@@ -90,6 +92,13 @@ impl Fields {
     pub(super) fn share(&mut self, key: &str) -> Option<f64> {
         let fits = |value: &Value| value.as_f64().is_some_and(|number| (0.0..=1.0).contains(&number));
         self.take(key, "a number from 0 to 1", &fits)?.as_f64()
+    }
+
+    /// Milliseconds since 1970.
+    pub(super) fn moment(&mut self, key: &str) -> Option<u64> {
+        let allowed = "milliseconds since 1970, or a moment such as 2026-01-31T07:00:00Z";
+        let value = self.take(key, allowed, &|value| moment_ms(value).is_some())?;
+        moment_ms(&value)
     }
 
     pub(super) fn flag(&mut self, key: &str) -> Option<bool> {

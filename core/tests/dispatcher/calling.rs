@@ -17,7 +17,12 @@ fn an_answer_resolves_teaches_and_is_explained() {
     let effects = fleet.after(5_000, Event::Succeeded { attempt, usage: usage() }).effects;
     let times = effects.iter().find_map(|effect| match effect {
         Effect::Resolve { outcome, .. } => Some((outcome.ms.first_token, outcome.ms.total)),
-        Effect::Abort { .. } | Effect::Reject { .. } | Effect::Call { .. } | Effect::Refresh { .. } => None,
+        Effect::Abort { .. }
+        | Effect::Reject { .. }
+        | Effect::Call { .. }
+        | Effect::Refresh { .. }
+        | Effect::Load { .. }
+        | Effect::Prepared { .. } => None,
     });
     assert_eq!(times, Some((520.0, 5_520.0)));
     assert!(
@@ -117,9 +122,12 @@ fn known(fleet: &mut Fleet, host: &str) {
 fn attempt(effects: &[Effect]) -> AttemptId {
     let of = |effect: &Effect| match effect {
         Effect::Call { attempt, .. } => Some(*attempt),
-        Effect::Abort { .. } | Effect::Resolve { .. } | Effect::Reject { .. } | Effect::Refresh { .. } => {
-            None
-        }
+        Effect::Abort { .. }
+        | Effect::Resolve { .. }
+        | Effect::Reject { .. }
+        | Effect::Refresh { .. }
+        | Effect::Load { .. }
+        | Effect::Prepared { .. } => None,
     };
     effects.iter().find_map(of).unwrap_or(AttemptId(0))
 }
@@ -146,6 +154,8 @@ fn looked_at(effect: &Effect) -> Option<String> {
     match effect {
         Effect::Refresh { source: Source::Host { host }, .. } => Some(host.to_string()),
         Effect::Refresh { .. }
+        | Effect::Load { .. }
+        | Effect::Prepared { .. }
         | Effect::Call { .. }
         | Effect::Abort { .. }
         | Effect::Resolve { .. }
@@ -188,7 +198,11 @@ fn a_late_first_piece_brings_a_second_call_elsewhere_and_the_first_to_speak_is_k
 fn outcome(effect: &Effect) -> Option<&Outcome> {
     match effect {
         Effect::Resolve { outcome, .. } | Effect::Reject { outcome, .. } => Some(outcome),
-        Effect::Call { .. } | Effect::Abort { .. } | Effect::Refresh { .. } => None,
+        Effect::Call { .. }
+        | Effect::Abort { .. }
+        | Effect::Refresh { .. }
+        | Effect::Load { .. }
+        | Effect::Prepared { .. } => None,
     }
 }
 

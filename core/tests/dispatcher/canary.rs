@@ -34,6 +34,8 @@ fn next_canary(fleet: &mut Fleet, until: u64) -> Option<(u64, Option<u32>)> {
         let canary = effects.iter().find_map(|effect| match effect {
             Effect::Refresh { source: Source::Canary { options, .. }, .. } => Some(options.num_ctx),
             Effect::Refresh { .. }
+            | Effect::Load { .. }
+            | Effect::Prepared { .. }
             | Effect::Call { .. }
             | Effect::Abort { .. }
             | Effect::Resolve { .. }
@@ -45,6 +47,8 @@ fn next_canary(fleet: &mut Fleet, until: u64) -> Option<(u64, Option<u32>)> {
         let looked = effects.iter().find_map(|effect| match effect {
             Effect::Refresh { source: Source::Host { host }, .. } => Some(host.to_string()),
             Effect::Refresh { .. }
+            | Effect::Load { .. }
+            | Effect::Prepared { .. }
             | Effect::Call { .. }
             | Effect::Abort { .. }
             | Effect::Resolve { .. }

@@ -15,7 +15,11 @@ fn fleet() -> Fleet {
 fn outcome(effects: &[Effect]) -> Option<&Outcome> {
     effects.iter().find_map(|effect| match effect {
         Effect::Resolve { outcome, .. } | Effect::Reject { outcome, .. } => Some(outcome),
-        Effect::Call { .. } | Effect::Abort { .. } | Effect::Refresh { .. } => None,
+        Effect::Call { .. }
+        | Effect::Abort { .. }
+        | Effect::Refresh { .. }
+        | Effect::Load { .. }
+        | Effect::Prepared { .. } => None,
     })
 }
 

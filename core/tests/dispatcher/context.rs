@@ -11,9 +11,12 @@ use crate::world::{Fleet, ask, usage};
 fn asked(effects: &[Effect]) -> Asked {
     let called = effects.iter().find_map(|effect| match effect {
         Effect::Call { options, .. } => Some(options.num_ctx.map_or(Asked::Nothing, Asked::Tokens)),
-        Effect::Abort { .. } | Effect::Resolve { .. } | Effect::Reject { .. } | Effect::Refresh { .. } => {
-            None
-        }
+        Effect::Abort { .. }
+        | Effect::Resolve { .. }
+        | Effect::Reject { .. }
+        | Effect::Refresh { .. }
+        | Effect::Load { .. }
+        | Effect::Prepared { .. } => None,
     });
     called.unwrap_or(Asked::NoCall)
 }

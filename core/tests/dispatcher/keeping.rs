@@ -10,9 +10,12 @@ use crate::world::{Fleet, ask, usage};
 fn kept(effects: &[Effect]) -> Option<u32> {
     effects.iter().find_map(|effect| match effect {
         Effect::Call { options, .. } => options.keep_alive_s,
-        Effect::Abort { .. } | Effect::Resolve { .. } | Effect::Reject { .. } | Effect::Refresh { .. } => {
-            None
-        }
+        Effect::Abort { .. }
+        | Effect::Resolve { .. }
+        | Effect::Reject { .. }
+        | Effect::Refresh { .. }
+        | Effect::Load { .. }
+        | Effect::Prepared { .. } => None,
     })
 }
 

@@ -14,6 +14,8 @@ fn within_ms(effects: &[Effect]) -> Option<u32> {
     effects.iter().find_map(|effect| match effect {
         Effect::Refresh { source: Source::Host { .. }, within_ms } => Some(*within_ms),
         Effect::Refresh { .. }
+        | Effect::Load { .. }
+        | Effect::Prepared { .. }
         | Effect::Call { .. }
         | Effect::Abort { .. }
         | Effect::Resolve { .. }
@@ -71,7 +73,9 @@ fn inquired(effects: &[Effect]) -> Vec<String> {
         | Effect::Call { .. }
         | Effect::Abort { .. }
         | Effect::Resolve { .. }
-        | Effect::Reject { .. } => None,
+        | Effect::Reject { .. }
+        | Effect::Load { .. }
+        | Effect::Prepared { .. } => None,
     };
     effects.iter().filter_map(model).collect()
 }

@@ -10,6 +10,7 @@ mod embedding;
 mod failing;
 mod keeping;
 mod looking;
+mod preparing;
 mod silence;
 mod stale;
 mod starting;

@@ -23,7 +23,9 @@ fn a_job_waits_here_until_its_arm_is_free_the_shortest_first() {
             Effect::Abort { .. }
             | Effect::Resolve { .. }
             | Effect::Reject { .. }
-            | Effect::Refresh { .. } => None,
+            | Effect::Refresh { .. }
+            | Effect::Load { .. }
+            | Effect::Prepared { .. } => None,
         };
         effects.iter().filter_map(job).collect::<Vec<u64>>()
     };
@@ -104,7 +106,12 @@ fn a_cancelled_job_that_waits_ends_at_once() {
 fn refusal(effects: &[Effect]) -> Option<DispatchError> {
     effects.iter().find_map(|effect| match effect {
         Effect::Reject { error, .. } => Some(error.clone()),
-        Effect::Abort { .. } | Effect::Resolve { .. } | Effect::Call { .. } | Effect::Refresh { .. } => None,
+        Effect::Abort { .. }
+        | Effect::Resolve { .. }
+        | Effect::Call { .. }
+        | Effect::Refresh { .. }
+        | Effect::Load { .. }
+        | Effect::Prepared { .. } => None,
     })
 }
 

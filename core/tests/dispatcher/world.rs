@@ -84,9 +84,12 @@ impl Fleet {
 pub(crate) fn call(effects: &[Effect]) -> Option<String> {
     effects.iter().find_map(|effect| match effect {
         Effect::Call { host, model, .. } => Some(format!("{model}@{host}")),
-        Effect::Abort { .. } | Effect::Resolve { .. } | Effect::Reject { .. } | Effect::Refresh { .. } => {
-            None
-        }
+        Effect::Abort { .. }
+        | Effect::Resolve { .. }
+        | Effect::Reject { .. }
+        | Effect::Refresh { .. }
+        | Effect::Load { .. }
+        | Effect::Prepared { .. } => None,
     })
 }
 
@@ -97,7 +100,12 @@ pub(crate) fn called(effects: &[Effect]) -> String {
 pub(crate) fn rejection(effects: &[Effect]) -> Option<(DispatchErrorCode, String)> {
     effects.iter().find_map(|effect| match effect {
         Effect::Reject { error, .. } => Some((error.code, error.message.clone())),
-        Effect::Abort { .. } | Effect::Resolve { .. } | Effect::Call { .. } | Effect::Refresh { .. } => None,
+        Effect::Abort { .. }
+        | Effect::Resolve { .. }
+        | Effect::Call { .. }
+        | Effect::Refresh { .. }
+        | Effect::Load { .. }
+        | Effect::Prepared { .. } => None,
     })
 }
 

@@ -18,12 +18,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
-use smart_ai_core::wire::{Answer, Ask, FleetConfig, feedback_event};
+use smart_ai_core::wire::{Answer, Ask, FleetConfig, feedback_event, prepare_event};
 use smart_ai_core::{
-    Arm, ConfigError, Decision, DispatchError, DispatchErrorCode, Event, JobId, Knowledge, Request, Snapshot,
+    Arm, ConfigError, Decision, DispatchError, DispatchErrorCode, Event, JobId, Knowledge, Prepared, Request,
+    Snapshot,
 };
 use tokio::sync::{mpsc, oneshot};
 
+use clock::since_1970;
 #[cfg(test)]
 pub(crate) use observer::Texts;
 pub(crate) use observer::{Call, JobEnd, Looks, MadeCall, Observer, Observers};
@@ -140,6 +142,18 @@ impl Engine {
         let job = self.next_job();
         self.send(Message::Relay { job, relay: Arc::new(relay), request, reply });
         Ticket { engine: self.clone(), job, end, waits: true }
+    }
+
+    /// Has a model in memory before it is asked: now, or by the time that the wish names. In the shape of
+    /// [`Prepare`](smart_ai_core::wire::Prepare).
+    ///
+    /// # Errors
+    /// A wish that makes no sense, or an engine that is closed.
+    pub fn prepare(&self, wish: Value) -> impl Future<Output = Result<Prepared, DispatchError>> + use<> {
+        let job = self.next_job();
+        let asked = prepare_event(job, wish, since_1970().as_millis() as u64)
+            .map(|event| self.question(move |reply| Message::Prepare { job, event, reply }));
+        async { asked?.await.ok_or_else(closed) }
     }
 
     /// Looks at every host and at the metrics now.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use smart_ai_core::wire::{Answer, Ask, Fleet, canary_failure, host_state, model_state};
+use smart_ai_core::wire::{
+    Answer, Ask, Fleet, Post, canary_failure, host_state, model_state, residency_failure, residency_post,
+};
 use smart_ai_core::{
     Arm, AttemptId, ConfigError, Decision, DispatchError, Dispatcher, Effect, Event, FailureKind, HostId,
-    JobId, Knowledge, Millis, Outcome, Request, Snapshot, Source,
+    JobId, Knowledge, Millis, ModelName, Outcome, Prepared, Request, Snapshot, Source,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -45,6 +47,12 @@ pub(super) enum Message {
         relay: Arc<Relay>,
         request: Request,
         reply: oneshot::Sender<RelayEnd>,
+    },
+    /// Have a model in memory; `event` says which.
+    Prepare {
+        job: JobId,
+        event: Event,
+        reply: oneshot::Sender<Prepared>,
     },
     Refused {
         attempt: AttemptId,
@@ -164,6 +172,8 @@ pub(super) struct Task {
     /// Asks of many parts under way.
     parted: BTreeSet<JobId>,
     calls: BTreeMap<AttemptId, Underway>,
+    /// Who waits for a model to be in memory.
+    prepares: BTreeMap<JobId, oneshot::Sender<Prepared>>,
     questions: Vec<Question>,
     settle_by: Millis,
     observers: Observers,
@@ -202,6 +212,7 @@ impl Task {
             jobs: BTreeMap::new(),
             parted: BTreeSet::new(),
             calls: BTreeMap::new(),
+            prepares: BTreeMap::new(),
             questions: Vec::new(),
             settle_by: now().plus(Dispatcher::SETTLE_MS),
             observers,
@@ -265,6 +276,10 @@ impl Task {
             }
             Message::Relay { job, relay, request, reply } => {
                 self.submit(job, request, Caller::Relay { relay, refusal: None, reply });
+            }
+            Message::Prepare { job, event, reply } => {
+                self.prepares.insert(job, reply);
+                self.handle(event);
             }
             Message::Refused { attempt, refusal: last } => {
                 let job = self.calls.get(&attempt).and_then(|call| self.jobs.get_mut(&call.job));
@@ -375,6 +390,8 @@ impl Task {
             | Event::ModelState { .. }
             | Event::Signals { .. }
             | Event::Canary { .. }
+            | Event::Prepare { .. }
+            | Event::LoadEnded { .. }
             | Event::Feedback { .. }
             | Event::Look
             | Event::Slept { .. }
@@ -462,6 +479,16 @@ impl Task {
             }
             Effect::Resolve { job, outcome } => self.end(job, None, outcome),
             Effect::Reject { job, error, outcome } => self.end(job, Some(error), outcome),
+            Effect::Load { ref host, ref model, within_ms, .. } => {
+                let (arm, within) = ((host.clone(), model.clone()), Duration::from_millis(within_ms.into()));
+                self.post_residency(residency_post(&effect), arm, within);
+            }
+            Effect::Prepared { job, prepared } => {
+                if let Some(reply) = self.prepares.remove(&job) {
+                    // Whoever no longer waits has given it up.
+                    drop(reply.send(prepared));
+                }
+            }
             Effect::Refresh { source, within_ms } => {
                 self.refresh(source, Duration::from_millis(u64::from(within_ms)));
             }
@@ -525,13 +552,30 @@ impl Task {
         }
     }
 
-    fn refresh(&self, source: Source, within: Duration) {
+    /// Sends events here, as long as the engine lives.
+    fn sender(&self) -> impl Fn(Event) + use<> {
         let messages = self.messages.clone();
-        let send = move |event: Event| {
+        move |event: Event| {
             if let Some(messages) = messages.upgrade() {
                 drop(messages.send(Message::Event(event)));
             }
+        }
+    }
+
+    /// Loads a model, and tells what came of it.
+    fn post_residency(&self, post: Option<Post>, (host, model): (HostId, ModelName), within: Duration) {
+        let (Some(Post { path, body }), Some(server)) = (post, self.hosts.get(&host).cloned()) else {
+            return;
         };
+        let send = self.sender();
+        tokio::spawn(async move {
+            let failure = residency_failure(&look(server.post(&path, body), within).await);
+            send(Event::LoadEnded { host, model, failure });
+        });
+    }
+
+    fn refresh(&self, source: Source, within: Duration) {
+        let send = self.sender();
         match source {
             Source::Host { host } => {
                 let Some(server) = self.hosts.get(&host).cloned() else { return };

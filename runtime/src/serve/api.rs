@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -26,6 +26,7 @@ pub(super) fn routes() -> Router<Arc<Proxy>> {
     Router::new()
         .route("/smart-ai/decide", post(decide))
         .route("/smart-ai/ask", post(ask))
+        .route("/smart-ai/prepare", post(prepare))
         .route("/smart-ai/snapshot", get(snapshot))
         .route("/smart-ai/health", get(health))
         .route("/smart-ai/ready", get(ready))
@@ -67,6 +68,22 @@ async fn ask(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Body) ->
     reply(kept.answer.error.as_ref().map_or(StatusCode::OK, status_of), &kept)
 }
 
+/// Has a model in memory before it is asked; answers once it is, or will be in time.
+async fn prepare(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Body) -> Response<Body> {
+    let (bytes, _room) = match read_json(&proxy, &headers, body).await {
+        Ok(read) => read,
+        Err(refusal) => return refusal,
+    };
+    let Ok(wish) = serde_json::from_slice(&bytes) else {
+        let hint = "Send one JSON object, such as {\"model\":\"qwen2.5:7b\"}.";
+        return refuse(&DispatchError::new(DispatchErrorCode::InvalidRequest, "the body is not JSON", hint));
+    };
+    match proxy.engine.prepare(wish).await {
+        Ok(prepared) => reply(prepared.error.as_ref().map_or(StatusCode::OK, status_of), &prepared),
+        Err(error) => refuse(&error),
+    }
+}
+
 async fn snapshot(State(proxy): State<Arc<Proxy>>) -> Response<Body> {
     match proxy.engine.snapshot().await {
         Ok(snapshot) => reply(StatusCode::OK, &snapshot),
@@ -77,6 +94,13 @@ async fn snapshot(State(proxy): State<Arc<Proxy>>) -> Response<Body> {
 /// An ask, within the same limits as a request to the proxy. A web page can send a form or plain text anywhere, but JSON only where
 /// it is allowed.
 async fn read(proxy: &Proxy, headers: &HeaderMap, body: Body) -> Result<(Ask, Held), Response<Body>> {
+    let (bytes, room) = read_json(proxy, headers, body).await?;
+    let ask = Ask::from_json(&String::from_utf8_lossy(&bytes)).map_err(|error| refuse(&error))?;
+    Ok((ask, room))
+}
+
+/// A body that is said to be JSON.
+async fn read_json(proxy: &Proxy, headers: &HeaderMap, body: Body) -> Result<(Bytes, Held), Response<Body>> {
     let refused = |message: String, hint: &str| {
         refuse(&DispatchError::new(DispatchErrorCode::InvalidRequest, message, hint))
     };
@@ -97,8 +121,7 @@ async fn read(proxy: &Proxy, headers: &HeaderMap, body: Body) -> Result<(Ask, He
         let hint = "Send several asks, each with a part of it.";
         return Err(refused(format!("the ask has more than {VALUES_MAX} values"), hint));
     }
-    let ask = Ask::from_json(&String::from_utf8_lossy(&bytes)).map_err(|error| refuse(&error))?;
-    Ok((ask, room))
+    Ok((bytes, room))
 }
 
 /// About how many values a JSON text has, without reading any.

@@ -110,6 +110,8 @@ impl Smart {
             }
             Effect::Resolve { job, .. } => truth.end(job.0 as usize, true),
             Effect::Reject { job, .. } => truth.end(job.0 as usize, false),
+            // Nobody asks for a model before it is needed.
+            Effect::Load { .. } | Effect::Prepared { .. } => {}
             Effect::Refresh { source, .. } => events.insert(0, look(truth, source)),
         }
     }

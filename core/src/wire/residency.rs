@@ -1,0 +1,197 @@
+//! Loads and unloads: what to send for them, and what the answer says; and what a caller sends who wants a model prepared.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::Reply;
+use super::fields::{Fields, invalid};
+use crate::effect::Effect;
+use crate::event::Event;
+use crate::failure::{DispatchError, Failure, FailureKind};
+use crate::names::{HostId, JobId, ModelName, Shape};
+use crate::request::{Mode, Request, Task};
+use serde::Serialize;
+
+const KNOWN: &str = "task, model, models, host, mode, shape, at";
+/// Tokens of a prompt that is not known yet.
+const PROMPT_TOKENS: u32 = 500;
+/// Ten days.
+const SOONEST_MS: u64 = 10 * 86_400_000;
+/// The year 3000, in milliseconds since 1970.
+const LATEST_MS: u64 = 32_503_680_000_000;
+
+/// What a caller will ask for. Every key may be left out.
+#[derive(Clone, PartialEq, Debug, Default)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
+pub struct Prepare {
+    /// The kind of work.
+    pub task: Option<Task>,
+    /// Only this model.
+    pub model: Option<ModelName>,
+    /// Models the caller accepts.
+    pub models: Option<Vec<ModelName>>,
+    /// Only this host.
+    pub host: Option<HostId>,
+    /// The price of quality.
+    pub mode: Option<Mode>,
+    /// Similar asks share a shape.
+    pub shape: Option<Shape>,
+    /// When it will be asked: milliseconds since 1970, or a moment such as `2026-01-31T07:00:00Z`; within ten days. Left out
+    /// or past: now.
+    #[cfg_attr(feature = "typescript", ts(type = "number | string | Date", optional))]
+    pub at: Option<u64>,
+}
+
+/// The event of a wish in JSON, in the shape of [`Prepare`]. `wall_ms`: what time it is, in milliseconds since 1970.
+///
+/// # Errors
+/// `invalid_request` where a key is unknown or a value of the wrong kind; never quotes a value.
+pub fn prepare_event(job: JobId, value: Value, wall_ms: u64) -> Result<Event, DispatchError> {
+    let mut fields = Fields::of(value)?;
+    let mut request = Request::new(fields.task().unwrap_or_default(), PROMPT_TOKENS);
+    request.model = fields.name("model").map(ModelName::from);
+    request.models = fields.models();
+    request.host = fields.name("host").map(HostId::from);
+    request.mode = fields.mode().unwrap_or_default();
+    request.shape = fields.name("shape").map(Shape::from);
+    let at = fields.moment("at");
+    fields.finish(KNOWN)?;
+    let in_ms = at.map_or(0, |at| at.saturating_sub(wall_ms));
+    if in_ms > SOONEST_MS {
+        return Err(invalid("at: is more than ten days ahead", "Prepare the model nearer to its use."));
+    }
+    Ok(Event::Prepare { job, request, in_ms })
+}
+
+/// Milliseconds since 1970 of a number or a moment in RFC 3339.
+pub(super) fn moment_ms(value: &Value) -> Option<u64> {
+    let ms = match value {
+        Value::String(text) => text.parse::<Timestamp>().ok()?.as_millisecond() as f64,
+        Value::Number(number) => number.as_f64()?,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    (ms >= 0.0 && ms <= LATEST_MS as f64).then_some(ms as u64)
+}
+
+/// One POST to a host.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct Post {
+    /// Its path.
+    pub path: String,
+    /// Its body in JSON.
+    pub body: String,
+}
+
+/// What to send for a [`Effect::Load`]; nothing for any other effect.
+pub fn residency_post(effect: &Effect) -> Option<Post> {
+    match effect {
+        Effect::Load { model, embeds, options, .. } => {
+            let mut body = json!({ "model": model });
+            if let Some(seconds) = options.keep_alive_s {
+                put(&mut body, "keep_alive", seconds.into());
+            }
+            if let Some(tokens) = options.num_ctx {
+                put(&mut body, "options", json!({ "num_ctx": tokens }));
+            }
+            // Nothing to embed, nothing to answer: only the load.
+            let path = if *embeds {
+                put(&mut body, "input", json!([]));
+                "/api/embed"
+            } else {
+                put(&mut body, "stream", false.into());
+                "/api/generate"
+            };
+            Some(Post { path: path.to_owned(), body: body.to_string() })
+        }
+        Effect::Call { .. }
+        | Effect::Abort { .. }
+        | Effect::Resolve { .. }
+        | Effect::Reject { .. }
+        | Effect::Refresh { .. }
+        | Effect::Prepared { .. } => None,
+    }
+}
+
+fn put(body: &mut Value, key: &str, value: Value) {
+    if let Some(object) = body.as_object_mut() {
+        object.insert(key.to_owned(), value);
+    }
+}
+
+/// Why a load or an unload was not carried out; absent where it was.
+pub fn residency_failure(reply: &Reply) -> Option<Failure> {
+    match reply.body() {
+        Ok(body) => {
+            let error = serde_json::from_str::<Value>(body).ok()?;
+            let error = error.get("error")?.as_str()?;
+            Some(super::failure_of_status(500, &json!({ "error": error }).to_string(), None, None))
+        }
+        // The connection stood, and the load took longer than it may.
+        Err(failure) if failure.kind == FailureKind::ConnectTimeout => {
+            Some(Failure { kind: FailureKind::LoadTimeout, ..failure })
+        }
+        Err(failure) => Some(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effect::CallOptions;
+
+    fn load(embeds: bool, keep_alive_s: Option<u32>) -> Effect {
+        let options = CallOptions { num_ctx: Some(8192), num_predict: None, keep_alive_s };
+        Effect::Load { host: "pc".into(), model: "m".into(), embeds, options, within_ms: 1 }
+    }
+
+    #[test]
+    fn a_model_that_only_embeds_is_loaded_by_embedding_nothing() {
+        let post = |effect: &Effect| residency_post(effect).map(|post| (post.path, post.body));
+        let text = r#"{"model":"m","keep_alive":330,"options":{"num_ctx":8192},"stream":false}"#;
+        assert_eq!(post(&load(false, Some(330))), Some(("/api/generate".into(), text.into())));
+        let text = r#"{"model":"m","options":{"num_ctx":8192},"input":[]}"#;
+        assert_eq!(post(&load(true, None)), Some(("/api/embed".into(), text.into())));
+    }
+
+    #[test]
+    fn a_wish_names_its_moment_in_either_way_and_nothing_else() {
+        let wish = |text: &str| {
+            let value = serde_json::from_str(text).unwrap_or_default();
+            match prepare_event(JobId(3), value, 1_000_000) {
+                Ok(Event::Prepare { in_ms, .. }) => format!("in {in_ms}"),
+                Ok(other) => format!("{other:?}"),
+                Err(error) => error.message,
+            }
+        };
+        assert_eq!(wish("{}"), "in 0");
+        assert_eq!(wish(r#"{"at":1007000,"task":"code"}"#), "in 7000");
+        assert_eq!(wish(r#"{"at":"1970-01-01T00:17:00Z","model":"m"}"#), "in 20000");
+        assert_eq!(wish(r#"{"at":5}"#), "in 0");
+        assert_eq!(
+            wish(r#"{"at":"soon"}"#),
+            "at: must be milliseconds since 1970, or a moment such as 2026-01-31T07:00:00Z"
+        );
+        assert_eq!(wish(r#"{"at":"2026-01-31T07:00:00Z"}"#), "at: is more than ten days ahead");
+        assert_eq!(wish(r#"{"prompt":"Hi"}"#), "prompt: unknown key");
+    }
+
+    #[test]
+    fn a_load_fails_for_what_the_host_says() {
+        let answered = |status, body: &str| Reply::Answered {
+            status,
+            body: body.into(),
+            retry_after: None,
+            location: None,
+            date: None,
+        };
+        let kind = |reply: &Reply| residency_failure(reply).map(|failure| failure.kind);
+        assert_eq!(kind(&answered(200, r#"{"model":"m","done":true,"done_reason":"load"}"#)), None);
+        assert_eq!(
+            kind(&answered(404, r#"{"error":"model 'm' not found"}"#)),
+            Some(FailureKind::ModelMissing)
+        );
+        let late = Reply::Lost { code: Some("ETIMEDOUT".into()), message: String::new() };
+        assert_eq!(kind(&late), Some(FailureKind::LoadTimeout));
+    }
+}
