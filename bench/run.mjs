@@ -8,6 +8,7 @@ const all = [
 	'crossing',
 	'latency',
 	'simulate',
+	'blind',
 	'ablation',
 	'serial',
 	'signals',

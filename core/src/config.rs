@@ -102,7 +102,8 @@ pub struct HostConfig {
     /// makes way first; 0 leaves it to the host. Absent: learned from how long models stay after calls that said nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_alive_s: Option<u32>,
-    /// Memory for models in gigabytes (10^9 bytes), where no metric tells.
+    /// Memory for models in gigabytes (10^9 bytes): of the GPU where it has one. Absent: measured, or learned from the sets of
+    /// models that were loaded together or pushed out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_gb: Option<f64>,
     /// The `instance` label of its exporters: `host`, or `host:port` to tell two apart.

@@ -34,6 +34,7 @@ pub use event::{
     SignalName, SignalsState, Usage,
 };
 pub use failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
+pub use fleet::Device;
 pub use json::Object;
 pub use learn::{
     Change, Demand, Estimate, Judged, Knowledge, Lengths, Lessons, LogMean, Qualities, Reliability, Subject,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::config::{Config, ConfigError};
 use crate::decision::SignalAge;
-use crate::fleet::{Contact, Fleet, Host, Model, Remembered, Residency};
+use crate::fleet::{Contact, Device, Fleet, Host, Model, Remembered, Residency};
 use crate::learn::{Change, Lengths, LogMean, Qualities, Reliability, Sharing, all_shared};
 use crate::names::{HostId, Millis, ModelName};
 use crate::request::{Capability, Task};
@@ -75,6 +75,12 @@ pub struct HostSnapshot {
     pub reload_rate: LogMean,
     /// Surprises of its speed.
     pub change: Change,
+    /// `gpu` where a model was seen on one, `cpu` where all were in main memory, `unknown` where none was seen.
+    #[serde(default)]
+    pub device: Device,
+    /// Bytes beyond which a load pushes other models out: told, measured, learned, or else what is usual.
+    #[serde(default)]
+    pub memory_bytes: f64,
     /// How much its busy runners take from one another: 1 where they share all of the host, 0 where each has a part of its own.
     #[serde(default = "all_shared")]
     pub sharing: f64,
@@ -171,6 +177,8 @@ fn host_snapshot(now: Millis, config: &Config, host: &Host) -> HostSnapshot {
         load_rate: host.load_rate,
         reload_rate: host.reload_rate,
         change: host.change,
+        device: host.device,
+        memory_bytes: host.memory_bound(now, config.stale_after_ms()),
         sharing: host.sharing.taken,
         load_speed: host.load_speed,
     }
@@ -223,6 +231,7 @@ pub(crate) fn restore(fleet: &mut Fleet, snapshot: &Snapshot) -> Result<Lengths,
         host.reload_rate = kept.reload_rate;
         host.change = kept.change;
         host.sharing = Sharing::believed(kept.sharing);
+        host.device = kept.device;
         host.load_speed = kept.load_speed;
         host.estimate();
         for RememberedModel { model, prefill, decode, reliability } in kept.remembered.clone() {

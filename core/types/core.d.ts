@@ -417,6 +417,11 @@ notes: Array<string>,
 plan?: PlanReport, };
 
 /**
+ * The class of a host's hardware.
+ */
+export type Device = "unknown" | "cpu" | "gpu";
+
+/**
  * How a job can end without an answer. Codes are stable.
  */
 export type DispatchError = { 
@@ -927,7 +932,7 @@ max_loaded?: number,
  */
 keep_alive_s?: number, 
 /**
- * Memory for models in gigabytes (10^9 bytes), where no metric tells.
+ * Memory for models in gigabytes (10^9 bytes); see [`HostConfig::memory_gb`].
  */
 memory_gb?: number, 
 /**
@@ -974,7 +979,8 @@ max_loaded?: number,
  */
 keep_alive_s?: number, 
 /**
- * Memory for models in gigabytes (10^9 bytes), where no metric tells.
+ * Memory for models in gigabytes (10^9 bytes): of the GPU where it has one. Absent: measured, or learned from the sets of
+ * models that were loaded together or pushed out.
  */
 memory_gb?: number, 
 /**
@@ -1064,6 +1070,14 @@ reload_rate: LogMean,
  * Surprises of its speed.
  */
 change: Change, 
+/**
+ * `gpu` where a model was seen on one, `cpu` where all were in main memory, `unknown` where none was seen.
+ */
+device: Device, 
+/**
+ * Bytes beyond which a load pushes other models out: told, measured, learned, or else what is usual.
+ */
+memory_bytes: number, 
 /**
  * How much its busy runners take from one another: 1 where they share all of the host, 0 where each has a part of its own.
  */

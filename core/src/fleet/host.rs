@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::HostConfig;
 use crate::effect::{Effect, Source};
-use crate::event::{HostReport, HostState, ModelTag, SignalName};
+use crate::event::{HostReport, HostState, ModelTag, ResidentModel, SignalName};
 use crate::failure::{Failure, FailureKind};
 use crate::fleet::dynamics::slowed;
-use crate::fleet::{Breaker, Inquiries, Interest, Model, OwnKeepAlive, Pace, Residency, Signals};
-use crate::learn::{Change, LogMean, Reliability, Sharing};
+use crate::fleet::{Breaker, Device, Inquiries, Interest, Model, OwnKeepAlive, Pace, Residency, Signals};
+use crate::learn::{Change, LogMean, Reliability, Room, SeenModel, Sharing};
 use crate::names::{Millis, ModelName};
 use crate::policy::{Rates, load_rates};
 
@@ -86,6 +86,10 @@ pub(crate) struct Host {
     /// What it is asked about its models.
     pub(crate) inquiries: Inquiries,
     pub(crate) signals: Signals,
+    /// What it computes on, as far as it shows.
+    pub(crate) device: Device,
+    /// How much memory it has for models, as far as the sets that were loaded together tell.
+    pub(crate) room: Room,
     pub(crate) breaker: Breaker,
     /// Routes it was found not to have, and until when that is believed.
     pub(crate) lacks: BTreeMap<String, Millis>,
@@ -144,6 +148,8 @@ impl Host {
             models: BTreeMap::new(),
             inquiries: Inquiries::default(),
             signals: Signals::default(),
+            device: Device::default(),
+            room: Room::default(),
             breaker: Breaker::default(),
             lacks: BTreeMap::new(),
             own_keep_alive: OwnKeepAlive::default(),
@@ -213,8 +219,11 @@ impl Host {
             self.estimate();
         }
         if let Some(resident) = report.resident {
+            self.take_room(now, &resident);
+            self.take_device(&resident);
+            let device = self.device;
             for model in self.models.iter_mut().map(|(_, model)| model) {
-                let seen = model.settle_residency(now, &resident);
+                let seen = model.settle_residency(now, &resident, device);
                 if let Some(context) = seen.context {
                     self.own_context = Some(context);
                 }
@@ -223,6 +232,49 @@ impl Host {
                 }
                 model.failing = model.reliability.failure_probability(now);
             }
+            self.estimate();
+        }
+    }
+
+    /// A host that shows its first model on a GPU is of another class than was thought: what was learned of it without one
+    /// tells how fast it is with it.
+    fn take_device(&mut self, resident: &[ResidentModel]) {
+        let before = self.device;
+        self.device = before.after(resident);
+        if before == Device::Cpu && self.device == Device::Gpu {
+            let by_ln = libm::log(self.device.factor());
+            self.decode_speed.shift(by_ln);
+            self.prefill_speed.shift(by_ln);
+        }
+    }
+
+    /// The set of models in memory tells of how much there is.
+    fn take_room(&mut self, now: Millis, resident: &[ResidentModel]) {
+        let current: Vec<SeenModel> = resident.iter().map(|seen| self.seen(now, seen)).collect();
+        let looked = self.room.looked();
+        let is_listed = |model: &Model| current.iter().any(|seen| seen.name == model.name);
+        let hidden = self.models.values().any(|model| {
+            let held = model.last_resident.is_some_and(|at| at > looked);
+            held && !is_listed(model) && !self.room.showed(&model.name)
+        });
+        self.room.observe(now, current, self.config.max_loaded as usize, hidden);
+    }
+
+    /// One of the models in memory, and how long it would stay there by itself.
+    fn seen(&self, now: Millis, seen: &ResidentModel) -> SeenModel {
+        let name = ModelName::from(seen.name.as_str());
+        let kept_s = self
+            .models
+            .get(&name)
+            .map_or_else(|| self.likely_keep_alive_s(), |model| model.kept_s(self.likely_keep_alive_s()));
+        // While it is at work the host tells of an end that has passed.
+        let told_s = seen.expires_in_s.filter(|left_s| *left_s > 0.0).unwrap_or(f64::INFINITY);
+        let stays_ms = (f64::from(kept_s).min(told_s) * 1e3) as u64;
+        SeenModel {
+            name,
+            bytes: seen.size_bytes as f64,
+            gpu_bytes: seen.vram_bytes.min(seen.size_bytes) as f64,
+            expires: (!seen.pinned).then(|| now.plus(stays_ms)),
         }
     }
 
@@ -260,9 +312,9 @@ impl Host {
 
     /// Works out anew what follows from what was learned: the rates of every model.
     pub(crate) fn estimate(&mut self) {
-        let speed = Rates::speed(self);
+        let (speed, device) = (Rates::speed(self), self.device);
         for model in self.models.values_mut() {
-            model.rates = Rates::of(speed, model);
+            model.rates = Rates::of(speed, device, model);
         }
         self.load_bytes_per_s = load_rates(&self.load_rate, &self.reload_rate, self.typical.load);
     }
@@ -337,10 +389,5 @@ impl Host {
             Residency::Resident { bytes, .. } => bytes,
         };
         self.models.values().map(bytes).fold(0, u64::saturating_add)
-    }
-
-    /// Whether a loaded model sits on a GPU: then main memory is not what binds.
-    pub(crate) fn uses_gpu(&self) -> bool {
-        self.models.values().any(|model| matches!(model.residency, Residency::Resident { on_gpu: true, .. }))
     }
 }

@@ -1,23 +1,42 @@
 //! Will it fit? The test Ollama itself makes before a load, made before the call.
 
 use crate::event::SignalName;
-use crate::fleet::{Host, Model};
+use crate::fleet::{Device, Host, Model};
 use crate::names::Millis;
 
 /// Weights take a little more in memory than on disk.
 const WEIGHTS_OVERHEAD: f64 = 1.05;
+/// Bytes for models that a host of either class is taken to have, while nothing tells.
+const USUAL_GPU_BYTES: f64 = 24e9;
+const USUAL_BYTES: f64 = 32e9;
+/// Whoever installs a model can load it, and has this many times its size.
+const BEYOND_LARGEST: f64 = 1.25;
 
 impl Host {
-    /// Bytes that models may take on this host, loaded ones included; `None` where nothing tells, or where a GPU's memory
-    /// is what binds.
-    pub(crate) fn memory_bound(&self, now: Millis, stale_ms: u64) -> Option<f64> {
+    /// Bytes that models may take on this host, loaded ones included, as its owner or a metric tells; `None` where nobody does.
+    /// Main memory does not bind what a GPU holds. A model that needs more has no place here.
+    pub(crate) fn told_memory(&self, now: Millis, stale_ms: u64) -> Option<f64> {
+        let owned = self.config.memory_gb.map(|gigabytes| gigabytes * 1e9);
+        if self.device == Device::Gpu {
+            return owned;
+        }
         let fresh = |signal| self.signals.fresh(now, stale_ms, signal);
         let free =
             fresh(SignalName::MemoryAvailableBytes).map(|available| available + self.resident_bytes() as f64);
         let container = fresh(SignalName::ContainerMemoryLimitBytes).filter(|limit| *limit > 0.0);
-        let owned = self.config.memory_gb.map(|gigabytes| gigabytes * 1e9);
-        let bound = [free, container, owned].into_iter().flatten().reduce(f64::min)?;
-        (!self.uses_gpu()).then_some(bound)
+        [free, container, owned].into_iter().flatten().reduce(f64::min)
+    }
+
+    /// Bytes beyond which a load pushes others out: what is told, else what the sets tell that were loaded together, else what
+    /// is usual. Always finite.
+    pub(crate) fn memory_bound(&self, now: Millis, stale_ms: u64) -> f64 {
+        self.told_memory(now, stale_ms).unwrap_or_else(|| self.room.bytes(now, self.usual_memory()))
+    }
+
+    fn usual_memory(&self) -> f64 {
+        let usual = if self.device == Device::Gpu { USUAL_GPU_BYTES } else { USUAL_BYTES };
+        let largest = self.models.values().map(|model| self.needed_bytes(model, 0)).fold(0.0, f64::max);
+        usual.max(BEYOND_LARGEST * largest)
     }
 
     /// Bytes a load takes: what was seen when it was loaded last, else weights × 1.05; + slots × context beyond × KV bytes a

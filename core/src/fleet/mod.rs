@@ -1,6 +1,7 @@
 //! What is believed about the hosts: their models, what is loaded, how fast they are, how they feel.
 
 mod breaker;
+mod device;
 pub(crate) mod dynamics;
 mod host;
 mod inquiries;
@@ -12,6 +13,8 @@ mod prompt_cache;
 mod signals;
 
 pub(crate) use breaker::Breaker;
+pub use device::Device;
+pub(crate) use device::gpu_share;
 pub(crate) use host::{Contact, Host, OWN_BUSY_MEMORY_S, RETURN_MS, Remembered, Typical};
 pub(crate) use inquiries::{Inquiries, Interest};
 pub(crate) use model::{Model, Residency};
@@ -55,9 +58,9 @@ impl Fleet {
     /// Lets hosts that little is known of learn from the others: an unknown host is a typical one.
     pub(crate) fn share_experience(&mut self) {
         let typical = Typical {
-            decode: self.typical(|host| &host.decode_speed),
-            prefill: self.typical(|host| &host.prefill_speed),
-            load: self.typical(|host| &host.load_speed),
+            decode: self.typical(|host| (&host.decode_speed, host.device.factor())),
+            prefill: self.typical(|host| (&host.prefill_speed, host.device.factor())),
+            load: self.typical(|host| (&host.load_speed, 1.0)),
         };
         for host in &mut self.hosts {
             if host.decode_speed.weight < WELL_KNOWN || host.load_speed.weight < WELL_KNOWN {
@@ -67,11 +70,12 @@ impl Fleet {
         }
     }
 
-    fn typical(&self, of: impl Fn(&Host) -> &LogMean) -> f64 {
+    /// The geometric mean of what is learned of the hosts, each against the factor of its class.
+    fn typical(&self, of: impl Fn(&Host) -> (&LogMean, f64)) -> f64 {
         let (mut sum, mut weights) = (0.0, 0.0);
-        for mean in self.hosts.iter().map(of) {
+        for (mean, factor) in self.hosts.iter().map(of) {
             let weight = mean.weight.min(WELL_KNOWN);
-            sum += weight * mean.mean_ln;
+            sum += weight * (mean.mean_ln - libm::log(factor));
             weights += weight;
         }
         if weights > 0.0 { libm::exp(sum / weights) } else { 1.0 }

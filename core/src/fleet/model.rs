@@ -2,7 +2,7 @@
 
 use crate::event::{ModelDetails, ModelTag, ResidentModel};
 use crate::failure::FailureKind;
-use crate::fleet::{Breaker, OwnSettings, PromptCache};
+use crate::fleet::{Breaker, Device, OwnSettings, PromptCache, gpu_share};
 use crate::learn::{Demand, LogMean, Reliability, Wordiness};
 use crate::names::{Millis, ModelName};
 use crate::policy::{ByTask, Rates};
@@ -10,6 +10,9 @@ use crate::request::{Capability, Request, Task};
 
 /// Bytes a parameter takes in the usual 4-bit quantizations, where no count is stated.
 const BYTES_PER_PARAMETER: f64 = 0.6;
+
+/// A model whose share on the GPU differs by more than this from what it was works at another speed.
+const OTHER_SHARE: f64 = 0.02;
 
 /// Whether a model is in memory.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
@@ -20,8 +23,6 @@ pub(crate) enum Residency {
         /// Tokens of context it was loaded with, where the host tells.
         context_tokens: Option<u32>,
         bytes: u64,
-        /// More than half of it is on a GPU.
-        on_gpu: bool,
     },
 }
 
@@ -55,6 +56,8 @@ pub(crate) struct Model {
     pub(crate) prompts: PromptCache,
     /// How much longer than others it answers.
     pub(crate) wordiness: Wordiness,
+    /// The share of it that was on a GPU when it was last seen in memory, 0 to 1.
+    pub(crate) gpu_share: Option<f64>,
     /// Bytes it took when it was last seen in memory, and with what context.
     pub(crate) seen_bytes: Option<(u64, Option<u32>)>,
     /// What the last call said of how long it stays.
@@ -88,6 +91,7 @@ impl Model {
             quality: ByTask::default(),
             prompts: PromptCache::default(),
             wordiness: Wordiness::new(1.0),
+            gpu_share: None,
             seen_bytes: None,
             keep_alive_s: None,
             pinned: false,
@@ -112,7 +116,7 @@ impl Model {
         match &mut self.residency {
             Residency::Cold => {
                 let bytes = self.tag.size_bytes;
-                self.residency = Residency::Resident { context_tokens: context, bytes, on_gpu: false };
+                self.residency = Residency::Resident { context_tokens: context, bytes };
             }
             Residency::Resident { context_tokens, .. } => *context_tokens = context.or(*context_tokens),
         }
@@ -132,7 +136,12 @@ impl Model {
     }
 
     /// Takes in what `/api/ps` lists; tells what that shows of the host's own settings.
-    pub(crate) fn settle_residency(&mut self, now: Millis, resident: &[ResidentModel]) -> OwnSettings {
+    pub(crate) fn settle_residency(
+        &mut self,
+        now: Millis,
+        resident: &[ResidentModel],
+        device: Device,
+    ) -> OwnSettings {
         let same = |seen: &&ResidentModel| {
             seen.name == self.tag.name || (!self.tag.digest.is_empty() && seen.digest == self.tag.digest)
         };
@@ -141,8 +150,10 @@ impl Model {
         self.residency = seen.map_or(Residency::Cold, |seen| Residency::Resident {
             context_tokens: seen.context_tokens,
             bytes: seen.size_bytes,
-            on_gpu: seen.vram_bytes.saturating_mul(2) > seen.size_bytes,
         });
+        if let Some(share) = seen.and_then(gpu_share) {
+            self.lie_on_gpu(share, device);
+        }
         if self.residency == Residency::Cold {
             self.prompts.clear();
             (self.context_unsaid, self.keep_alive_unsaid) = (false, None);
@@ -152,6 +163,18 @@ impl Model {
             self.seen_bytes = Some((bytes, context_tokens)).filter(|(bytes, _)| *bytes > 0);
         }
         self.own_settings(now, seen)
+    }
+
+    /// So much of it is on the GPU now: what was learned with another share moves along.
+    fn lie_on_gpu(&mut self, share: f64, device: Device) {
+        let speed = |share: f64| device.offloaded(Some(share));
+        if let Some(before) = self.gpu_share.replace(share)
+            && (before - share).abs() > OTHER_SHARE
+        {
+            let by_ln = libm::log(speed(share) / speed(before));
+            self.decode.shift(by_ln);
+            self.prefill.shift(by_ln);
+        }
     }
 
     /// What a look tells of the host's own settings: only where the last call left them to the host.

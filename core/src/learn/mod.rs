@@ -1,4 +1,4 @@
-//! What outcomes teach: rates, load times, how runners slow each other, answer lengths, demand, reliability, quality, and when a host has changed.
+//! What outcomes teach: rates, load times, how runners slow each other, how much memory there is, answer lengths, demand, reliability, quality, and when a host has changed.
 
 mod arrivals;
 mod change;
@@ -9,6 +9,7 @@ mod length;
 mod log_mean;
 mod quality;
 mod reliability;
+mod room;
 mod sharing;
 
 pub(crate) use arrivals::{Arrivals, Kind};
@@ -21,4 +22,5 @@ pub(crate) use length::{Expectation, Length, Wordiness, upper_tail};
 pub use log_mean::LogMean;
 pub use quality::Qualities;
 pub use reliability::Reliability;
+pub(crate) use room::{Room, SeenModel, USABLE_SHARE};
 pub(crate) use sharing::{Sharing, all_shared};

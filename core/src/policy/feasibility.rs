@@ -113,7 +113,7 @@ impl Filter<'_> {
             && self.config.models.iter().filter_map(|name| host.models.get(name)).any(|model| serves(&model))
     }
 
-    /// Filters of one model; `bound` is the bytes models may take on the host, where known.
+    /// Filters of one model; `bound` is the bytes models may take on the host, where somebody tells.
     pub(crate) fn model(&self, host: &Host, model: &Model, chain_binds: bool, bound: Option<f64>) -> Verdict {
         let request = self.request;
         if request.model.as_ref().is_some_and(|pin| !pin.is_same(&model.name)) {
@@ -241,7 +241,7 @@ impl Filter<'_> {
             }
             DropCode::DoesNotFit => {
                 let needed = model.map_or(0.0, |model| host.needed_bytes(model, self.context_tokens));
-                let bound = host.memory_bound(self.now, self.config.stale_after_ms()).unwrap_or(0.0);
+                let bound = host.memory_bound(self.now, self.config.stale_after_ms());
                 format!("needs {:.1} GB, {:.1} GB usable", needed / 1e9, bound / 1e9)
             }
             DropCode::OverCpuLimit => {

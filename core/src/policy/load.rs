@@ -1,7 +1,7 @@
 //! Seconds until a model is loaded, and what its load costs others.
 
 use crate::fleet::{Host, Model, Residency};
-use crate::learn::LogMean;
+use crate::learn::{LogMean, USABLE_SHARE};
 use crate::names::{Millis, ModelName};
 use crate::policy::backlog::Backlog;
 
@@ -11,8 +11,6 @@ const PRIOR_LOAD_BYTES_PER_S: f64 = 0.8e9;
 const CACHED_MS: u64 = 1_800_000;
 /// What a load costs whatever the size: starting the runner.
 const LOAD_START_S: f64 = 0.5;
-/// Ollama loads a model beside others only into this share of what is free (0.30, `server/sched.go`).
-const USABLE_SHARE: f64 = 0.8;
 /// Weights take a little more in memory than on disk.
 const WEIGHTS_OVERHEAD: f64 = 1.05;
 /// A victim asked for within this time will have to be loaded again.
@@ -95,9 +93,9 @@ impl InMemory {
     }
 
     /// Whether a model that needs so many bytes may be loaded beside the others; `bound` is what models may take.
-    pub(crate) fn takes(self, host: &Host, needed_bytes: f64, bound: Option<f64>) -> bool {
-        let fits = |bound: f64| self.count == 0 || needed_bytes <= (bound - self.bytes) * USABLE_SHARE;
-        self.count < host.config.max_loaded as usize && bound.is_none_or(fits)
+    pub(crate) fn takes(self, host: &Host, needed_bytes: f64, bound: f64) -> bool {
+        let fits = self.count == 0 || needed_bytes <= (bound - self.bytes) * USABLE_SHARE;
+        self.count < host.config.max_loaded as usize && fits
     }
 }
 
@@ -110,7 +108,7 @@ impl Eviction {
         mut in_memory: InMemory,
         newcomer: &Model,
         needed_bytes: f64,
-        bound: Option<f64>,
+        bound: f64,
         now: Millis,
     ) -> Self {
         let residents = host.models.values().filter_map(|model| Resident::of(model, backlog));

@@ -88,7 +88,7 @@ impl<'a> View<'a> {
             };
             let chain_binds = filter.chain_binds(at.host);
             for model in at.host.models.values() {
-                match filter.model(at.host, model, chain_binds, at.bound) {
+                match filter.model(at.host, model, chain_binds, at.told) {
                     Ok(()) if model.quality(request.task) < floor => below.push((at, model)),
                     Ok(()) if is_ejected(self.now, at.backlog, model) => ejected.push((at, model)),
                     Ok(()) => fit.push((at, model, 1.0)),

@@ -27,8 +27,10 @@ pub(crate) struct HostView<'a> {
     pub(crate) position: usize,
     pub(crate) backlog: &'a Backlog,
     pub(crate) in_memory: InMemory,
-    /// Bytes models may take, where known.
-    pub(crate) bound: Option<f64>,
+    /// Bytes beyond which a load pushes others out.
+    pub(crate) bound: f64,
+    /// Bytes a model may take at all, where somebody tells.
+    pub(crate) told: Option<f64>,
     /// Seconds lost to other processes for each second of work.
     pub(crate) foreign: f64,
     /// How many times slower than expected its machine goes, as far as that counts.
@@ -51,6 +53,7 @@ impl<'a> HostView<'a> {
             backlog,
             in_memory: InMemory::of(host, backlog),
             bound: host.memory_bound(view.now, view.stale_ms),
+            told: host.told_memory(view.now, view.stale_ms),
             foreign: foreign_share(view, host),
             late: 1.0 + view.config.tuning.overdue * (late - 1.0),
             loader_s: backlog.loader_s(),

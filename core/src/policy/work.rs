@@ -1,7 +1,7 @@
 //! Own work: reading the prompt and writing the answer, at learned or prior rates.
 
 use crate::event::Usage;
-use crate::fleet::{Host, Model, Residency};
+use crate::fleet::{Device, Host, Model};
 use crate::names::{Millis, ModelName};
 use crate::number::Between as _;
 use crate::request::{Request, Task};
@@ -10,8 +10,6 @@ use crate::request::{Request, Task};
 const DECODE_BYTES_PER_S: f64 = 20e9;
 /// Parameters times tokens a second a modest CPU computes while reading a prompt.
 const PREFILL_PARAMETER_TOKENS_PER_S: f64 = 100e9;
-/// How much faster a GPU does either, before anything is learned.
-const GPU_FACTOR: f64 = 10.0;
 /// The arm's own history counts as if what its host's other models tell were this many observations.
 const HOST_WEIGHT: f64 = 0.5;
 /// The host's history counts as if the prior were this many observations.
@@ -40,17 +38,19 @@ impl Default for Rates {
 }
 
 impl Rates {
-    /// S, how fast a host is against the prior of any model.
+    /// S, how fast a host is against the prior of any model: the usual of its class, then its own history.
     pub(crate) fn speed(host: &Host) -> Self {
+        let (typical, factor) = (host.typical, host.device.factor());
         Self {
-            decode: host.decode_speed.estimate(host.typical.decode, PRIOR_WEIGHT),
-            prefill: host.prefill_speed.estimate(host.typical.prefill, PRIOR_WEIGHT),
+            decode: host.decode_speed.estimate(typical.decode * factor, PRIOR_WEIGHT),
+            prefill: host.prefill_speed.estimate(typical.prefill * factor, PRIOR_WEIGHT),
         }
     }
 
-    /// decode = S × bandwidth ÷ bytes, prefill = S × compute ÷ parameters; then the arm's own history.
-    pub(crate) fn of(speed: Self, model: &Model) -> Self {
-        let prior = prior_rates(model);
+    /// decode = S × bandwidth ÷ bytes, prefill = S × compute ÷ parameters, less where part of the model is beside the GPU; then
+    /// the arm's own history.
+    pub(crate) fn of(speed: Self, device: Device, model: &Model) -> Self {
+        let prior = prior_rates(device, model);
         let (decode, prefill) = (prior.decode * speed.decode, prior.prefill * speed.prefill);
         Self {
             decode: model.decode.estimate(decode, HOST_WEIGHT).between(0.01, FASTEST_TOKENS_PER_S),
@@ -59,9 +59,8 @@ impl Rates {
     }
 }
 
-fn prior_rates(model: &Model) -> Rates {
-    let gpu = matches!(model.residency, Residency::Resident { on_gpu: true, .. });
-    let factor = if gpu { GPU_FACTOR } else { 1.0 };
+fn prior_rates(device: Device, model: &Model) -> Rates {
+    let factor = device.offloaded(model.gpu_share);
     Rates {
         decode: factor * DECODE_BYTES_PER_S / model.bytes(),
         prefill: factor * PREFILL_PARAMETER_TOKENS_PER_S / model.parameters().max(1e6),
@@ -97,17 +96,19 @@ pub(crate) fn learn_rates(
 ) {
     let Measured { usage, shares, known_share } = measured;
     let Some(model) = host.models.get_mut(model_name) else { return };
-    let (prior, expected) = (prior_rates(model), model.rates);
+    let (prior, expected) = (prior_rates(host.device, model), model.rates);
     if usage.output_tokens > 1 && usage.output_ms > 0.0 {
         let (seen, share) =
             (f64::from(usage.output_tokens) / (usage.output_ms / 1e3), shares.decode.between(0.02, 1.0));
         let rate = seen / share;
+        // An arm that differs from what was supposed of it tells nothing of its host; one that differs from itself does.
+        let measured_before = model.decode.weight >= 1.0;
         if model.decode.weight >= KNOWN_WEIGHT {
             host.sharing.observe(expected.decode / seen, share);
         }
         model.decode.observe(now, rate);
         host.decode_speed.observe(now, rate / prior.decode);
-        let surprise = libm::log(rate / expected.decode);
+        let surprise = if measured_before { libm::log(rate / expected.decode) } else { 0.0 };
         let known = host.decode_speed.weight >= KNOWN_WEIGHT;
         if let Some(by_ln) = host.change.observe(surprise).filter(|_| known && detect_change) {
             shift(host, by_ln);

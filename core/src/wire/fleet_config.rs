@@ -109,7 +109,7 @@ pub struct FleetHost {
     /// Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`); see [`HostConfig::keep_alive_s`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_alive_s: Option<u32>,
-    /// Memory for models in gigabytes (10^9 bytes), where no metric tells.
+    /// Memory for models in gigabytes (10^9 bytes); see [`HostConfig::memory_gb`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_gb: Option<f64>,
     /// The `instance` label of its exporters; the URL's hostname if absent.

@@ -1,5 +1,6 @@
 //! The dispatcher as a driver sees it: events in, effects out.
 
+mod believing;
 mod calling;
 mod canary;
 mod cascading;

@@ -49,6 +49,7 @@ pub(super) fn fit(rows: &[Row]) -> Option<Scenario> {
         foreign_loads: Vec::new(),
         joins: Vec::new(),
         metrics: false,
+        blind: Vec::new(),
         models,
     })
 }
@@ -138,6 +139,7 @@ fn hosts(rates: &BTreeMap<(&str, &str), Rates>, models: &[Model]) -> Vec<Host> {
                 sharing: 1.0,
                 parallel: 1,
                 max_loaded: 3,
+                gpu: false,
             }
         })
         .collect()

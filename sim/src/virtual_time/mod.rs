@@ -16,6 +16,7 @@ pub use job::{Ended, Job};
 pub use measure::{Measures, Report};
 pub use policy::Policy;
 pub use scenario::{
-    Arrivals, Class, Fault, FaultKind, ForeignLoad, Host, Model, Scenario, ScenarioError, SpeedChange, Tokens,
+    Arrivals, Blind, Class, Fault, FaultKind, ForeignLoad, Host, Model, Scenario, ScenarioError, SpeedChange,
+    Tokens,
 };
 pub use trace::Row;

@@ -37,6 +37,28 @@ pub struct Scenario {
     /// Whether a metrics server tells of CPU and memory.
     #[serde(default)]
     pub metrics: bool,
+    /// What the dispatcher is not told of the hosts.
+    #[serde(default)]
+    pub blind: Vec<Blind>,
+}
+
+/// A fact that Smart AI is not told and has to find out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Blind {
+    /// How much memory a host has for models.
+    Memory,
+    /// How long an answer's parts took: as over `OpenAI`'s API, only its pieces can be timed.
+    Durations,
+    /// How many requests a model answers at a time.
+    Slots,
+}
+
+impl Scenario {
+    /// Whether Smart AI is told this.
+    pub(crate) fn tells(&self, fact: Blind) -> bool {
+        !self.blind.contains(&fact)
+    }
 }
 
 /// An Ollama server.
@@ -60,6 +82,9 @@ pub struct Host {
     /// Models in memory at most.
     #[serde(default = "three")]
     pub max_loaded: u32,
+    /// Its models are in the memory of a GPU, as far as they fit.
+    #[serde(default)]
+    pub gpu: bool,
 }
 
 fn all() -> f64 {

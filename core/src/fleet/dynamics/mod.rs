@@ -21,7 +21,7 @@ pub(crate) use host::slowed;
 pub(crate) struct HostTraits {
     /// Speed against the unit in which work is stated.
     pub(crate) speed: f64,
-    /// Bytes for models; infinite where unknown.
+    /// Bytes for models.
     pub(crate) memory_bytes: f64,
     /// How much busy runners take from one another: 1 where they share all of the host, 0 where each has a part of its own.
     pub(crate) sharing: f64,

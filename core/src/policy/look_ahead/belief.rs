@@ -181,10 +181,13 @@ fn played_hosts(arms: &[Scored<'_>], contested: &[Choice]) -> Vec<usize> {
 }
 
 fn host_traits(view: View<'_>, host: &Host, names: &[&ModelName]) -> (HostTraits, Vec<ArmTraits>) {
-    let bound = host.memory_bound(view.now, view.stale_ms);
+    let largest = host.models.values().map(|model| arm_traits(view, host, model).bytes).fold(0.0, f64::max);
     let traits = HostTraits {
         speed: 1.0 / (1.0 + foreign_share(&view, host)),
-        memory_bytes: bound.unwrap_or(f64::INFINITY),
+        // What was learned of a model that is partly beside the GPU holds how slow it is there.
+        memory_bytes: host
+            .told_memory(view.now, view.stale_ms)
+            .unwrap_or_else(|| host.memory_bound(view.now, view.stale_ms).max(largest)),
         sharing: host.sharing.taken,
         parallel: host.config.parallel,
         max_loaded: host.config.max_loaded,

@@ -10,6 +10,7 @@ use smart_ai_core::{
 
 use super::Player;
 use crate::virtual_time::fleet::RunnerState;
+use crate::virtual_time::scenario::Blind;
 use crate::virtual_time::truth::{Occurrence, Truth};
 
 /// Bytes a parameter takes in the usual quantizations.
@@ -36,10 +37,10 @@ impl Smart {
     ) -> Self {
         let scenario = truth.scenario;
         let hosts = scenario.hosts.iter().map(|host| HostConfig {
-            parallel: host.parallel,
+            parallel: if scenario.tells(Blind::Slots) { host.parallel } else { 1 },
             max_loaded: host.max_loaded,
             keep_alive_s: Some(KEEP_ALIVE_S),
-            memory_gb: Some(host.memory_gb),
+            memory_gb: Some(host.memory_gb).filter(|_| scenario.tells(Blind::Memory)),
             instance: Some(host.id.clone()),
             ..HostConfig::new(host.id.as_str())
         });
@@ -161,13 +162,20 @@ fn usage(truth: &Truth<'_>, id: usize) -> Usage {
     let Some(call) = truth.calls.get(id) else { return Usage::default() };
     let Some(job) = truth.jobs.get(call.job) else { return Usage::default() };
     let (now, first) = (truth.now(), call.first.unwrap_or(call.worked_from));
-    Usage {
+    let counted = Usage {
         prompt_tokens: job.prompt_tokens as u32,
         output_tokens: job.output_tokens as u32,
+        ..Usage::default()
+    };
+    if !truth.scenario.tells(Blind::Durations) {
+        return counted;
+    }
+    Usage {
         load_ms: call.load_s * 1e3,
         prompt_ms: (first - call.worked_from) * 1e3,
         output_ms: (now - first) * 1e3,
         total_ms: (now - call.began) * 1e3,
+        ..counted
     }
 }
 
@@ -208,6 +216,8 @@ const KEEP_ALIVE_S: u32 = 300;
 
 fn report(truth: &Truth<'_>, host: usize) -> HostReport {
     let models = &truth.scenario.models;
+    // Where a model is larger than the GPU, the rest of it is in main memory.
+    let gpu_gb = truth.scenario.hosts.get(host).filter(|host| host.gpu).map_or(0.0, |host| host.memory_gb);
     let tag = |model: &crate::virtual_time::Model| ModelTag {
         name: model.id.clone(),
         digest: model.id.clone(),
@@ -223,7 +233,7 @@ fn report(truth: &Truth<'_>, host: usize) -> HostReport {
         name: model.id.clone(),
         digest: model.id.clone(),
         size_bytes: (model.gb * 1e9) as u64,
-        vram_bytes: 0,
+        vram_bytes: (model.gb.min(gpu_gb) * 1e9) as u64,
         context_tokens: Some(131_072),
         ..ResidentModel::default()
     });
