@@ -2,124 +2,141 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
-use axum::routing::{get, post};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use smart_ai_core::wire::Ask;
-use smart_ai_core::{DispatchError, DispatchErrorCode};
+use smart_ai_core::{Decision, DispatchError, DispatchErrorCode, Prepared, Snapshot};
 
 use super::bodies::Held;
-use super::dialect::status_of;
-use super::proxy::Proxy;
-use crate::driver::AskOptions;
+use super::dialect::{Dialect, JSON, Refusal, status_of};
+use super::state::Sidecar;
+use crate::driver::{AskOptions, KeptAnswer};
 
 /// Values an ask may have: lists, objects and what stands in them. Each takes many times its text in memory.
 const VALUES_MAX: usize = 250_000;
 
-/// The routes.
-pub(super) fn routes() -> Router<Arc<Proxy>> {
-    Router::new()
-        .route("/smart-ai/decide", post(decide))
-        .route("/smart-ai/ask", post(ask))
-        .route("/smart-ai/prepare", post(prepare))
-        .route("/smart-ai/snapshot", get(snapshot))
-        .route("/smart-ai/health", get(health))
-        .route("/smart-ai/ready", get(ready))
+/// What an endpoint answers: JSON, or an error of the dispatcher as JSON.
+type Answer<T> = Result<Reply<T>, Refused>;
+
+/// JSON with its status.
+pub(super) struct Reply<T>(StatusCode, T);
+
+/// An error that ends a request, with the status that tells its kind.
+#[derive(Debug)]
+pub(super) struct Refused {
+    status: StatusCode,
+    error: DispatchError,
+    /// Seconds after which the client may try again.
+    retry_after_s: Option<u64>,
+}
+
+impl<T: Serialize> IntoResponse for Reply<T> {
+    fn into_response(self) -> Response {
+        (self.0, [(CONTENT_TYPE, JSON)], Json(self.1)).into_response()
+    }
+}
+
+impl From<DispatchError> for Refused {
+    fn from(error: DispatchError) -> Self {
+        Self { status: status_of(&error), error, retry_after_s: None }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let wait = self.retry_after_s.map(|seconds| [(RETRY_AFTER, seconds.to_string())]);
+        (wait, Reply(self.status, json!({ "error": self.error }))).into_response()
+    }
 }
 
 /// Alive, whatever the hosts do.
-pub(super) async fn health() -> Response<Body> {
-    reply(StatusCode::OK, &json!({ "ok": true, "version": env!("CARGO_PKG_VERSION") }))
+pub(super) async fn health() -> Reply<Value> {
+    Reply(StatusCode::OK, json!({ "ok": true, "version": env!("CARGO_PKG_VERSION") }))
 }
 
 /// Whether the engine takes jobs and a host answers.
-pub(super) async fn ready(State(proxy): State<Arc<Proxy>>) -> Response<Body> {
-    let engine = proxy.engine.answers().await;
-    let hosts = proxy.inventory.hosts();
+pub(super) async fn ready(State(sidecar): State<Arc<Sidecar>>) -> Reply<Value> {
+    let engine = sidecar.engine.answers().await;
+    let hosts = sidecar.inventory.hosts();
     let up: Vec<&str> = hosts.iter().filter(|(_, view)| view.up).map(|(id, _)| id.as_str()).collect();
     let down: Vec<&str> = hosts.iter().filter(|(_, view)| !view.up).map(|(id, _)| id.as_str()).collect();
     let ok = engine && !up.is_empty();
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    reply(status, &json!({ "ok": ok, "engine": engine, "up": up, "down": down }))
+    Reply(status, json!({ "ok": ok, "engine": engine, "up": up, "down": down }))
 }
 
-async fn decide(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Body) -> Response<Body> {
-    let (ask, _room) = match read(&proxy, &headers, body).await {
-        Ok(read) => read,
-        Err(refusal) => return refusal,
-    };
-    match proxy.engine.decide(&ask).await {
-        Ok(decision) => reply(StatusCode::OK, &decision),
-        Err(error) => refuse(&error),
-    }
+/// The ranked arms for a request that is not run.
+pub(super) async fn decide(
+    State(sidecar): State<Arc<Sidecar>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Decision> {
+    let (ask, _room) = read(&sidecar, &headers, body).await?;
+    Ok(Reply(StatusCode::OK, sidecar.engine.decide(&ask).await?))
 }
 
-async fn ask(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Body) -> Response<Body> {
-    let (ask, _room) = match read(&proxy, &headers, body).await {
-        Ok(read) => read,
-        Err(refusal) => return refusal,
-    };
-    let kept = proxy.engine.ask_kept(ask, AskOptions::default()).await;
-    reply(kept.answer.error.as_ref().map_or(StatusCode::OK, status_of), &kept)
+/// Runs a request to its end. Where it failed, the status tells why and the answer tells what was tried.
+pub(super) async fn ask(
+    State(sidecar): State<Arc<Sidecar>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<KeptAnswer> {
+    let (ask, _room) = read(&sidecar, &headers, body).await?;
+    let kept = sidecar.engine.ask_kept(ask, AskOptions::default()).await;
+    Ok(Reply(kept.answer.error.as_ref().map_or(StatusCode::OK, status_of), kept))
 }
 
 /// Has a model in memory before it is asked; answers once it is, or will be in time.
-async fn prepare(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Body) -> Response<Body> {
-    let (bytes, _room) = match read_json(&proxy, &headers, body).await {
-        Ok(read) => read,
-        Err(refusal) => return refusal,
-    };
-    let Ok(wish) = serde_json::from_slice(&bytes) else {
+pub(super) async fn prepare(
+    State(sidecar): State<Arc<Sidecar>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Prepared> {
+    let (bytes, _room) = read_json(&sidecar, &headers, body).await?;
+    let wish = serde_json::from_slice(&bytes).map_err(|_| {
         let hint = "Send one JSON object, such as {\"model\":\"qwen2.5:7b\"}.";
-        return refuse(&DispatchError::new(DispatchErrorCode::InvalidRequest, "the body is not JSON", hint));
-    };
-    match proxy.engine.prepare(wish).await {
-        Ok(prepared) => reply(prepared.error.as_ref().map_or(StatusCode::OK, status_of), &prepared),
-        Err(error) => refuse(&error),
-    }
+        DispatchError::new(DispatchErrorCode::InvalidRequest, "the body is not JSON", hint)
+    })?;
+    let prepared = sidecar.engine.prepare(wish).await?;
+    Ok(Reply(prepared.error.as_ref().map_or(StatusCode::OK, status_of), prepared))
 }
 
-async fn snapshot(State(proxy): State<Arc<Proxy>>) -> Response<Body> {
-    match proxy.engine.snapshot().await {
-        Ok(snapshot) => reply(StatusCode::OK, &snapshot),
-        Err(error) => refuse(&error),
-    }
+/// What the dispatcher believes.
+pub(super) async fn snapshot(State(sidecar): State<Arc<Sidecar>>) -> Answer<Snapshot> {
+    Ok(Reply(StatusCode::OK, sidecar.engine.snapshot().await?))
 }
 
 /// An ask, within the same limits as a request to the proxy. A web page can send a form or plain text anywhere, but JSON only where
 /// it is allowed.
-async fn read(proxy: &Proxy, headers: &HeaderMap, body: Body) -> Result<(Ask, Held), Response<Body>> {
-    let (bytes, room) = read_json(proxy, headers, body).await?;
-    let ask = Ask::from_json(&String::from_utf8_lossy(&bytes)).map_err(|error| refuse(&error))?;
-    Ok((ask, room))
+async fn read(sidecar: &Sidecar, headers: &HeaderMap, body: Body) -> Result<(Ask, Held), Refused> {
+    let (bytes, room) = read_json(sidecar, headers, body).await?;
+    Ok((Ask::from_json(&String::from_utf8_lossy(&bytes))?, room))
 }
 
 /// A body that is said to be JSON.
-async fn read_json(proxy: &Proxy, headers: &HeaderMap, body: Body) -> Result<(Bytes, Held), Response<Body>> {
-    let refused = |message: String, hint: &str| {
-        refuse(&DispatchError::new(DispatchErrorCode::InvalidRequest, message, hint))
+async fn read_json(sidecar: &Sidecar, headers: &HeaderMap, body: Body) -> Result<(Bytes, Held), Refused> {
+    let invalid = |message: String, hint: &str| {
+        Refused::from(DispatchError::new(DispatchErrorCode::InvalidRequest, message, hint))
     };
     let is_json =
         headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     if !is_json {
         let hint = "Send the header Content-Type: application/json.";
-        return Err(refused("the body is not said to be JSON".to_owned(), hint));
+        return Err(invalid("the body is not said to be JSON".to_owned(), hint));
     }
-    let (bytes, room) = proxy.bodies.read(body).await.map_err(|unread| {
-        let (status, words) = unread.told();
-        let mut response = refused(words, "Send less at a time.");
-        *response.status_mut() = status;
-        unread.tell_when(response.headers_mut());
-        response
+    let (bytes, room) = sidecar.bodies.read(body).await.map_err(|unread| {
+        let Refusal { status, message, retry_after_s, .. } = unread.refusal(Dialect::Ollama);
+        Refused { status, retry_after_s, ..invalid(message, "Send less at a time.") }
     })?;
     if values(&bytes) > VALUES_MAX {
         let hint = "Send several asks, each with a part of it.";
-        return Err(refused(format!("the ask has more than {VALUES_MAX} values"), hint));
+        return Err(invalid(format!("the ask has more than {VALUES_MAX} values"), hint));
     }
     Ok((bytes, room))
 }
@@ -137,18 +154,6 @@ fn values(text: &[u8]) -> usize {
         }
     }
     values
-}
-
-fn refuse(error: &DispatchError) -> Response<Body> {
-    reply(status_of(error), &json!({ "error": error }))
-}
-
-fn reply(status: StatusCode, value: &impl Serialize) -> Response<Body> {
-    let mut response = Response::new(Body::from(serde_json::to_vec(value).unwrap_or_default()));
-    *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, json);
-    response
 }
 
 #[cfg(test)]

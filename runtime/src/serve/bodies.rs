@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::body::{Body, HttpBody as _};
-use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::arriving::is_late;
+use super::dialect::{Dialect, Refusal};
 
 /// Bytes that are counted as one.
 const UNIT: usize = 1 << 10;
@@ -39,9 +39,9 @@ pub(super) enum Unread {
 }
 
 impl Unread {
-    /// The HTTP status and the words for the client.
-    pub(super) fn told(&self) -> (StatusCode, String) {
-        match self {
+    /// The error for the client.
+    pub(super) fn refusal(&self, dialect: Dialect) -> Refusal {
+        let (status, message) = match self {
             Self::TooLarge(most) => {
                 let words = format!("the request is larger than {} MiB; raise --max-body", most >> 20);
                 (StatusCode::PAYLOAD_TOO_LARGE, words)
@@ -55,14 +55,9 @@ impl Unread {
                 (StatusCode::REQUEST_TIMEOUT, words.to_owned())
             }
             Self::Broken(error) => (StatusCode::BAD_REQUEST, error.to_string()),
-        }
-    }
-
-    /// Tells the client in the answer's headers when to try again.
-    pub(super) fn tell_when(&self, headers: &mut HeaderMap) {
-        if matches!(self, Self::NoRoom) {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
+        };
+        let retry_after_s = matches!(self, Self::NoRoom).then_some(1);
+        Refusal { dialect, status, message, retry_after_s }
     }
 }
 

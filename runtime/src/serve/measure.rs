@@ -6,38 +6,7 @@ use std::time::Instant;
 use smart_ai_core::{Arm, Usage};
 
 use super::dialect::Operation;
-use super::metrics::Metrics;
-
-/// A load shorter than this was none.
-const TELLING_LOAD_MS: f64 = 50.0;
-
-/// A request as it ended.
-#[derive(Clone, Debug)]
-pub(super) struct Measured {
-    pub(super) operation: Operation,
-    pub(super) client: &'static str,
-    /// Empty names where it ended before it had one.
-    pub(super) arm: Arm,
-    pub(super) status: &'static str,
-    pub(super) error_type: String,
-    pub(super) total_s: f64,
-    /// To the first piece, where it shows.
-    pub(super) first_s: Option<f64>,
-    /// To the call of the host that answered.
-    pub(super) queue_s: f64,
-    pub(super) usage: Usage,
-    /// Context the client asked for.
-    pub(super) num_ctx: Option<u64>,
-    /// Whether the model is to leave memory after it.
-    pub(super) unloads: bool,
-}
-
-impl Measured {
-    /// Whether the model had to be loaded.
-    pub(super) fn is_cold(&self) -> bool {
-        self.usage.load_ms >= TELLING_LOAD_MS
-    }
-}
+use super::metrics::{Measured, Metrics};
 
 /// A request under way. Dropped before its end, it counts as cancelled.
 #[derive(Debug)]

@@ -1,36 +1,51 @@
 //! Errors in the words of each API.
 
-use axum::body::Body;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{Response, StatusCode};
+use axum::Json;
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use smart_ai_core::{DispatchError, DispatchErrorCode};
 
-use super::Operation;
+use super::Dialect;
 
+/// The type of Ollama's JSON, as it spells it.
+pub(in crate::serve) const JSON: &str = "application/json; charset=utf-8";
 /// nginx's number for a client that went away; Ollama uses it too.
 const CLIENT_GONE: u16 = 499;
 
-impl Operation {
-    /// An error in place of an answer.
-    pub(in crate::serve) fn refusal(self, status: StatusCode, message: &str) -> Response<Body> {
-        let mut response = Response::new(Body::from(self.error(status, message).to_string()));
-        *response.status_mut() = status;
-        let json = axum::http::HeaderValue::from_static("application/json; charset=utf-8");
-        response.headers_mut().insert(CONTENT_TYPE, json);
-        response
+/// An error in place of an answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::serve) struct Refusal {
+    pub(in crate::serve) dialect: Dialect,
+    pub(in crate::serve) status: StatusCode,
+    pub(in crate::serve) message: String,
+    /// Seconds after which the client may try again.
+    pub(in crate::serve) retry_after_s: Option<u64>,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let wait = self.retry_after_s.map(|seconds| [(RETRY_AFTER, seconds.to_string())]);
+        let error = Json(self.dialect.error(self.status, &self.message));
+        (self.status, wait, [(CONTENT_TYPE, JSON)], error).into_response()
+    }
+}
+
+impl Dialect {
+    /// An error that another try would not mend, or at no time that is known.
+    pub(in crate::serve) fn refusal(self, status: StatusCode, message: impl Into<String>) -> Refusal {
+        Refusal { dialect: self, status, message: message.into(), retry_after_s: None }
     }
 
     /// What tells a client within a stream that its answer broke off.
     pub(in crate::serve) fn broken(self, message: &str) -> Bytes {
         let error = self.error(StatusCode::BAD_GATEWAY, message);
         match self {
-            Self::AnthropicMessage => format!("event: error\ndata: {error}\n\n").into(),
-            Self::OpenAiChat | Self::OpenAiCompletion | Self::OpenAiEmbedding | Self::OpenAiResponse => {
-                format!("data: {error}\n\n").into()
-            }
-            Self::Chat | Self::Generate | Self::Embed | Self::Embeddings => format!("\n{error}\n").into(),
+            Self::Anthropic => format!("event: error\ndata: {error}\n\n").into(),
+            Self::OpenAi => format!("data: {error}\n\n").into(),
+            Self::Ollama => format!("\n{error}\n").into(),
         }
     }
 
@@ -43,11 +58,11 @@ impl Operation {
             _ => "api_error",
         };
         match self {
-            Self::AnthropicMessage => json!({"type": "error", "error": {"type": kind, "message": message}}),
-            Self::OpenAiChat | Self::OpenAiCompletion | Self::OpenAiEmbedding | Self::OpenAiResponse => {
+            Self::Anthropic => json!({"type": "error", "error": {"type": kind, "message": message}}),
+            Self::OpenAi => {
                 json!({"error": {"message": message, "type": kind, "param": null, "code": null}})
             }
-            Self::Chat | Self::Generate | Self::Embed | Self::Embeddings => json!({ "error": message }),
+            Self::Ollama => json!({ "error": message }),
         }
     }
 }

@@ -9,11 +9,9 @@ use axum::middleware::Next;
 
 use super::{Guard, refuse};
 use crate::serve::listener::Peer;
-use crate::serve::proxy::Route;
+use crate::serve::proxy::route::Route;
+use crate::serve::routes::CHANGES;
 
-/// Paths that change what a host has, or as whom it is known to ollama.com.
-const CHANGES: [&str; 7] =
-    ["/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete", "/api/signout", "/api/blobs"];
 /// Headers by which a proxy says that it asks for somebody else; those that begin with `x-forwarded-` do, too.
 const FORWARDED: [&str; 7] = [
     "forwarded",

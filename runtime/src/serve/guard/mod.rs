@@ -10,16 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::http::header::EXPECT;
-use axum::http::{Response, StatusCode};
 use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse as _, Response};
 use tower::ServiceBuilder;
 
 use super::bodies::waste;
-use super::dialect::Operation;
-use super::proxy::Route;
+use super::dialect::Dialect;
+use super::proxy::route::Route;
 pub use keys::KeyError;
 pub(super) use keys::Keys;
 pub use manage::Manage;
@@ -95,13 +95,11 @@ impl Guard {
 }
 
 /// A refusal in the words of the API that the request was for, once its body is through.
-async fn refuse(request: Request, status: StatusCode, words: &str) -> Response<Body> {
+async fn refuse(request: Request, status: StatusCode, words: &str) -> Response {
     let path = Route::of(request.uri().path()).map(|route| route.path).unwrap_or_default();
-    let other = if path.starts_with("/v1/") { Operation::OpenAiChat } else { Operation::Chat };
-    let refusal = Operation::at(&path).unwrap_or(other).refusal(status, words);
     // A client that asks first has sent no body yet.
     if !request.headers().contains_key(EXPECT) {
         drop(tokio::time::timeout(REFUSED_FOR, waste(request.into_body(), REFUSED_MOST)).await);
     }
-    refusal
+    Dialect::of_path(&path).refusal(status, words).into_response()
 }

@@ -3,12 +3,13 @@
 mod arms;
 mod dispatcher;
 mod family;
+mod host_own;
 mod hosts;
-mod native;
+mod measured;
+mod page;
 mod regret;
 mod requests;
 mod residency;
-mod text;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,16 +19,16 @@ use smart_ai_core::wire::Reply;
 use smart_ai_core::{Arm, HostId, Request, Snapshot};
 
 use super::clock::now_s;
+use super::host_metrics::HostMetrics;
 use super::inventory::Inventory;
-use super::measure::Measured;
-use super::native::Natives;
 use crate::driver::{Call, JobEnd, Looks, Observer};
 use crate::store::Health;
 use crate::traces::Sent;
 use arms::Arms;
 use family::{Labels, Reading, Readings, Shown, labels};
 
-pub(super) use text::exposition;
+pub(super) use measured::Measured;
+pub(super) use page::page;
 
 /// Everything that is counted.
 #[derive(Debug)]
@@ -43,14 +44,14 @@ pub(super) struct Metrics {
 impl Metrics {
     pub(super) fn new(
         inventory: Arc<Inventory>,
-        natives: &Arc<Natives>,
+        host_metrics: &Arc<HostMetrics>,
         history: &Health,
         traces: &Sent,
     ) -> Self {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Shown(hosts::Hosts(Arc::clone(&inventory)))));
-        registry.register_collector(Box::new(Shown(native::Native {
-            natives: Arc::clone(natives),
+        registry.register_collector(Box::new(Shown(host_own::HostOwn {
+            metrics: Arc::clone(host_metrics),
             inventory: Arc::clone(&inventory),
         })));
         let arms = Arc::new(Arms::new(Arc::clone(&inventory)));

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 use smart_ai_core::{Arm, Request};
 
+use super::Measured;
 use super::arms::Arms;
 use super::family::{
     Counts, Labels, Levels, Spreads, Sums, Values, first_token, labels, operation, per_token, register,
     seconds, tokens,
 };
 use crate::serve::inventory::Inventory;
-use crate::serve::measure::Measured;
 
 /// The choice is open.
 const AUTO: &str = "auto";

@@ -1,19 +1,24 @@
 //! What is told of the whole fleet: its models, what is loaded, and the model `auto`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use axum::body::Body;
+use axum::Json;
+use axum::extract::{Extension, Request, State};
+use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderValue, Method, Response};
+use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use smart_ai_core::{Capability, ModelName, Snapshot};
 
-use super::Proxy;
-use super::dispatched::HOST_HEADER;
+use super::headers::HOST;
 use super::inference::auto;
+use super::pass::{pass, pass_about};
 use super::route::Route;
 use crate::serve::clock::unix_s;
+use crate::serve::dialect::{JSON, Refusal};
 use crate::serve::listed::{Tag, digest};
+use crate::serve::state::Sidecar;
 
 /// Names under which the dispatcher chooses.
 const AUTO: [&str; 3] = ["auto", "auto:fast", "auto:best"];
@@ -21,46 +26,65 @@ const AUTO: [&str; 3] = ["auto", "auto:fast", "auto:best"];
 const OWNER: &str = "smart-ai";
 const NO_DATE: &str = "1970-01-01T00:00:00Z";
 
-/// The answer, where the path is one of a list or of `auto` and no host is named.
-pub(super) async fn answer(
-    proxy: &Proxy,
-    method: &Method,
-    route: &Route,
-    headers: &HeaderMap,
-) -> Option<Response<Body>> {
-    let reads = *method == Method::GET || (*method == Method::HEAD && route.path == "/api/tags");
-    if !reads || headers.contains_key(HOST_HEADER) {
-        return None;
-    }
-    let value = match route.path.as_str() {
-        "/api/tags" | "/api/ps" | "/v1/models" => {
-            proxy.first_look().await;
-            // Where no host has been seen there is nothing to tell: a host itself answers, or why it does not.
-            if proxy.inventory.hosts().values().all(|view| view.answered_s.is_none()) {
-                return None;
-            }
-            match route.path.as_str() {
-                "/api/tags" => tags(proxy),
-                "/api/ps" => loaded(proxy),
-                _ => openai_models(proxy),
-            }
+/// The list of a path; a host itself answers where the request names one, or where no host has been seen yet.
+async fn listed(
+    state: State<Arc<Sidecar>>,
+    route: Extension<Route>,
+    request: Request,
+    list: fn(&Sidecar) -> Value,
+) -> Result<Response, Refusal> {
+    if !request.headers().contains_key(HOST) {
+        state.first_look().await;
+        if state.inventory.hosts().values().any(|view| view.answered_s.is_some()) {
+            return Ok(json_of(&route, list(&state)));
         }
-        path => {
-            let name = path.strip_prefix("/v1/models/").filter(|name| auto(name).is_some())?;
-            openai_model(name, 0, OWNER)
-        }
-    };
-    let mut response = reply(&value);
-    if route.path.starts_with("/v1/") {
-        // As Ollama's own list says.
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    Some(response)
+    pass(state, route, request).await
+}
+
+/// `/api/tags`: the models of every host, and `auto`.
+pub(in crate::serve) async fn tags(
+    state: State<Arc<Sidecar>>,
+    route: Extension<Route>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    listed(state, route, request, all_tags).await
+}
+
+/// `/api/ps`: what every host holds in memory.
+pub(in crate::serve) async fn resident(
+    state: State<Arc<Sidecar>>,
+    route: Extension<Route>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    listed(state, route, request, all_resident).await
+}
+
+/// `/v1/models`: as `/api/tags`, in the words of `OpenAI`.
+pub(in crate::serve) async fn openai_models(
+    state: State<Arc<Sidecar>>,
+    route: Extension<Route>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    listed(state, route, request, all_openai_models).await
+}
+
+/// `/v1/models/NAME`: one model; of `auto`, our own answer.
+pub(in crate::serve) async fn openai_model(
+    State(sidecar): State<Arc<Sidecar>>,
+    Extension(route): Extension<Route>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let name = route.path.strip_prefix("/v1/models/").unwrap_or_default();
+    if request.method() == Method::GET && !request.headers().contains_key(HOST) && auto(name).is_some() {
+        return Ok(json_of(&route, openai_entry(name, 0, OWNER)));
+    }
+    pass_about(&sidecar, &route, request, name).await
 }
 
 /// What `/api/show` says of `auto`: all that some model of the fleet can.
-pub(super) async fn show_auto(proxy: &Proxy, name: &str) -> Response<Body> {
-    let snapshot = proxy.engine.snapshot().await.ok();
+pub(super) async fn show_auto(sidecar: &Sidecar, name: &str) -> impl IntoResponse + use<> {
+    let snapshot = sidecar.engine.snapshot().await.ok();
     let (capabilities, context_tokens) = snapshot.as_ref().map(of_all).unwrap_or_default();
     let mut info = Map::new();
     info.insert("general.architecture".to_owned(), OWNER.into());
@@ -68,11 +92,12 @@ pub(super) async fn show_auto(proxy: &Proxy, name: &str) -> Response<Body> {
     if context_tokens > 0 {
         info.insert(format!("{OWNER}.context_length"), context_tokens.into());
     }
-    reply(&json!({
+    let shown = json!({
         "modelfile": format!("# {name}: Smart AI chooses a model and a host for each request\n"),
         "parameters": "", "template": "{{ .Prompt }}", "license": "", "system": "",
         "details": details(), "model_info": info, "capabilities": capabilities, "modified_at": NO_DATE,
-    }))
+    });
+    ([(CONTENT_TYPE, JSON)], Json(shown))
 }
 
 /// The words of everything that models of hosts that are up can do, and their longest context.
@@ -96,19 +121,18 @@ fn of_all(snapshot: &Snapshot) -> (Vec<&'static str>, u32) {
     (words, models.iter().filter_map(|model| model.context_tokens).max().unwrap_or(0))
 }
 
-fn reply(value: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(value.to_string()));
-    let kind = HeaderValue::from_static("application/json; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    response
+/// JSON with the type that Ollama gives its answers at this path.
+fn json_of(route: &Route, value: Value) -> Response {
+    let kind = if route.path.starts_with("/v1/") { "application/json" } else { JSON };
+    ([(CONTENT_TYPE, kind)], Json(value)).into_response()
 }
 
 fn details() -> Value {
     json!({"parent_model": "", "format": "", "family": OWNER, "families": [OWNER], "parameter_size": "", "quantization_level": ""})
 }
 
-fn tags(proxy: &Proxy) -> Value {
-    let mut models = proxy.inventory.each_model(|tag| tag.entry.clone());
+fn all_tags(sidecar: &Sidecar) -> Value {
+    let mut models = sidecar.inventory.each_model(|tag| tag.entry.clone());
     // Marked as running elsewhere, so that another dispatcher does not count them as models of a host.
     models.extend(AUTO.map(|name| {
         json!({
@@ -119,24 +143,24 @@ fn tags(proxy: &Proxy) -> Value {
     json!({ "models": models })
 }
 
-fn loaded(proxy: &Proxy) -> Value {
-    let hosts = proxy.inventory.hosts();
+fn all_resident(sidecar: &Sidecar) -> Value {
+    let hosts = sidecar.inventory.hosts();
     let up = hosts.values().filter(|view| view.up);
     let models: Vec<&Value> = up.flat_map(|view| &view.loaded).map(|model| &model.entry).collect();
     json!({ "models": models })
 }
 
-fn openai_models(proxy: &Proxy) -> Value {
+fn all_openai_models(sidecar: &Sidecar) -> Value {
     let model = |tag: &Tag| {
         let modified_s = unix_s(&tag.modified_at).filter(|seconds| *seconds >= 0.0).unwrap_or(0.0);
-        openai_model(&tag.name, modified_s as u64, &owner(&tag.name))
+        openai_entry(&tag.name, modified_s as u64, &owner(&tag.name))
     };
-    let mut models = proxy.inventory.each_model(model);
-    models.extend(AUTO.map(|name| openai_model(name, 0, OWNER)));
+    let mut models = sidecar.inventory.each_model(model);
+    models.extend(AUTO.map(|name| openai_entry(name, 0, OWNER)));
     json!({"object": "list", "data": models})
 }
 
-fn openai_model(name: &str, created_s: u64, owner: &str) -> Value {
+fn openai_entry(name: &str, created_s: u64, owner: &str) -> Value {
     json!({"id": name, "object": "model", "created": created_s, "owned_by": owner})
 }
 

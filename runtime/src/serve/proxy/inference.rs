@@ -112,7 +112,6 @@ impl Inference {
         let task = ask.task.unwrap_or(Task::General);
         let mut request = ask.request().unwrap_or_else(|_| Request::new(task, 0));
         request.streaming = self.streams;
-        request.route = Some(self.operation.path().to_owned());
         request.num_ctx = self.num_ctx().map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX));
         request.names_keep_alive = self.body.raw("keep_alive").is_some();
         if let Choice::Tag(tag) = &self.choice {
@@ -146,13 +145,13 @@ impl Inference {
             values.extend(options.map(|options| ("stream_options", options)));
         }
         // One context per model, whoever asks, so that no request reloads it.
-        let native = self.operation.is_native_text() || self.operation == Operation::Embed;
-        if let Some(tokens) = options.num_ctx.filter(|_| native && self.num_ctx().is_none()) {
+        let is_ollamas = self.operation.is_ollama_text() || self.operation == Operation::Embed;
+        if let Some(tokens) = options.num_ctx.filter(|_| is_ollamas && self.num_ctx().is_none()) {
             let options = self.body.within("options", "num_ctx", &tokens.to_string());
             values.extend(options.map(|options| ("options", options)));
         }
         if let Some(seconds) =
-            options.keep_alive_s.filter(|_| native && self.body.raw("keep_alive").is_none())
+            options.keep_alive_s.filter(|_| is_ollamas && self.body.raw("keep_alive").is_none())
         {
             values.push(("keep_alive", seconds.to_string()));
         }

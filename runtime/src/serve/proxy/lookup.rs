@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use smart_ai_core::HostId;
 
-use super::Proxy;
 use super::inference::auto;
+use crate::serve::state::Sidecar;
 
 /// A request waits this long for hosts nobody has looked at.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
@@ -34,7 +34,7 @@ impl Lookup {
     }
 }
 
-impl Proxy {
+impl Sidecar {
     /// Returns once what hosts have is known well enough to say who has this model. Bounded in time.
     pub(super) async fn look_for(&self, model: &str) {
         let found =

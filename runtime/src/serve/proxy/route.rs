@@ -2,7 +2,17 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
+use axum::extract::Request;
+use axum::http::uri::PathAndQuery;
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::Response;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::serve::dialect::{Dialect, Refusal};
+
+/// Signs that a path has without percent signs, wherever it is matched.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A request's path.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +34,34 @@ impl Route {
         let path = plain(&decoded);
         (!is_unclear).then_some(Self { path, sent })
     }
+}
+
+/// The query of a request, with its question mark.
+pub(super) fn query(uri: &Uri) -> String {
+    uri.query().map(|query| format!("?{query}")).unwrap_or_default()
+}
+
+/// Gives every request the one spelling of its path that the routes are written in, and keeps the path to be sent on beside it.
+///
+/// # Errors
+/// A path that means different things to different readers, or a method that no host is asked with.
+pub(in crate::serve) async fn clear(mut request: Request, next: Next) -> Result<Response, Refusal> {
+    let Some(route) = Route::of(request.uri().path()) else {
+        let words = "the path has ., .. or a backslash in it; send the path that it leads to";
+        return Err(Dialect::Ollama.refusal(StatusCode::BAD_REQUEST, words));
+    };
+    if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+        // A host would tell what it was sent: the key that is meant for it.
+        let words = "this method is not passed on to a host";
+        return Err(Dialect::Ollama.refusal(StatusCode::METHOD_NOT_ALLOWED, words));
+    }
+    let path = utf8_percent_encode(&route.path, PLAIN);
+    let target = format!("{path}{}", query(request.uri()));
+    if let Ok(target) = PathAndQuery::try_from(target) {
+        *request.uri_mut() = Uri::from(target);
+    }
+    request.extensions_mut().insert(route);
+    Ok(next.run(request).await)
 }
 
 /// One slash between two names, and none in the end.

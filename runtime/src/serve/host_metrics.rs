@@ -32,9 +32,9 @@ type Values = BTreeMap<&'static str, f64>;
 
 /// The metrics of every host that has some.
 #[derive(Debug, Default)]
-pub(super) struct Natives(RwLock<BTreeMap<HostId, Values>>);
+pub(super) struct HostMetrics(RwLock<BTreeMap<HostId, Values>>);
 
-impl Natives {
+impl HostMetrics {
     /// One metric, by host.
     pub(super) fn values(&self, name: &str) -> Vec<(HostId, f64)> {
         let hosts = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -60,14 +60,14 @@ impl Natives {
 }
 
 /// Asks every host now and then.
-pub(super) async fn watch(hosts: BTreeMap<HostId, Server>, natives: Arc<Natives>, every: Duration) {
+pub(super) async fn watch(hosts: &BTreeMap<HostId, Server>, metrics: &Arc<HostMetrics>, every: Duration) {
     let mut asking = JoinSet::new();
-    for (host, server) in hosts {
-        let natives = Arc::clone(&natives);
+    for (host, server) in hosts.clone() {
+        let metrics = Arc::clone(metrics);
         asking.spawn(async move {
             loop {
                 let began = Instant::now();
-                let has = natives.take(&host, &look(server.get("/metrics"), ONE_LOOK).await);
+                let has = metrics.take(&host, &look(server.get("/metrics"), ONE_LOOK).await);
                 tokio::time::sleep_until(began + if has { every } else { every.max(ABSENT_EVERY) }).await;
             }
         });

@@ -1,31 +1,30 @@
 //! The page a scrape gets: `OpenMetrics`, or Prometheus's classic text for those that do not ask for it.
 
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use prometheus_client::encoding::text::encode;
 
-use super::Metrics;
+use crate::serve::state::Sidecar;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// A page and its type.
-#[derive(Debug)]
-pub(in crate::serve) struct Exposition {
-    pub(in crate::serve) content_type: &'static str,
-    pub(in crate::serve) text: String,
-}
-
-/// The page for a scraper that accepts these types.
-///
-/// # Errors
-/// A metric that cannot be written.
-pub(in crate::serve) fn exposition(metrics: &Metrics, accept: &str) -> Result<Exposition, std::fmt::Error> {
+/// The page for a scraper.
+pub(in crate::serve) async fn page(State(sidecar): State<Arc<Sidecar>>, headers: HeaderMap) -> Response {
     let mut text = String::new();
-    encode(&mut text, &metrics.registry)?;
-    Ok(if accept.contains("application/openmetrics-text") {
-        Exposition { content_type: OPEN_METRICS, text }
+    if encode(&mut text, &sidecar.metrics.registry).is_err() {
+        return (StatusCode::INTERNAL_SERVER_ERROR, "a metric could not be written").into_response();
+    }
+    let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accepted.contains("application/openmetrics-text") {
+        ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response()
     } else {
-        Exposition { content_type: CLASSIC, text: classic(&text) }
-    })
+        ([(CONTENT_TYPE, CLASSIC)], classic(&text)).into_response()
+    }
 }
 
 /// The classic text names a counter as its samples are named, and knows neither units nor an end.

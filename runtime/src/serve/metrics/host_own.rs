@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::family::{Reading, Readings, labels};
+use crate::serve::host_metrics::HostMetrics;
 use crate::serve::inventory::Inventory;
-use crate::serve::native::Natives;
 
 /// The gauges of every host that has metrics of its own.
 #[derive(Debug)]
-pub(super) struct Native {
-    pub(super) natives: Arc<Natives>,
+pub(super) struct HostOwn {
+    pub(super) metrics: Arc<HostMetrics>,
     pub(super) inventory: Arc<Inventory>,
 }
 
@@ -22,9 +22,9 @@ const SHOWN: [(&str, &str); 6] = [
     ("ollama_native_generated_tokens", "Tokens the host says it wrote since it started"),
 ];
 
-impl Readings for Native {
+impl Readings for HostOwn {
     fn read(&self) -> Vec<Reading> {
-        let having = self.natives.hosts();
+        let having = self.metrics.hosts();
         let up = |host| f64::from(u8::from(having.contains(host)));
         let per_host = |host: &str| labels([("host", host)]);
         let mut readings = vec![Reading {
@@ -33,7 +33,7 @@ impl Readings for Native {
             values: self.inventory.hosts().keys().map(|host| (per_host(host.as_str()), up(host))).collect(),
         }];
         readings.extend(SHOWN.map(|(name, help)| {
-            let values = self.natives.values(name);
+            let values = self.metrics.values(name);
             let values = values.into_iter().map(|(host, value)| (per_host(host.as_str()), value)).collect();
             Reading { name, help, values }
         }));
