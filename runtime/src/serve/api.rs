@@ -6,17 +6,18 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
-use smart_ai_core::wire::Ask;
+use smart_ai_core::wire::{Ask, json_text};
 use smart_ai_core::{Decision, DispatchError, DispatchErrorCode, Prepared, Snapshot};
 
 use super::bodies::Held;
 use super::dialect::{Dialect, JSON, Refusal, status_of};
+use super::lines::{Wanted, lines};
 use super::state::Sidecar;
-use crate::driver::{AskOptions, KeptAnswer};
+use crate::driver::AskOptions;
 
 /// Values an ask may have: lists, objects and what stands in them. Each takes many times its text in memory.
 const VALUES_MAX: usize = 250_000;
@@ -81,15 +82,35 @@ pub(super) async fn decide(
     Ok(Reply(StatusCode::OK, sidecar.engine.decide(&ask).await?))
 }
 
-/// Runs a request to its end. Where it failed, the status tells why and the answer tells what was tried.
+/// Runs a request to its end, or tells in lines how it goes. Where it failed, the status tells why and the answer tells what was tried.
 pub(super) async fn ask(
+    State(sidecar): State<Arc<Sidecar>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let (ask, room) = read(&sidecar, &headers, body).await?;
+    let wanted = Wanted::of(uri.query());
+    if wanted != Wanted::Whole {
+        return Ok(lines(&sidecar.engine, ask, wanted, room));
+    }
+    let kept = sidecar.engine.ask_kept(ask, AskOptions::default()).await;
+    Ok(Reply(kept.answer.error.as_ref().map_or(StatusCode::OK, status_of), kept).into_response())
+}
+
+/// How good an answer was, for later choices.
+pub(super) async fn feedback(
     State(sidecar): State<Arc<Sidecar>>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<KeptAnswer> {
-    let (ask, _room) = read(&sidecar, &headers, body).await?;
-    let kept = sidecar.engine.ask_kept(ask, AskOptions::default()).await;
-    Ok(Reply(kept.answer.error.as_ref().map_or(StatusCode::OK, status_of), kept))
+) -> Answer<Value> {
+    let (bytes, _room) = read_json(&sidecar, &headers, body).await?;
+    let judgement = serde_json::from_str(&json_text(&bytes)).map_err(|_| {
+        let hint = "Send one JSON object, such as {\"model\":\"…\",\"task\":\"…\",\"thumbs\":\"up\"}.";
+        DispatchError::new(DispatchErrorCode::InvalidRequest, "the body is not JSON", hint)
+    })?;
+    sidecar.engine.feedback(judgement)?;
+    Ok(Reply(StatusCode::OK, json!({ "ok": true })))
 }
 
 /// Has a model in memory before it is asked; answers once it is, or will be in time.

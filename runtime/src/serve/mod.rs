@@ -9,6 +9,7 @@ mod dialect;
 mod guard;
 mod host_metrics;
 mod inventory;
+mod lines;
 mod listed;
 mod listener;
 mod measure;

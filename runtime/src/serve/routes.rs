@@ -8,7 +8,7 @@ use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, any, get, post};
 use tower::Layer as _;
 
-use super::api::{ask, decide, health, prepare, ready, snapshot};
+use super::api::{ask, decide, feedback, health, prepare, ready, snapshot};
 use super::dialect::Operation::{
     self, AnthropicMessage, Chat, Embed, Embeddings, Generate, OpenAiChat, OpenAiCompletion, OpenAiEmbedding,
     OpenAiResponse,
@@ -42,6 +42,7 @@ pub(super) fn proxy(sidecar: Arc<Sidecar>) -> Router {
         .route("/smart-ai/decide", post(decide))
         .route("/smart-ai/ask", post(ask))
         .route("/smart-ai/prepare", post(prepare))
+        .route("/smart-ai/feedback", post(feedback))
         .route("/smart-ai/snapshot", get(snapshot))
         .route("/smart-ai/health", get(health))
         .route("/smart-ai/ready", get(ready))
