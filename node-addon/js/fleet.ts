@@ -49,11 +49,12 @@ export class NativeFleet implements SmartAi<KeptAnswer> {
 	readonly #engine: InstanceType<Native['Engine']>;
 	#closed = false;
 
-	constructor(native: Native, config: NativeFleetConfig) {
+	constructor(native: Native, config: NativeFleetConfig, learned?: Snapshot) {
 		this.#native = native;
 		const { history, ...fleet } = JSON.parse(jsonOf(config ?? null, 'the configuration', 'config_invalid')) ?? {};
 		const kept = history === undefined ? undefined : JSON.stringify(history);
-		this.#engine = called(() => new native.Engine(JSON.stringify(config == null ? null : fleet), kept));
+		const known = learned === undefined ? undefined : jsonOf(learned, 'what was learned');
+		this.#engine = called(() => new native.Engine(JSON.stringify(config == null ? null : fleet), kept, known));
 	}
 
 	get closed(): boolean {

@@ -42,14 +42,18 @@ pub struct Engine(smart_ai::Engine, Mutex<Option<Keeping>>);
 
 #[napi]
 impl Engine {
-    /// Starts driving the fleet; `history` says where its history is, and what is kept.
+    /// Starts driving the fleet; `history` says where its history is, and what is kept. Without one, it begins with what
+    /// another has `learned`: a snapshot.
     #[napi(constructor, catch_unwind)]
-    pub fn new(config: String, history: Option<String>) -> Result<Self, Code> {
+    pub fn new(config: String, history: Option<String>, learned: Option<String>) -> Result<Self, Code> {
         let config = FleetConfig::from_json(&config).map_err(config_error)?;
         let Some(history) = history else {
-            let engine =
-                within_runtime_if_available(|| smart_ai::Engine::start(&config)).map_err(config_error)?;
-            return Ok(Self(engine, Mutex::default()));
+            let learned = learned.as_deref().map(from_json).transpose()?;
+            let engine = within_runtime_if_available(|| match &learned {
+                Some(snapshot) => smart_ai::Engine::restored(&config, snapshot),
+                None => smart_ai::Engine::start(&config),
+            });
+            return Ok(Self(engine.map_err(config_error)?, Mutex::default()));
         };
         let history = from_json(&history)?;
         let (engine, keeping) =

@@ -18,10 +18,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
-use smart_ai_core::wire::{Answer, Ask, FleetConfig, feedback_event, prepare_event};
+use smart_ai_core::wire::{Answer, Ask, Fleet, FleetConfig, feedback_event, prepare_event};
 use smart_ai_core::{
-    Arm, ConfigError, Decision, DispatchError, DispatchErrorCode, Event, JobId, Knowledge, Prepared, Request,
-    Snapshot,
+    Arm, ConfigError, Decision, DispatchError, DispatchErrorCode, Dispatcher, Event, JobId, Knowledge,
+    Prepared, Request, Snapshot,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -78,14 +78,31 @@ impl Engine {
         Self::observed(config, Observers::default(), &Knowledge::default())
     }
 
+    /// The same, with what another one believed.
+    ///
+    /// # Errors
+    /// As [`Engine::start`], and a snapshot of another version.
+    pub fn restored(config: &FleetConfig, snapshot: &Snapshot) -> Result<Self, ConfigError> {
+        let fleet = config.split()?;
+        let dispatcher = Dispatcher::restore(fleet.config.clone(), 0, snapshot)?;
+        Self::driving(&fleet, dispatcher, Observers::default())
+    }
+
     /// The same, watched, and with what an earlier one learned.
     pub(crate) fn observed(
         config: &FleetConfig,
         observers: Observers,
         learned: &Knowledge,
     ) -> Result<Self, ConfigError> {
+        let fleet = config.split()?;
+        let mut dispatcher = Dispatcher::new(fleet.config.clone(), 0)?;
+        dispatcher.absorb(&Knowledge::default(), learned);
+        Self::driving(&fleet, dispatcher, observers)
+    }
+
+    fn driving(fleet: &Fleet, dispatcher: Dispatcher, observers: Observers) -> Result<Self, ConfigError> {
         let (messages, inbox) = mpsc::unbounded_channel();
-        let task = Task::new(&config.split()?, messages.downgrade(), inbox, observers, learned)?;
+        let task = Task::new(fleet, dispatcher, messages.downgrade(), inbox, observers)?;
         tokio::spawn(task.run());
         Ok(Self { messages, last_job: Arc::default() })
     }

@@ -188,10 +188,10 @@ pub(super) struct Task {
 impl Task {
     pub(super) fn new(
         fleet: &Fleet,
+        dispatcher: Dispatcher,
         messages: mpsc::WeakUnboundedSender<Message>,
         inbox: mpsc::UnboundedReceiver<Message>,
         observers: Observers,
-        learned: &Knowledge,
     ) -> Result<Self, ConfigError> {
         let connect_ms = fleet.config.connect_timeout_ms;
         let mut hosts = BTreeMap::new();
@@ -201,8 +201,6 @@ impl Task {
         let prometheus =
             fleet.prometheus.as_ref().map(|endpoint| Server::new(endpoint, connect_ms)).transpose()?;
         let prometheus = prometheus.map(MetricsServer::new);
-        let mut dispatcher = Dispatcher::new(fleet.config.clone(), 0)?;
-        dispatcher.absorb(&Knowledge::default(), learned);
         Ok(Self {
             dispatcher,
             hosts,
