@@ -116,6 +116,25 @@ export class SmartAiFleetApi implements ICredentialType {
 			],
 		},
 		{
+			displayName: 'Sidecar URLs',
+			name: 'sidecars',
+			type: 'string',
+			default: '',
+			placeholder: 'e.g. http://127.0.0.1:11435',
+			description:
+				'Where "smart-ai serve" runs, if it does: it then decides for every workflow and worker, and remembers. ' +
+				'Several, with commas between: the first that is ready is used. While none is, n8n itself decides for ' +
+				'the hosts above, which should be those of the sidecar.',
+		},
+		{
+			displayName: 'Sidecar Key',
+			name: 'sidecarApiKey',
+			type: 'string',
+			typeOptions: { password: true },
+			default: '',
+			description: 'One of the keys in the key file of the sidecars, where they ask for one',
+		},
+		{
 			displayName: 'Models',
 			name: 'models',
 			type: 'string',
@@ -143,7 +162,7 @@ export class SmartAiFleetApi implements ICredentialType {
 		},
 	];
 
-	/** Gives a request what the host at its URL asks for. Keys of one host never go to another. */
+	/** Gives a request what the host or sidecar at its URL asks for. Keys of one never go to another. */
 	authenticate = async (
 		credentials: ICredentialDataDecryptedObject,
 		requestOptions: IHttpRequestOptions,

@@ -1,4 +1,4 @@
-import { engineConfig, type FleetCredential } from './configuration';
+import { engineConfig, type FleetCredential, sidecarsOf } from './configuration';
 import { onIpv4 } from './loopback';
 
 /** What is set on a request to be let in by a host; both generations of n8n's request helpers take it. */
@@ -8,14 +8,19 @@ interface Admitted {
 	agentOptions?: object;
 }
 
-/** The request with the key, the header and the authority of the host that its URL leads to; of any other, as it is. */
+/**
+ * The request with the key, the header and the authority of the host that its URL leads to, or with the key of the
+ * sidecars where it leads to one; any other as it is.
+ */
 export function admitted<Request extends Admitted>(fleet: FleetCredential, request: Request): Request {
 	const asked = onIpv4(request.url);
-	const host = engineConfig(fleet).hosts.find((known) => {
-		const url = onIpv4(known.url);
-		return asked === url || asked.startsWith(`${url}/`);
-	});
-	if (host === undefined) return request;
+	const leadsTo = (url: string): boolean => asked === onIpv4(url) || asked.startsWith(`${onIpv4(url)}/`);
+	const host = engineConfig(fleet).hosts.find(({ url }) => leadsTo(url));
+	if (host === undefined) {
+		const key = (fleet.sidecarApiKey ?? '').trim();
+		if (key === '' || !sidecarsOf(fleet).some(leadsTo)) return request;
+		return { ...request, headers: { ...request.headers, Authorization: `Bearer ${key}` } };
+	}
 	const { api_key: key, username, password, ca } = host;
 	const headers: Record<string, string> = { ...host.headers };
 	if (key) headers.Authorization = `Bearer ${key}`;

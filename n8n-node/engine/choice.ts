@@ -1,4 +1,4 @@
-import type { Engine, EngineConfig, EngineName } from './contract';
+import type { Engine, EngineConfig, EngineName, OwnEngineName } from './contract';
 
 export type EngineWish = 'auto' | EngineName;
 
@@ -11,13 +11,13 @@ export interface Unavailable {
 export type EngineMaker = (config: EngineConfig) => Promise<Engine | Unavailable>;
 
 /**
- * `auto` takes the native engine where it loads and WebAssembly elsewhere; a forced choice is kept
- * or refused. A configuration that the native engine refuses is refused, not tried again.
+ * Of the engines that live in this process, `auto` takes the native one where it loads and WebAssembly elsewhere; a
+ * forced choice is kept or refused. A configuration that the native engine refuses is refused, not tried again.
  */
 export async function chooseEngine(
-	wish: EngineWish,
+	wish: 'auto' | OwnEngineName,
 	config: EngineConfig,
-	makers: Record<EngineName, EngineMaker>,
+	makers: Record<OwnEngineName, EngineMaker>,
 ): Promise<Engine | Unavailable> {
 	if (wish !== 'auto') return await makers[wish](config);
 	const native = await makers.native(config);

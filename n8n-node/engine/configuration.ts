@@ -16,6 +16,8 @@ export interface FleetCredential {
 			memoryGb?: number;
 		}>;
 	};
+	sidecars?: string;
+	sidecarApiKey?: string;
 	models?: string;
 	maxCpuPercent?: number;
 	minFreeMemoryPercent?: number;
@@ -48,6 +50,11 @@ export function fleetHosts(fleet: FleetCredential): FleetHost[] {
 		.filter((host) => host.url !== '');
 }
 
+/** The URLs of the sidecars of a credential, in its order. */
+export function sidecarsOf({ sidecars }: FleetCredential): string[] {
+	return listOf(sidecars).map((url) => url.replace(/\/+$/, ''));
+}
+
 /** What an engine needs, from what the two credentials say. Empty and zero mean "not set". */
 export function engineConfig(fleet: FleetCredential, prometheus?: PrometheusCredential): EngineConfig {
 	const config: EngineConfig = {
@@ -65,7 +72,7 @@ export function engineConfig(fleet: FleetCredential, prometheus?: PrometheusCred
 				...given('memory_gb', host.memoryGb),
 			})),
 	};
-	const models = (fleet.models ?? '').split(/[\s,]+/).filter((model) => model !== '');
+	const models = listOf(fleet.models);
 	if (models.length > 0) config.models = models;
 	const limits = {
 		...given('max_cpu_percent', fleet.maxCpuPercent),
@@ -101,6 +108,11 @@ function ownHeader({ headerName, secretHeaderValue }: { headerName?: string; sec
 } {
 	const name = trimmed(headerName);
 	return name ? { headers: { [name]: secretHeaderValue ?? '' } } : {};
+}
+
+/** Entries between commas or blanks. */
+function listOf(text: string | undefined): string[] {
+	return (text ?? '').split(/[\s,]+/).filter((entry) => entry !== '');
 }
 
 function given<Key extends string, Value>(key: Key, value: Value): { [K in Key]?: Value } {

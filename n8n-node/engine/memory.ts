@@ -42,11 +42,11 @@ export class WorkflowMemory {
 	}
 
 	/** Keeps what the engine has learned, once a minute at most. */
-	keep(engine: Pick<Engine, 'learned'>): void {
+	async keep(engine: Pick<Engine, 'learned'>): Promise<void> {
 		const now = this.now();
 		const age = now - (this.kept?.at ?? 0);
 		if (!engine.learned || (age >= 0 && age < WRITE_EVERY_MS)) return;
-		const snapshot = compact(engine.learned(), MOST_CHARACTERS);
+		const snapshot = compact(await engine.learned(), MOST_CHARACTERS);
 		if (snapshot === undefined) return;
 		const others = this.staticData[KEY] as IDataObject | undefined;
 		this.staticData[KEY] = { ...others, [this.slot]: { at: now, snapshot } };

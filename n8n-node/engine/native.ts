@@ -1,23 +1,41 @@
 import type { Unavailable } from './choice';
-import { type Dispatcher, type Engine, type EngineConfig, engineOf } from './contract';
+import { type Dispatcher, type Engine, type EngineConfig, engineOf, type Snapshot } from './contract';
+
+/** The npm package that holds it, which a user installs beside this one. */
+const PACKAGE: string = 'ai-model-dispatcher';
+
+interface Native extends Dispatcher {
+	snapshot(): Promise<Snapshot>;
+}
 
 interface Addon {
-	createDispatcher(config: EngineConfig): Dispatcher;
+	createDispatcher(config: EngineConfig, learned?: Snapshot): Native;
 }
 
-/** The native engine: the addon beside this file, where this machine has one it can load. */
-export async function nativeEngine(config: EngineConfig): Promise<Engine | Unavailable> {
-	const addon = await loadAddon();
-	if ('unavailable' in addon) return addon;
-	return engineOf('native', addon.createDispatcher(config));
-}
-
-async function loadAddon(): Promise<Addon | Unavailable> {
-	// A variable keeps the compiler from asking for a module that only the finished package holds.
-	const place: string = './native/addon.js';
+/**
+ * The native engine, where its npm package is installed beside this one and runs on this machine. It begins with what
+ * one before it has `learned`, where this version can read that.
+ */
+export async function nativeEngine(config: EngineConfig, learned?: Snapshot): Promise<Engine | Unavailable> {
+	let addon: Addon;
 	try {
-		return (await import(place)) as Addon;
+		// By \`require\` once compiled: n8n shares packages by NODE_PATH, which a real \`import()\` does not read.
+		addon = (await import(PACKAGE)) as Addon;
 	} catch (error) {
 		return { unavailable: (error as Error).message.split('\n', 1)[0] };
 	}
+	const dispatcher = begun(addon, config, learned);
+	return engineOf('native', dispatcher, async () => await dispatcher.snapshot());
+}
+
+/** What cannot be read of an earlier engine counts as nothing: it is only a cache. */
+function begun(addon: Addon, config: EngineConfig, learned?: Snapshot): Native {
+	if (learned !== undefined) {
+		try {
+			return addon.createDispatcher(config, learned);
+		} catch {
+			return addon.createDispatcher(config);
+		}
+	}
+	return addon.createDispatcher(config);
 }

@@ -135,7 +135,7 @@ function leased(present: () => Engine, alive: () => Promise<Engine>): Engine {
 			try {
 				return await (await alive()).ask(request, options);
 			} catch (error) {
-				return thrownAnswer(error);
+				return { ...thrownAnswer(error), engine: present().name };
 			}
 		},
 		decide: async (request) => await (await alive()).decide(request),

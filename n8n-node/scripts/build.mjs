@@ -1,6 +1,6 @@
-// Compiles the package and puts the engines into it: the WebAssembly bundle always, the addon where it was built.
+// Compiles the package and puts the WebAssembly engine into it.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,6 @@ execFileSync(process.execPath, [tsc, '--project', join(here, 'tsconfig.json')], 
 for (const node of readdirSync(join(here, 'nodes'))) copyAssets(join('nodes', node));
 copyAssets('credentials');
 copyWasm();
-copyNative();
 
 function copyAssets(folder) {
 	for (const name of readdirSync(join(here, folder))) {
@@ -31,18 +30,4 @@ function copyWasm() {
 	createRequire(import.meta.url)(bundle);
 	mkdirSync(join(dist, 'engine/wasm'), { recursive: true });
 	cpSync(bundle, join(dist, 'engine/wasm/dispatcher.js'));
-}
-
-function copyNative() {
-	const built = join(here, '../node-addon/dist');
-	const addons = existsSync(built) ? readdirSync(built).filter((name) => name.endsWith('.node')) : [];
-	if (addons.length === 0) {
-		process.stderr.write('no native addon in node-addon/dist: the package carries WebAssembly only\n');
-		return;
-	}
-	mkdirSync(join(dist, 'engine/native'), { recursive: true });
-	cpSync(join(built, 'index.cjs'), join(dist, 'engine/native/addon.js'));
-	for (const name of addons) cpSync(join(built, name), join(dist, 'engine/native', name));
-	// The loader of the addon's own package looks for every platform; here there is one.
-	writeFileSync(join(dist, 'engine/native/native.cjs'), `module.exports = require('./${addons[0]}');\n`);
 }

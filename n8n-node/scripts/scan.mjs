@@ -1,6 +1,6 @@
 // Runs n8n's community package scanner, without the network, on the source and on what would be published.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,8 +8,6 @@ import { fileURLToPath } from 'node:url';
 import { analyzePackage, SOURCE_FILE_PATTERNS } from '@n8n/scan-community-package/scanner/scanner.mjs';
 
 const here = dirname(dirname(fileURLToPath(import.meta.url)));
-/** The one file that loads machine code; n8n's rules have no place for it. */
-const NATIVE_LOADER = 'package/dist/engine/native/addon.js';
 
 const packed = mkdtempSync(join(tmpdir(), 'smart-ai-scan-'));
 try {
@@ -26,14 +24,11 @@ function unpacked() {
 	const answer = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', packed], {
 		cwd: here,
 	});
-	const [{ filename }] = JSON.parse(answer.toString());
+	const [{ filename, size, unpackedSize, entryCount }] = JSON.parse(answer.toString());
+	const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
+	process.stdout.write(`tarball: ${megabytes(size)}, unpacked ${megabytes(unpackedSize)}, ${entryCount} files\n`);
 	mkdirSync(join(packed, 'out'));
 	execFileSync('tar', ['-xzf', join(packed, filename), '-C', join(packed, 'out')]);
-	const loader = join(packed, 'out', NATIVE_LOADER);
-	if (existsSync(loader)) {
-		rmSync(loader);
-		process.stdout.write(`left out of the scan: ${NATIVE_LOADER} (loads the native engine)\n`);
-	}
 	return join(packed, 'out/package');
 }
 

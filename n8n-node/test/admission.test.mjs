@@ -42,6 +42,14 @@ test('no key of a host goes anywhere else', async () => {
 	}
 });
 
+test('the sidecars get their own key, and hosts theirs', async () => {
+	const both = { ...fleet, sidecars: 'http://one:11435/, http://two:11435', sidecarApiKey: 's1' };
+	const sent = (url) => new SmartAiFleetApi().authenticate(both, { url, headers: {} });
+	assert.equal((await sent('http://two:11435/smart-ai/ask')).headers.Authorization, 'Bearer s1');
+	assert.equal((await sent('http://pc:11434/api/tags')).headers.Authorization, 'Bearer k1');
+	assert.deepEqual((await sent('http://three:11435/')).headers, {});
+});
+
 test('an engine is told the same of each host', () => {
 	assert.deepEqual(engineConfig(fleet).hosts, [
 		{ url: 'http://pc:11434', api_key: 'k1' },

@@ -15,22 +15,22 @@ const snapshot = (shapes = {}) => ({
 	lengths: { shapes, tasks: {}, models: {} },
 });
 
-test('what an engine learned is kept once a minute, and read by the next of its slot', () => {
+test('what an engine learned is kept once a minute, and read by the next of its slot', async () => {
 	let now = 1_000_000;
 	const data = {};
 	const of = (slot) => new WorkflowMemory(data, slot, () => now);
 	const engine = (at) => ({ learned: () => ({ ...snapshot(), at }) });
 	assert.equal(of('a').learned(), undefined);
-	of('a').keep(engine(1));
-	of('b').keep(engine(2));
+	await of('a').keep(engine(1));
+	await of('b').keep(engine(2));
 	assert.deepEqual([of('a').learned().at, of('b').learned().at], [1, 2]);
 	now += 59_999;
-	of('a').keep(engine(3));
+	await of('a').keep(engine(3));
 	assert.equal(of('a').learned().at, 1);
 	now += 1;
-	of('a').keep(engine(4));
+	await of('a').keep(engine(4));
 	assert.equal(of('a').learned().at, 4);
-	of('c').keep({});
+	await of('c').keep({});
 	assert.equal(of('c').learned(), undefined);
 });
 

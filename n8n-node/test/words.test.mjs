@@ -51,3 +51,11 @@ test('many answers are told in one line: how many by whom, what was repeated, wh
 		'4 items: 2 by llama3.2:3b on nas, 1 by llama3.2:3b on pc; 2.1 s on average; 1 call repeated elsewhere; 1 failed',
 	);
 });
+
+test('an answer of another engine than should have says why', () => {
+	const detour = 'the sidecar http://pc:11435 does not answer (connect ECONNREFUSED)';
+	const went = { ...answer([taken]), ok: true, engine: 'wasm', detour };
+	const told = `${detour}: WebAssembly decided in n8n`;
+	assert.ok(answeredBy(went).endsWith(`; ${told}`));
+	assert.ok(summaryOf([went, went]).endsWith(`on average; ${told}`));
+});

@@ -76,7 +76,7 @@ export class SmartAi implements INodeType {
 				() => stop.abort(),
 			);
 		} finally {
-			lease.release();
+			await lease.release();
 			tell(this, run);
 		}
 		return [output.flat()];
@@ -87,8 +87,8 @@ export class SmartAi implements INodeType {
 function tell(context: IExecuteFunctions, { answers }: Run): void {
 	const message = summaryOf(answers);
 	if (message === '') return;
-	const failed = answers.some(({ ok }) => !ok);
-	context.addExecutionHints({ message, type: failed ? 'warning' : 'info', location: 'outputPane' });
+	const warns = answers.some(({ ok, detour }) => !ok || detour);
+	context.addExecutionHints({ message, type: warns ? 'warning' : 'info', location: 'outputPane' });
 	const sum = (of: 'prompt_tokens' | 'output_tokens') => answers.reduce((total, { usage }) => total + usage[of], 0);
 	// An older n8n has no place for them.
 	if (typeof accumulateTokenUsage !== 'function') return;

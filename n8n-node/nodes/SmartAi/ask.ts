@@ -56,7 +56,7 @@ export async function askItem(
 	const answer = await engine.ask(request, { signal, ...(sender && { onText: (piece) => sender.push(piece) }) });
 	sender?.end(answer);
 	run.answers.push(answer);
-	if (answer.ok) return { ...input, ...answerOutput(answer, request, engine.name, choice), ...content(answer) };
+	if (answer.ok) return { ...input, ...answerOutput(answer, request, choice), ...content(answer) };
 	const { message, hint } = failureOf(answer);
-	throw new FailedItem(message, hint, { ...input, ...failureOutput(answer, engine.name, choice) });
+	throw new FailedItem(message, hint, { ...input, ...failureOutput(answer, choice) });
 }

@@ -1,6 +1,6 @@
 import type { IDataObject, IExecuteFunctions, INodeProperties } from 'n8n-workflow';
 
-import type { Answer, Engine } from '../../engine/contract';
+import type { Engine, Served } from '../../engine/contract';
 
 /** One execution of the node. */
 export interface Run {
@@ -11,7 +11,7 @@ export interface Run {
 	/** The key of this node in this workflow. */
 	ownShape: string;
 	/** Answers so far, for the hints and the tokens. */
-	answers: Answer[];
+	answers: Served[];
 }
 
 /** What people choose under Resource and Operation. */

@@ -15,12 +15,17 @@ const all = [
 		name: 'engine',
 		type: 'options',
 		options: [
-			{ name: 'Auto', value: 'auto', description: 'Native where it loads, otherwise WebAssembly' },
-			{ name: 'Native', value: 'native' },
-			{ name: 'WebAssembly', value: 'wasm' },
+			{
+				name: 'Auto',
+				value: 'auto',
+				description: 'The sidecar of the credential, else Native where it is installed, else WebAssembly',
+			},
+			{ name: 'Native', value: 'native', description: 'The npm package ai-model-dispatcher, installed beside' },
+			{ name: 'Sidecar', value: 'sidecar', description: 'Only the sidecar of the credential' },
+			{ name: 'WebAssembly', value: 'wasm', description: 'Inside this package; runs everywhere' },
 		],
 		default: 'auto',
-		description: 'Which build of Smart AI decides and calls. Each learns by itself.',
+		description: 'Where Smart AI decides and calls. All decide alike; each learns by itself.',
 	},
 	{
 		displayName: 'Host',

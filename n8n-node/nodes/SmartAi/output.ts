@@ -1,6 +1,6 @@
 import type { IDataObject } from 'n8n-workflow';
 
-import type { Answer, AskRequest, Decision, EngineName } from '../../engine/contract';
+import type { Answer, AskRequest, Decision, Served } from '../../engine/contract';
 
 export type DecisionDetail = 'full' | 'summary' | 'none';
 
@@ -10,26 +10,21 @@ export interface OutputChoice {
 }
 
 /** The fields of one output item for an answer that succeeded. */
-export function answerOutput(
-	answer: Answer,
-	request: AskRequest,
-	engine: EngineName,
-	choice: OutputChoice,
-): IDataObject {
+export function answerOutput(answer: Served, request: AskRequest, choice: OutputChoice): IDataObject {
 	const content: IDataObject = { text: answer.text };
 	if (request.schema) content.data = dataOf(answer.text);
 	if (answer.thinking) content.thinking = answer.thinking;
 	if (answer.embeddings) content.embeddings = answer.embeddings;
 	if (choice.simplify) return { ...content, model: answer.model, host: answer.host };
-	return { ...content, ...account(answer, engine, choice.decision) };
+	return { ...content, ...account(answer, choice.decision) };
 }
 
 /** The fields of one output item for an answer that failed while the workflow goes on. */
-export function failureOutput(answer: Answer, engine: EngineName, choice: OutputChoice): IDataObject {
+export function failureOutput(answer: Served, choice: OutputChoice): IDataObject {
 	const { code, message, hint } = failureOf(answer);
 	const told: IDataObject = { error: message, code, hint };
 	if (answer.text) told.text = answer.text;
-	return choice.simplify ? told : { ...told, ...account(answer, engine, choice.decision) };
+	return choice.simplify ? told : { ...told, ...account(answer, choice.decision) };
 }
 
 /** Why an answer failed; an engine always says, and silence is named as what it is. */
@@ -43,7 +38,7 @@ export function failureOf(answer: Answer): { code: string; message: string; hint
 	);
 }
 
-function account(answer: Answer, engine: EngineName, detail: DecisionDetail): IDataObject {
+function account(answer: Served, detail: DecisionDetail): IDataObject {
 	const told: IDataObject = {
 		model: answer.model,
 		host: answer.host,
@@ -51,7 +46,8 @@ function account(answer: Answer, engine: EngineName, detail: DecisionDetail): ID
 		ms: answer.ms,
 		predicted_ms: answer.predicted_ms,
 		attempts: answer.attempts,
-		engine,
+		engine: answer.engine,
+		...(answer.job && { job: answer.job }),
 	};
 	const decision = decisionOutput(answer.decision, detail);
 	return decision === undefined ? told : { ...told, decision };

@@ -1,4 +1,4 @@
-import type { Answer, Decision } from '../../engine/contract';
+import type { Decision, EngineName, Served } from '../../engine/contract';
 
 type Candidate = Decision['candidates'][number];
 
@@ -12,17 +12,32 @@ const WHY_NOT: Array<[keyof Candidate['terms'], string]> = [
 ];
 
 /** Who answered and how fast, what was tried before, and what the next best choice would have meant. */
-export function answeredBy(answer: Answer): string {
+export function answeredBy(answer: Served): string {
 	const failed = answer.attempts.filter(({ outcome }) => outcome !== 'ok' && outcome !== 'cancelled');
 	const before = failed.map(({ host, model, outcome }) => `${model} on ${host} failed (${words(outcome)})`);
 	return [
 		`Answered by ${answer.model} on ${answer.host} in ${seconds(answer.ms.total / 1000)}`,
 		...before,
 		...alternative(answer),
+		...detoursOf([answer]),
 	].join('; ');
 }
 
-function alternative({ decision, model, host }: Answer): string[] {
+const ENGINES: Record<EngineName, string> = {
+	sidecar: 'the sidecar',
+	native: 'the native engine',
+	wasm: 'WebAssembly',
+};
+
+/** That another engine decided than should have, and why. */
+function detoursOf(answers: Served[]): string[] {
+	const told = answers.flatMap(({ detour, engine }) =>
+		detour ? [`${detour}: ${ENGINES[engine]} decided in n8n`] : [],
+	);
+	return [...new Set(told)];
+}
+
+function alternative({ decision, model, host }: Served): string[] {
 	const taken = decision?.candidates.find((candidate) => candidate.model === model && candidate.host === host);
 	const other = decision?.candidates.find((candidate) => candidate.model !== model || candidate.host !== host);
 	if (!taken || !other) return [];
@@ -45,7 +60,7 @@ export function seconds(s: number): string {
 }
 
 /** Many answers in one line: how many by whom. One answer tells more. */
-export function summaryOf(answers: Answer[]): string {
+export function summaryOf(answers: Served[]): string {
 	const good = answers.filter(({ ok }) => ok);
 	const [only] = good;
 	if (answers.length === 1 && only) return answeredBy(only);
@@ -61,5 +76,6 @@ export function summaryOf(answers: Answer[]): string {
 		...(good.length > 0 ? [`${seconds(average)} on average`] : []),
 		...(repeated > 0 ? [`${repeated} ${repeated === 1 ? 'call' : 'calls'} repeated elsewhere`] : []),
 		...(failed > 0 ? [`${failed} failed`] : []),
+		...detoursOf(answers),
 	].join('; ');
 }

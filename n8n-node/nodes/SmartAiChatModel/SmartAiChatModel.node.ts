@@ -47,13 +47,14 @@ export class SmartAiChatModel implements INodeType {
 			schemaOf: sdk.getParametersJsonSchema,
 			tell: (answer) => {
 				const message = answer.ok ? answeredBy(answer) : `${answeredBy(answer)}; the answer was cut off`;
-				this.addExecutionHints({ message, type: answer.ok ? 'info' : 'warning', location: 'outputPane' });
+				const type = answer.ok && !answer.detour ? 'info' : 'warning';
+				this.addExecutionHints({ message, type, location: 'outputPane' });
 			},
 			failure: (answer, streamed) => failureFor(this, answer, streamed),
 		});
 		return {
 			response: mended(sdk.supplyModel(this, model).response as object),
-			closeFunction: async () => lease.release(),
+			closeFunction: async () => await lease.release(),
 		};
 	}
 }

@@ -1,7 +1,7 @@
 import type { ChatModel, GenerateResult, Message, StreamChunk, Tool } from '@n8n/ai-node-sdk';
 import type { IDataObject } from 'n8n-workflow';
 
-import type { Answer, AskRequest, Engine } from '../../engine/contract';
+import type { Answer, AskRequest, Engine, Served } from '../../engine/contract';
 import { toolsOf, turnsOf } from './conversation';
 import type { CallConfig } from './mend';
 import { Pieces } from './pieces';
@@ -20,7 +20,7 @@ export interface Surroundings {
 	/** The parameters of a tool, as a JSON schema. */
 	schemaOf(tool: never): unknown;
 	/** Tells the user who answered. */
-	tell(answer: Answer): void;
+	tell(answer: Served): void;
 	/** What to throw for an answer that failed; `streamed` where only its description is shown. */
 	failure(answer: Answer, streamed: boolean): Error;
 }
@@ -122,7 +122,7 @@ export class DispatchedModel implements ChatModel {
 		return signals.length > 0 ? AbortSignal.any(signals) : undefined;
 	}
 
-	private report(answer: Answer, { report }: CallConfig): void {
+	private report(answer: Served, { report }: CallConfig): void {
 		this.around.tell(answer);
 		if (report) Object.assign(report, reportOf(answer));
 	}
@@ -131,12 +131,13 @@ export class DispatchedModel implements ChatModel {
 const signalled = (signal: AbortSignal | undefined): boolean => signal?.aborted === true;
 
 /** Who answered and why, for the sub-node's output. */
-function reportOf(answer: Answer): IDataObject {
-	const { model, host, ms, thinking, decision, error } = answer;
+function reportOf(answer: Served): IDataObject {
+	const { model, host, ms, thinking, decision, error, engine } = answer;
 	return {
 		model,
 		host,
 		ms: ms.total,
+		engine,
 		...(decision && { reason: decision.reason }),
 		...(thinking && { thinking }),
 		...(error && { cut_off: error.message }),

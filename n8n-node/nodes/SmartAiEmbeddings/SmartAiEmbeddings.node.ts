@@ -9,7 +9,7 @@ import type {
 import { NodeConnectionTypes, NodeOperationError } from 'n8n-workflow';
 
 import type { EngineWish } from '../../engine/choice';
-import type { Answer, AskRequest } from '../../engine/contract';
+import type { AskRequest, Served } from '../../engine/contract';
 import { fleetTest } from '../SmartAi/fleetTest';
 import { leaseEngine } from '../SmartAi/lease';
 import { modelsAble } from '../SmartAi/modelSearch';
@@ -62,12 +62,12 @@ export class SmartAiEmbeddings implements INodeType {
 			begin: (texts) => runOf(this, texts),
 			failure,
 		});
-		return { response, closeFunction: async () => lease.release() };
+		return { response, closeFunction: async () => await lease.release() };
 	}
 }
 
 /** One run in the node's own output, as n8n's embeddings have it, but without the numbers: they fill a screen. */
-function runOf(context: ISupplyDataFunctions, documents: string[]): (ended: Answer | Error) => void {
+function runOf(context: ISupplyDataFunctions, documents: string[]): (ended: Served | Error) => void {
 	const type = NodeConnectionTypes.AiEmbedding;
 	const { index } = context.addInputData(type, [[{ json: { documents } }]]);
 	return (ended) => {
@@ -83,8 +83,14 @@ function runOf(context: ISupplyDataFunctions, documents: string[]): (ended: Answ
 			host,
 			ms: ms.total,
 			promptTokens: usage.prompt_tokens,
+			engine: ended.engine,
 		};
-		context.addExecutionHints({ message: answeredBy(ended), type: 'info', location: 'outputPane' });
+		const hint = {
+			message: answeredBy(ended),
+			type: ended.detour ? 'warning' : 'info',
+			location: 'outputPane',
+		} as const;
+		context.addExecutionHints(hint);
 		context.addOutputData(type, index, [[{ json }]]);
 		context.logAiEvent('ai-document-embedded');
 	};

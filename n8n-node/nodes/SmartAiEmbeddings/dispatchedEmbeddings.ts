@@ -1,4 +1,4 @@
-import type { Answer, AskRequest, Engine } from '../../engine/contract';
+import type { AskRequest, Engine, Served } from '../../engine/contract';
 
 /** What embeddings need of the node that they stand for. */
 export interface Surroundings {
@@ -8,7 +8,7 @@ export interface Surroundings {
 	/** Ends with the execution: n8n passes no signal on. */
 	cancel?: AbortSignal;
 	/** Writes down what goes in; returns who takes what comes of it. */
-	begin(texts: string[]): (ended: Answer | Error) => void;
+	begin(texts: string[]): (ended: Served | Error) => void;
 	/** What to throw for texts that cannot be embedded, or an answer that failed. */
 	failure(message: string, hint: string): Error;
 }

@@ -8,6 +8,8 @@ import { launch, need, stopAll } from '../bed/index.mjs';
 import { root, target } from '../../../paths.mjs';
 
 const PACKAGE = path.join(root, 'n8n-node');
+/** The native engine, beside it. */
+const ADDON = path.join(root, 'node-addon');
 export const FLEET = 'fleet00000000001';
 const METRICS = 'metrics000000001';
 
@@ -121,7 +123,7 @@ export async function startN8n(fleet, workflows) {
 		const data = { url: fleet.metrics.url, authentication: 'none', scrapeInterval: 1 };
 		credentials.push({ id: METRICS, name: 'Metrics', type: 'smartAiPrometheusApi', data });
 	}
-	return await (await need('n8n')).start({ packages: [PACKAGE], credentials, workflows });
+	return await (await need('n8n')).start({ packages: [PACKAGE, ADDON], credentials, workflows });
 }
 
 /** What one node put out in a run. */

@@ -37,12 +37,13 @@ export const chatModel = (fleet, parameters = {}, { name = 'Model', index = 0 } 
 	});
 
 /** A workflow: a webhook under `id`, then each of `roots` in a row; `subs` hang on the last root. */
-export function cluster({ id, responseMode = 'lastNode', roots, subs }) {
+export function cluster({ id, responseMode = 'lastNode', webhook: given = {}, roots, subs }) {
 	const webhook = node('Webhook', 'n8n-nodes-base.webhook', 2.1, {
 		httpMethod: 'POST',
 		path: id,
 		responseMode,
 		options: {},
+		...given,
 	});
 	const all = [webhook, ...roots, ...subs];
 	const root = roots.at(-1).name;

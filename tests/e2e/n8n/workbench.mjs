@@ -2,6 +2,8 @@
 import { fileURLToPath } from 'node:url';
 
 export const PACKAGE = fileURLToPath(new URL('../../../n8n-node', import.meta.url));
+/** The npm package with the native engine, which users install beside ours. */
+export const ADDON = fileURLToPath(new URL('../../../node-addon', import.meta.url));
 export const NODE = 'n8n-nodes-smart-ai.smartAi';
 const TRIGGER = 'Go';
 
@@ -18,13 +20,13 @@ const PLAIN = {
  * A trigger and one Smart AI node. `fleet` and `metrics` are credentials made by `credential`; `goOn` is what n8n does
  * after an error: `true` for the regular output, or its own word.
  */
-export function workflow({ id, parameters = {}, options = {}, fleet, metrics, goOn = false }) {
+export function workflow({ id, version = 1, parameters = {}, options = {}, fleet, metrics, goOn = false }) {
 	const given = ({ id: credential, name }) => ({ id: credential, name });
 	const node = {
 		id: 'ask',
 		name: 'Ask',
 		type: NODE,
-		typeVersion: 1,
+		typeVersion: version,
 		position: [240, 0],
 		parameters: { ...PLAIN, ...parameters, options: { decision: 'full', ...options } },
 		credentials: { smartAiFleetApi: given(fleet), ...(metrics ? { smartAiPrometheusApi: given(metrics) } : {}) },
@@ -57,9 +59,9 @@ export const fleetOf = (name, hosts, data = {}) =>
 		...data,
 	});
 
-/** Starts n8n with the built package. */
-export async function startServer(n8n, { credentials, workflows }) {
-	const instance = await n8n.start({ packages: [PACKAGE], credentials, workflows });
+/** Starts n8n with the built package, the native engine beside it. */
+export async function startServer(n8n, { credentials, workflows, packages = [PACKAGE, ADDON] }) {
+	const instance = await n8n.start({ packages, credentials, workflows });
 	const server = await instance.server();
 	return { server, session: await server.session() };
 }
