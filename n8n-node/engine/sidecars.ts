@@ -21,7 +21,7 @@ interface Known {
 	why: string;
 }
 
-/** The sidecars of one credential, as this process sees them: those that are ready are asked, in the order of the list. */
+/** The sidecars of one credential, as this process sees them: the first of the list that is ready is asked. */
 export class Sidecars {
 	private readonly known: Known[];
 	private looking?: Promise<void>;

@@ -25,7 +25,7 @@ function body(texts, last = () => {}) {
 	};
 }
 
-/** n8n's client before these sidecars: what each answers to a path, as `[status, body]`; one that is not there refuses. */
+/** n8n's client before these sidecars: what each answers to a path is `[status, body]`; one that is away refuses. */
 function client(servers) {
 	const asked = [];
 	const send = async ({ url, ...options }) => {
@@ -56,7 +56,7 @@ test('a sidecar that is ready answers, piece by piece where the caller wants it'
 	assert.deepEqual(asked, [`${A}/smart-ai/ready`, `${A}/smart-ai/ask?stream=text`, `${A}/smart-ai/ask?stream=answer`]);
 });
 
-test('where the sidecar is away, the own engine answers and says so; after a while the sidecar is tried again', async () => {
+test('where the sidecar is away, the own engine answers and says so; later it is tried again', async () => {
 	let now = 0;
 	const servers = {};
 	const { asked, send } = client(servers);
@@ -103,7 +103,7 @@ test('of several sidecars the first that is ready is asked, and the next where i
 	assert.equal((await engine.ask({ prompt: 'x' })).text, 'A');
 });
 
-test('what is wrong with an ask is its answer; a key that is refused, or too much at once, leaves it to the own engine', async () => {
+test('what is wrong with an ask is its answer; a refused key or too much at once is not', async () => {
 	const wrong = { code: 'invalid_request', message: 'empty', hint: 'Write one.' };
 	for (const [status, told, text, detour] of [
 		[400, { error: wrong }, '', undefined],

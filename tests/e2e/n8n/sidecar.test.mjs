@@ -1,4 +1,4 @@
-// The sidecar as the engine of n8n: the nodes' asks go to it with the credential's key, and where it is away n8n decides
+// The sidecar as the engine of n8n: the nodes' asks go to it with the credential's key; where it is away n8n decides
 // itself, says so, and comes back.
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
