@@ -42,6 +42,9 @@ use guard::{Guard, Keys};
 use routes::{OPEN_PAGES, OPEN_PATHS};
 use state::Sidecar;
 
+/// Clients whose requests are cut at the end are told so within this.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// A sidecar at work. It stops when `stop` is called.
 #[derive(Debug)]
 pub struct Serving {
@@ -104,12 +107,18 @@ impl Serving {
         self.keys.read_again()
     }
 
-    /// Takes no more requests and lets those under way end, for as long as `drain` says; then cuts them. `false` where it had to.
+    /// Takes no more requests and lets those under way end, for as long as `drain` says; then cuts them, and tells their clients.
+    /// `false` where it had to.
     pub async fn stop(mut self) -> bool {
         self.stopping.cancel();
         let all = async { while self.tasks.join_next().await.is_some() {} };
-        let drained = tokio::time::timeout(self.drain, all).await.is_ok();
+        tokio::pin!(all);
+        let drained = tokio::time::timeout(self.drain, &mut all).await.is_ok();
         self.engine.close();
+        if !drained {
+            // Who has not heard it by then is cut without a word.
+            drop(tokio::time::timeout(LAST_WORDS, all).await);
+        }
         if let Some(history) = self.history {
             history.close().await;
         }

@@ -113,3 +113,22 @@ test('a stopped sidecar lets what is under way end, and takes no more', async ()
 	assert.equal((await short.ended).code, 0, short.log());
 	await assert.rejects(ask());
 });
+
+test('clients whose requests outlast the time to end are told so', async () => {
+	const program = build();
+	const own = await startHost(program, {
+		models: [{ name: 'slow:latest', decode_tok_per_s: 5, output_tokens: 1_000 }],
+	});
+	const short = await startSidecar(program, { only: own.url }, ['--drain', '1']);
+	const ask = () =>
+		fetch(`${short.proxy}/api/generate`, { method: 'POST', body: JSON.stringify({ model: 'slow', prompt: 'Write' }) });
+	const writing = await ask();
+	const waiting = ask();
+	await until('one to wait', async () => (await short.scrape()).sum('ollama_requests_queued') === 1);
+	process.kill(short.pid, 'SIGTERM');
+	const error = 'the server is stopping';
+	assert.deepEqual(JSON.parse((await writing.text()).trim().split('\n').at(-1)), { error });
+	const response = await waiting;
+	assert.deepEqual([response.status, await response.json()], [503, { error }]);
+	assert.equal((await short.ended).code, 1, short.log());
+});
