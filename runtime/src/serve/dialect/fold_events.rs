@@ -71,13 +71,7 @@ impl Reader for FoldEvents {
         };
         let mut pieces = Vec::new();
         events.read(&bytes, &mut pieces, |value| gathered.add(value));
-        for piece in &mut pieces {
-            // Nothing has been handed out: another arm may do better.
-            if matches!(piece, Piece::Done { reason, .. } if reason == "failed") {
-                let failure = Failure::new(FailureKind::ServerError, "the model failed within its answer");
-                *piece = Piece::Failed { failure };
-            }
-        }
+        fail_without_answer(&mut pieces, gathered);
         Read { pieces, forward: Bytes::new() }
     }
 
@@ -89,10 +83,31 @@ impl Reader for FoldEvents {
         };
         let mut pieces = Vec::new();
         events.end_of_stream(&mut pieces, |value| gathered.add(value));
+        fail_without_answer(&mut pieces, &gathered);
         let failed = pieces.iter().any(|piece| matches!(piece, Piece::Failed { .. }));
         let whole = gathered.whole().filter(|_| !failed);
         let forward = whole.map(|whole| format!("{whole}\n").into()).unwrap_or_default();
         Read { pieces, forward }
+    }
+}
+
+/// An end after which there is no answer is a failure. Nothing has been handed out: another arm may do better.
+fn fail_without_answer(pieces: &mut [Piece], gathered: &Gathered) {
+    for piece in pieces {
+        let failure = match piece {
+            Piece::Done { reason, .. } if reason == "failed" => {
+                Failure::new(FailureKind::ServerError, "the model failed within its answer")
+            }
+            Piece::Done { .. } if gathered.is_empty() => {
+                Failure::new(FailureKind::BadProtocol, "the stream holds no answer in the words of its API")
+            }
+            Piece::Done { .. }
+            | Piece::Failed { .. }
+            | Piece::Text { .. }
+            | Piece::Thinking { .. }
+            | Piece::ToolCalls { .. } => continue,
+        };
+        *piece = Piece::Failed { failure };
     }
 }
 
@@ -146,6 +161,10 @@ mod tests {
         for (fold, stream) in [
             (FoldEvents::response(), failed),
             (FoldEvents::completion(), "data: {\"choices\":[{\"text\":\"Hi\"}]}\n\n"),
+            (FoldEvents::completion(), "data: [DONE]\n\n"),
+            (FoldEvents::response(), "data: {\"type\":\"response.completed\"}\n\n"),
+            // In the words of another API.
+            (FoldEvents::message(), "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\ndata: [DONE]"),
             (
                 FoldEvents::message(),
                 "event: error\ndata: {\"type\":\"error\",\"error\":{\"message\":\"no\"}}\n\n",

@@ -52,6 +52,15 @@ impl Gathered {
         }
     }
 
+    /// Whether nothing of an answer came.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Completion(whole) => whole.is_empty(),
+            Self::Response(whole) => !whole.is_object(),
+            Self::Message { message, .. } => message.is_empty(),
+        }
+    }
+
     /// The whole; `None` where nothing came.
     pub(super) fn whole(self) -> Option<Value> {
         let whole = match self {
