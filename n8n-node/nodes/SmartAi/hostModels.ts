@@ -1,5 +1,6 @@
 import { type FleetCredential, type FleetHost, fleetHosts } from '../../engine/configuration';
 import { onEitherLoopback } from '../../engine/loopback';
+import { problemOf } from './hostProblem';
 
 /** The part of n8n's request helpers that is needed here: both of its generations take it. */
 interface ModelsRequest {
@@ -36,7 +37,7 @@ export async function lookAtHosts(fleet: FleetCredential, send: SendRequest, abi
 				const names = models.flatMap((model) => (model.name ? [model.name] : []));
 				return { host, models: ability ? await able(names, host, ability, request) : names };
 			} catch (error) {
-				return { host, problem: await problemOf(error) };
+				return { host, problem: await problemOf(error, host.url) };
 			}
 		}),
 	);
@@ -55,30 +56,6 @@ function requestOf(host: FleetHost, path: string): ModelsRequest {
 		disableFollowRedirect: true,
 		followRedirect: false,
 	};
-}
-
-interface Cause {
-	message?: string;
-	code?: unknown;
-	cause?: Cause;
-	response?: { status?: number; headers?: { location?: string } };
-}
-
-/** Why a host did not answer, in core's words where it knows the fault, and how to mend it. */
-async function problemOf(error: unknown): Promise<string> {
-	const { core } = await import('../../engine/wasm/dispatcher');
-	const outer = error as Cause;
-	const causes: Cause[] = [];
-	for (let cause: Cause | undefined = outer; cause && causes.length < 5; cause = cause.cause) causes.push(cause);
-	const response = causes.map((cause) => cause.response).find((given) => given?.status !== undefined);
-	const redirects = response?.status !== undefined && response.status >= 300 && response.status < 400;
-	const inner = causes.at(-1) ?? outer;
-	const code = causes.map((cause) => cause.code).find((given) => typeof given === 'string') as string | undefined;
-	const detail = redirects
-		? core.failureOfStatus(response.status ?? 0, '', undefined, response.headers?.location ?? '').detail
-		: core.failureOfConnection(code, inner.message ?? '').detail;
-	const fix = core.remedy(detail);
-	return fix == null ? (outer.message ?? String(error)) : `${detail}; ${fix}`;
 }
 
 /** The models that can do this; one of which the host does not say what it can do stays in the list. */
