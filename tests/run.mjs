@@ -96,7 +96,7 @@ const rest = [
 	nodeTest('What the n8n node learned, over a restart', 'tests/e2e/n8n/memory.test.mjs'),
 	nodeTest('n8n sub-nodes on real models', 'tests/e2e/n8n/embeddings.test.mjs'),
 	nodeTest('Every operation of the n8n node', 'tests/e2e/n8n/operations.test.mjs'),
-	nodeTest("n8n's editor in Chromium", 'tests/e2e/n8n/editor.test.mjs'),
+	nodeTest("n8n's editor in Chromium", 'tests/e2e/n8n/editor.test.mjs', 'tests/e2e/n8n/newcomer.test.mjs'),
 	nodeTest('Templates in n8n', 'tests/e2e/templates/templates.test.mjs'),
 	nodeTest('Daily digest in n8n', 'tests/e2e/digest/digest.test.mjs'),
 	nodeTest('Demo on simulated hosts', 'tests/e2e/digest/demo.test.mjs'),

@@ -18,10 +18,8 @@ test('the editor opens the template, shows parameters and models, runs it, and o
 	const fleet = { ...fleetOf('Fleet', { pc: host.url }), id: FLEET };
 	const workflow = digestWorkflow({ id: 'digest', feed: feed.url, engine: 'auto' });
 	const { server } = await startServer(bed.n8n, { credentials: [fleet], workflows: [workflow] });
-	const { page, errors, close } = await openEditor(server.url, await bed.chromium.install());
+	const { page, errors, close, part, node, leave } = await openEditor(server.url, await bed.chromium.install());
 	t.after(close);
-	const part = (name) => page.locator(`[data-test-id="${name}"]`);
-	const node = (name) => page.locator(`[data-test-id="canvas-node"][data-node-name="${name}"]`);
 
 	await page.goto(`${server.url}/workflow/digest`);
 	await node('Write Digest').waitFor();
@@ -43,15 +41,13 @@ test('the editor opens the template, shows parameters and models, runs it, and o
 	await part('rlc-input').first().click();
 	await page.getByText('phi3:mini (pc)').waitFor();
 	await page.keyboard.press('Escape');
-	await part('ndv-close-button').click();
-	await panel.waitFor({ state: 'hidden' });
+	await leave();
 
 	await part('execute-workflow-button').click();
 	await page.getByText('Workflow executed successfully').first().waitFor();
 	await node('Summarize Entry').dblclick();
 	await panel.getByText('Hello there').first().waitFor();
-	await part('ndv-close-button').click();
-	await panel.waitFor({ state: 'hidden' });
+	await leave();
 
 	await part('node-creator-plus-button').click();
 	await part('node-creator-search-bar').fill('smart ai');
