@@ -30,7 +30,7 @@ export async function ollamaHost(names, tag = {}) {
 		'/api/ps': () => ({ models: [] }),
 		'/api/show': (body) =>
 			models.has(named(body)) && {
-				capabilities: ['completion', 'tools'],
+				capabilities: ['completion', 'tools', 'embedding'],
 				details: {},
 				model_info: { 'general.architecture': 'llama', 'llama.context_length': 8192 },
 			},

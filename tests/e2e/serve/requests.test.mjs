@@ -115,8 +115,26 @@ test("every entry of the lists can be read by Ollama's clients, and asked about"
 	for (const name of ['auto', 'auto:fast', 'auto:best', 'mine:latest']) {
 		const shown = await send('/api/show', { model: name });
 		assert.equal(shown.status, 200, name);
-		assert.ok((await shown.json()).capabilities.includes('tools'), name);
+		const { capabilities } = await shown.json();
+		assert.ok(capabilities.includes('tools'), name);
+		// Ollama's command line embeds whatever it is asked with a model that lists this.
+		assert.equal(capabilities.includes('embedding'), name.startsWith('mine'), name);
 	}
 	for (const name of ['auto', 'auto:fast', 'auto%3Abest'])
 		assert.equal((await fetch(`${sidecar.proxy}/v1/models/${name}`)).status, 200, name);
+});
+
+test('a sidecar before another one lists auto once, and serves what that one serves', async () => {
+	const outer = await startSidecar(build(), { inner: sidecar.proxy });
+	await until('the first look', async () => (await outer.scrape()).sum('ollama_up') === 1);
+	const listed = async (path) => (await fetch(`${outer.proxy}${path}`)).json();
+	const named = (list) => list.filter((name) => name.startsWith('auto'));
+	const auto = ['auto', 'auto:fast', 'auto:best'];
+	assert.deepEqual(named((await listed('/api/tags')).models.map(({ name }) => name)), auto);
+	assert.deepEqual(named((await listed('/v1/models')).data.map(({ id }) => id)), auto);
+	for (const model of ['mine', 'auto']) {
+		const options = { method: 'POST', body: JSON.stringify({ model, messages, stream: false }) };
+		assert.equal((await fetch(`${outer.proxy}/api/chat`, options)).status, 200, model);
+	}
+	await outer.stop();
 });

@@ -82,7 +82,7 @@ pub(in crate::serve) async fn openai_model(
     pass_about(&sidecar, &route, request, name).await
 }
 
-/// What `/api/show` says of `auto`: all that some model of the fleet can.
+/// What `/api/show` says of `auto`: what some model of the fleet can.
 pub(super) async fn show_auto(sidecar: &Sidecar, name: &str) -> impl IntoResponse + use<> {
     let snapshot = sidecar.engine.snapshot().await.ok();
     let (capabilities, context_tokens) = snapshot.as_ref().map(of_all).unwrap_or_default();
@@ -100,15 +100,19 @@ pub(super) async fn show_auto(sidecar: &Sidecar, name: &str) -> impl IntoRespons
     ([(CONTENT_TYPE, JSON)], Json(shown))
 }
 
-/// The words of everything that models of hosts that are up can do, and their longest context.
+/// The words of what models of hosts that are up can do, and their longest context.
 fn of_all(snapshot: &Snapshot) -> (Vec<&'static str>, u32) {
     let hosts = snapshot.hosts.iter().filter(|host| host.state == "up");
     let models: Vec<_> = hosts.flat_map(|host| &host.models).collect();
-    let known: BTreeSet<&str> = models
+    let mut known: BTreeSet<&str> = models
         .iter()
         .flat_map(|model| model.capabilities.iter().flatten())
         .map(|word| word.as_str())
         .collect();
+    // Of what can embed, clients take it that it does nothing else: `ollama run auto` printed vectors.
+    if known.contains(Capability::Completion.as_str()) {
+        known.remove(Capability::Embedding.as_str());
+    }
     let order = [
         Capability::Completion,
         Capability::Vision,
@@ -132,7 +136,7 @@ fn details() -> Value {
 }
 
 fn all_tags(sidecar: &Sidecar) -> Value {
-    let mut models = sidecar.inventory.each_model(|tag| tag.entry.clone());
+    let mut models = each_model(sidecar, |tag| tag.entry.clone());
     // Marked as running elsewhere, so that another dispatcher does not count them as models of a host.
     models.extend(AUTO.map(|name| {
         json!({
@@ -141,6 +145,16 @@ fn all_tags(sidecar: &Sidecar) -> Value {
         })
     }));
     json!({ "models": models })
+}
+
+/// Every model that hosts list, but those that nobody reaches by their name here: a host that is a dispatcher lists `auto`, too.
+fn each_model<T>(sidecar: &Sidecar, of: impl Fn(&Tag) -> T) -> Vec<T> {
+    sidecar
+        .inventory
+        .each_model(|tag| auto(&tag.name).is_none().then(|| of(tag)))
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn all_resident(sidecar: &Sidecar) -> Value {
@@ -155,7 +169,7 @@ fn all_openai_models(sidecar: &Sidecar) -> Value {
         let modified_s = unix_s(&tag.modified_at).filter(|seconds| *seconds >= 0.0).unwrap_or(0.0);
         openai_entry(&tag.name, modified_s as u64, &owner(&tag.name))
     };
-    let mut models = sidecar.inventory.each_model(model);
+    let mut models = each_model(sidecar, model);
     models.extend(AUTO.map(|name| openai_entry(name, 0, OWNER)));
     json!({"object": "list", "data": models})
 }
