@@ -11,14 +11,23 @@ use crate::policy::KEPT;
 pub(super) const HEDGE_SHARE: f64 = 0.05;
 /// … and no more than this is saved up.
 pub(super) const HEDGES_MOST: f64 = 5.0;
+/// A late call for which no other arm is free now looks again after this, or an eighth of what it has waited, if that is more.
+const AGAIN_LEAST_MS: u64 = 250;
+const AGAIN_SHARE: u64 = 8;
 
 impl Dispatcher {
-    /// Calls a loaded model on another host beside a late call, where that promises the answer sooner.
+    /// Calls a loaded model on another host beside a late call, where that promises the answer sooner; where none is free now, it
+    /// looks again later.
     pub(super) fn hedge(&mut self, id: AttemptId) {
+        let now = self.now;
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         attempt.hedge_at = None;
         let Some(job) = self.jobs.get(&attempt.job) else { return };
-        if job.rival.is_some() || attempt.running.loading || self.hedges < 1.0 {
+        if job.rival.is_some() || attempt.running.loading {
+            return;
+        }
+        attempt.hedge_at = Some(now.plus((attempt.elapsed_ms(now) / AGAIN_SHARE).max(AGAIN_LEAST_MS)));
+        if self.hedges < 1.0 {
             return;
         }
         let mut tried = job.tried.clone();
@@ -36,6 +45,9 @@ impl Dispatcher {
         self.hedges -= 1.0;
         let first = job.decision.clone();
         let Some(rival) = self.call(job_id, decision, wish) else { return };
+        if let Some(attempt) = self.attempts.get_mut(&id) {
+            attempt.hedge_at = None;
+        }
         if let Some(job) = self.jobs.get_mut(&job_id) {
             job.state = JobState::Calling(id);
             let second = std::mem::replace(&mut job.decision, first);

@@ -18,7 +18,11 @@ pub(super) const FLEET_GRACE_MS: u64 = 3_000;
 const FIRST_GRACE_MS: u64 = 500;
 /// The first pause before an arm that failed in passing is tried again; doubled each time.
 const FIRST_BACKOFF_MS: u64 = 500;
+/// The same where every host that may serve it was busy.
+const BUSY_BACKOFF_MS: u64 = 50;
 const LONGEST_BACKOFF_MS: u64 = 8_000;
+/// Calls that busy hosts turned away are free up to so many times what a job may make.
+const FREE_SHARE: u32 = 3;
 /// A job adds so much to what second calls may be made at once …
 const RETRY_SHARE: f64 = 0.2;
 /// … and no more than this is saved up.
@@ -70,12 +74,13 @@ impl Job {
         waiting.into_iter().chain(self.deadline()).min()
     }
 
-    /// Its calls that count against the `most` it may make. Those that a busy host turned away did no work: as many again are free.
+    /// Its calls that count against the `most` it may make. Those that a busy host turned away did no work: three times as many are
+    /// free.
     pub(super) fn calls(&self, most: u32) -> u32 {
         let busy = [FailureKind::Busy.as_str(), FailureKind::RateLimited.as_str()];
         let free =
             self.attempts.iter().filter(|attempt| busy.contains(&attempt.outcome.as_str())).count() as u32;
-        self.attempts.len() as u32 - free.min(most)
+        self.attempts.len() as u32 - free.min(most.saturating_mul(FREE_SHARE))
     }
 
     /// When the job looks at what is known of the fleet, though it is not all.
@@ -174,8 +179,14 @@ impl Dispatcher {
         let Some(job) = self.jobs.get(&id) else { return };
         let calls = job.attempts.len() as u64;
         let asked = job.last_failure.as_ref().and_then(|failure| failure.retry_after_ms).unwrap_or(0);
-        let doubled =
-            FIRST_BACKOFF_MS.saturating_mul(1 << calls.saturating_sub(1).min(6)).min(LONGEST_BACKOFF_MS);
+        let busy = job.last_failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Busy);
+        // Each host may have a free place at any moment: what counts is how often all of them can have been asked.
+        let (first_ms, before) = if busy {
+            (BUSY_BACKOFF_MS, calls.saturating_sub(1) / (self.fleet.hosts.len() as u64).max(1))
+        } else {
+            (FIRST_BACKOFF_MS, calls.saturating_sub(1))
+        };
+        let doubled = first_ms.saturating_mul(1 << before.min(8)).min(LONGEST_BACKOFF_MS);
         let wait_ms = (doubled as f64 * (0.75 + 0.5 * self.spread(id.0 ^ calls))) as u64;
         let until = self.now.plus(wait_ms.max(asked));
         let Some(job) = self.jobs.get_mut(&id) else { return };
@@ -183,8 +194,13 @@ impl Dispatcher {
         job.state = JobState::Waiting(Some(until));
     }
 
-    /// A call after a failed one goes at once while such calls are few among all; beyond that it waits a moment first.
+    /// A call after a failed one goes at once while such calls are few among all; beyond that it waits a moment first. One that was
+    /// turned away did no work, and its host rests.
     pub(super) fn spend_retry(&mut self, id: JobId) {
+        let last = self.jobs.get(&id).and_then(|job| job.last_failure.as_ref());
+        if last.is_some_and(|failure| failure.kind == FailureKind::Busy) {
+            return;
+        }
         if self.retries >= 1.0 {
             self.retries -= 1.0;
             return;

@@ -1,13 +1,14 @@
 //! What fails is left alone for a while, longer each time; then it is tried with one call, then with a few.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::names::Millis;
 
 const FIRST_PAUSE_MS: u64 = 5_000;
 const LONGEST_PAUSE_MS: u64 = 300_000;
-/// A host that is busy rests less: half a second, doubled up to this.
-const FIRST_REST_MS: u64 = 500;
-const LONGEST_REST_MS: u64 = 8_000;
+/// A host that turns a call away rests so long, doubled with each in a row, and no longer than the second figure. A busy one may
+/// have a free place again as soon as any answer ends; a limit of calls lasts longer.
+const BUSY_REST_MS: (u64, u64) = (50, 1_000);
+const LIMIT_REST_MS: (u64, u64) = (500, 8_000);
 /// The longest pause that a server's `Retry-After` brings about: a limit of hours is not the host's state.
 const LONGEST_ASKED_MS: u64 = 60_000;
 /// Answers double the calls let through at a time; at this many all are.
@@ -47,7 +48,8 @@ impl Breaker {
         if now < self.open_until {
             return;
         }
-        let pause = doubled(FIRST_REST_MS, self.failures, LONGEST_REST_MS);
+        let (first_ms, most_ms) = if cause.kind == FailureKind::Busy { BUSY_REST_MS } else { LIMIT_REST_MS };
+        let pause = doubled(first_ms, self.failures, most_ms);
         self.failures = self.failures.saturating_add(1);
         self.open(now, cause, (pause as f64 * (0.75 + 0.5 * spread)) as u64);
     }
@@ -123,7 +125,6 @@ fn doubled(first_ms: u64, times: u32, most_ms: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::FailureKind;
 
     fn refused() -> Failure {
         Failure::new(FailureKind::Unreachable, "refused")
@@ -192,12 +193,16 @@ mod tests {
     fn a_busy_host_rests_as_long_as_it_asked_and_is_then_free_at_once() {
         let mut breaker = Breaker::default();
         breaker.rest(Millis(0), Failure::new(FailureKind::Busy, ""), 0.5);
-        assert_eq!(breaker.opens(), Millis(500));
-        assert!(breaker.forbids(Millis(500), 7).is_none());
+        assert_eq!(breaker.opens(), Millis(50));
+        assert!(breaker.forbids(Millis(50), 7).is_none());
+        breaker.succeed(Millis(60));
+        breaker.rest(Millis(60), Failure::new(FailureKind::RateLimited, ""), 0.5);
+        assert_eq!(breaker.opens(), Millis(560));
+        breaker.succeed(Millis(500));
         let asked = Failure { retry_after_ms: Some(20_000), ..Failure::new(FailureKind::RateLimited, "") };
-        breaker.rest(Millis(500), asked.clone(), 0.5);
-        assert_eq!(breaker.opens(), Millis(20_500));
-        breaker.rest(Millis(20_500), Failure { retry_after_ms: Some(3_600_000), ..asked }, 0.5);
-        assert_eq!(breaker.opens(), Millis(80_500), "an hour is no host's state");
+        breaker.rest(Millis(560), asked.clone(), 0.5);
+        assert_eq!(breaker.opens(), Millis(20_560));
+        breaker.rest(Millis(20_560), Failure { retry_after_ms: Some(3_600_000), ..asked }, 0.5);
+        assert_eq!(breaker.opens(), Millis(80_560), "an hour is no host's state");
     }
 }

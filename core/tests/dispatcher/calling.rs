@@ -195,6 +195,27 @@ fn a_late_first_piece_brings_a_second_call_elsewhere_and_the_first_to_speak_is_k
     }
 }
 
+#[test]
+fn a_late_call_for_which_no_other_host_is_free_gets_a_second_one_as_soon_as_one_is() {
+    let mut fleet = pair();
+    let on_b = Request { host: Some("b".into()), max_tokens: Some(4_000), deadline_ms: None, ..ask() };
+    for job in 1..=8 {
+        let attempt = attempt(&fleet.submit(job, on_b.clone()));
+        fleet.step(Event::FirstToken { attempt });
+    }
+    let first = attempt(&fleet.submit(9, Request { host: None, ..ask() }));
+    let began = fleet.now;
+    // The second call is due after two seconds at the earliest, and finds the other host full.
+    let effects = until_something(&mut fleet, &LOADED, 5_000);
+    assert_eq!(call(&effects), None);
+    for job in 1..=8 {
+        fleet.step(Event::Cancel { job: JobId(job) });
+    }
+    let effects = until_something(&mut fleet, &LOADED, 60_000);
+    assert!(attempt(&effects) > first && fleet.now - began < 7_000, "{effects:?} at {}", fleet.now - began);
+    assert_eq!(called(&effects), "m@b");
+}
+
 fn outcome(effect: &Effect) -> Option<&Outcome> {
     match effect {
         Effect::Resolve { outcome, .. } | Effect::Reject { outcome, .. } => Some(outcome),
