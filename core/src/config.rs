@@ -1,12 +1,11 @@
 //! What the owner says: hosts, the models to use, limits. Checked once, when a dispatcher is made.
 
 use crate::json;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use thiserror::Error;
 
 use crate::names::{HostId, ModelName};
+use crate::range::{ConfigError, Range, within};
 use crate::tuning::{LookAhead, Tuning};
 
 /// Everything a dispatcher is told before its first event. No URL, no credential.
@@ -77,9 +76,9 @@ pub struct Config {
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(as = "Option<QualityConfig>", optional))]
     pub quality: QualityConfig,
-    /// Weights of the decision, for experiments.
+    /// How much each idea counts in the decision; a weight left out keeps its default.
     #[serde(default)]
-    #[cfg_attr(feature = "typescript", ts(as = "Option<Tuning>", optional))]
+    #[cfg_attr(feature = "typescript", ts(type = "Partial<Tuning>", optional))]
     pub tuning: Tuning,
 }
 
@@ -106,7 +105,7 @@ pub struct HostConfig {
     /// models that were loaded together or pushed out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_gb: Option<f64>,
-    /// The `instance` label of its exporters: `host`, or `host:port` to tell two apart.
+    /// The `instance` label of its exporters: `host`, or `host:port` to tell two apart. A driver fills in the host name of its URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
 }
@@ -176,66 +175,32 @@ impl Default for Floors {
     }
 }
 
-/// Why a configuration was refused: what, where, and what would be right.
-#[derive(Clone, PartialEq, Debug, Error, Serialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
-#[error("{field}: {message}")]
-pub struct ConfigError {
-    /// Stable: `config_invalid`.
-    pub code: &'static str,
-    /// The key at fault, as a path: `hosts[1].parallel`.
-    pub field: String,
-    /// What is wrong and what is allowed.
-    pub message: String,
-}
-
-impl ConfigError {
-    /// A refusal of one key.
-    pub fn new(field: impl AsRef<str>, message: impl AsRef<str>) -> Self {
-        Self::of(field.as_ref(), message.as_ref())
-    }
-
-    fn of(field: &str, message: &str) -> Self {
-        Self { code: "config_invalid", field: field.to_owned(), message: message.to_owned() }
-    }
-}
-
-impl From<json::Refusal> for ConfigError {
-    fn from(refusal: json::Refusal) -> Self {
-        let field = if refusal.path().is_empty() { "config" } else { refusal.path() };
-        Self::new(field, refusal.message())
-    }
-}
-
-/// Reads a configuration's type from JSON.
-pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
-    Ok(json::from_str(text)?)
-}
-
-/// The ranges of numbers, in the order they are checked in. What may be left out counts as within.
-const RANGES: [Range<'_>; 14] = [
-    ("limits.max_cpu_percent", 0.0, 100.0),
-    ("limits.min_free_memory_percent", 0.0, 100.0),
-    ("scrape_interval_s", 0.1, 3600.0),
-    ("refresh_ms", 100.0, 3_600_000.0),
-    ("max_attempts", 1.0, 100.0),
-    ("connect_timeout_ms", 10.0, 600_000.0),
-    ("load_timeout_ms", 100.0, 3_600_000.0),
-    ("first_token_timeout_ms", 100.0, 3_600_000.0),
-    ("stall_timeout_ms", 100.0, 3_600_000.0),
-    ("client_timeout_ms", 100.0, 3_600_000.0),
-    ("max_queue", 0.0, 1_000_000.0),
-    ("quality.floors.fast", 0.0, 1.0),
-    ("quality.floors.balanced", 0.0, 1.0),
-    ("quality.floors.best", 0.0, 1.0),
+/// The ranges of the fleet's numbers.
+const RANGES: &[Range<Config>] = &[
+    Range::of("limits.max_cpu_percent", 0.0, 100.0, |config| config.limits.max_cpu_percent),
+    Range::of("limits.min_free_memory_percent", 0.0, 100.0, |config| config.limits.min_free_memory_percent),
+    Range::of("scrape_interval_s", 0.1, 3600.0, |config| Some(config.scrape_interval_s)),
+    Range::of("refresh_ms", 100.0, 3_600_000.0, |config| Some(config.refresh_ms.into())),
+    Range::of("max_attempts", 1.0, 100.0, |config| Some(config.max_attempts.into())),
+    Range::of("connect_timeout_ms", 10.0, 600_000.0, |config| Some(config.connect_timeout_ms.into())),
+    Range::of("load_timeout_ms", 100.0, 3_600_000.0, |config| config.load_timeout_ms.map(f64::from)),
+    Range::of("first_token_timeout_ms", 100.0, 3_600_000.0, |config| {
+        config.first_token_timeout_ms.map(f64::from)
+    }),
+    Range::of("stall_timeout_ms", 100.0, 3_600_000.0, |config| config.stall_timeout_ms.map(f64::from)),
+    Range::of("client_timeout_ms", 100.0, 3_600_000.0, |config| config.client_timeout_ms.map(f64::from)),
+    Range::of("max_queue", 0.0, 1_000_000.0, |config| Some(config.max_queue.into())),
+    Range::of("quality.floors.fast", 0.0, 1.0, |config| Some(config.quality.floors.fast)),
+    Range::of("quality.floors.balanced", 0.0, 1.0, |config| Some(config.quality.floors.balanced)),
+    Range::of("quality.floors.best", 0.0, 1.0, |config| Some(config.quality.floors.best)),
 ];
 
-/// Likewise of a host.
-const HOST_RANGES: [Range<'_>; 4] = [
-    ("parallel", 1.0, 1024.0),
-    ("max_loaded", 1.0, 1024.0),
-    ("keep_alive_s", 0.0, 31_536_000.0),
-    ("memory_gb", 0.01, 100_000.0),
+/// The ranges of one host's numbers.
+const HOST_RANGES: &[Range<HostConfig>] = &[
+    Range::of("parallel", 1.0, 1024.0, |host| Some(host.parallel.into())),
+    Range::of("max_loaded", 1.0, 1024.0, |host| Some(host.max_loaded.into())),
+    Range::of("keep_alive_s", 0.0, 31_536_000.0, |host| host.keep_alive_s.map(f64::from)),
+    Range::of("memory_gb", 0.01, 100_000.0, |host| host.memory_gb),
 ];
 
 impl Config {
@@ -271,8 +236,8 @@ impl Config {
     ///
     /// # Errors
     /// JSON that is not a configuration, an unknown key, or a value [`Config::validate`] refuses.
-    pub fn from_json(json: &str) -> Result<Self, ConfigError> {
-        let config: Self = from_json(json)?;
+    pub fn from_json(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = json::from_str(text)?;
         config.validate()?;
         Ok(config)
     }
@@ -294,28 +259,20 @@ impl Config {
                 ));
             }
         }
-        let Floors { fast, balanced, best } = self.quality.floors;
-        let values = [
-            self.limits.max_cpu_percent.unwrap_or(0.0),
-            self.limits.min_free_memory_percent.unwrap_or(0.0),
-            self.scrape_interval_s,
-            f64::from(self.refresh_ms),
-            f64::from(self.max_attempts),
-            f64::from(self.connect_timeout_ms),
-            f64::from(self.load_timeout_ms.unwrap_or(100)),
-            f64::from(self.first_token_timeout_ms.unwrap_or(100)),
-            f64::from(self.stall_timeout_ms.unwrap_or(100)),
-            f64::from(self.client_timeout_ms.unwrap_or(100)),
-            f64::from(self.max_queue),
-            fast,
-            balanced,
-            best,
-        ];
-        all_within("", &RANGES, &values)?;
+        for range in RANGES {
+            range.check("", self)?;
+        }
         for (name, quality) in &self.quality.models {
-            all_within("quality.models.", &[(name.as_str(), 0.0, 1.0)], &[*quality])?;
+            within(&format!("quality.models.{name}"), *quality, 0.0, 1.0)?;
         }
         self.tuning.validate()
+    }
+
+    /// Every number that must be within a range: its key, such as `hosts.parallel`, the least and the most it may be.
+    pub fn ranges() -> Vec<(String, f64, f64)> {
+        let own = RANGES.iter().map(|range| (range.key.to_owned(), range.low, range.high));
+        let hosts = HOST_RANGES.iter().map(|range| (format!("hosts.{}", range.key), range.low, range.high));
+        own.chain(hosts).chain(Tuning::ranges()).collect()
     }
 }
 
@@ -325,28 +282,8 @@ impl HostConfig {
         if self.id.as_str().trim().is_empty() {
             return Err(ConfigError::new(place + "id", "must not be empty"));
         }
-        let values = [
-            f64::from(self.parallel),
-            f64::from(self.max_loaded),
-            f64::from(self.keep_alive_s.unwrap_or(0)),
-            self.memory_gb.unwrap_or(1.0),
-        ];
-        all_within(&place, &HOST_RANGES, &values)
+        HOST_RANGES.iter().try_for_each(|range| range.check(&place, self))
     }
-}
-
-/// A key, and the least and the most it may be.
-pub(crate) type Range<'a> = (&'a str, f64, f64);
-
-/// Checks values, each against its range; their keys are those of `place`.
-pub(crate) fn all_within(place: &str, ranges: &[Range<'_>], values: &[f64]) -> Result<(), ConfigError> {
-    for ((key, low, high), value) in ranges.iter().zip(values) {
-        if !value.is_finite() || value < low || value > high {
-            let message = format!("is {value}; it must be from {low} to {high}");
-            return Err(ConfigError::new(format!("{place}{key}"), message));
-        }
-    }
-    Ok(())
 }
 
 impl Config {

@@ -33,6 +33,16 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// Names further keys that an unknown one could have been.
+    pub(crate) fn knowing(mut self, keys: &[&str]) -> Self {
+        if self.message.starts_with("unknown field") {
+            self.message.extend(keys.iter().map(|key| format!(", `{key}`")));
+        }
+        self
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.path.is_empty() {

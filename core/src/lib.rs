@@ -19,13 +19,14 @@ mod names;
 mod number;
 mod policy;
 mod random;
+mod range;
 mod request;
 mod snapshot;
 mod text;
 mod tuning;
 pub mod wire;
 
-pub use config::{Config, ConfigError, Floors, HostConfig, Limits, QualityConfig};
+pub use config::{Config, Floors, HostConfig, Limits, QualityConfig};
 pub use decision::{Arm, Candidate, Decision, DropCode, Dropped, PlanReport, SignalAge, Terms};
 pub use dispatch::Dispatcher;
 pub use effect::{AttemptReport, CallOptions, Effect, Outcome, Phases, Source, Step};
@@ -41,6 +42,7 @@ pub use learn::{
 };
 pub use lifecycle::{PrepareState, Prepared};
 pub use names::{AttemptId, HostId, JobId, Millis, ModelName, Shape};
+pub use range::ConfigError;
 pub use request::{Capability, Mode, Request, Task, Writing};
 pub use snapshot::{HostSnapshot, ModelSnapshot, RememberedModel, Snapshot};
 pub use tuning::{LookAhead, Tuning};

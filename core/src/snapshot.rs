@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::decision::SignalAge;
 use crate::fleet::{Contact, Device, Fleet, Host, Model, Remembered, Residency};
 use crate::learn::{Change, Lengths, LogMean, Qualities, Reliability, Sharing, all_shared};
 use crate::names::{HostId, Millis, ModelName};
+use crate::range::ConfigError;
 use crate::request::{Capability, Task};
 
 /// Changes when an older snapshot can no longer be restored.

@@ -1,6 +1,6 @@
 //! What each idea of the decision weighs. The defaults are measured (`bench/`); other values are for experiments.
 
-use crate::config::{ConfigError, Range, all_within};
+use crate::range::{ConfigError, Range};
 use serde::{Deserialize, Serialize};
 
 /// Whether contested choices are played through before they are made.
@@ -15,39 +15,48 @@ pub enum LookAhead {
     Auto,
 }
 
-/// Weights of the score's terms and switches of its ideas; zero or false leaves one out.
+/// How much each idea counts in the decision. A score is a sum of seconds; most weights multiply one of its terms: 1 counts it as it
+/// is predicted, 0 leaves it out, 2 avoids it twice as much. The defaults are measured; change one at a time, and watch
+/// `smart-ai report`.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(default, deny_unknown_fields)]
 pub struct Tuning {
-    /// Weight of the load term in the score.
+    /// Weight of the seconds until the model is loaded. Raise it to prefer models that are loaded already.
     pub load: f64,
-    /// Weight of the work ahead in the arm's own runner.
+    /// Weight of the seconds that other requests to the same model on the same host take first. Raise it to spread requests over
+    /// hosts.
     pub queue: f64,
-    /// Weight of the time lost to other runners.
+    /// Weight of the seconds lost because other models work on the same host. Raise it to keep hosts with one busy model to
+    /// themselves.
     pub interference: f64,
-    /// Weight of the lateness of a host's calls.
+    /// How much a host is avoided whose running requests take longer than predicted. 0 trusts the predictions.
     pub overdue: f64,
-    /// Whether a run of surprises moves every rate of its host.
+    /// Whether several surprises in a row make a host's learned speeds move at once, for instance after a driver update. `false`
+    /// lets them move only slowly.
     pub change: bool,
-    /// Weight of the delay caused to others.
+    /// Weight of the seconds that other requests lose because of this one. 0 makes each request choose for itself alone.
     pub harm: f64,
-    /// Weight of the loads caused by pushing models out.
+    /// Weight of the seconds of loading again what this request pushes out of memory. Raise it where models change too often.
     pub reload: f64,
-    /// Weight of the risk of failing.
+    /// Weight of the seconds that a failure would cost, by how often the host and the model have failed.
     pub risk: f64,
-    /// Weight of what may be learned from a little known arm.
+    /// Bonus, in shares of a request's work, for models that were tried seldom: raise it to try more, 0 never tries for the sake
+    /// of learning.
     pub optimism: f64,
-    /// Whether a job waits here, not in a busy runner's queue, until its arm is free.
+    /// Whether a request waits in Smart AI until its model is free, so that it can still go elsewhere. `false` sends it at once into the
+    /// host's own queue.
     pub hold: bool,
-    /// How readily a job waits while other models keep its host busy: where that costs all jobs less than this share of what
-    /// running beside them would.
+    /// How readily a request waits until other models of its host are done instead of running beside them: it waits where that costs
+    /// all requests together less than this share of the cost of running beside them. 0 never waits; 1 waits wherever that is cheaper.
     pub turns: f64,
-    /// Share of the work of a job that waits which counts for those after it, while it may still go elsewhere.
+    /// Share of a waiting request's work that is counted against the host it waits for, from 0 to 1. It may still go elsewhere: 0 counts
+    /// nothing of it, 1 all.
     pub reserve: f64,
-    /// Weight of what a model is worth in how long a call keeps it in memory; zero leaves that to the host.
+    /// Weight of a model's worth in how long it is kept in memory after a request. 0 leaves that to the host's own setting.
     pub keep_alive: f64,
-    /// Seconds of work that a second of waiting makes up for in the order of the queue.
+    /// The order of those who wait: seconds of work that one second of waiting makes up for. 0 answers the shortest first, whoever
+    /// waits; large values answer the oldest first.
     pub age: f64,
 }
 
@@ -73,37 +82,27 @@ impl Default for Tuning {
 }
 
 /// The ranges of the weights.
-const WEIGHTS: [Range<'_>; 12] = [
-    ("load", 0.0, 10.0),
-    ("queue", 0.0, 10.0),
-    ("interference", 0.0, 10.0),
-    ("overdue", 0.0, 10.0),
-    ("harm", 0.0, 10.0),
-    ("reload", 0.0, 10.0),
-    ("risk", 0.0, 10.0),
-    ("optimism", 0.0, 10.0),
-    ("turns", 0.0, 10.0),
-    ("reserve", 0.0, 1.0),
-    ("keep_alive", 0.0, 10.0),
-    ("age", 0.0, 10.0),
+const WEIGHTS: &[Range<Tuning>] = &[
+    Range::of("load", 0.0, 10.0, |tuning| Some(tuning.load)),
+    Range::of("queue", 0.0, 10.0, |tuning| Some(tuning.queue)),
+    Range::of("interference", 0.0, 10.0, |tuning| Some(tuning.interference)),
+    Range::of("overdue", 0.0, 10.0, |tuning| Some(tuning.overdue)),
+    Range::of("harm", 0.0, 10.0, |tuning| Some(tuning.harm)),
+    Range::of("reload", 0.0, 10.0, |tuning| Some(tuning.reload)),
+    Range::of("risk", 0.0, 10.0, |tuning| Some(tuning.risk)),
+    Range::of("optimism", 0.0, 10.0, |tuning| Some(tuning.optimism)),
+    Range::of("turns", 0.0, 10.0, |tuning| Some(tuning.turns)),
+    Range::of("reserve", 0.0, 1.0, |tuning| Some(tuning.reserve)),
+    Range::of("keep_alive", 0.0, 10.0, |tuning| Some(tuning.keep_alive)),
+    Range::of("age", 0.0, 10.0, |tuning| Some(tuning.age)),
 ];
 
 impl Tuning {
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
-        let weights = [
-            self.load,
-            self.queue,
-            self.interference,
-            self.overdue,
-            self.harm,
-            self.reload,
-            self.risk,
-            self.optimism,
-            self.turns,
-            self.reserve,
-            self.keep_alive,
-            self.age,
-        ];
-        all_within("tuning.", &WEIGHTS, &weights)
+        WEIGHTS.iter().try_for_each(|range| range.check("tuning.", self))
+    }
+
+    pub(crate) fn ranges() -> impl Iterator<Item = (String, f64, f64)> {
+        WEIGHTS.iter().map(|range| (format!("tuning.{}", range.key), range.low, range.high))
     }
 }

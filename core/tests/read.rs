@@ -9,6 +9,26 @@ fn refusal<T: DeserializeOwned>(value: serde_json::Value) -> String {
     core_json::from_value::<T>(value).map_or_else(|refusal| refusal.to_string(), |_| "accepted".to_owned())
 }
 
+fn fleet_refusal(value: serde_json::Value) -> String {
+    FleetConfig::from_value(value).map_or_else(|refusal| refusal.to_string(), |_| "accepted".to_owned())
+}
+
+#[test]
+fn an_unknown_key_of_a_fleet_is_named_with_the_known_ones_of_core_and_of_servers() {
+    let text = fleet_refusal(json!({"hosts": [{"url": "http://a", "api_kye": "secret"}]}));
+    assert!(text.starts_with("hosts[0].api_kye: unknown field `api_kye`, expected one of"), "{text}");
+    assert!(text.contains("`parallel`") && text.contains("`api_key`") && !text.contains("secret"), "{text}");
+    let text = fleet_refusal(json!({"hosts": [], "promehteus": {"url": "http://a"}}));
+    assert!(
+        text.starts_with("promehteus: unknown field `promehteus`") && text.contains("`prometheus`"),
+        "{text}"
+    );
+    let text = fleet_refusal(json!({"hosts": [], "metrics": true}));
+    assert!(text.starts_with("metrics: unknown field `metrics`"), "{text}");
+    assert_eq!(fleet_refusal(json!({"hosts": ["a"]})), "hosts[0]: invalid type: string, expected an object");
+    assert_eq!(fleet_refusal(json!({})), "hosts: missing field `hosts`");
+}
+
 #[test]
 fn an_unknown_key_is_named_with_its_place_and_the_known_ones() {
     let text = refusal::<Config>(json!({"hosts": [{"id": "a"}, {"id": "b", "paralel": 2}]}));
@@ -25,7 +45,7 @@ fn an_unknown_key_is_named_with_its_place_and_the_known_ones() {
 
 #[test]
 fn a_missing_key_is_named_with_its_place() {
-    assert_eq!(refusal::<FleetConfig>(json!({"hosts": [{}]})), "hosts[0].url: missing field `url`");
+    assert_eq!(fleet_refusal(json!({"hosts": [{}]})), "hosts[0].url: missing field `url`");
     assert_eq!(refusal::<Event>(json!({"job": 1})), "type: missing field `type`");
 }
 
@@ -42,9 +62,9 @@ fn a_word_that_is_none_is_named_with_those_allowed() {
 
 #[test]
 fn a_value_of_the_wrong_kind_is_not_quoted() {
-    let text = refusal::<FleetConfig>(json!({"hosts": [{"url": "http://a", "api_key": ["secret"]}]}));
+    let text = fleet_refusal(json!({"hosts": [{"url": "http://a", "api_key": ["secret"]}]}));
     assert_eq!(text, "hosts[0].api_key: invalid type: list, expected a string");
-    let text = refusal::<FleetConfig>(json!({"hosts": [{"url": "http://a", "parallel": "secret"}]}));
+    let text = fleet_refusal(json!({"hosts": [{"url": "http://a", "parallel": "secret"}]}));
     assert_eq!(text, "hosts[0].parallel: invalid type: string, expected a whole number from 0 to 4294967295");
     let text = refusal::<Request>(json!({"prompt_tokens": -1}));
     assert_eq!(text, "prompt_tokens: invalid value: integer, expected a whole number from 0 to 4294967295");

@@ -7,11 +7,11 @@ use std::error::Error;
 use std::path::Path;
 
 use smart_ai_core::wire::{
-    Answer, Ask, Classification, Embeddings, Feedback, Fleet, FleetConfig, Piece, Post, Prepare, Reply,
-    Verdict,
+    Answer, Ask, Classification, Embeddings, Feedback, Fleet, FleetConfig, FleetHost, HostServer, Piece,
+    Post, Prepare, PrometheusServer, Reply, Verdict,
 };
 use smart_ai_core::{
-    Config, ConfigError, Decision, DispatchError, Event, Failure, Outcome, Request, Snapshot, Step,
+    Config, ConfigError, Decision, DispatchError, Event, Failure, Outcome, Request, Snapshot, Step, Tuning,
 };
 use ts_rs::{Config as Settings, TS, TypeVisitor};
 
@@ -54,10 +54,14 @@ fn the_committed_declarations_are_those_of_the_types() -> Result<(), Box<dyn Err
     found.visit::<Feedback>();
     found.visit::<Fleet>();
     found.visit::<FleetConfig>();
+    found.visit::<FleetHost>();
+    found.visit::<HostServer>();
+    found.visit::<PrometheusServer>();
     found.visit::<Piece>();
     found.visit::<Post>();
     found.visit::<Prepare>();
     found.visit::<Reply>();
+    found.visit::<Tuning>();
     found.visit::<Verdict>();
     let mut text = String::from("// Written by core/tests/typescript.rs from the Rust types. Do not edit.\n");
     for declaration in found.by_name.values() {

@@ -342,9 +342,9 @@ look_ahead?: LookAhead,
  */
 quality?: QualityConfig, 
 /**
- * Weights of the decision, for experiments.
+ * How much each idea counts in the decision; a weight left out keeps its default.
  */
-tuning?: Tuning, };
+tuning?: Partial<Tuning>, };
 
 /**
  * Why a configuration was refused: what, where, and what would be right.
@@ -810,135 +810,15 @@ hosts: Array<Endpoint>,
 prometheus: Endpoint | null, };
 
 /**
- * The configuration every driver takes. A key left out has core's default.
+ * The configuration every driver takes: one shape for TOML, JavaScript and n8n. It is core's [`Config`] with more keys: those that say
+ * where each server is and how it lets one in.
  */
-export type FleetConfig = { 
-/**
- * The Ollama servers; at least one.
- */
-hosts: Array<FleetHost>, 
-/**
- * The metrics server, if there is one.
- */
-prometheus?: PrometheusServer, 
-/**
- * Models to use, most modest first; an empty list means every model.
- */
-models?: Array<ModelName>, 
-/**
- * The owner's limits on a host's use.
- */
-limits?: Limits, 
-/**
- * Seconds between two scrapes of the metrics server.
- */
-scrape_interval_s?: number, 
-/**
- * Milliseconds between two looks at a host or at the metrics.
- */
-refresh_ms?: number, 
-/**
- * Calls one job may make before it gives up.
- */
-max_attempts?: number, 
-/**
- * Milliseconds a host may take to accept a connection.
- */
-connect_timeout_ms?: number, 
-/**
- * Milliseconds a job waits for a model to load, at most, before it asks another arm; the load goes on.
- */
-load_timeout_ms?: number, 
-/**
- * Milliseconds a loaded model may take for the first piece of an answer, at most.
- */
-first_token_timeout_ms?: number, 
-/**
- * Milliseconds between two tokens after which an answer counts as stuck, at most.
- */
-stall_timeout_ms?: number, 
-/**
- * Milliseconds a client of a streamed answer may read nothing before its answer ends.
- */
-client_timeout_ms?: number, 
-/**
- * See [`Config::canary`].
- */
-canary?: boolean, 
-/**
- * Jobs that may wait for an arm; one more is refused.
- */
-max_queue?: number, 
-/**
- * Whether contested choices are played through before they are made.
- */
-look_ahead?: LookAhead, 
-/**
- * How good models are, and how good they must be.
- */
-quality?: QualityConfig, 
-/**
- * Weights of the decision, for experiments.
- */
-tuning?: Tuning, };
+export type FleetConfig = Omit<Config, "hosts" | "metrics"> & { hosts: Array<FleetHost>, prometheus?: PrometheusServer };
 
 /**
  * One Ollama server.
  */
-export type FleetHost = { 
-/**
- * Its name; the URL's `host:port` if absent.
- */
-id?: HostId, 
-/**
- * Where it listens: `http://127.0.0.1:11434`.
- */
-url: string, 
-/**
- * Sent as `Authorization: Bearer`.
- */
-api_key?: string, 
-/**
- * Sent as `Authorization: Basic`, with `password`.
- */
-username?: string, 
-/**
- * Sent as `Authorization: Basic`, with `username`.
- */
-password?: string, 
-/**
- * Sent with every request.
- */
-headers?: { [key in string]: string }, 
-/**
- * A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
- * is trusted for this server then.
- */
-ca_file?: string, 
-/**
- * PEM text in place of `ca_file`.
- */
-ca?: string, 
-/**
- * Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`).
- */
-parallel?: number, 
-/**
- * Models it keeps in memory at most (`OLLAMA_MAX_LOADED_MODELS`).
- */
-max_loaded?: number, 
-/**
- * Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`); see [`HostConfig::keep_alive_s`].
- */
-keep_alive_s?: number, 
-/**
- * Memory for models in gigabytes (10^9 bytes); see [`HostConfig::memory_gb`].
- */
-memory_gb?: number, 
-/**
- * The `instance` label of its exporters; the URL's hostname if absent.
- */
-instance?: string, };
+export type FleetHost = Omit<HostConfig, "id"> & HostServer;
 
 /**
  * The least quality a mode takes while a model that has it can serve; below it others serve only where none can.
@@ -984,7 +864,7 @@ keep_alive_s?: number,
  */
 memory_gb?: number, 
 /**
- * The `instance` label of its exporters: `host`, or `host:port` to tell two apart.
+ * The `instance` label of its exporters: `host`, or `host:port` to tell two apart. A driver fills in the host name of its URL.
  */
 instance?: string, };
 
@@ -1009,6 +889,44 @@ models?: Array<ModelTag>,
  * `/api/ps`.
  */
 resident?: Array<ResidentModel>, };
+
+/**
+ * Where an Ollama server is, and how it lets one in.
+ */
+export type HostServer = { 
+/**
+ * Its name; the URL's `host:port` if absent.
+ */
+id?: HostId, 
+/**
+ * Where it listens: `http://127.0.0.1:11434`.
+ */
+url: string, 
+/**
+ * Sent as `Authorization: Bearer`.
+ */
+api_key?: string, 
+/**
+ * Sent as `Authorization: Basic`, with `password`.
+ */
+username?: string, 
+/**
+ * Sent as `Authorization: Basic`, with `username`.
+ */
+password?: string, 
+/**
+ * Sent with every request.
+ */
+headers?: { [key in string]: string }, 
+/**
+ * A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
+ * is trusted for this server then.
+ */
+ca_file?: string, 
+/**
+ * PEM text in place of `ca_file`.
+ */
+ca?: string, };
 
 /**
  * One host as it is believed to be.
@@ -1938,64 +1856,73 @@ deadline_s: number,
 optimism_s: number, };
 
 /**
- * Weights of the score's terms and switches of its ideas; zero or false leaves one out.
+ * How much each idea counts in the decision. A score is a sum of seconds; most weights multiply one of its terms: 1 counts it as it
+ * is predicted, 0 leaves it out, 2 avoids it twice as much. The defaults are measured; change one at a time, and watch
+ * `smart-ai report`.
  */
 export type Tuning = { 
 /**
- * Weight of the load term in the score.
+ * Weight of the seconds until the model is loaded. Raise it to prefer models that are loaded already.
  */
 load: number, 
 /**
- * Weight of the work ahead in the arm's own runner.
+ * Weight of the seconds that other requests to the same model on the same host take first. Raise it to spread requests over
+ * hosts.
  */
 queue: number, 
 /**
- * Weight of the time lost to other runners.
+ * Weight of the seconds lost because other models work on the same host. Raise it to keep hosts with one busy model to
+ * themselves.
  */
 interference: number, 
 /**
- * Weight of the lateness of a host's calls.
+ * How much a host is avoided whose running requests take longer than predicted. 0 trusts the predictions.
  */
 overdue: number, 
 /**
- * Whether a run of surprises moves every rate of its host.
+ * Whether several surprises in a row make a host's learned speeds move at once, for instance after a driver update. `false`
+ * lets them move only slowly.
  */
 change: boolean, 
 /**
- * Weight of the delay caused to others.
+ * Weight of the seconds that other requests lose because of this one. 0 makes each request choose for itself alone.
  */
 harm: number, 
 /**
- * Weight of the loads caused by pushing models out.
+ * Weight of the seconds of loading again what this request pushes out of memory. Raise it where models change too often.
  */
 reload: number, 
 /**
- * Weight of the risk of failing.
+ * Weight of the seconds that a failure would cost, by how often the host and the model have failed.
  */
 risk: number, 
 /**
- * Weight of what may be learned from a little known arm.
+ * Bonus, in shares of a request's work, for models that were tried seldom: raise it to try more, 0 never tries for the sake
+ * of learning.
  */
 optimism: number, 
 /**
- * Whether a job waits here, not in a busy runner's queue, until its arm is free.
+ * Whether a request waits in Smart AI until its model is free, so that it can still go elsewhere. `false` sends it at once into the
+ * host's own queue.
  */
 hold: boolean, 
 /**
- * How readily a job waits while other models keep its host busy: where that costs all jobs less than this share of what
- * running beside them would.
+ * How readily a request waits until other models of its host are done instead of running beside them: it waits where that costs
+ * all requests together less than this share of the cost of running beside them. 0 never waits; 1 waits wherever that is cheaper.
  */
 turns: number, 
 /**
- * Share of the work of a job that waits which counts for those after it, while it may still go elsewhere.
+ * Share of a waiting request's work that is counted against the host it waits for, from 0 to 1. It may still go elsewhere: 0 counts
+ * nothing of it, 1 all.
  */
 reserve: number, 
 /**
- * Weight of what a model is worth in how long a call keeps it in memory; zero leaves that to the host.
+ * Weight of a model's worth in how long it is kept in memory after a request. 0 leaves that to the host's own setting.
  */
 keep_alive: number, 
 /**
- * Seconds of work that a second of waiting makes up for in the order of the queue.
+ * The order of those who wait: seconds of work that one second of waiting makes up for. 0 answers the shortest first, whoever
+ * waits; large values answer the oldest first.
  */
 age: number, };
 

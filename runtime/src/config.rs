@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use smart_ai_core::wire::{FleetConfig, FleetHost, PrometheusServer};
-use smart_ai_core::{ConfigError, json};
+use smart_ai_core::{ConfigError, Object, json};
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
 
-use crate::store::{HistoryConfig, Refused};
+use crate::store::HistoryConfig;
 use crate::traces::TracesConfig;
 
 /// Read where no file is named.
@@ -118,7 +119,9 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigFileError> {
 fn host(text: &str) -> FleetHost {
     match text.split_once('=') {
         Some((id, url)) if url.contains("://") && !id.contains("://") => {
-            FleetHost { id: Some(id.into()), ..FleetHost::at(url) }
+            let mut host = FleetHost::at(url);
+            host.server.id = Some(id.into());
+            host
         }
         Some(_) | None => FleetHost::at(text),
     }
@@ -131,7 +134,7 @@ fn read(path: &Path) -> Result<Settings, ConfigFileError> {
         parse(&text).map_err(|message| ConfigFileError::Invalid { path: path.to_owned(), message })?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let Settings { fleet, traces, .. } = &mut settings;
-    let files = fleet.hosts.iter_mut().map(|host| &mut host.ca_file);
+    let files = fleet.hosts.iter_mut().map(|host| &mut host.server.ca_file);
     let files = files.chain(fleet.prometheus.as_mut().map(|server| &mut server.ca_file));
     for file in files.chain(traces.as_mut().map(|traces| &mut traces.ca_file)).flatten() {
         *file = beside(folder, file);
@@ -147,25 +150,33 @@ fn beside(folder: &Path, file: &str) -> String {
 /// A refusal names the line and the key. It quotes no line of the file, which may hold a password.
 fn parse(text: &str) -> Result<Settings, String> {
     let line = |offset| text.get(..offset).map_or(0, |before: &str| before.matches('\n').count()) + 1;
-    let mut table: serde_json::Map<String, serde_json::Value> = toml::from_str(text).map_err(|error| {
+    let mut table: Object = toml::from_str(text).map_err(|error| {
         format!("line {}: {}", line(error.span().map_or(0, |span| span.start)), error.message())
     })?;
-    let history = table.shift_remove("history").map(HistoryConfig::read).transpose().map_err(
-        |Refused { key, message }| {
-            let path = if key.is_empty() { "history".to_owned() } else { format!("history.{key}") };
-            format!("line {}, {path}: {message}", line(offset(text, &path)))
-        },
-    )?;
-    let traces = table
-        .shift_remove("traces")
-        .map(TracesConfig::read)
-        .transpose()
-        .map_err(|message| format!("line {}, traces: {message}", line(offset(text, "traces"))))?;
+    let refused = |path: &str, message: &str| {
+        let place = if path.is_empty() { String::new() } else { format!("{path}: ") };
+        format!("line {}, {place}{message}", line(offset(text, path)))
+    };
+    let own = ["history", "traces"].into_iter();
+    let own: Object = own.filter_map(|name| Some((name.to_owned(), table.shift_remove(name)?))).collect();
+    let Sections { history, traces } =
+        json::from_value(own.into()).map_err(|refusal| refused(refusal.path(), refusal.message()))?;
+    let history_valid = history.as_ref().map_or(Ok(()), HistoryConfig::validate);
+    let traces_valid = traces.as_ref().map_or(Ok(()), TracesConfig::validate);
+    history_valid.and(traces_valid).map_err(|error| refused(&error.field, &error.message))?;
     // Flags may name the hosts.
     table.entry("hosts").or_insert_with(|| serde_json::json!([]));
-    json::from_value(serde_json::Value::Object(table))
+    FleetConfig::from_value(table.into())
         .map(|fleet| Settings { fleet, history, traces })
-        .map_err(|refusal| format!("line {}, {refusal}", line(offset(text, refusal.path()))))
+        .map_err(|refusal| refused(refusal.path(), refusal.message()))
+}
+
+/// The sections of a file that are the program's own, beside those of the fleet.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Sections {
+    history: Option<HistoryConfig>,
+    traces: Option<TracesConfig>,
 }
 
 /// Where in a TOML text the key of this path is, or as much of the path as there is.
@@ -211,6 +222,10 @@ mod tests {
         assert_eq!(text, "line 3, hosts[1].url: missing field `url`");
         let text = refusal("[[hosts]]\nurl = \"http://a:1\"\n[history]\nkeep_dayz = 3\n");
         assert!(text.starts_with("line 4, history.keep_dayz: unknown field `keep_dayz`"), "{text}");
+        let text = refusal("[[hosts]]\nurl = \"http://a:1\"\n[history]\nkeep_days = 0\n");
+        assert_eq!(text, "line 4, history.keep_days: must be at least 1");
+        let text = refusal("[traces]\nurl = \"a:4318\"\n");
+        assert!(text.starts_with("line 2, traces.url: must be the collector's URL"), "{text}");
         let text = refusal("[[hosts]]\nurl =\n");
         assert!(text.contains("line 2"), "{text}");
     }
@@ -223,6 +238,8 @@ mod tests {
             "[prometheus]\nurl = \"http://a:1\"\nbearer = [\"hunter2\"]\n",
             "[prometheus]\nurl = \"http://ann:hunter2@a:1\"\n",
             "[[hosts]]\nurl = \"http://a:1\"\nparallel = \"hunter2\"\n",
+            "[history]\nkeep_days = \"hunter2\"\n",
+            "[traces]\nurl = \"http://a\"\nheaders = { x-key = [\"hunter2\"] }\n",
         ] {
             let split = |config: Settings| config.fleet.split().map_err(|error| error.to_string());
             let refusal =
@@ -239,7 +256,7 @@ mod tests {
             .fleet
             .hosts
             .iter()
-            .map(|host| host.id.as_ref().map(smart_ai_core::HostId::as_str))
+            .map(|host| host.server.id.as_ref().map(smart_ai_core::HostId::as_str))
             .collect();
         assert_eq!(ids, [Some("pc"), None]);
         Ok(())

@@ -8,6 +8,8 @@ pub mod cli;
 mod config;
 mod driver;
 mod http;
+#[cfg(test)]
+mod reference;
 mod report;
 mod screen;
 mod serve;

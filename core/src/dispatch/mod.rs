@@ -23,7 +23,7 @@ mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::decision::Decision;
 use crate::effect::{Effect, Step};
 use crate::event::{Event, HostState, ModelState, SignalsState};
@@ -32,6 +32,7 @@ use crate::fleet::{Contact, Fleet};
 use crate::learn::{Arrivals, Lengths, Qualities};
 use crate::names::{AttemptId, HostId, JobId, Millis, ModelName};
 use crate::policy::{Backlog, Exclusions, Metrics, Priors, Record, View, qualities};
+use crate::range::ConfigError;
 use crate::request::Request;
 use crate::snapshot::{Snapshot, restore, snapshot};
 

@@ -5,89 +5,69 @@ use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use super::server_url::ServerUrl;
-use crate::config::{Config, ConfigError, HostConfig, Limits, QualityConfig, from_json};
-use crate::names::{HostId, ModelName};
-use crate::tuning::{LookAhead, Tuning};
+use serde_json::Value;
 
-/// The configuration every driver takes. A key left out has core's default.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
-#[serde(deny_unknown_fields)]
+use super::server_url::ServerUrl;
+use crate::config::{Config, HostConfig};
+use crate::json::{self, Object};
+use crate::names::HostId;
+use crate::range::ConfigError;
+
+/// The configuration every driver takes: one shape for TOML, JavaScript and n8n. It is core's [`Config`] with more keys: those that say
+/// where each server is and how it lets one in.
+#[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(
+    feature = "typescript",
+    derive(ts_rs::TS),
+    ts(
+        export_to = "core.d.ts",
+        type = "Omit<Config, \"hosts\" | \"metrics\"> & { hosts: Array<FleetHost>, prometheus?: PrometheusServer }"
+    )
+)]
 pub struct FleetConfig {
     /// The Ollama servers; at least one.
     pub hosts: Vec<FleetHost>,
     /// The metrics server, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<PrometheusServer>,
-    /// Models to use, most modest first; an empty list means every model.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub models: Option<Vec<ModelName>>,
-    /// The owner's limits on a host's use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limits: Option<Limits>,
-    /// Seconds between two scrapes of the metrics server.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scrape_interval_s: Option<f64>,
-    /// Milliseconds between two looks at a host or at the metrics.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refresh_ms: Option<u32>,
-    /// Calls one job may make before it gives up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_attempts: Option<u32>,
-    /// Milliseconds a host may take to accept a connection.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connect_timeout_ms: Option<u32>,
-    /// Milliseconds a job waits for a model to load, at most, before it asks another arm; the load goes on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub load_timeout_ms: Option<u32>,
-    /// Milliseconds a loaded model may take for the first piece of an answer, at most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_token_timeout_ms: Option<u32>,
-    /// Milliseconds between two tokens after which an answer counts as stuck, at most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stall_timeout_ms: Option<u32>,
-    /// Milliseconds a client of a streamed answer may read nothing before its answer ends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_timeout_ms: Option<u32>,
-    /// See [`Config::canary`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub canary: Option<bool>,
-    /// Jobs that may wait for an arm; one more is refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_queue: Option<u32>,
-    /// Whether contested choices are played through before they are made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub look_ahead: Option<LookAhead>,
-    /// How good models are, and how good they must be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quality: Option<QualityConfig>,
-    /// Weights of the decision, for experiments.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tuning: Option<Tuning>,
+    /// All other keys. Its hosts are those of `hosts` once it is [split](Self::split).
+    pub config: Config,
 }
 
 /// One Ollama server.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(
+    feature = "typescript",
+    derive(ts_rs::TS),
+    ts(export_to = "core.d.ts", type = "Omit<HostConfig, \"id\"> & HostServer")
+)]
+pub struct FleetHost {
+    /// Where it is and how it lets one in.
+    pub server: HostServer,
+    /// What core is told of it; its name and its `instance` come from the server where the owner gave none.
+    pub config: HostConfig,
+}
+
+/// Where an Ollama server is, and how it lets one in.
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
-pub struct FleetHost {
+pub struct HostServer {
     /// Its name; the URL's `host:port` if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub id: Option<HostId>,
     /// Where it listens: `http://127.0.0.1:11434`.
     pub url: String,
     /// Sent as `Authorization: Bearer`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub api_key: Option<String>,
     /// Sent as `Authorization: Basic`, with `password`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub username: Option<String>,
     /// Sent as `Authorization: Basic`, with `username`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub password: Option<String>,
     /// Sent with every request.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     #[cfg_attr(
         feature = "typescript",
         ts(as = "Option<std::collections::BTreeMap<String, String>>", optional)
@@ -95,46 +75,76 @@ pub struct FleetHost {
     pub headers: BTreeMap<String, String>,
     /// A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
     /// is trusted for this server then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub ca_file: Option<String>,
     /// PEM text in place of `ca_file`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub ca: Option<String>,
-    /// Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parallel: Option<u32>,
-    /// Models it keeps in memory at most (`OLLAMA_MAX_LOADED_MODELS`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_loaded: Option<u32>,
-    /// Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`); see [`HostConfig::keep_alive_s`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub keep_alive_s: Option<u32>,
-    /// Memory for models in gigabytes (10^9 bytes); see [`HostConfig::memory_gb`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_gb: Option<f64>,
-    /// The `instance` label of its exporters; the URL's hostname if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub instance: Option<String>,
+}
+
+/// What of a configuration is about servers.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Servers {
+    hosts: Vec<HostServer>,
+    #[serde(default)]
+    prometheus: Option<PrometheusServer>,
+}
+
+impl Servers {
+    /// Its keys besides `hosts`, and one that is core's alone, which no owner may set.
+    const KEYS: [&str; 2] = ["prometheus", "metrics"];
+
+    /// Moves the keys of servers out of a configuration, so that the rest is core's. Whatever has the wrong shape is moved, too, to be
+    /// refused.
+    fn taken_from(keys: &mut Object) -> Object {
+        let mut servers = taken(keys, &Self::KEYS);
+        let hosts = match keys.get_mut("hosts") {
+            Some(Value::Array(hosts)) => Value::Array(hosts.iter_mut().map(HostServer::taken_from).collect()),
+            Some(other) => other.take(),
+            None => return servers,
+        };
+        servers.insert("hosts".to_owned(), hosts);
+        servers
+    }
+}
+
+impl HostServer {
+    const KEYS: [&str; 8] = ["id", "url", "api_key", "username", "password", "headers", "ca_file", "ca"];
+
+    fn taken_from(host: &mut Value) -> Value {
+        let Value::Object(keys) = host else { return host.take() };
+        let server = taken(keys, &Self::KEYS);
+        // Core asks for a name; which it is, is known once the URL is read.
+        keys.insert("id".to_owned(), "".into());
+        server.into()
+    }
+}
+
+/// Moves these keys out of an object.
+fn taken(from: &mut Object, keys: &[&str]) -> Object {
+    let moved = keys.iter().filter_map(|key| Some(((*key).to_owned(), from.shift_remove(*key)?)));
+    moved.collect()
 }
 
 /// The metrics server.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct PrometheusServer {
     /// Where it listens: `http://127.0.0.1:9090`.
     pub url: String,
     /// Sent as `Authorization: Bearer`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub bearer: Option<String>,
     /// Sent as `Authorization: Basic`, with `password`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub username: Option<String>,
     /// Sent as `Authorization: Basic`, with `username`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub password: Option<String>,
     /// Sent with every request.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     #[cfg_attr(
         feature = "typescript",
         ts(as = "Option<std::collections::BTreeMap<String, String>>", optional)
@@ -142,10 +152,10 @@ pub struct PrometheusServer {
     pub headers: BTreeMap<String, String>,
     /// A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
     /// is trusted for this server then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub ca_file: Option<String>,
     /// PEM text in place of `ca_file`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub ca: Option<String>,
 }
 
@@ -178,13 +188,37 @@ pub struct Endpoint {
     pub ca: Option<String>,
 }
 
+impl Default for FleetConfig {
+    /// No host yet.
+    fn default() -> Self {
+        Self { hosts: Vec::new(), prometheus: None, config: Config::new(Vec::new()) }
+    }
+}
+
 impl FleetConfig {
     /// Reads a configuration from JSON.
     ///
     /// # Errors
     /// JSON that is not a configuration, or an unknown key, with its path.
-    pub fn from_json(json: &str) -> Result<Self, ConfigError> {
-        from_json(json)
+    pub fn from_json(text: &str) -> Result<Self, ConfigError> {
+        Ok(Self::from_value(json::from_str(text)?)?)
+    }
+
+    /// Reads a configuration from a JSON object.
+    ///
+    /// # Errors
+    /// As [`Self::from_json`].
+    pub fn from_value(value: Value) -> Result<Self, json::Refusal> {
+        let mut keys: Object = json::from_value(value)?;
+        let servers = Servers::taken_from(&mut keys);
+        let Servers { hosts, prometheus } = json::from_value(servers.into())?;
+        let mut config: Config = json::from_value(keys.into()).map_err(|refusal: json::Refusal| {
+            let is_of_a_host = refusal.path().starts_with("hosts[");
+            refusal.knowing(if is_of_a_host { &HostServer::KEYS } else { &["prometheus"] })
+        })?;
+        let own = std::mem::take(&mut config.hosts);
+        let hosts = hosts.into_iter().zip(own).map(|(server, config)| FleetHost { server, config }).collect();
+        Ok(Self { hosts, prometheus, config })
     }
 
     /// Separates what core may know from what only a driver may.
@@ -192,56 +226,30 @@ impl FleetConfig {
     /// # Errors
     /// A URL that is none, two ways to authorize at once, or a value [`Config::validate`] refuses.
     pub fn split(&self) -> Result<Fleet, ConfigError> {
-        let mut hosts = Vec::new();
+        let mut config = Config { metrics: self.prometheus.is_some(), ..self.config.clone() };
         let mut endpoints = Vec::new();
-        for (index, host) in self.hosts.iter().enumerate() {
-            let url = ServerUrl::parse(&format!("hosts[{index}].url"), &host.url)?;
-            let id = host.id.clone().unwrap_or_else(|| url.authority.as_str().into());
-            hosts.push(host.config(id.clone(), &url));
-            endpoints.push(host.access().endpoint(&format!("hosts[{index}]"), id, url)?);
+        for (index, FleetHost { server, config: host }) in self.hosts.iter().enumerate() {
+            let url = ServerUrl::parse(&format!("hosts[{index}].url"), &server.url)?;
+            let id = server.id.clone().unwrap_or_else(|| url.authority.as_str().into());
+            let instance = host.instance.clone().or_else(|| Some(url.hostname.clone()));
+            config.hosts.push(HostConfig { id: id.clone(), instance, ..host.clone() });
+            endpoints.push(server.access().endpoint(&format!("hosts[{index}]"), id, url)?);
         }
         let prometheus = self.prometheus.as_ref().map(PrometheusServer::endpoint).transpose()?;
-        let config = self.config(hosts);
         config.validate()?;
         Ok(Fleet { config, hosts: endpoints, prometheus })
-    }
-
-    fn config(&self, hosts: Vec<HostConfig>) -> Config {
-        let mut config = Config::new(hosts);
-        config.metrics = self.prometheus.is_some();
-        set(&mut config.models, &self.models);
-        set(&mut config.limits, &self.limits);
-        set(&mut config.scrape_interval_s, &self.scrape_interval_s);
-        set(&mut config.refresh_ms, &self.refresh_ms);
-        set(&mut config.max_attempts, &self.max_attempts);
-        set(&mut config.connect_timeout_ms, &self.connect_timeout_ms);
-        config.load_timeout_ms = self.load_timeout_ms;
-        config.first_token_timeout_ms = self.first_token_timeout_ms;
-        config.stall_timeout_ms = self.stall_timeout_ms;
-        config.client_timeout_ms = self.client_timeout_ms;
-        set(&mut config.canary, &self.canary);
-        set(&mut config.max_queue, &self.max_queue);
-        set(&mut config.look_ahead, &self.look_ahead);
-        set(&mut config.quality, &self.quality);
-        set(&mut config.tuning, &self.tuning);
-        config
-    }
-}
-
-/// Puts a value in place of the default, where one is given.
-#[expect(clippy::ref_option, reason = "one call for each key, as small as can be")]
-fn set<T: Clone>(place: &mut T, given: &Option<T>) {
-    if let Some(given) = given {
-        *place = given.clone();
     }
 }
 
 impl FleetHost {
     /// The server at this URL, with Ollama's defaults.
     pub fn at(url: impl Into<String>) -> Self {
-        Self { url: url.into(), ..Self::default() }
+        let server = HostServer { url: url.into(), ..HostServer::default() };
+        Self { server, config: HostConfig::new("") }
     }
+}
 
+impl HostServer {
     fn access(&self) -> Access<'_> {
         Access {
             token: ("api_key", self.api_key.as_deref()),
@@ -251,16 +259,6 @@ impl FleetHost {
             ca_file: self.ca_file.as_ref(),
             ca: self.ca.as_ref(),
         }
-    }
-
-    fn config(&self, id: HostId, url: &ServerUrl) -> HostConfig {
-        let mut config = HostConfig::new(id);
-        set(&mut config.parallel, &self.parallel);
-        set(&mut config.max_loaded, &self.max_loaded);
-        config.keep_alive_s = self.keep_alive_s;
-        config.memory_gb = self.memory_gb;
-        config.instance = self.instance.clone().or_else(|| Some(url.hostname.clone()));
-        config
     }
 }
 

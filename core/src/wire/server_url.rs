@@ -1,6 +1,6 @@
 //! The address of a server, as far as a dispatcher cares: what to append a path to, and what to call it.
 
-use crate::config::ConfigError;
+use crate::range::ConfigError;
 
 /// What divides the scheme from the rest.
 const AFTER_SCHEME: &str = "://";

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy as _;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use smart_ai_core::ConfigError;
 
 /// Names the default file where a place is asked for.
 const DEFAULT: &str = "default";
@@ -13,6 +13,7 @@ const OFF: &str = "off";
 
 /// The section `[history]`. A key left out has its default.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
 pub struct HistoryConfig {
     /// `default` (a file in the user's data folder), a file, `postgres://…`, or `off`.
@@ -40,38 +41,14 @@ impl Default for HistoryConfig {
 }
 
 impl HistoryConfig {
-    /// The section of a configuration file; a refusal names the key, and quotes no value.
-    pub(crate) fn read(section: Value) -> Result<Self, Refused> {
-        let refused = |key: &str, message: String| Refused { key: key.to_owned(), message };
-        let Value::Object(keys) = section else {
-            return Err(refused("", "must be a section: [history]".to_owned()));
-        };
-        // One by one, so that a refusal belongs to its key.
-        for (key, value) in &keys {
-            let alone: Map<String, Value> = std::iter::once((key.clone(), value.clone())).collect();
-            if let Err(error) = serde_json::from_value::<Self>(Value::Object(alone)) {
-                let expected = match key.as_str() {
-                    "url" => "must be text".to_owned(),
-                    "prompts" => "must be true or false".to_owned(),
-                    "keep_days" | "keep_rows" | "queue_rows" => "must be a whole number".to_owned(),
-                    _ => error.to_string(),
-                };
-                return Err(refused(key, expected));
-            }
+    /// Refuses a value out of its range, and names its key.
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let counts =
+            [("keep_days", self.keep_days), ("keep_rows", self.keep_rows), ("queue_rows", self.queue_rows)];
+        if let Some((key, _)) = counts.iter().find(|(_, count)| *count == 0) {
+            return Err(ConfigError::new(format!("history.{key}"), "must be at least 1"));
         }
-        let config: Self =
-            serde_json::from_value(Value::Object(keys)).map_err(|error| refused("", error.to_string()))?;
-        for (key, value) in [
-            ("keep_days", config.keep_days),
-            ("keep_rows", config.keep_rows),
-            ("queue_rows", config.queue_rows),
-        ] {
-            if value == 0 {
-                return Err(refused(key, "must be at least 1".to_owned()));
-            }
-        }
-        config.place().map_err(|message| refused("url", message))?;
-        Ok(config)
+        self.place().map(drop).map_err(|message| ConfigError::new("history.url", message))
     }
 
     /// Where it is; `None` where it is off.
@@ -89,13 +66,6 @@ impl HistoryConfig {
                 .map_err(|error| error.to_string()),
         }
     }
-}
-
-/// A key that is not right.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    pub(crate) key: String,
-    pub(crate) message: String,
 }
 
 /// How a file is opened.
@@ -163,26 +133,17 @@ fn escaped(path: &Path) -> String {
 mod tests {
     use super::*;
 
-    fn refusal(section: Value) -> String {
-        HistoryConfig::read(section).map_or_else(
-            |refused| format!("{}: {}", refused.key, refused.message),
-            |config| format!("{config:?}"),
-        )
+    fn refusal(config: &HistoryConfig) -> Option<String> {
+        config.validate().err().map(|error| error.to_string())
     }
 
     #[test]
-    fn a_key_that_is_not_right_is_named_and_no_value_is_quoted() {
-        let unknown = refusal(serde_json::json!({ "url": "a.db", "keep_dayz": 3 }));
-        assert!(unknown.starts_with("keep_dayz: unknown field `keep_dayz`, expected one of"), "{unknown}");
-        assert_eq!(
-            refusal(serde_json::json!({ "keep_days": "hunter2" })),
-            "keep_days: must be a whole number"
-        );
-        assert_eq!(refusal(serde_json::json!({ "keep_rows": 0 })), "keep_rows: must be at least 1");
-        assert_eq!(
-            refusal(serde_json::json!({ "url": "mysql://ann:hunter2@b" })),
-            "url: must be a file or postgres://…"
-        );
+    fn a_value_that_is_not_right_is_named_and_not_quoted() {
+        let none = HistoryConfig { keep_rows: 0, ..HistoryConfig::default() };
+        assert_eq!(refusal(&none).as_deref(), Some("history.keep_rows: must be at least 1"));
+        let other = HistoryConfig { url: "mysql://ann:hunter2@b".to_owned(), ..HistoryConfig::default() };
+        assert_eq!(refusal(&other).as_deref(), Some("history.url: must be a file or postgres://…"));
+        assert_eq!(refusal(&HistoryConfig { url: "off".to_owned(), ..HistoryConfig::default() }), None);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! An engine with a history of its own, for programs that have no command line.
 
-use serde_json::{Value, json};
-use smart_ai_core::ConfigError;
+use serde::Deserialize;
+use serde_json::Value;
 use smart_ai_core::wire::FleetConfig;
+use smart_ai_core::{ConfigError, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{History, HistoryConfig, Refused};
+use super::{History, HistoryConfig};
 use crate::driver::Engine;
 
 /// The history of an engine: goes on until it is closed, after the engine.
@@ -13,6 +14,12 @@ use crate::driver::Engine;
 pub struct Keeping {
     history: History,
     stopping: CancellationToken,
+}
+
+/// So that a refusal names the section, too.
+#[derive(Deserialize)]
+struct Section {
+    history: HistoryConfig,
 }
 
 impl Engine {
@@ -26,11 +33,9 @@ impl Engine {
         config: &FleetConfig,
         history: Value,
     ) -> Result<(Self, Option<Keeping>), ConfigError> {
-        let section = if history.is_string() { json!({ "url": history }) } else { history };
-        let settings = HistoryConfig::read(section).map_err(|Refused { key, message }| {
-            let field = if key.is_empty() { "history".to_owned() } else { format!("history.{key}") };
-            ConfigError::new(field, message)
-        })?;
+        let section = if history.is_string() { serde_json::json!({ "url": history }) } else { history };
+        let Section { history: settings } = json::from_value(serde_json::json!({ "history": section }))?;
+        settings.validate()?;
         // Before a file is made for a fleet that is none.
         config.split()?;
         let history = History::open(&settings)

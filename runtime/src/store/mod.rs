@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::driver::{Engine, Observer, Observers};
 pub use config::HistoryConfig;
-pub(crate) use config::{Place, Refused};
+pub(crate) use config::Place;
 use database::{Database, Purpose, timed};
 pub use kept::Keeping;
 use learned::Learned;
