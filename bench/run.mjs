@@ -16,6 +16,7 @@ const all = [
 	'faults',
 	'faults-litellm',
 	'proxy',
+	'live',
 	'history',
 	'scrape',
 	'endurance',
