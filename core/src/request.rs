@@ -32,6 +32,9 @@ pub enum Task {
     Embed,
 }
 
+/// A number for each task, in the order of [`Task::ALL`].
+pub(crate) type ByTask = [f64; Task::ALL.len()];
+
 impl Task {
     /// Every task, in the order of the enum.
     pub const ALL: [Self; 9] = [

@@ -5,7 +5,7 @@ use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::{Attempt, Belief, Phase};
 use crate::dispatch::context::{Context, Wanted};
 use crate::dispatch::job::JobState;
-use crate::dispatch::queue::Wish;
+use crate::dispatch::wish::Wish;
 use crate::effect::{CallOptions, Effect};
 use crate::event::Usage;
 use crate::fleet::Residency;

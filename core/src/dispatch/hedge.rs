@@ -2,15 +2,11 @@
 
 use crate::dispatch::Dispatcher;
 use crate::dispatch::job::JobState;
-use crate::dispatch::queue::Wish;
+use crate::dispatch::wish::Wish;
 use crate::failure::FailureKind;
 use crate::names::{AttemptId, JobId};
 use crate::policy::KEPT;
 
-/// A job adds so much to what second calls may be made …
-pub(super) const HEDGE_SHARE: f64 = 0.05;
-/// … and no more than this is saved up.
-pub(super) const HEDGES_MOST: f64 = 5.0;
 /// A late call for which no other arm is free now looks again after this, or an eighth of what it has waited, if that is more.
 const AGAIN_LEAST_MS: u64 = 250;
 const AGAIN_SHARE: u64 = 8;

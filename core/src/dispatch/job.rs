@@ -2,8 +2,8 @@
 
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::Attempt;
-use crate::dispatch::hedge::{HEDGE_SHARE, HEDGES_MOST};
-use crate::dispatch::queue::Wish;
+use crate::dispatch::budget::{HEDGE_BURST, HEDGES_PER_JOB, RETRIES_PER_JOB, RETRY_BURST};
+use crate::dispatch::wish::Wish;
 use crate::effect::AttemptReport;
 use crate::failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
 use crate::names::{AttemptId, JobId, Millis};
@@ -23,10 +23,6 @@ const BUSY_BACKOFF_MS: u64 = 50;
 const LONGEST_BACKOFF_MS: u64 = 8_000;
 /// Calls that busy hosts turned away are free up to so many times what a job may make.
 const FREE_SHARE: u32 = 3;
-/// A job adds so much to what second calls may be made at once …
-const RETRY_SHARE: f64 = 0.2;
-/// … and no more than this is saved up.
-pub(super) const RETRIES_MOST: f64 = 20.0;
 /// No request is larger than this.
 const MOST_TOKENS: u32 = 10_000_000;
 
@@ -96,8 +92,8 @@ impl Dispatcher {
             return;
         }
         self.arrivals.observe(self.now, &request);
-        self.retries = (self.retries + RETRY_SHARE).min(RETRIES_MOST);
-        self.hedges = (self.hedges + HEDGE_SHARE).min(HEDGES_MOST);
+        self.retries = (self.retries + RETRIES_PER_JOB).min(RETRY_BURST);
+        self.hedges = (self.hedges + HEDGES_PER_JOB).min(HEDGE_BURST);
         let job = Job {
             request,
             submitted: self.now,

@@ -2,6 +2,7 @@
 
 mod assess;
 mod attempt;
+mod budget;
 mod calls;
 mod canary;
 mod cold;
@@ -20,6 +21,7 @@ mod queue;
 mod timeouts;
 mod waking;
 mod watch;
+mod wish;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -109,8 +111,8 @@ impl Dispatcher {
             last_attempt: AttemptId(0),
             wanting: Vec::new(),
             loads: BTreeMap::new(),
-            retries: job::RETRIES_MOST,
-            hedges: hedge::HEDGES_MOST,
+            retries: budget::RETRY_BURST,
+            hedges: budget::HEDGE_BURST,
             effects: VecDeque::new(),
             now: Millis(0),
             config,

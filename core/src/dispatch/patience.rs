@@ -2,7 +2,7 @@
 
 use crate::decision::Terms;
 use crate::dispatch::Dispatcher;
-use crate::dispatch::queue::Wish;
+use crate::dispatch::wish::Wish;
 use crate::fleet::Host;
 use crate::names::{JobId, Millis};
 use crate::number::Between as _;

@@ -3,39 +3,14 @@
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::Phase;
 use crate::dispatch::job::{Job, JobState};
+use crate::dispatch::wish::Wish;
 use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::fleet::{Host, Model, Residency};
-use crate::learn::Length;
 use crate::names::{JobId, Millis, ModelName};
 use crate::policy::{Backlog, Eviction, InMemory, KEPT, Ranked, Record, Scored, refusal};
 
 /// Jobs at the head of the queue that each event places anew; those behind keep the arm they wait for.
 const PLACED_AT_ONCE: usize = 64;
-
-/// The arm a waiting job wants, and what it would bring there.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct Wish {
-    pub(super) position: usize,
-    pub(super) model: ModelName,
-    pub(super) work_s: f64,
-    pub(super) load_s: f64,
-    pub(super) length: Length,
-    /// No other host can serve it.
-    pub(super) sure: bool,
-}
-
-impl Wish {
-    pub(super) fn of(ranked: &Ranked<'_>, arm: &Scored<'_>) -> Self {
-        Self {
-            position: arm.position,
-            model: arm.model.name.clone(),
-            work_s: arm.terms.prefill_s + arm.terms.decode_s,
-            load_s: arm.terms.load_s,
-            length: ranked.length(arm),
-            sure: ranked.arms.iter().all(|other| other.position == arm.position),
-        }
-    }
-}
 
 /// What becomes of a waiting job now.
 enum Placing {

@@ -7,10 +7,11 @@ use crate::effect::{Effect, Source};
 use crate::event::{HostReport, HostState, ModelTag, ResidentModel, SignalName};
 use crate::failure::{Failure, FailureKind};
 use crate::fleet::dynamics::slowed;
-use crate::fleet::{Breaker, Device, Inquiries, Interest, Model, OwnKeepAlive, Pace, Residency, Signals};
+use crate::fleet::{
+    Breaker, Device, Inquiries, Interest, Model, OwnKeepAlive, Pace, Rates, Residency, Signals, load_rates,
+};
 use crate::learn::{Change, LogMean, Reliability, Room, SeenModel, Sharing};
 use crate::names::{Millis, ModelName};
-use crate::policy::{Rates, load_rates};
 
 /// Seconds over which the share of our own work is averaged, about a metric's own window.
 pub(crate) const OWN_BUSY_MEMORY_S: f64 = 30.0;

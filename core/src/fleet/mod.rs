@@ -10,6 +10,7 @@ mod model;
 mod own_settings;
 mod pace;
 mod prompt_cache;
+mod rates;
 mod signals;
 
 pub(crate) use breaker::Breaker;
@@ -21,6 +22,7 @@ pub(crate) use model::{Model, Residency};
 pub(crate) use own_settings::{OwnKeepAlive, OwnSettings};
 pub(crate) use pace::Pace;
 pub(crate) use prompt_cache::{PromptCache, fingerprints};
+pub(crate) use rates::{PRIOR_LOAD_BYTES_PER_S, Rates, load_rates};
 pub(crate) use signals::{SignalReading, Signals};
 
 use crate::config::Config;

@@ -2,11 +2,10 @@
 
 use crate::event::{ModelDetails, ModelTag, ResidentModel};
 use crate::failure::FailureKind;
-use crate::fleet::{Breaker, Device, OwnSettings, PromptCache, gpu_share};
+use crate::fleet::{Breaker, Device, OwnSettings, PromptCache, Rates, gpu_share};
 use crate::learn::{Demand, LogMean, Reliability, Wordiness};
 use crate::names::{Millis, ModelName};
-use crate::policy::{ByTask, Rates};
-use crate::request::{Capability, Request, Task};
+use crate::request::{ByTask, Capability, Request, Task};
 
 /// Bytes a parameter takes in the usual 4-bit quantizations, where no count is stated.
 const BYTES_PER_PARAMETER: f64 = 0.6;

@@ -1,12 +1,10 @@
 //! Seconds until a model is loaded, and what its load costs others.
 
-use crate::fleet::{Host, Model, Residency};
-use crate::learn::{LogMean, USABLE_SHARE};
+use crate::fleet::{Host, Model, PRIOR_LOAD_BYTES_PER_S, Residency};
+use crate::learn::USABLE_SHARE;
 use crate::names::{Millis, ModelName};
 use crate::policy::backlog::Backlog;
 
-/// Bytes a second a modest disk gives, before anything is learned.
-const PRIOR_LOAD_BYTES_PER_S: f64 = 0.8e9;
 /// A model that was in memory this lately is probably cached.
 const CACHED_MS: u64 = 1_800_000;
 /// What a load costs whatever the size: starting the runner.
@@ -20,12 +18,6 @@ const REGRET_S: f64 = 120.0;
 pub(crate) fn load_s(host: &Host, model: &Model, now: Millis) -> f64 {
     let (disk, cached) = host.load_bytes_per_s;
     LOAD_START_S + model.bytes() / if is_cached(model, now) { cached } else { disk }
-}
-
-/// Bytes a second of a load, from disk and from the system's cache, by what was learned.
-pub(crate) fn load_rates(load: &LogMean, reload: &LogMean, typical: f64) -> (f64, f64) {
-    let disk = load.estimate(PRIOR_LOAD_BYTES_PER_S * typical, 0.5).max(1e6);
-    (disk, reload.estimate(disk, 1.0).max(1e6))
 }
 
 /// Whether the system probably still has the file in memory.

@@ -20,15 +20,15 @@ mod work;
 pub(crate) use backlog::{Backlog, Running};
 pub(crate) use feasibility::Exclusions;
 pub(crate) use keep_alive::keep_alive_s;
-pub(crate) use load::{Eviction, InMemory, learn_load, load_rates, load_s};
+pub(crate) use load::{Eviction, InMemory, learn_load, load_s};
 pub(crate) use look_ahead::{CallView, Outlook, plan};
 pub(crate) use plan::Plan;
-pub(crate) use quality::{ByTask, Priors, qualities};
+pub(crate) use quality::{Priors, qualities};
 pub(crate) use rank::Ranked;
 pub(crate) use record::{KEPT, Record};
 pub(crate) use refusal::refusal;
 pub(crate) use score::Scored;
 pub(crate) use view::{Metrics, View};
 pub(crate) use work::{
-    DEFAULT_CONTEXT_TOKENS, Measured, Rates, Shares, answer_context, learn_rates, tokens_of_context,
+    DEFAULT_CONTEXT_TOKENS, Measured, Shares, answer_context, learn_rates, tokens_of_context,
 };

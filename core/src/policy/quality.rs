@@ -5,7 +5,7 @@ use crate::fleet::Model;
 use crate::learn::Qualities;
 use crate::names::Millis;
 use crate::number::Between as _;
-use crate::request::{Mode, Task};
+use crate::request::{ByTask, Mode, Task};
 use serde::Deserialize;
 
 /// Published results of families that are well known: see `docs/quality.md`.
@@ -16,9 +16,6 @@ const HALF_QUALITY_PARAMETERS: f64 = 0.8e9;
 const PUBLISHED_SHARE: f64 = 0.5;
 /// MMLU, `IFEval`, GSM8K and `HumanEval`.
 const BENCHMARKS: usize = 4;
-
-/// A quality for every task, in the order of [`Task::ALL`].
-pub(crate) type ByTask = [f64; Task::ALL.len()];
 
 /// What is published of one family.
 #[derive(Clone, Debug, Deserialize)]

@@ -1,7 +1,7 @@
 //! Own work: reading the prompt and writing the answer, at learned or prior rates.
 
 use crate::event::Usage;
-use crate::fleet::{Device, Host, Model};
+use crate::fleet::{Device, Host, Model, Rates};
 use crate::names::{Millis, ModelName};
 use crate::number::Between as _;
 use crate::request::{Request, Task};
@@ -23,19 +23,6 @@ const FASTEST_TOKENS_PER_S: f64 = 1e6;
 
 /// The smallest context Ollama gives a model by itself.
 pub(crate) const DEFAULT_CONTEXT_TOKENS: u32 = 4_096;
-
-/// Tokens a second of one arm that has its host to itself.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) struct Rates {
-    pub(crate) prefill: f64,
-    pub(crate) decode: f64,
-}
-
-impl Default for Rates {
-    fn default() -> Self {
-        Self { prefill: 100.0, decode: 10.0 }
-    }
-}
 
 impl Rates {
     /// S, how fast a host is against the prior of any model: the usual of its class, then its own history.

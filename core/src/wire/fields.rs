@@ -1,5 +1,6 @@
 //! The fields of what a caller sends, read one by one: an error names the key and what it may be, never the value.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::json::Object;
@@ -9,9 +10,19 @@ use crate::names::ModelName;
 use crate::request::{Mode, Task};
 use crate::text::first;
 
-use super::residency::moment_ms;
-
+/// The year 3000, in milliseconds since 1970.
+const LATEST_MS: u64 = 32_503_680_000_000;
 const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
+
+/// Milliseconds since 1970 of a number or a moment in RFC 3339.
+fn moment_ms(value: &Value) -> Option<u64> {
+    let ms = match value {
+        Value::String(text) => text.parse::<Timestamp>().ok()?.as_millisecond() as f64,
+        Value::Number(number) => number.as_f64()?,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    (ms >= 0.0 && ms <= LATEST_MS as f64).then_some(ms as u64)
+}
 
 /// The refusal of an ask.
 pub(super) fn invalid(message: impl AsRef<str>, hint: impl AsRef<str>) -> DispatchError {

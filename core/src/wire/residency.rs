@@ -1,6 +1,5 @@
 //! Loads and unloads: what to send for them, and what the answer says; and what a caller sends who wants a model prepared.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Reply;
@@ -17,8 +16,6 @@ const KNOWN: &str = "task, model, models, host, mode, shape, at";
 const PROMPT_TOKENS: u32 = 500;
 /// Ten days.
 const SOONEST_MS: u64 = 10 * 86_400_000;
-/// The year 3000, in milliseconds since 1970.
-const LATEST_MS: u64 = 32_503_680_000_000;
 
 /// What a caller will ask for. Every key may be left out.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -61,16 +58,6 @@ pub fn prepare_event(job: JobId, value: Value, wall_ms: u64) -> Result<Event, Di
         return Err(invalid("at: is more than ten days ahead", "Prepare the model nearer to its use."));
     }
     Ok(Event::Prepare { job, request, in_ms })
-}
-
-/// Milliseconds since 1970 of a number or a moment in RFC 3339.
-pub(super) fn moment_ms(value: &Value) -> Option<u64> {
-    let ms = match value {
-        Value::String(text) => text.parse::<Timestamp>().ok()?.as_millisecond() as f64,
-        Value::Number(number) => number.as_f64()?,
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
-    };
-    (ms >= 0.0 && ms <= LATEST_MS as f64).then_some(ms as u64)
 }
 
 /// One POST to a host.

@@ -3,46 +3,14 @@
 use std::time::{Duration, Instant};
 
 use smart_ai_core::wire::{ANSWER_MAX, AnswerReader, Ask, Piece, Verdict, read_embeddings, repair_prompt};
-use smart_ai_core::{Arm, AttemptId, CallOptions, Event, Failure, FailureKind, Object, Usage, wire};
-use tokio::sync::mpsc;
+use smart_ai_core::{Arm, CallOptions, Event, Failure, FailureKind, Object, Usage, wire};
 
+use super::message::{Message, Reporter};
 use super::schema::misfit;
-use super::task::Message;
 use crate::http::{Server, connection_failure, refused, whole};
 
 /// The least between two `Progress` events.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
-
-/// Where a call reports to. Does nothing once the engine is gone.
-#[derive(Clone, Debug)]
-pub(super) struct Reporter {
-    pub(super) attempt: AttemptId,
-    pub(super) messages: mpsc::WeakUnboundedSender<Message>,
-}
-
-impl Reporter {
-    pub(super) fn send(&self, message: Message) {
-        if let Some(messages) = self.messages.upgrade() {
-            drop(messages.send(message));
-        }
-    }
-
-    pub(super) fn event(&self, event: Event) {
-        self.send(Message::Event(event));
-    }
-
-    pub(super) fn failed(&self, failure: Failure) {
-        self.event(Event::Failed { attempt: self.attempt, failure });
-    }
-
-    fn end(&self, end: Result<Usage, Failure>) {
-        let attempt = self.attempt;
-        self.event(match end {
-            Ok(usage) => Event::Succeeded { attempt, usage },
-            Err(failure) => Event::Failed { attempt, failure },
-        });
-    }
-}
 
 /// An ask whose whole answer is looked at before it counts, and what it takes to ask again.
 #[derive(Debug)]

@@ -2,8 +2,12 @@
 
 mod call;
 mod clock;
+mod ledger;
+mod looks;
+mod message;
 mod observer;
 mod parts;
+mod passing;
 mod relay;
 mod schema;
 mod signals;
@@ -26,13 +30,14 @@ use smart_ai_core::{
 use tokio::sync::{mpsc, oneshot};
 
 use clock::since_1970;
+use message::Message;
 #[cfg(test)]
 pub(crate) use observer::Texts;
 pub(crate) use observer::{Call, JobEnd, Looks, MadeCall, Observer, Observers};
 use parts::Parted;
 pub(crate) use relay::{Part, Read, Reader, Relay, RelayEnd};
 pub(crate) use signals::MetricsServer;
-use task::{Message, Task};
+use task::Task;
 
 /// An engine's task that does not answer within this is stuck. It never waits while it takes a message.
 const ECHO_WITHIN: Duration = Duration::from_secs(2);

@@ -6,7 +6,7 @@ use smart_ai_core::JobId;
 use smart_ai_core::wire::{Answer, Ask};
 use tokio::task::JoinSet;
 
-use super::task::Message;
+use super::message::Message;
 use super::{AskOptions, Engine, closed};
 
 /// Parts of one ask under way at a time.

@@ -5,168 +5,33 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use smart_ai_core::wire::{
-    Answer, Ask, Fleet, Post, canary_failure, host_state, model_state, residency_failure, residency_post,
-};
+use smart_ai_core::wire::{Answer, Fleet, residency_post};
 use smart_ai_core::{
-    Arm, AttemptId, ConfigError, Decision, DispatchError, Dispatcher, Effect, Event, FailureKind, HostId,
-    JobId, Knowledge, Millis, ModelName, Outcome, Prepared, Request, Snapshot, Source,
+    Arm, AttemptId, ConfigError, DispatchError, Dispatcher, Effect, Event, FailureKind, HostId, JobId,
+    Millis, Outcome, Prepared, Request,
 };
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::AbortHandle;
 
-use super::call::{Judged, Reporter, body, call};
+use super::call::{Judged, body, call};
 use super::clock::{now, since_1970};
-use super::observer::{Call, JobEnd, MadeCall, Observers, Texts};
-use super::relay::{Relay, RelayEnd, relay};
-use super::signals::{MetricsServer, Signals};
+use super::ledger::{Asked, Brought, Caller, Question, Underway, Waiting};
+use super::message::{Message, Reporter};
+use super::observer::{Call, JobEnd, Observers, Texts};
+use super::passing::relay;
+use super::relay::RelayEnd;
+use super::signals::MetricsServer;
 use super::{KeptAnswer, closed};
-use crate::http::{Refusal, Server, look, timed_look};
+use crate::http::Server;
 
-/// What a model is asked that need only show that it writes.
-const CANARY_PROMPT: &str = "Hi";
 /// Between two tellings of what has been learned.
 const LEARNED_EVERY: Duration = Duration::from_secs(10);
 
-/// What reaches the task.
-#[derive(Debug)]
-pub(super) enum Message {
-    Ask {
-        job: JobId,
-        part_of: Option<JobId>,
-        ask: Box<Ask>,
-        request: Request,
-        pieces: Option<mpsc::UnboundedSender<String>>,
-        reply: oneshot::Sender<KeptAnswer>,
-    },
-    /// An ask of many parts begins: each part counts as under way until it ends.
-    PartsBegin(JobId),
-    PartsEnd(JobId),
-    Relay {
-        job: JobId,
-        relay: Arc<Relay>,
-        request: Request,
-        reply: oneshot::Sender<RelayEnd>,
-    },
-    /// Have a model in memory; `event` says which.
-    Prepare {
-        job: JobId,
-        event: Event,
-        reply: oneshot::Sender<Prepared>,
-    },
-    Refused {
-        attempt: AttemptId,
-        refusal: Refusal,
-    },
-    Decide {
-        request: Request,
-        reply: oneshot::Sender<Decision>,
-    },
-    Refusal {
-        request: Request,
-        decision: Box<Decision>,
-        reply: oneshot::Sender<Option<DispatchError>>,
-    },
-    /// `within`: how long the fleet may take to be known; else as long as a dry run waits.
-    Snapshot {
-        within: Option<Duration>,
-        reply: oneshot::Sender<Snapshot>,
-    },
-    /// Answered at once.
-    Echo(oneshot::Sender<()>),
-    /// Add what `theirs` learned since `base`.
-    Absorb {
-        base: Box<Knowledge>,
-        theirs: Box<Knowledge>,
-    },
-    /// Look at every host and at the metrics now.
-    Look,
-    Event(Event),
-    Text {
-        attempt: AttemptId,
-        text: String,
-    },
-    Thinking {
-        attempt: AttemptId,
-        text: String,
-    },
-    ToolCalls {
-        attempt: AttemptId,
-        calls: Value,
-    },
-    Embeddings {
-        attempt: AttemptId,
-        embeddings: Vec<Vec<f64>>,
-    },
-    /// Take no more asks; answered when the last job has ended.
-    Drain(oneshot::Sender<()>),
-    /// Which loads go on though nobody waits for them.
-    Loading(oneshot::Sender<Vec<Arm>>),
-    /// Answered when no call is under way.
-    Loaded(oneshot::Sender<()>),
-    Close,
-}
-
-/// A job whose caller waits.
-struct Waiting {
-    caller: Caller,
-    request: Request,
-    /// Calls of it under way.
-    calls: u32,
-    /// The last call that failed.
-    failed: Option<(Arm, FailureKind)>,
-    submitted_at: Duration,
-    /// Its calls that have ended.
-    made: Vec<MadeCall>,
-}
-
-/// Who waits, and for what.
-enum Caller {
-    Ask { ask: Box<Ask>, pieces: Option<mpsc::UnboundedSender<String>>, reply: oneshot::Sender<KeptAnswer> },
-    Relay { relay: Arc<Relay>, refusal: Option<Refusal>, reply: oneshot::Sender<RelayEnd> },
-}
-
-/// A call under way and what it has brought.
-struct Underway {
-    job: JobId,
-    arm: Arm,
-    began_at: Duration,
-    brought: Brought,
-    task: AbortHandle,
-}
-
-impl Underway {
-    /// As it ended now.
-    fn made(&self, attempt: AttemptId, outcome: &'static str) -> MadeCall {
-        let (arm, began_at) = (self.arm.clone(), self.began_at);
-        MadeCall { attempt, arm, outcome, began_at, ended_at: since_1970() }
-    }
-}
-
-#[derive(Default)]
-struct Brought {
-    text: String,
-    thinking: String,
-    tool_calls: Vec<Value>,
-    embeddings: Option<Vec<Vec<f64>>>,
-}
-
-/// A question that waits for the fleet to be known, until this time at most.
-struct Question {
-    by: Millis,
-    asked: Asked,
-}
-
-enum Asked {
-    Decide(Box<Request>, oneshot::Sender<Decision>),
-    Snapshot(oneshot::Sender<Snapshot>),
-}
-
+/// The owner of the dispatcher.
 pub(super) struct Task {
     dispatcher: Dispatcher,
-    hosts: BTreeMap<HostId, Server>,
-    prometheus: Option<MetricsServer>,
-    messages: mpsc::WeakUnboundedSender<Message>,
+    pub(super) hosts: BTreeMap<HostId, Server>,
+    pub(super) prometheus: Option<MetricsServer>,
+    pub(super) messages: mpsc::WeakUnboundedSender<Message>,
     inbox: mpsc::UnboundedReceiver<Message>,
     jobs: BTreeMap<JobId, Waiting>,
     /// Asks of many parts under way.
@@ -176,7 +41,7 @@ pub(super) struct Task {
     prepares: BTreeMap<JobId, oneshot::Sender<Prepared>>,
     questions: Vec<Question>,
     settle_by: Millis,
-    observers: Observers,
+    pub(super) observers: Observers,
     /// When what has been learned was last told.
     told: Instant,
     /// Who waits for the last job to end; nobody while asks are taken.
@@ -547,79 +412,6 @@ impl Task {
                 drop(reply.send(KeptAnswer { answer, job: self.observers.name(id) }));
             }
             Caller::Relay { refusal, reply, .. } => drop(reply.send(RelayEnd { outcome, error, refusal })),
-        }
-    }
-
-    /// Sends events here, as long as the engine lives.
-    fn sender(&self) -> impl Fn(Event) + use<> {
-        let messages = self.messages.clone();
-        move |event: Event| {
-            if let Some(messages) = messages.upgrade() {
-                drop(messages.send(Message::Event(event)));
-            }
-        }
-    }
-
-    /// Loads a model, and tells what came of it.
-    fn post_residency(&self, post: Option<Post>, (host, model): (HostId, ModelName), within: Duration) {
-        let (Some(Post { path, body }), Some(server)) = (post, self.hosts.get(&host).cloned()) else {
-            return;
-        };
-        let send = self.sender();
-        tokio::spawn(async move {
-            let failure = residency_failure(&look(server.post(&path, body), within).await);
-            send(Event::LoadEnded { host, model, failure });
-        });
-    }
-
-    fn refresh(&self, source: Source, within: Duration) {
-        let send = self.sender();
-        match source {
-            Source::Host { host } => {
-                let Some(server) = self.hosts.get(&host).cloned() else { return };
-                let observers = self.observers.clone();
-                tokio::spawn(async move {
-                    let (version, tags, resident) = tokio::join!(
-                        timed_look(server.get("/api/version"), within),
-                        timed_look(server.get("/api/tags"), within),
-                        timed_look(server.get("/api/ps"), within),
-                    );
-                    let state = host_state(&version.reply, &tags.reply, &resident.reply);
-                    // The dispatcher first: who waits for a look submits a job once it is told of it.
-                    send(Event::HostState { host: host.clone(), state });
-                    observers.looked(&host, [("version", &version), ("tags", &tags), ("ps", &resident)]);
-                });
-            }
-            Source::Model { host, model } => {
-                let Some(server) = self.hosts.get(&host).cloned() else { return };
-                tokio::spawn(async move {
-                    let body = serde_json::json!({ "model": model }).to_string();
-                    let show = look(server.post("/api/show", body), within).await;
-                    send(Event::ModelState { host, model, state: model_state(&show) });
-                });
-            }
-            Source::Canary { host, model, options } => {
-                let Some(server) = self.hosts.get(&host).cloned() else { return };
-                let observers = self.observers.clone();
-                tokio::spawn(async move {
-                    let ask = Ask { prompt: Some(CANARY_PROMPT.to_owned()), ..Ask::default() };
-                    let (path, body) = body(&ask, model.as_str(), &options);
-                    let failure = canary_failure(&look(server.post(path, body), within).await);
-                    let arm = Arm { host: host.clone(), model: model.clone() };
-                    observers
-                        .canary_ended(&arm, failure.as_ref().map_or("ok", |failure| failure.kind.as_str()));
-                    send(Event::Canary { host, model, failure });
-                });
-            }
-            Source::Signals => {
-                let Some(server) = self.prometheus.clone() else { return };
-                let observers = self.observers.clone();
-                tokio::spawn(async move {
-                    let Signals { reply, state, .. } = server.signals(within).await;
-                    observers.asked_metrics(&reply);
-                    send(Event::Signals { state });
-                });
-            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod inventory;
 mod lines;
 mod listed;
 mod listener;
+mod lookup;
 mod measure;
 mod metrics;
 mod object_text;

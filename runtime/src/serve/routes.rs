@@ -15,7 +15,7 @@ use super::dialect::Operation::{
 };
 use super::metrics::page;
 use super::proxy::route::{Route, clear};
-use super::proxy::{change, create, fleet, infer, pass, send_file, show};
+use super::proxy::{change, create, fleet, infer, pass, send_file};
 use super::state::Sidecar;
 
 /// Pages of the listener for Prometheus that answer without a key: whether the server lives is no secret.
@@ -62,7 +62,7 @@ pub(super) fn proxy(sidecar: Arc<Sidecar>) -> Router {
         .route("/v1/models", any(pass).get(fleet::openai_models).head(pass))
         .route("/v1/models/{*name}", any(fleet::openai_model))
         // What is about one host's models goes to a host that has them.
-        .route("/api/show", any(show))
+        .route("/api/show", any(fleet::show))
         .route("/api/pull", any(change))
         .route("/api/create", any(create))
         .route("/api/copy", any(change))

@@ -7,9 +7,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{Any, Executor as _, Pool};
 
 use super::config::{Opening, Place};
-use super::former;
 use super::insert::insert;
-use super::learned;
 use super::row::Row;
 
 /// A server answers within this, or counts as away.
@@ -63,9 +61,7 @@ impl Database {
         if !is_up_to_date(&pool).await {
             TABLES.run(&pool).await?;
         }
-        let database = Self { pool };
-        former::take_apart(&database).await?;
-        Ok(database)
+        Ok(Self { pool })
     }
 
     async fn to_read(place: &Place) -> Result<Self, sqlx::Error> {
@@ -103,7 +99,6 @@ impl Database {
 
     /// Deletes jobs sent before `oldest_ms`, and the oldest beyond `keep_rows`; `true` where some are left to delete.
     pub(super) async fn forget(&self, oldest_ms: i64, keep_rows: u32) -> Result<bool, sqlx::Error> {
-        learned::forget(self).await?;
         let beyond: Option<i64> =
             sqlx::query_scalar("SELECT at_ms FROM jobs ORDER BY at_ms DESC, job DESC LIMIT 1 OFFSET $1")
                 .bind(i64::from(keep_rows))
@@ -150,10 +145,6 @@ pub(super) async fn timed<T>(
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
     tokio::time::timeout(within, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
-}
-
-pub(super) fn integer(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 /// The folder, and the file where there is none, for nobody but the user.

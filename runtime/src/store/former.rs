@@ -4,7 +4,7 @@ use smart_ai_core::{Config, Dispatcher, HostConfig, Knowledge, Snapshot, json};
 use sqlx::Row as _;
 
 use super::database::Database;
-use super::{learned, say};
+use super::say;
 
 /// What the row of an earlier version says.
 #[derive(Debug, Default)]
@@ -28,25 +28,6 @@ pub(super) async fn read(database: &Database) -> Result<Former, sqlx::Error> {
     // What cannot be read includes no rating.
     let seen = if is_whole && knowledge.is_none() { 0 } else { row.try_get(0)? };
     Ok(Former { knowledge, is_whole, ratings_seen: seen })
-}
-
-/// Takes the row apart, where there is one. Of two programs that try, one does.
-pub(super) async fn take_apart(database: &Database) -> Result<(), sqlx::Error> {
-    let row = sqlx::query("SELECT state FROM learned WHERE name = 'fleet' AND state <> ''")
-        .fetch_optional(&database.pool)
-        .await?;
-    let Some(row) = row else { return Ok(()) };
-    let state: String = row.try_get(0)?;
-    let Some(knowledge) = knowledge(&state) else { return Ok(()) };
-    let mut transaction = database.pool.begin().await?;
-    let taken = sqlx::query("UPDATE learned SET state = '' WHERE name = 'fleet' AND state = $1")
-        .bind(state)
-        .execute(&mut *transaction)
-        .await?;
-    if taken.rows_affected() > 0 {
-        learned::insert(&mut transaction, &knowledge).await?;
-    }
-    transaction.commit().await
 }
 
 /// What a snapshot as JSON has learned.

@@ -2,7 +2,7 @@
 
 use sqlx::{Any, Transaction};
 
-use super::database::integer;
+use super::moment::integer;
 use super::row::Row;
 
 /// Values one statement may carry: `SQLite` takes 32,766, `PostgreSQL` 65,535.

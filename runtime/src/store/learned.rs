@@ -2,25 +2,27 @@
 //! it last wrote, so that the observations of all count, each once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use smart_ai_core::{Knowledge, Lessons, Subject};
 use sqlx::{Any, Row as _, Transaction};
 
-use super::database::{Database, integer};
+use super::config::Place;
+use super::database::{Database, Purpose, timed};
 use super::former;
 use super::insert::{Value, places};
+use super::moment::{KEPT_MS, integer, now_ms};
 use super::ratings;
-use super::recorder::now_ms;
 use super::say;
 
 /// Of this format: rows of another one are left alone.
 const VERSION: i64 = 1;
 /// How often a row is tried that others write at the same moment.
 const TRIES: usize = 10;
+/// How long taking an earlier version's row apart may take.
+const TAKING_APART: Duration = Duration::from_secs(5);
 /// Rows written at once.
 const AT_ONCE: usize = 500;
-/// An estimate of a host, model or shape that is not in use is kept this long: 90 days, in milliseconds.
-pub(super) const KEPT_MS: u64 = 90 * 86_400_000;
 /// Shapes restored, those updated last: as many as a dispatcher remembers.
 const SHAPES_RESTORED: i64 = 2_000;
 /// Shapes kept for all programs, those updated last.
@@ -69,6 +71,32 @@ struct Stored {
     revision: i64,
     writer: String,
     lessons: Option<Lessons>,
+}
+
+/// A store to write in. What an earlier version kept in one row is taken apart.
+pub(super) async fn open(place: &Place) -> Result<Database, sqlx::Error> {
+    let database = Database::open(place, Purpose::Write).await?;
+    timed(TAKING_APART, take_apart(&database)).await?;
+    Ok(database)
+}
+
+/// Takes an earlier version's row apart, where there is one. Of two programs that try, one does.
+async fn take_apart(database: &Database) -> Result<(), sqlx::Error> {
+    let row = sqlx::query("SELECT state FROM learned WHERE name = 'fleet' AND state <> ''")
+        .fetch_optional(&database.pool)
+        .await?;
+    let Some(row) = row else { return Ok(()) };
+    let state: String = row.try_get(0)?;
+    let Some(knowledge) = former::knowledge(&state) else { return Ok(()) };
+    let mut transaction = database.pool.begin().await?;
+    let taken = sqlx::query("UPDATE learned SET state = '' WHERE name = 'fleet' AND state = $1")
+        .bind(state)
+        .execute(&mut *transaction)
+        .await?;
+    if taken.rows_affected() > 0 {
+        insert(&mut transaction, &knowledge).await?;
+    }
+    transaction.commit().await
 }
 
 /// Adds to the store what was learned here. What others write at the same moment is read again and added to.
@@ -295,8 +323,6 @@ pub(super) async fn forget(database: &Database) -> Result<(), sqlx::Error> {
 mod tests {
     use smart_ai_core::{Config, Dispatcher, HostConfig, Snapshot};
 
-    use super::super::config::Place;
-    use super::super::database::Purpose;
     use super::*;
 
     /// A file for a history that no other test uses.
@@ -339,7 +365,7 @@ mod tests {
     #[tokio::test]
     async fn two_fleets_on_one_store_add_to_what_either_learned() -> Result<(), sqlx::Error> {
         let place = place("learned");
-        let database = Database::open(&place, Purpose::Write).await?;
+        let database = open(&place).await?;
         for (writer, host) in [("one", "a"), ("two", "b"), ("two", "a")] {
             let mut told = Told::new(learned(host, &[(0, 2.0)])?, Knowledge::default());
             keep(&database, writer, &mut told).await?;
@@ -358,7 +384,7 @@ mod tests {
     #[tokio::test]
     async fn the_one_row_of_earlier_versions_is_taken_apart_once() -> Result<(), sqlx::Error> {
         let place = place("former");
-        let database = Database::open(&place, Purpose::Write).await?;
+        let database = open(&place).await?;
         let state = serde_json::to_string(&snapshot("a", &[(0, 2.0), (0, 3.0)])?).unwrap_or_default();
         sqlx::query(
             "INSERT INTO learned (name, at_ms, version, ratings_seen, state) VALUES ('fleet', 1, 3, 7, $1)",
@@ -375,7 +401,7 @@ mod tests {
         }
         database.pool.close().await;
         for _ in 0..2 {
-            let database = Database::open(&place, Purpose::Write).await?;
+            let database = open(&place).await?;
             let kept = restore(&database).await?;
             assert!((weight(&kept.knowledge, "a") - 2.0).abs() < 1e-3, "{kept:?}");
             assert_eq!(kept.ratings_seen, 8);
@@ -396,7 +422,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_old_is_forgotten_but_for_the_model_that_embeds() -> Result<(), sqlx::Error> {
         let place = place("forgotten");
-        let database = Database::open(&place, Purpose::Write).await?;
+        let database = open(&place).await?;
         let mut told = Told::new(learned("a", &[(KEPT_MS + 1_000, 2.0)])?, Knowledge::default());
         keep(&database, "one", &mut told).await?;
         let mut told = Told::new(learned("b", &[(KEPT_MS - 60_000, 2.0)])?, Knowledge::default());

@@ -8,6 +8,7 @@ mod former;
 mod insert;
 mod kept;
 mod learned;
+mod moment;
 mod query;
 mod ratings;
 mod recorder;
@@ -93,7 +94,7 @@ impl History {
     pub(crate) async fn open(config: &HistoryConfig) -> Result<Option<Self>, HistoryError> {
         let Some(place) = config.place().map_err(HistoryError::Place)? else { return Ok(None) };
         let health = Health::default();
-        let (database, learned, is_read_only) = match opened(&place, Purpose::Write).await {
+        let (database, learned, is_read_only) = match opened(Box::pin(learned::open(&place))).await {
             Ok((database, learned)) => {
                 health.up.set(1);
                 (Some(database), Some(learned), false)
@@ -101,7 +102,11 @@ impl History {
             Err(error) => {
                 // A store that has not answered in time is not asked again so soon.
                 let is_away = matches!(error, sqlx::Error::PoolTimedOut);
-                let read = if is_away { None } else { opened(&place, Purpose::Read).await.ok() };
+                let read = if is_away {
+                    None
+                } else {
+                    opened(Box::pin(Database::open(&place, Purpose::Read))).await.ok()
+                };
                 let place = place.shown();
                 say(&if read.is_some() {
                     refusal::only_read(&place, &error)
@@ -192,10 +197,12 @@ impl History {
     }
 }
 
-/// The store and what it holds, within a short time.
-async fn opened(place: &Place, purpose: Purpose) -> Result<(Database, Learned), sqlx::Error> {
+/// The store that is being opened and what it holds, within a short time.
+async fn opened(
+    database: impl Future<Output = Result<Database, sqlx::Error>>,
+) -> Result<(Database, Learned), sqlx::Error> {
     let opening = async {
-        let database = Database::open(place, purpose).await?;
+        let database = database.await?;
         let learned = learned::restore(&database).await?;
         Ok((database, learned))
     };

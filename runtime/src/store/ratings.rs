@@ -3,9 +3,8 @@
 use smart_ai_core::{Knowledge, Millis, ModelName, Qualities, Rating};
 use sqlx::Row as _;
 
-use super::database::{Database, integer};
-use super::learned::KEPT_MS;
-use super::recorder::now_ms;
+use super::database::Database;
+use super::moment::{KEPT_MS, integer, now_ms};
 
 /// Two who rate at the same moment: the second tries again.
 const TRIES: usize = 5;

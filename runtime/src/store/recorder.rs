@@ -1,7 +1,6 @@
 //! Watches the driver and passes on what is worth keeping. Never waits: what finds no room is dropped and counted.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -10,6 +9,7 @@ use smart_ai_core::{JobId, Knowledge, Subject};
 use tokio::sync::{mpsc, watch};
 
 use super::learned::Told;
+use super::moment::now_ms;
 use super::row::Ended;
 use crate::driver::{JobEnd, Observer};
 
@@ -144,12 +144,6 @@ impl Observer for Recorder {
 fn prompt(ask: &Ask) -> Option<String> {
     let conversation = || ask.messages.as_ref().and_then(|messages| serde_json::to_string(messages).ok());
     ask.prompt.clone().or_else(conversation)
-}
-
-/// Milliseconds since 1970.
-pub(super) fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(0)
 }
 
 #[cfg(test)]

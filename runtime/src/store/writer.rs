@@ -7,9 +7,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::config::Place;
-use super::database::{Database, Purpose, integer, timed};
+use super::database::{Database, timed};
 use super::learned::{self, Told};
-use super::recorder::{Health, Recorder, now_ms};
+use super::moment::{integer, now_ms};
+use super::recorder::{Health, Recorder};
 use super::refusal::{is_read_only, only_read, refusal};
 use super::row::{Ended, Row};
 use super::say;
@@ -153,7 +154,7 @@ impl Writer {
         if let Some(database) = &self.database {
             return Ok(database.clone());
         }
-        let database = Database::open(&self.place, Purpose::Write).await?;
+        let database = learned::open(&self.place).await?;
         self.database = Some(database.clone());
         Ok(database)
     }
@@ -211,7 +212,11 @@ impl Writer {
     async fn forget(&mut self) -> bool {
         let Some(database) = &self.database else { return false };
         let oldest = now_ms().saturating_sub(u64::from(self.keep_days) * DAY_MS);
-        match timed(FORGET_WITHIN, database.forget(integer(oldest), self.keep_rows)).await {
+        let forgetting = async {
+            learned::forget(database).await?;
+            database.forget(integer(oldest), self.keep_rows).await
+        };
+        match timed(FORGET_WITHIN, forgetting).await {
             Ok(more) => more,
             Err(error) => {
                 self.fails(&error);
@@ -236,7 +241,7 @@ mod tests {
     async fn a_row_that_the_store_refuses_is_dropped_alone() -> Result<(), sqlx::Error> {
         let file = std::env::temp_dir().join(format!("smart-ai-refused-{}.db", std::process::id()));
         let place = Place::File(file.clone());
-        let database = Database::open(&place, Purpose::Write).await?;
+        let database = learned::open(&place).await?;
         sqlx::query(
             "CREATE TRIGGER no BEFORE INSERT ON jobs WHEN NEW.task = 'code' BEGIN SELECT RAISE(ABORT, 'no'); END",
         )

@@ -13,7 +13,7 @@ use smart_ai_core::{Capability, ModelName, Snapshot};
 
 use super::headers::HOST;
 use super::inference::auto;
-use super::pass::{pass, pass_about};
+use super::pass::{Passing, pass, pass_about};
 use super::route::Route;
 use crate::serve::clock::unix_s;
 use crate::serve::dialect::{JSON, Refusal};
@@ -82,8 +82,23 @@ pub(in crate::serve) async fn openai_model(
     pass_about(&sidecar, &route, request, name).await
 }
 
+/// What a model is: of `auto`, what the fleet can.
+pub(in crate::serve) async fn show(
+    State(sidecar): State<Arc<Sidecar>>,
+    Extension(route): Extension<Route>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let (passing, body) = Passing::new(&sidecar, &route, request)?;
+    let (body, _held) = passing.read(body).await?;
+    let model = passing.model_of(&body);
+    if passing.named.is_none() && auto(&model).is_some() {
+        return Ok(show_auto(&sidecar, &model).await.into_response());
+    }
+    passing.send(&model, &body).await
+}
+
 /// What `/api/show` says of `auto`: what some model of the fleet can.
-pub(super) async fn show_auto(sidecar: &Sidecar, name: &str) -> impl IntoResponse + use<> {
+async fn show_auto(sidecar: &Sidecar, name: &str) -> impl IntoResponse + use<> {
     let snapshot = sidecar.engine.snapshot().await.ok();
     let (capabilities, context_tokens) = snapshot.as_ref().map(of_all).unwrap_or_default();
     let mut info = Map::new();

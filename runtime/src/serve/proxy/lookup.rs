@@ -1,7 +1,6 @@
 //! Looking again before a model is said to be unknown: it may have been pulled a moment ago, or nobody has looked yet.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use smart_ai_core::HostId;
 
@@ -12,28 +11,6 @@ use crate::serve::state::Sidecar;
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 /// A request for an unknown model waits this long for the hosts to be looked at again.
 const NEXT_LOOK: Duration = Duration::from_secs(3);
-/// Between two looks for the sake of unknown models.
-const LOOKS_APART: Duration = Duration::from_secs(1);
-
-/// When hosts were last looked at for the sake of an unknown model.
-#[derive(Debug, Default)]
-pub(in crate::serve) struct Lookup(Mutex<Option<Instant>>);
-
-impl Lookup {
-    /// When the look began that is to be waited for; whether it is to begin now.
-    fn begin(&self) -> (Instant, bool) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        match *last {
-            Some(began) if now.duration_since(began) < LOOKS_APART => (began, false),
-            Some(_) | None => {
-                *last = Some(now);
-                (now, true)
-            }
-        }
-    }
-}
-
 impl Sidecar {
     /// Returns once what hosts have is known well enough to say who has this model. Bounded in time.
     pub(super) async fn look_for(&self, model: &str) {

@@ -12,5 +12,4 @@ pub(super) mod route;
 mod words;
 
 pub(super) use dispatch::infer;
-pub(super) use lookup::Lookup;
-pub(super) use pass::{change, create, pass, send_file, show};
+pub(super) use pass::{change, create, pass, send_file};

@@ -11,9 +11,7 @@ use http_body_util::BodyExt as _;
 use reqwest::RequestBuilder;
 use smart_ai_core::{Failure, HostId};
 
-use super::fleet;
 use super::headers::{concerning, passed_on, text};
-use super::inference::auto;
 use super::route::{Route, query};
 use crate::driver::Engine;
 use crate::http::Server;
@@ -41,21 +39,6 @@ pub(super) async fn pass_about(sidecar: &Sidecar, route: &Route, request: Reques
     let (passing, body) = Passing::new(sidecar, route, request)?;
     let (body, _held) = passing.read(body).await?;
     passing.send(model, &body).await
-}
-
-/// What a model is: of `auto`, what the fleet can.
-pub(in crate::serve) async fn show(
-    State(sidecar): State<Arc<Sidecar>>,
-    Extension(route): Extension<Route>,
-    request: Request,
-) -> Passed {
-    let (passing, body) = Passing::new(&sidecar, &route, request)?;
-    let (body, _held) = passing.read(body).await?;
-    let model = passing.model_of(&body);
-    if passing.named.is_none() && auto(&model).is_some() {
-        return Ok(fleet::show_auto(&sidecar, &model).await.into_response());
-    }
-    passing.send(&model, &body).await
 }
 
 /// Changes what a host has; the hosts are looked at again once the answer is through.
@@ -102,10 +85,10 @@ pub(in crate::serve) async fn send_file(
 }
 
 /// A request on its way to a host.
-struct Passing<'a> {
+pub(super) struct Passing<'a> {
     sidecar: &'a Sidecar,
     /// The host that the client names.
-    named: Option<HostId>,
+    pub(super) named: Option<HostId>,
     method: Method,
     /// Path and query, as they are sent on.
     target: String,
@@ -113,7 +96,11 @@ struct Passing<'a> {
 }
 
 impl<'a> Passing<'a> {
-    fn new(sidecar: &'a Sidecar, route: &Route, request: Request) -> Result<(Self, Body), Refusal> {
+    pub(super) fn new(
+        sidecar: &'a Sidecar,
+        route: &Route,
+        request: Request,
+    ) -> Result<(Self, Body), Refusal> {
         let (head, body) = request.into_parts();
         let named = sidecar.named(&head.headers);
         let named = named.map_err(|words| Dialect::Ollama.refusal(StatusCode::NOT_FOUND, words))?;
@@ -126,12 +113,12 @@ impl<'a> Passing<'a> {
     }
 
     /// The body, whole, and the room it takes.
-    async fn read(&self, body: Body) -> Result<(Bytes, Held), Refusal> {
+    pub(super) async fn read(&self, body: Body) -> Result<(Bytes, Held), Refusal> {
         self.sidecar.bodies.read(body).await.map_err(|unread| unread.refusal(Dialect::Ollama))
     }
 
     /// The model that a body names; empty where it names none.
-    fn model_of(&self, body: &Bytes) -> String {
+    pub(super) fn model_of(&self, body: &Bytes) -> String {
         let kind = text(&self.headers, CONTENT_TYPE.as_str()).unwrap_or_default();
         if kind.starts_with("multipart/form-data") {
             return form_model(body).unwrap_or_default();
@@ -142,7 +129,7 @@ impl<'a> Passing<'a> {
     }
 
     /// Asks a host that has the model, or any host where the request is about none.
-    async fn send(&self, model: &str, body: &Bytes) -> Passed {
+    pub(super) async fn send(&self, model: &str, body: &Bytes) -> Passed {
         self.sidecar.look_for(model).await;
         let hosts = self.sidecar.hosts_for(self.named.clone(), model);
         let ask = |server: &Server| self.request(server).body(body.clone());

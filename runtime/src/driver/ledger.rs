@@ -1,0 +1,71 @@
+//! What the task remembers of jobs, calls and questions under way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use smart_ai_core::wire::Ask;
+use smart_ai_core::{Arm, AttemptId, Decision, FailureKind, JobId, Millis, Request, Snapshot};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+use super::KeptAnswer;
+use super::clock::since_1970;
+use super::observer::MadeCall;
+use super::relay::{Relay, RelayEnd};
+use crate::http::Refusal;
+
+/// A job whose caller waits.
+pub(super) struct Waiting {
+    pub(super) caller: Caller,
+    pub(super) request: Request,
+    /// Calls of it under way.
+    pub(super) calls: u32,
+    /// The last call that failed.
+    pub(super) failed: Option<(Arm, FailureKind)>,
+    pub(super) submitted_at: Duration,
+    /// Its calls that have ended.
+    pub(super) made: Vec<MadeCall>,
+}
+
+/// Who waits, and for what.
+pub(super) enum Caller {
+    Ask { ask: Box<Ask>, pieces: Option<mpsc::UnboundedSender<String>>, reply: oneshot::Sender<KeptAnswer> },
+    Relay { relay: Arc<Relay>, refusal: Option<Refusal>, reply: oneshot::Sender<RelayEnd> },
+}
+
+/// A call under way and what it has brought.
+pub(super) struct Underway {
+    pub(super) job: JobId,
+    pub(super) arm: Arm,
+    pub(super) began_at: Duration,
+    pub(super) brought: Brought,
+    pub(super) task: AbortHandle,
+}
+
+impl Underway {
+    /// As it ended now.
+    pub(super) fn made(&self, attempt: AttemptId, outcome: &'static str) -> MadeCall {
+        let (arm, began_at) = (self.arm.clone(), self.began_at);
+        MadeCall { attempt, arm, outcome, began_at, ended_at: since_1970() }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Brought {
+    pub(super) text: String,
+    pub(super) thinking: String,
+    pub(super) tool_calls: Vec<Value>,
+    pub(super) embeddings: Option<Vec<Vec<f64>>>,
+}
+
+/// A question that waits for the fleet to be known, until this time at most.
+pub(super) struct Question {
+    pub(super) by: Millis,
+    pub(super) asked: Asked,
+}
+
+pub(super) enum Asked {
+    Decide(Box<Request>, oneshot::Sender<Decision>),
+    Snapshot(oneshot::Sender<Snapshot>),
+}
