@@ -50,8 +50,9 @@ const FORMS = {
 };
 
 export const title = 'Beside HAProxy';
-export const about = `${SECONDS} s of requests for named models, the same to each side at the same moments, ${REPETITIONS}
-repetitions. Each side has three simulated hosts of its own (speeds ${SPEEDS.join(', ')}; ${MEMORY_GB} GB, which do not
+export const about = `${SECONDS} s of requests for named models, the same to each side at the same moments,
+${REPETITIONS} repetitions.
+Each side has three simulated hosts of its own (speeds ${SPEEDS.join(', ')}; ${MEMORY_GB} GB, which do not
 hold all three models) and is told nothing but their URLs. HAProxy: leastconn, redispatch, retries on refusals. Ratios
 are Smart AI ÷ HAProxy within a repetition; goals: mean at most 0.6 and p95 at most 0.8 at the median in every cell,
 and no repetition above 1.0 in the mean.`;

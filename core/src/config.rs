@@ -4,6 +4,7 @@ use crate::json;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use crate::lifecycle::LifecycleConfig;
 use crate::names::{HostId, ModelName};
 use crate::range::{ConfigError, Range, within};
 use crate::tuning::{LookAhead, Tuning};
@@ -72,6 +73,10 @@ pub struct Config {
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(as = "Option<LookAhead>", optional))]
     pub look_ahead: LookAhead,
+    /// How models come and go by themselves.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<LifecycleConfig>", optional))]
+    pub lifecycle: LifecycleConfig,
     /// How good models are, and how good they must be.
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(as = "Option<QualityConfig>", optional))]
@@ -222,6 +227,7 @@ impl Config {
             canary: default_canary(),
             max_queue: default_queue(),
             look_ahead: LookAhead::default(),
+            lifecycle: LifecycleConfig::default(),
             quality: QualityConfig::default(),
             tuning: Tuning::default(),
         }
@@ -265,6 +271,7 @@ impl Config {
         for (name, quality) in &self.quality.models {
             within(&format!("quality.models.{name}"), *quality, 0.0, 1.0)?;
         }
+        self.lifecycle.validate()?;
         self.tuning.validate()
     }
 
@@ -272,7 +279,7 @@ impl Config {
     pub fn ranges() -> Vec<(String, f64, f64)> {
         let own = RANGES.iter().map(|range| (range.key.to_owned(), range.low, range.high));
         let hosts = HOST_RANGES.iter().map(|range| (format!("hosts.{}", range.key), range.low, range.high));
-        own.chain(hosts).chain(Tuning::ranges()).collect()
+        own.chain(hosts).chain(LifecycleConfig::ranges()).chain(Tuning::ranges()).collect()
     }
 }
 

@@ -65,6 +65,15 @@ pub enum Effect {
         /// Milliseconds it may take; one that takes longer is `ETIMEDOUT`.
         within_ms: u32,
     },
+    /// Let a model leave memory; answered by `UnloadEnded`. Ollama lets requests of it end before.
+    Unload {
+        /// Where.
+        host: HostId,
+        /// Which model.
+        model: ModelName,
+        /// Milliseconds it may take; one that takes longer is `ETIMEDOUT`.
+        within_ms: u32,
+    },
     /// What became of a `Prepare`.
     Prepared {
         /// The driver's number for it.

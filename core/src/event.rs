@@ -114,6 +114,22 @@ pub enum Event {
         /// Why it is not in memory; absent where it is.
         failure: Option<Failure>,
     },
+    /// An `Unload` has ended.
+    UnloadEnded {
+        /// The host.
+        host: HostId,
+        /// The model.
+        model: ModelName,
+        /// Why it did not leave; absent where it did.
+        failure: Option<Failure>,
+    },
+    /// Another program unloads and loads models of this fleet by itself, or none does any more.
+    StandBy {
+        /// Who does, in words; absent: this one may.
+        holder: Option<String>,
+    },
+    /// Unload and load now what is due, whatever the mode is.
+    Apply,
     /// How good an answer turned out to be.
     Feedback {
         /// Who gave it.

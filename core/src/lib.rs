@@ -40,7 +40,10 @@ pub use json::Object;
 pub use learn::{
     Change, Demand, Estimate, Judged, Knowledge, Lengths, Lessons, LogMean, Qualities, Reliability, Subject,
 };
-pub use lifecycle::{PrepareState, Prepared};
+pub use lifecycle::{
+    LifecycleAction, LifecycleActionKind, LifecycleConfig, LifecycleMode, LifecycleModel, LifecycleReport,
+    PrepareState, Prepared,
+};
 pub use names::{AttemptId, HostId, JobId, Millis, ModelName, Shape};
 pub use range::ConfigError;
 pub use request::{Capability, Mode, Request, Task, Writing};

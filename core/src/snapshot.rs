@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::decision::SignalAge;
 use crate::fleet::{Contact, Device, Fleet, Host, Model, Remembered, Residency};
 use crate::learn::{Change, Lengths, LogMean, Qualities, Reliability, Sharing, all_shared};
+use crate::lifecycle::LifecycleReport;
 use crate::names::{HostId, Millis, ModelName};
 use crate::range::ConfigError;
 use crate::request::{Capability, Task};
@@ -38,6 +39,10 @@ pub struct Snapshot {
     /// The model that embeds where callers leave the choice: vectors of two models do not match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embedder: Option<ModelName>,
+    /// Which models come and go by themselves; absent where that is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub lifecycle: Option<LifecycleReport>,
 }
 
 /// One host as it is believed to be.
@@ -144,6 +149,7 @@ pub(crate) fn snapshot(now: Millis, config: &Config, fleet: &Fleet, lengths: &Le
         lengths: lengths.clone(),
         qualities: Qualities::default(),
         embedder: None,
+        lifecycle: None,
     }
 }
 

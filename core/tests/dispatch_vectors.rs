@@ -82,6 +82,7 @@ fn play(written: &Scenario) -> Result<(Scenario, BTreeMap<String, Value>), Box<d
                 | Effect::Abort { .. }
                 | Effect::Refresh { .. }
                 | Effect::Load { .. }
+                | Effect::Unload { .. }
                 | Effect::Prepared { .. } => None,
             };
         }

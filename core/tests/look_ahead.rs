@@ -71,6 +71,7 @@ impl Fleet {
             | Effect::Reject { .. }
             | Effect::Refresh { .. }
             | Effect::Load { .. }
+            | Effect::Unload { .. }
             | Effect::Prepared { .. } => None,
         });
         let Some((attempt, host, model)) = called else { return };

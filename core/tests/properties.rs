@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use smart_ai_core::{
     AttemptId, Capability, Config, Decision, Dispatcher, Effect, Event, Failure, FailureKind, HostConfig,
-    HostId, HostReport, HostState, JobId, Millis, ModelDetails, ModelName, ModelState, ModelTag, Request,
-    ResidentModel, Sample, SignalName, SignalsState, Source, Step, Task, Usage,
+    HostId, HostReport, HostState, JobId, LifecycleConfig, LifecycleMode, Millis, ModelDetails, ModelName,
+    ModelState, ModelTag, Request, ResidentModel, Sample, SignalName, SignalsState, Source, Step, Task,
+    Usage,
 };
 
 const HOSTS: [&str; 2] = ["pc", "nas"];
@@ -38,6 +39,7 @@ enum Word {
     Canary(usize, Option<usize>),
     Prepare(u64),
     LoadEnded(usize, bool),
+    UnloadEnded(bool),
     Signals(usize, f64, u64),
     SignalsDown,
     Stray(u64),
@@ -81,6 +83,7 @@ fn word() -> impl Strategy<Value = Word> {
             .prop_map(|(host, kind)| Word::Canary(host, kind)),
         1 => (0..40_000_u64).prop_map(Word::Prepare),
         1 => (0_usize..8, any::<bool>()).prop_map(|(place, well)| Word::LoadEnded(place, well)),
+        1 => any::<bool>().prop_map(Word::UnloadEnded),
         2 => (0..HOSTS.len(), number(), 0..200_000_u64)
             .prop_map(|(host, value, age_ms)| Word::Signals(host, value, age_ms)),
         1 => Just(Word::SignalsDown),
@@ -97,8 +100,20 @@ fn story() -> impl Strategy<Value = Vec<(u64, Word)>> {
 
 fn config(parallel: u32) -> Config {
     let hosts = HOSTS.iter().map(|id| HostConfig { parallel, ..HostConfig::new(*id) }).collect();
-    Config { models: Vec::new(), metrics: true, ..Config::new(hosts) }
+    // As eager to unload as it may be.
+    let lifecycle = LifecycleConfig {
+        mode: LifecycleMode::On,
+        wait_price: 0.0,
+        min_resident_s: 0,
+        max_actions_per_hour: CAP as u32,
+        override_keep_alive: true,
+        ..LifecycleConfig::default()
+    };
+    Config { models: Vec::new(), metrics: true, lifecycle, ..Config::new(hosts) }
 }
+
+/// Unloads by itself in any hour, at most.
+const CAP: usize = 6;
 
 fn up(host: &str, loaded: bool) -> Event {
     let tag = |name: &&str| ModelTag {
@@ -139,6 +154,7 @@ struct World {
     told: BTreeSet<JobId>,
     /// Loads under way that nobody asks anything.
     loads: BTreeSet<(HostId, ModelName)>,
+    unloads: Vec<(u64, (HostId, ModelName))>,
     steps: Vec<Step>,
 }
 
@@ -157,6 +173,7 @@ impl World {
             wishes: 0,
             told: BTreeSet::new(),
             loads: BTreeSet::new(),
+            unloads: Vec::new(),
             steps: Vec::new(),
         };
         for host in HOSTS {
@@ -199,6 +216,17 @@ impl World {
                 Effect::Load { host, model, .. } => {
                     let new = self.loads.insert((host.clone(), model.clone()));
                     assert!(new, "{model} is being loaded on {host} already");
+                }
+                Effect::Unload { host, model, .. } => {
+                    let arm = format!("{model}@{host}");
+                    let called = self.calls.values().any(|(_, called)| *called == arm);
+                    assert!(!called, "{arm} leaves while it answers");
+                    let arm_of = (host.clone(), model.clone());
+                    assert!(!self.loads.contains(&arm_of), "{arm} leaves while it is loaded");
+                    self.unloads.push((self.now, arm_of));
+                    let hour = self.unloads.iter().filter(|(at, _)| self.now - at < 3_600_000).count();
+                    assert!(hour <= CAP, "{hour} unloads in an hour");
+                    self.loaded.remove(&arm);
                 }
                 Effect::Prepared { job, .. } => assert!(self.told.insert(*job), "{job} was told twice"),
                 Effect::Refresh { .. } => {}
@@ -282,6 +310,12 @@ impl World {
                 self.loads.remove(&(host.clone(), model.clone()));
                 let failure = (!well).then(|| Failure::new(FailureKind::OutOfMemory, "as told"));
                 Event::LoadEnded { host, model, failure }
+            }
+            Word::UnloadEnded(well) => {
+                let arm = self.unloads.last().map(|(_, arm)| arm.clone());
+                let (host, model) = arm.unwrap_or((HOSTS[0].into(), MODELS[0].into()));
+                let failure = (!well).then(|| Failure::new(FailureKind::Unreachable, "as told"));
+                Event::UnloadEnded { host, model, failure }
             }
             Word::Signals(host, value, age_ms) => {
                 let instance = HOSTS.get(host).copied().unwrap_or_default().to_owned();

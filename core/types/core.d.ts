@@ -338,6 +338,10 @@ max_queue?: number,
  */
 look_ahead?: LookAhead, 
 /**
+ * How models come and go by themselves.
+ */
+lifecycle?: LifecycleConfig, 
+/**
  * How good models are, and how good they must be.
  */
 quality?: QualityConfig, 
@@ -548,6 +552,18 @@ options: CallOptions,
 /**
  * Milliseconds it may take; one that takes longer is `ETIMEDOUT`.
  */
+within_ms: number, } | { "type": "unload", 
+/**
+ * Where.
+ */
+host: HostId, 
+/**
+ * Which model.
+ */
+model: ModelName, 
+/**
+ * Milliseconds it may take; one that takes longer is `ETIMEDOUT`.
+ */
 within_ms: number, } | { "type": "prepared", 
 /**
  * The driver's number for it.
@@ -715,7 +731,23 @@ model: ModelName,
 /**
  * Why it is not in memory; absent where it is.
  */
-failure: Failure | null, } | { "type": "feedback", 
+failure: Failure | null, } | { "type": "unload_ended", 
+/**
+ * The host.
+ */
+host: HostId, 
+/**
+ * The model.
+ */
+model: ModelName, 
+/**
+ * Why it did not leave; absent where it did.
+ */
+failure: Failure | null, } | { "type": "stand_by", 
+/**
+ * Who does, in words; absent: this one may.
+ */
+holder: string | null, } | { "type": "apply" } | { "type": "feedback", 
 /**
  * Who gave it.
  */
@@ -1045,6 +1077,173 @@ export type Lengths = { shapes: { [key in Shape]: ShapeLengths }, tasks: { [key 
  * Actual ÷ expected length, by model.
  */
 models: { [key in ModelName]: LogMean }, };
+
+/**
+ * Something that was done, or would have been.
+ */
+export type LifecycleAction = { 
+/**
+ * Its number, counted from the program's start.
+ */
+number: number, 
+/**
+ * When, on the driver's clock.
+ */
+at: Millis, 
+/**
+ * What.
+ */
+action: LifecycleActionKind, 
+/**
+ * Where.
+ */
+host: HostId, 
+/**
+ * Which model.
+ */
+model: ModelName, 
+/**
+ * Why, in words.
+ */
+reason: string, 
+/**
+ * `dry_run`, `begun`, `ok`, or the failure's word.
+ */
+outcome: string, };
+
+/**
+ * What can be done with a model.
+ */
+export type LifecycleActionKind = "unload" | "prewarm" | "prepare";
+
+/**
+ * How models come and go.
+ */
+export type LifecycleConfig = { 
+/**
+ * Whether Smart AI acts by itself.
+ */
+mode?: LifecycleMode, 
+/**
+ * Gigabytes held for a second that one second of a caller's waiting is worth: the higher, the longer idle models stay.
+ */
+wait_price?: number, 
+/**
+ * Seconds a model stays at least once it is loaded.
+ */
+min_resident_s?: number, 
+/**
+ * Seconds an idle model stays at most.
+ */
+max_idle_s?: number, 
+/**
+ * Unloads and loads in any hour, at most. Those that callers ask for are not bound.
+ */
+max_actions_per_hour?: number, 
+/**
+ * Whether a model is loaded shortly before its next use, where that comes back by the hour, the day or the week.
+ */
+prewarm?: boolean, 
+/**
+ * Whether models leave that a host's owner or another client wants to stay longer (`OLLAMA_KEEP_ALIVE` above five minutes,
+ * a `keep_alive` of a request, −1).
+ */
+override_keep_alive?: boolean, };
+
+/**
+ * Whether Smart AI unloads and loads models by itself.
+ */
+export type LifecycleMode = "off" | "dry-run" | "on";
+
+/**
+ * One model on one host.
+ */
+export type LifecycleModel = { 
+/**
+ * Its host.
+ */
+host: HostId, 
+/**
+ * Its tag.
+ */
+model: ModelName, 
+/**
+ * In memory.
+ */
+resident: boolean, 
+/**
+ * Gigabytes (10^9 bytes) it takes in memory.
+ */
+gb: number, 
+/**
+ * Seconds its load is expected to take.
+ */
+load_s: number, 
+/**
+ * Seconds since anybody was seen to use it.
+ */
+idle_s: number | null, 
+/**
+ * Seconds it is held after its last use.
+ */
+hold_s: number, 
+/**
+ * 95 % of the gaps between its uses are shorter, in seconds.
+ */
+p95_gap_s: number | null, 
+/**
+ * Uses an hour × seconds of load ÷ gigabytes: what is worth least leaves first.
+ */
+value_per_gb: number, 
+/**
+ * Seconds until it leaves unless it is used; absent where it stays.
+ */
+leaves_in_s: number | null, 
+/**
+ * Seconds until its next use, where that comes back by the hour, the day or the week.
+ */
+expected_in_s: number | null, 
+/**
+ * Why it stays or leaves, in words.
+ */
+why: string, };
+
+/**
+ * Everything about comings and goings at one moment.
+ */
+export type LifecycleReport = { 
+/**
+ * Whether Smart AI acts by itself.
+ */
+mode: LifecycleMode, 
+/**
+ * Who acts in its place: another program on this fleet. Absent: this one.
+ */
+standby: string | null, 
+/**
+ * Unloads and loads of the last hour that count against the cap.
+ */
+actions_last_hour: number, 
+/**
+ * The cap.
+ */
+max_actions_per_hour: number, 
+/**
+ * Gigabyte-hours of memory saved against a host that keeps every model.
+ */
+saved_gb_hours_always_on: number, 
+/**
+ * Gigabyte-hours of memory saved against what each host does by itself.
+ */
+saved_gb_hours_keep_alive: number, 
+/**
+ * Every model in memory, and those expected to be used.
+ */
+models: Array<LifecycleModel>, 
+/**
+ * The last actions, newest first; in `dry-run`, those that would have been.
+ */
+actions: Array<LifecycleAction>, };
 
 /**
  * Bounds beyond which a host gets no job. An unknown or stale signal never excludes.
@@ -1757,7 +1956,11 @@ qualities: Qualities,
 /**
  * The model that embeds where callers leave the choice: vectors of two models do not match.
  */
-embedder?: ModelName | null, };
+embedder?: ModelName | null, 
+/**
+ * Which models come and go by themselves; absent where that is off.
+ */
+lifecycle?: LifecycleReport, };
 
 /**
  * Something to look at.

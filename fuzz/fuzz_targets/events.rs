@@ -7,7 +7,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use smart_ai_core::{
     AttemptId, Capability, Config, Dispatcher, Effect, Event, Failure, FailureKind, HostConfig, HostReport,
-    HostState, JobId, Limits, Millis, ModelDetails, ModelState, ModelTag, Request, ResidentModel, Sample,
+    HostState, JobId, LifecycleConfig, LifecycleMode, Limits, Millis, ModelDetails, ModelState, ModelTag, Request, ResidentModel, Sample,
     SignalName, SignalsState, Task, Usage,
 };
 
@@ -62,6 +62,9 @@ enum Word {
     Canary(u8, u8, Option<u8>),
     Prepare(Wish, u32),
     LoadEnded(u8, u8, Option<u8>),
+    UnloadEnded(u8, u8, Option<u8>),
+    StandBy(bool),
+    Apply,
     Tick,
     Look,
     Slept(u32),
@@ -224,6 +227,13 @@ impl World {
                 model: of(MODELS, model).into(),
                 failure: kind.map(|kind| Failure::new(of(FAILURES, kind), "as the fuzzer says")),
             },
+            Word::UnloadEnded(host, model, kind) => Event::UnloadEnded {
+                host: of(HOSTS, host).into(),
+                model: of(MODELS, model).into(),
+                failure: kind.map(|kind| Failure::new(of(FAILURES, kind), "as the fuzzer says")),
+            },
+            Word::StandBy(other) => Event::StandBy { holder: other.then(|| "another".to_owned()) },
+            Word::Apply => Event::Apply,
             Word::Look => Event::Look,
             Word::Slept(ms) => Event::Slept { ms: ms.into() },
             Word::Tick | Word::Again => Event::Tick,
@@ -249,7 +259,7 @@ impl World {
                     assert!(job.0 <= self.jobs, "an end of a job nobody asked for");
                     assert!(outcome.predicted_ms.is_finite() && outcome.ms.total.is_finite(), "{outcome:?}");
                 }
-                Effect::Refresh { .. } | Effect::Load { .. } | Effect::Prepared { .. } => {}
+                Effect::Refresh { .. } | Effect::Load { .. } | Effect::Unload { .. } | Effect::Prepared { .. } => {}
             }
         }
     }
@@ -264,6 +274,10 @@ fn story(data: &[u8]) -> arbitrary::Result<()> {
     let config = Config {
         models: Vec::new(),
         metrics: bytes.arbitrary()?,
+        lifecycle: LifecycleConfig {
+            mode: of([LifecycleMode::Off, LifecycleMode::DryRun, LifecycleMode::On], bytes.arbitrary()?),
+            ..LifecycleConfig::default()
+        },
         max_queue: bytes.int_in_range(0..=20)?,
         limits,
         ..Config::new(hosts)

@@ -73,13 +73,13 @@ pub fn prepare_event(job: f64, wish: String, wall_ms: f64) -> Result<String, Cod
     to_json(&event.map_err(dispatch_error)?)
 }
 
-/// What to send for a load; null for any other effect.
+/// What to send for a load or an unload; null for any other effect.
 #[napi(js_name = "residencyPost", catch_unwind)]
 pub fn residency_post(effect: String) -> Result<String, Code> {
     to_json(&wire::residency_post(&from_json(&effect)?))
 }
 
-/// Why a load was not carried out; null where it was.
+/// Why it was not carried out; null where it was.
 #[napi(js_name = "residencyFailure", catch_unwind)]
 pub fn residency_failure(reply: String) -> Result<String, Code> {
     to_json(&wire::residency_failure(&from_json(&reply)?))

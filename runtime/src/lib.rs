@@ -21,6 +21,8 @@ pub use config::{ConfigFileError, Settings, Sources, load};
 pub use driver::{AskOptions, Engine, KeptAnswer};
 pub use serve::{Access, KeyError, Manage, Secret, ServeError, ServeOptions, Serving, serve};
 pub use smart_ai_core::wire::{Answer, Ask, FleetConfig};
-pub use smart_ai_core::{ConfigError, Decision, DispatchError, DispatchErrorCode, Prepared, Snapshot};
+pub use smart_ai_core::{
+    ConfigError, Decision, DispatchError, DispatchErrorCode, LifecycleReport, Prepared, Snapshot,
+};
 pub use store::{HistoryConfig, HistoryError, Keeping};
 pub use traces::TracesConfig;

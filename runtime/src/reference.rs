@@ -14,6 +14,7 @@ use crate::traces::TracesConfig;
 
 const CONFIG: &str = include_str!("../../core/src/config.rs");
 const TUNING: &str = include_str!("../../core/src/tuning.rs");
+const LIFECYCLE: &str = include_str!("../../core/src/lifecycle/config.rs");
 const FLEET: &str = include_str!("../../core/src/wire/fleet_config.rs");
 const HISTORY: &str = include_str!("store/config.rs");
 const TRACES: &str = include_str!("traces/config.rs");
@@ -74,6 +75,7 @@ fn words(kind: &str) -> &str {
         "u32" | "u64" => "whole number",
         "f64" => "number",
         "Vec<ModelName" => "list of models",
+        "LifecycleMode" => "`\"off\"`, `\"dry-run\"` or `\"on\"`",
         "LookAhead" => "`\"auto\"` or `\"off\"`",
         "BTreeMap<String, String" => "table of texts",
         "BTreeMap<ModelName, f64" => "table of numbers",
@@ -112,7 +114,7 @@ fn page() -> Result<String, serde_json::Error> {
     let host = serde_json::to_value(HostConfig::new(""))?;
     let none = json!({});
     let of = |value: &Value, path: &str| value.pointer(path).cloned().unwrap_or_default();
-    let sections = ["hosts", "metrics", "limits", "quality", "tuning"];
+    let sections = ["hosts", "metrics", "limits", "lifecycle", "quality", "tuning"];
     let mut own = fields(CONFIG, "Config");
     own.retain(|field| !sections.contains(&field.name.as_str()));
     let mut hosts = fields(FLEET, "HostServer");
@@ -140,6 +142,13 @@ fn page() -> Result<String, serde_json::Error> {
         &fields(CONFIG, "Limits"),
         &none,
         "limits.",
+    );
+    add(
+        "`[lifecycle]`",
+        "Models that come and go by themselves, where `smart-ai serve` or an engine in Node runs. See [lifecycle](lifecycle.md).",
+        &fields(LIFECYCLE, "LifecycleConfig"),
+        &of(&config, "/lifecycle"),
+        "lifecycle.",
     );
     add(
         "`[quality.floors]`",

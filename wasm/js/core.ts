@@ -84,9 +84,9 @@ export interface Core {
 	feedbackEvent(feedback: Feedback): Event;
 	/** The event of a wish to have a model in memory; `wallMs` is the time of day since 1970. */
 	prepareEvent(job: number, wish: Prepare, wallMs: number): Event;
-	/** What to send for a load. */
+	/** What to send for a load or an unload. */
 	residencyPost(effect: Effect): Post | null;
-	/** Why a load was not carried out. */
+	/** Why it was not carried out. */
 	residencyFailure(reply: Reply): Failure | null;
 	readEmbeddings(body: string): Read<Embeddings>;
 	readVersion(body: string): Read<string>;

@@ -251,8 +251,11 @@ export class Driver implements SmartAi {
 
 	#carryOut(step: Step): void {
 		for (const effect of step.effects) this.#effect(effect);
-		// Nobody waits: no timer keeps the process alive, and the next event brings core up to date.
-		const waits = this.#jobs.size > 0 || this.#prepares.size > 0 || this.#now() < this.#plannedUntil;
+		// Nobody waits, and no model is to come or go: no timer keeps the process alive, and the next event brings core up
+		// to date.
+		const mode = this.#fleet.config.lifecycle?.mode ?? 'off';
+		const manages = mode !== 'off' || this.#now() < this.#plannedUntil;
+		const waits = this.#jobs.size > 0 || this.#prepares.size > 0 || manages;
 		this.#alarm.set(waits ? step.wakeAt : null);
 	}
 
@@ -281,7 +284,8 @@ export class Driver implements SmartAi {
 				});
 				return;
 			case 'load':
-				void this.#load(effect).then((event) => this.#post(event));
+			case 'unload':
+				void this.#move(effect).then((event) => this.#post(event));
 				return;
 			case 'prepared': {
 				const { job, prepared } = effect;
@@ -345,12 +349,13 @@ export class Driver implements SmartAi {
 		return (attempt === null ? undefined : this.#calls.get(attempt)?.gathered) ?? nothing();
 	}
 
-	async #load(effect: Extract<Effect, { type: 'load' }>): Promise<Event> {
+	/** Loads or unloads a model. */
+	async #move(effect: Extract<Effect, { type: 'load' | 'unload' }>): Promise<Event> {
 		const { host, model, within_ms: withinMs } = effect;
 		const post = this.core.residencyPost(effect);
 		const content = { type: 'application/json', body: post?.body ?? '' };
 		const reply = await this.#fetch(this.#endpoints.get(host), withinMs, post?.path ?? '', content);
-		return { type: 'load_ended', host, model, failure: this.core.residencyFailure(reply) };
+		return { type: `${effect.type}_ended`, host, model, failure: this.core.residencyFailure(reply) };
 	}
 
 	async #look({ source, within_ms: withinMs }: Extract<Effect, { type: 'refresh' }>): Promise<Event> {

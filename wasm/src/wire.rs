@@ -63,13 +63,13 @@ pub fn prepare_event(job: f64, wish: &JsValue, wall_ms: f64) -> Result<JsValue, 
     to_js(&event.map_err(dispatch_error)?)
 }
 
-/// What to send for a load; null for any other effect.
+/// What to send for a load or an unload; null for any other effect.
 #[wasm_bindgen(js_name = residencyPost)]
 pub fn residency_post(effect: &JsValue) -> Result<JsValue, JsValue> {
     to_js(&wire::residency_post(&from_js(effect)?))
 }
 
-/// Why a load was not carried out; null where it was.
+/// Why it was not carried out; null where it was.
 #[wasm_bindgen(js_name = residencyFailure)]
 pub fn residency_failure(reply: &JsValue) -> Result<JsValue, JsValue> {
     to_js(&wire::residency_failure(&from_js(reply)?))

@@ -51,6 +51,7 @@ impl Dispatcher {
             (terms.load_s <= 0.0 && self.fleet.hosts.len() > 1).then(|| self.now.plus(patience.hedge_ms));
         let attempt = running.attempt;
         self.last_attempt = attempt;
+        self.note_use(id, position, &model);
         let host = self.fleet.hosts.get_mut(position)?;
         let mut known_share = 0.0;
         if let Some(model) = host.models.get_mut(&model) {

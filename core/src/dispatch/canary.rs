@@ -79,6 +79,7 @@ impl Dispatcher {
             host.moved = now;
         }
         let Some(model) = host.models.get_mut(model) else { return };
+        model.stay.occupy(now);
         model.breaker.canary_ended(now, failure);
         model.reliability.observe(now, failure.is_none());
         model.failing = model.reliability.failure_probability(now);

@@ -10,6 +10,7 @@ impl Dispatcher {
     pub(super) fn advance(&mut self, now: Millis) {
         let elapsed_s = now.since(self.now) as f64 / 1e3;
         self.now = self.now.max(now);
+        self.note_in_use();
         if elapsed_s <= 0.0 {
             return;
         }

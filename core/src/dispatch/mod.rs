@@ -14,6 +14,7 @@ mod hedge;
 mod job;
 mod knowledge;
 mod load;
+mod managing;
 mod outlook;
 mod patience;
 mod preparing;
@@ -32,6 +33,7 @@ use crate::event::{Event, HostState, ModelState, SignalsState};
 use crate::failure::Failure;
 use crate::fleet::{Contact, Fleet};
 use crate::learn::{Arrivals, Lengths, Qualities};
+use crate::lifecycle::LifecycleMode;
 use crate::names::{AttemptId, HostId, JobId, Millis, ModelName};
 use crate::policy::{Backlog, Exclusions, Metrics, Priors, Record, View, qualities};
 use crate::range::ConfigError;
@@ -40,6 +42,7 @@ use crate::snapshot::{Snapshot, restore, snapshot};
 
 use attempt::Attempt;
 use job::Job;
+use managing::Managing;
 use preparing::{Loading, Wanting};
 use watch::Watch;
 
@@ -78,6 +81,7 @@ pub struct Dispatcher {
     /// Models that are wanted in memory, and those on their way there for it.
     wanting: Vec<Wanting>,
     loads: BTreeMap<(usize, ModelName), Loading>,
+    managing: Managing,
     /// Calls after a failed one that may be made at once.
     retries: f64,
     /// Second calls beside a late one that may be made.
@@ -111,6 +115,7 @@ impl Dispatcher {
             last_attempt: AttemptId(0),
             wanting: Vec::new(),
             loads: BTreeMap::new(),
+            managing: Managing::default(),
             retries: budget::RETRY_BURST,
             hedges: budget::HEDGE_BURST,
             effects: VecDeque::new(),
@@ -148,6 +153,7 @@ impl Dispatcher {
             self.send_canaries();
             self.prepare_models();
             self.place_waiting_jobs();
+            self.manage();
         }
     }
 
@@ -161,7 +167,7 @@ impl Dispatcher {
         let jobs = self.jobs.values().filter_map(|job| job.wake_at(self));
         let attempts = self.attempts.values().map(Attempt::wake_at);
         let looks = self.next_look().into_iter().chain(self.next_canary());
-        jobs.chain(attempts).chain(looks).chain(self.next_load()).min()
+        jobs.chain(attempts).chain(looks).chain(self.next_load()).chain(self.next_action()).min()
     }
 
     /// `handle`, every effect, and `poll_timeout` in one.
@@ -206,11 +212,13 @@ impl Dispatcher {
     /// What it believes: the fleet, what was learned, what is under way.
     pub fn snapshot(&self) -> Snapshot {
         let failure = self.metrics_failure.as_ref();
+        let managed = self.config.lifecycle.mode != LifecycleMode::Off;
         Snapshot {
             jobs: self.jobs.len() as u32,
             calls: self.attempts.len() as u32,
             qualities: self.qualities.clone(),
             embedder: self.embedder.clone(),
+            lifecycle: managed.then(|| self.lifecycle(self.now)),
             metrics: failure.map(|failure| format!("{}: {}", failure.kind.as_str(), failure.detail)),
             ..snapshot(self.now, &self.config, &self.fleet, &self.lengths)
         }
@@ -257,6 +265,9 @@ impl Dispatcher {
             Event::Signals { state } => self.signals(state),
             Event::Canary { host, model, failure } => self.canary_ended(&host, &model, failure.as_ref()),
             Event::Prepare { job, request, in_ms } => self.prepare(job, request, in_ms),
+            Event::UnloadEnded { host, model, failure } => self.unload_ended(&host, &model, failure.as_ref()),
+            Event::StandBy { holder } => self.stand_by(holder),
+            Event::Apply => self.apply_lifecycle(),
             Event::LoadEnded { host, model, failure } => self.load_ended(&host, &model, failure.as_ref()),
             Event::Feedback { model, task, rating } => self.feedback(&model, task, rating),
             Event::Look => self.look_soon(),

@@ -7,7 +7,7 @@ use crate::dispatch::job::FLEET_GRACE_MS;
 use crate::effect::{CallOptions, Effect};
 use crate::failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
 use crate::fleet::{Host, Model, Residency};
-use crate::lifecycle::{PrepareState, Prepared};
+use crate::lifecycle::{LifecycleActionKind, LifecycleMode, PrepareState, Prepared};
 use crate::names::{HostId, JobId, Millis, ModelName};
 use crate::policy::{Backlog, Exclusions, View, answer_context, keep_alive_s, learn_load, load_s, refusal};
 use crate::request::{Capability, Request};
@@ -183,6 +183,10 @@ impl Dispatcher {
     }
 
     fn load_for(&mut self, wanting: &Wanting, position: usize, model: ModelName, backlogs: &[Backlog]) {
+        if let Some(host) = self.fleet.hosts.get(position).map(|host| host.config.id.clone()) {
+            let reason = format!("{model} comes to {host}: a caller asked for it");
+            self.log(LifecycleMode::On, LifecycleActionKind::Prepare, &host, &model, reason);
+        }
         let waiter = (!wanting.told).then_some((wanting.job, wanting.since));
         self.begin_load(position, &model, &wanting.request, backlogs);
         if let (Some(loading), Some(waiter)) = (self.loads.get_mut(&(position, model)), waiter) {
@@ -234,6 +238,7 @@ impl Dispatcher {
     pub(super) fn load_ended(&mut self, id: &HostId, name: &ModelName, failure: Option<&Failure>) {
         let Some(position) = self.fleet.hosts.iter().position(|host| host.config.id == *id) else { return };
         let Some(loading) = self.loads.remove(&(position, name.clone())) else { return };
+        self.outcome(LifecycleActionKind::Prepare, id, name, failure);
         let now = self.now;
         if let Some(host) = self.fleet.hosts.get_mut(position) {
             // What it takes, and what left for it, the host knows best.
@@ -246,6 +251,7 @@ impl Dispatcher {
                 }
                 if let Some(model) = host.models.get_mut(name) {
                     model.hold(now, loading.context_tokens);
+                    model.stay.occupy(now);
                     model.keep_alive_unsaid = Some(now).filter(|_| model.keep_alive_s.is_none());
                 }
             }

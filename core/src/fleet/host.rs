@@ -19,7 +19,7 @@ pub(crate) const OWN_BUSY_MEMORY_S: f64 = 30.0;
 const TELLING_OWN_BUSY: f64 = 0.2;
 
 /// Seconds an idle model stays where the owner of the server says nothing.
-const DEFAULT_KEEP_ALIVE_S: u32 = 300;
+pub(crate) const DEFAULT_KEEP_ALIVE_S: u32 = 300;
 
 /// A host that is gone is looked for this often while somebody waits for it.
 pub(crate) const RETURN_MS: u64 = 1_000;

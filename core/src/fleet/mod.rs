@@ -16,7 +16,9 @@ mod signals;
 pub(crate) use breaker::Breaker;
 pub use device::Device;
 pub(crate) use device::gpu_share;
-pub(crate) use host::{Contact, Host, OWN_BUSY_MEMORY_S, RETURN_MS, Remembered, Typical};
+pub(crate) use host::{
+    Contact, DEFAULT_KEEP_ALIVE_S, Host, OWN_BUSY_MEMORY_S, RETURN_MS, Remembered, Typical,
+};
 pub(crate) use inquiries::{Inquiries, Interest};
 pub(crate) use model::{Model, Residency};
 pub(crate) use own_settings::{OwnKeepAlive, OwnSettings};

@@ -4,6 +4,7 @@ use crate::event::{ModelDetails, ModelTag, ResidentModel};
 use crate::failure::FailureKind;
 use crate::fleet::{Breaker, Device, OwnSettings, PromptCache, Rates, gpu_share};
 use crate::learn::{Demand, LogMean, Reliability, Wordiness};
+use crate::lifecycle::Stay;
 use crate::names::{Millis, ModelName};
 use crate::request::{ByTask, Capability, Request, Task};
 
@@ -68,6 +69,8 @@ pub(crate) struct Model {
     /// Not called before this time with this much context or more, and why.
     pub(crate) blocked: Option<(Millis, u32, FailureKind)>,
     pub(crate) breaker: Breaker,
+    /// Its uses, and how long it has been in memory.
+    pub(crate) stay: Stay,
 }
 
 impl Model {
@@ -97,6 +100,7 @@ impl Model {
             last_resident: None,
             blocked: None,
             breaker: Breaker::default(),
+            stay: Stay::default(),
         }
     }
 
@@ -112,6 +116,7 @@ impl Model {
     /// A call shows that it is in memory, and with what context where that is known.
     pub(crate) fn hold(&mut self, now: Millis, context: Option<u32>) {
         self.last_resident = Some(now);
+        self.stay.hold(now);
         match &mut self.residency {
             Residency::Cold => {
                 let bytes = self.tag.size_bytes;
@@ -145,6 +150,7 @@ impl Model {
             seen.name == self.tag.name || (!self.tag.digest.is_empty() && seen.digest == self.tag.digest)
         };
         let seen = resident.iter().find(same);
+        self.stay.look(now, seen);
         self.pinned = seen.is_some_and(|seen| seen.pinned);
         self.residency = seen.map_or(Residency::Cold, |seen| Residency::Resident {
             context_tokens: seen.context_tokens,

@@ -20,7 +20,12 @@ pub(crate) fn keep_alive_s(host: &Host, model: &Model, now: Millis, weight: f64)
     if weight <= 0.0 || model.pinned {
         return None;
     }
-    let calls_per_hour = model.demand.per_s(now) * 3_600.0;
-    let value = calls_per_hour * load_s(host, model, now) / (host.needed_bytes(model, 0) / 1e9).max(0.01);
+    let value = value_per_gb(host, model, now);
     Some(own_s + (weight * DOUBLING_S * libm::log(1.0 + value / LEAST_VALUE) / LN_2) as u32)
+}
+
+/// What a model in memory is worth: calls an hour × seconds of load ÷ gigabytes.
+pub(crate) fn value_per_gb(host: &Host, model: &Model, now: Millis) -> f64 {
+    let calls_per_hour = model.demand.per_s(now) * 3_600.0;
+    calls_per_hour * load_s(host, model, now) / (host.needed_bytes(model, 0) / 1e9).max(0.01)
 }

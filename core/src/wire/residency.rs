@@ -70,7 +70,7 @@ pub struct Post {
     pub body: String,
 }
 
-/// What to send for a [`Effect::Load`]; nothing for any other effect.
+/// What to send for an [`Effect::Load`] or [`Effect::Unload`]; nothing for any other effect.
 pub fn residency_post(effect: &Effect) -> Option<Post> {
     match effect {
         Effect::Load { model, embeds, options, .. } => {
@@ -90,6 +90,11 @@ pub fn residency_post(effect: &Effect) -> Option<Post> {
                 "/api/generate"
             };
             Some(Post { path: path.to_owned(), body: body.to_string() })
+        }
+        // Without a prompt, for a model that only embeds, too.
+        Effect::Unload { model, .. } => {
+            let body = json!({ "model": model, "keep_alive": 0, "stream": false });
+            Some(Post { path: "/api/generate".to_owned(), body: body.to_string() })
         }
         Effect::Call { .. }
         | Effect::Abort { .. }

@@ -22,6 +22,7 @@ fn an_answer_resolves_teaches_and_is_explained() {
         | Effect::Call { .. }
         | Effect::Refresh { .. }
         | Effect::Load { .. }
+        | Effect::Unload { .. }
         | Effect::Prepared { .. } => None,
     });
     assert_eq!(times, Some((520.0, 5_520.0)));
@@ -127,6 +128,7 @@ fn attempt(effects: &[Effect]) -> AttemptId {
         | Effect::Reject { .. }
         | Effect::Refresh { .. }
         | Effect::Load { .. }
+        | Effect::Unload { .. }
         | Effect::Prepared { .. } => None,
     };
     effects.iter().find_map(of).unwrap_or(AttemptId(0))
@@ -155,6 +157,7 @@ fn looked_at(effect: &Effect) -> Option<String> {
         Effect::Refresh { source: Source::Host { host }, .. } => Some(host.to_string()),
         Effect::Refresh { .. }
         | Effect::Load { .. }
+        | Effect::Unload { .. }
         | Effect::Prepared { .. }
         | Effect::Call { .. }
         | Effect::Abort { .. }
@@ -223,6 +226,7 @@ fn outcome(effect: &Effect) -> Option<&Outcome> {
         | Effect::Abort { .. }
         | Effect::Refresh { .. }
         | Effect::Load { .. }
+        | Effect::Unload { .. }
         | Effect::Prepared { .. } => None,
     }
 }

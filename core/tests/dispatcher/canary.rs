@@ -35,6 +35,7 @@ fn next_canary(fleet: &mut Fleet, until: u64) -> Option<(u64, Option<u32>)> {
             Effect::Refresh { source: Source::Canary { options, .. }, .. } => Some(options.num_ctx),
             Effect::Refresh { .. }
             | Effect::Load { .. }
+            | Effect::Unload { .. }
             | Effect::Prepared { .. }
             | Effect::Call { .. }
             | Effect::Abort { .. }
@@ -48,6 +49,7 @@ fn next_canary(fleet: &mut Fleet, until: u64) -> Option<(u64, Option<u32>)> {
             Effect::Refresh { source: Source::Host { host }, .. } => Some(host.to_string()),
             Effect::Refresh { .. }
             | Effect::Load { .. }
+            | Effect::Unload { .. }
             | Effect::Prepared { .. }
             | Effect::Call { .. }
             | Effect::Abort { .. }

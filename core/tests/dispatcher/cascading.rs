@@ -19,6 +19,7 @@ fn outcome(effects: &[Effect]) -> Option<&Outcome> {
         | Effect::Abort { .. }
         | Effect::Refresh { .. }
         | Effect::Load { .. }
+        | Effect::Unload { .. }
         | Effect::Prepared { .. } => None,
     })
 }

@@ -16,6 +16,7 @@ fn asked(effects: &[Effect]) -> Asked {
         | Effect::Reject { .. }
         | Effect::Refresh { .. }
         | Effect::Load { .. }
+        | Effect::Unload { .. }
         | Effect::Prepared { .. } => None,
     });
     called.unwrap_or(Asked::NoCall)

@@ -324,6 +324,7 @@ fn attempt_of(effect: &Effect) -> Option<u64> {
         | Effect::Reject { .. }
         | Effect::Refresh { .. }
         | Effect::Load { .. }
+        | Effect::Unload { .. }
         | Effect::Prepared { .. } => None,
     }
 }

@@ -15,6 +15,7 @@ fn kept(effects: &[Effect]) -> Option<u32> {
         | Effect::Reject { .. }
         | Effect::Refresh { .. }
         | Effect::Load { .. }
+        | Effect::Unload { .. }
         | Effect::Prepared { .. } => None,
     })
 }

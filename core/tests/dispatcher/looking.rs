@@ -15,6 +15,7 @@ fn within_ms(effects: &[Effect]) -> Option<u32> {
         Effect::Refresh { source: Source::Host { .. }, within_ms } => Some(*within_ms),
         Effect::Refresh { .. }
         | Effect::Load { .. }
+        | Effect::Unload { .. }
         | Effect::Prepared { .. }
         | Effect::Call { .. }
         | Effect::Abort { .. }
@@ -75,6 +76,7 @@ fn inquired(effects: &[Effect]) -> Vec<String> {
         | Effect::Resolve { .. }
         | Effect::Reject { .. }
         | Effect::Load { .. }
+        | Effect::Unload { .. }
         | Effect::Prepared { .. } => None,
     };
     effects.iter().filter_map(model).collect()

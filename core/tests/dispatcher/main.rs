@@ -11,6 +11,7 @@ mod embedding;
 mod failing;
 mod keeping;
 mod looking;
+mod managing;
 mod preparing;
 mod silence;
 mod stale;

@@ -25,6 +25,7 @@ fn a_job_waits_here_until_its_arm_is_free_the_shortest_first() {
             | Effect::Reject { .. }
             | Effect::Refresh { .. }
             | Effect::Load { .. }
+            | Effect::Unload { .. }
             | Effect::Prepared { .. } => None,
         };
         effects.iter().filter_map(job).collect::<Vec<u64>>()
@@ -111,6 +112,7 @@ fn refusal(effects: &[Effect]) -> Option<DispatchError> {
         | Effect::Call { .. }
         | Effect::Refresh { .. }
         | Effect::Load { .. }
+        | Effect::Unload { .. }
         | Effect::Prepared { .. } => None,
     })
 }

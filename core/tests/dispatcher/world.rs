@@ -89,6 +89,7 @@ pub(crate) fn call(effects: &[Effect]) -> Option<String> {
         | Effect::Reject { .. }
         | Effect::Refresh { .. }
         | Effect::Load { .. }
+        | Effect::Unload { .. }
         | Effect::Prepared { .. } => None,
     })
 }
@@ -105,6 +106,7 @@ pub(crate) fn rejection(effects: &[Effect]) -> Option<(DispatchErrorCode, String
         | Effect::Call { .. }
         | Effect::Refresh { .. }
         | Effect::Load { .. }
+        | Effect::Unload { .. }
         | Effect::Prepared { .. } => None,
     })
 }

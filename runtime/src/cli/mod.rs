@@ -5,6 +5,7 @@ mod batch;
 mod bench;
 mod decide;
 mod history;
+mod lifecycle;
 mod models;
 mod rate;
 mod report;
@@ -20,8 +21,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use smart_ai_core::ConfigError;
 use smart_ai_core::wire::FleetConfig;
+use smart_ai_core::{ConfigError, LifecycleMode};
 
 use crate::config::{Settings, Sources, load};
 use crate::driver::Engine;
@@ -96,6 +97,8 @@ enum Command {
     },
     /// Show past jobs, newest first, from the history; needs no host
     History(history::HistoryArgs),
+    /// Show which models come and go by themselves, as a running `smart-ai serve` sees it; or do what is due
+    Lifecycle(lifecycle::LifecycleArgs),
     /// Say how good the answer to a job of the history was; later choices heed it
     Rate(rate::RateArgs),
     /// Measure how fast each model on each host loads, reads and writes; unloads them for it
@@ -200,10 +203,16 @@ async fn execute(
     if let Command::Rate(arguments) = &command {
         return ended(rate::run(&kept(), arguments).await);
     }
+    if let Command::Lifecycle(arguments) = &command {
+        return ended(lifecycle::run(arguments).await);
+    }
     if let Command::Report(arguments) = &command {
         return ended(report::run(&kept(), arguments).await);
     }
-    let config = &settings.fleet;
+    // Only what runs for long manages what is in memory.
+    let mut config = settings.fleet.clone();
+    config.config.lifecycle.mode = LifecycleMode::Off;
+    let config = &config;
     let watching = traces.map(Traces::observer).into_iter().collect();
     let engine = match History::engine(history, config, watching) {
         Ok(engine) => engine,
@@ -256,6 +265,7 @@ async fn carry_out(command: Command, engine: &Engine, config: &FleetConfig) -> i
         Command::Verify { json } => verify::run(engine, config, json).await,
         // They need no engine, or have a runtime of their own: they have run.
         Command::History(_)
+        | Command::Lifecycle(_)
         | Command::Rate(_)
         | Command::Report(_)
         | Command::Simulate(_)

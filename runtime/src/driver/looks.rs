@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use smart_ai_core::wire::{Ask, Post, canary_failure, host_state, model_state, residency_failure};
-use smart_ai_core::{Arm, Event, HostId, ModelName, Source};
+use smart_ai_core::{Arm, Event, Failure, HostId, ModelName, Source};
 
 use super::call::body;
 use super::message::Message;
@@ -25,20 +25,21 @@ impl Task {
         }
     }
 
-    /// Loads a model, and tells what came of it.
+    /// Loads or unloads a model, and tells what came of it.
     pub(super) fn post_residency(
         &self,
         post: Option<Post>,
-        (host, model): (HostId, ModelName),
+        arm: (HostId, ModelName),
         within: Duration,
+        ended: fn((HostId, ModelName), Option<Failure>) -> Event,
     ) {
-        let (Some(Post { path, body }), Some(server)) = (post, self.hosts.get(&host).cloned()) else {
+        let (Some(Post { path, body }), Some(server)) = (post, self.hosts.get(&arm.0).cloned()) else {
             return;
         };
         let send = self.sender();
         tokio::spawn(async move {
             let failure = residency_failure(&look(server.post(&path, body), within).await);
-            send(Event::LoadEnded { host, model, failure });
+            send(ended(arm, failure));
         });
     }
 

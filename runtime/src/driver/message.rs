@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 use smart_ai_core::wire::Ask;
 use smart_ai_core::{
-    Arm, AttemptId, Decision, DispatchError, Event, Failure, JobId, Knowledge, Prepared, Request, Snapshot,
-    Usage,
+    Arm, AttemptId, Decision, DispatchError, Event, Failure, JobId, Knowledge, LifecycleReport, Prepared,
+    Request, Snapshot, Usage,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -59,6 +59,7 @@ pub(super) enum Message {
         within: Option<Duration>,
         reply: oneshot::Sender<Snapshot>,
     },
+    Lifecycle(oneshot::Sender<LifecycleReport>),
     /// Answered at once.
     Echo(oneshot::Sender<()>),
     /// Add what `theirs` learned since `base`.

@@ -25,7 +25,7 @@ use serde_json::Value;
 use smart_ai_core::wire::{Answer, Ask, Fleet, FleetConfig, feedback_event, prepare_event};
 use smart_ai_core::{
     Arm, ConfigError, Decision, DispatchError, DispatchErrorCode, Dispatcher, Event, JobId, Knowledge,
-    Prepared, Request, Snapshot,
+    LifecycleReport, Prepared, Request, Snapshot,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -176,6 +176,24 @@ impl Engine {
         let asked = prepare_event(job, wish, since_1970().as_millis() as u64)
             .map(|event| self.question(move |reply| Message::Prepare { job, event, reply }));
         async { asked?.await.ok_or_else(closed) }
+    }
+
+    /// Which models come and go by themselves, why, and what that has saved.
+    ///
+    /// # Errors
+    /// The engine is closed.
+    pub async fn lifecycle(&self) -> Result<LifecycleReport, DispatchError> {
+        self.question(Message::Lifecycle).await.ok_or_else(closed)
+    }
+
+    /// Does now what the lifecycle's plan has due, whatever its mode.
+    pub(crate) fn apply_lifecycle(&self) {
+        self.send(Message::Event(Event::Apply));
+    }
+
+    /// Another program acts on this fleet, or none does any more.
+    pub(crate) fn stand_by(&self, holder: Option<String>) {
+        self.send(Message::Event(Event::StandBy { holder }));
     }
 
     /// Looks at every host and at the metrics now.

@@ -150,6 +150,7 @@ impl Task {
                     *refusal = Some(last);
                 }
             }
+            Message::Lifecycle(reply) => drop(reply.send(self.dispatcher.lifecycle(now()))),
             // Whoever no longer waits has given it up.
             Message::Echo(reply) => drop(reply.send(())),
             Message::Absorb { base, theirs } => {
@@ -255,6 +256,9 @@ impl Task {
             | Event::Canary { .. }
             | Event::Prepare { .. }
             | Event::LoadEnded { .. }
+            | Event::UnloadEnded { .. }
+            | Event::StandBy { .. }
+            | Event::Apply
             | Event::Feedback { .. }
             | Event::Look
             | Event::Slept { .. }
@@ -344,7 +348,15 @@ impl Task {
             Effect::Reject { job, error, outcome } => self.end(job, Some(error), outcome),
             Effect::Load { ref host, ref model, within_ms, .. } => {
                 let (arm, within) = ((host.clone(), model.clone()), Duration::from_millis(within_ms.into()));
-                self.post_residency(residency_post(&effect), arm, within);
+                self.post_residency(residency_post(&effect), arm, within, |(host, model), failure| {
+                    Event::LoadEnded { host, model, failure }
+                });
+            }
+            Effect::Unload { ref host, ref model, within_ms } => {
+                let (arm, within) = ((host.clone(), model.clone()), Duration::from_millis(within_ms.into()));
+                self.post_residency(residency_post(&effect), arm, within, |(host, model), failure| {
+                    Event::UnloadEnded { host, model, failure }
+                });
             }
             Effect::Prepared { job, prepared } => {
                 if let Some(reply) = self.prepares.remove(&job) {

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
 use smart_ai_core::wire::{Ask, json_text};
-use smart_ai_core::{Decision, DispatchError, DispatchErrorCode, Prepared, Snapshot};
+use smart_ai_core::{Decision, DispatchError, DispatchErrorCode, LifecycleReport, Prepared, Snapshot};
 
 use super::bodies::Held;
 use super::dialect::{Dialect, JSON, Refusal, status_of};
@@ -126,6 +126,22 @@ pub(super) async fn prepare(
     })?;
     let prepared = sidecar.engine.prepare(wish).await?;
     Ok(Reply(prepared.error.as_ref().map_or(StatusCode::OK, status_of), prepared))
+}
+
+/// Which models come and go by themselves.
+pub(super) async fn lifecycle(State(sidecar): State<Arc<Sidecar>>) -> Answer<LifecycleReport> {
+    Ok(Reply(StatusCode::OK, sidecar.engine.lifecycle().await?))
+}
+
+/// Does what is due now, and tells of it.
+pub(super) async fn apply_lifecycle(
+    State(sidecar): State<Arc<Sidecar>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<LifecycleReport> {
+    read_json(&sidecar, &headers, body).await?;
+    sidecar.engine.apply_lifecycle();
+    Ok(Reply(StatusCode::OK, sidecar.engine.lifecycle().await?))
 }
 
 /// What the dispatcher believes.

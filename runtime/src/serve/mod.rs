@@ -13,6 +13,7 @@ mod lines;
 mod listed;
 mod listener;
 mod lookup;
+mod manager;
 mod measure;
 mod metrics;
 mod object_text;
@@ -90,6 +91,10 @@ pub async fn serve(config: &FleetConfig, options: &ServeOptions) -> Result<Servi
     let proxy = routes::proxy(Arc::clone(&sidecar)).layer(limited);
     let proxy = Guard::new(access, Arc::clone(&keys), OPEN_PATHS).before(proxy);
     tasks.spawn(listener::run(proxy_listener, proxy, options.max_connections, stopping.clone()));
+    let name = format!("smart-ai serve, process {}, proxy {}", std::process::id(), addresses.1);
+    if let Some(lock) = manager::Lock::of(config, name) {
+        tasks.spawn(manager::manage(sidecar.engine.clone(), lock, stopping.clone()));
+    }
     if let Some(history) = &history {
         tasks.spawn(history.follow(sidecar.engine.clone(), stopping.clone()));
     }

@@ -8,7 +8,7 @@ use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, any, get, post};
 use tower::Layer as _;
 
-use super::api::{ask, decide, feedback, health, prepare, ready, snapshot};
+use super::api::{apply_lifecycle, ask, decide, feedback, health, lifecycle, prepare, ready, snapshot};
 use super::dialect::Operation::{
     self, AnthropicMessage, Chat, Embed, Embeddings, Generate, OpenAiChat, OpenAiCompletion, OpenAiEmbedding,
     OpenAiResponse,
@@ -43,6 +43,8 @@ pub(super) fn proxy(sidecar: Arc<Sidecar>) -> Router {
         .route("/smart-ai/ask", post(ask))
         .route("/smart-ai/prepare", post(prepare))
         .route("/smart-ai/feedback", post(feedback))
+        .route("/smart-ai/lifecycle", get(lifecycle))
+        .route("/smart-ai/lifecycle/apply", post(apply_lifecycle))
         .route("/smart-ai/snapshot", get(snapshot))
         .route("/smart-ai/health", get(health))
         .route("/smart-ai/ready", get(ready))

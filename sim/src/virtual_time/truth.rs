@@ -326,6 +326,34 @@ impl<'a> Truth<'a> {
         id
     }
 
+    /// Loads a model that no job asks for; gives the call's number, which is answered when the model is loaded.
+    pub fn load(&mut self, host: usize, model: usize, keep_alive_s: Option<f64>) -> usize {
+        let (id, now) = (self.calls.len(), self.now());
+        self.calls.push(Call {
+            job: usize::MAX,
+            host,
+            model,
+            began: now,
+            load_s: 0.0,
+            worked_from: now,
+            first: None,
+            over: false,
+        });
+        if self.is_up(host) {
+            self.fleet.load(host, model, id as u64, keep_alive_s);
+            self.take_happened();
+        } else {
+            self.fail(id, FailureKind::Unreachable);
+        }
+        id
+    }
+
+    /// Lets a model leave as soon as no call uses it.
+    pub fn unload(&mut self, host: usize, model: usize) {
+        self.fleet.unload(host, model);
+        self.take_happened();
+    }
+
     /// The true work of a job on a model.
     pub fn work(&self, id: u64, job: usize, model: usize) -> Work {
         let (Some(job), Some(model)) = (self.jobs.get(job), self.scenario.models.get(model)) else {

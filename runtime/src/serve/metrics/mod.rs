@@ -5,6 +5,7 @@ mod dispatcher;
 mod family;
 mod host_own;
 mod hosts;
+mod lifecycle;
 mod measured;
 mod page;
 mod regret;
@@ -39,6 +40,7 @@ pub(super) struct Metrics {
     residency: residency::Residency,
     requests: requests::Requests,
     dispatching: dispatcher::Dispatching,
+    lifecycle: lifecycle::Lifecycle,
 }
 
 impl Metrics {
@@ -59,10 +61,11 @@ impl Metrics {
         let requests = requests::Requests::new(Arc::clone(&inventory), Arc::clone(&arms), &mut registry);
         let dispatching =
             dispatcher::Dispatching::new(Arc::clone(&inventory), Arc::clone(&arms), &mut registry);
+        let lifecycle = lifecycle::Lifecycle::new(&mut registry);
         dispatcher::register_history(&mut registry, history);
         dispatcher::register_traces(&mut registry, traces);
         registry.register_collector(Box::new(Shown(Program { started_s: now_s() })));
-        Self { registry, inventory, arms, residency, requests, dispatching }
+        Self { registry, inventory, arms, residency, requests, dispatching, lifecycle }
     }
 
     /// A request of a client ended.
@@ -83,6 +86,9 @@ impl Metrics {
 
     /// What the dispatcher believes now.
     pub(super) fn believes(&self, snapshot: Snapshot) {
+        if let Some(report) = &snapshot.lifecycle {
+            self.lifecycle.believes(report);
+        }
         self.dispatching.believes(snapshot);
     }
 }
@@ -121,6 +127,7 @@ impl Observer for Metrics {
             let arm = Arm { host: host.clone(), model: model.into() };
             self.requests.forget(&arm);
             self.dispatching.forget(&arm);
+            self.lifecycle.forget(&arm);
             self.residency.forget(&arm);
         }
         for model in shown().filter(|model| self.arms.has(host, model)) {

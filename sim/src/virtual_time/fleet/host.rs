@@ -221,6 +221,26 @@ impl Host {
         self.settle(now, happened);
     }
 
+    /// Loads a model that no job asks for.
+    pub(super) fn load(
+        &mut self,
+        now: Nanos,
+        place: usize,
+        job: u64,
+        keep_alive_s: Option<f64>,
+        happened: &mut Vec<Happening>,
+    ) {
+        let work = Work { job, prefill_s: 0.0, decode_s: 0.0, keep_alive_s };
+        self.submit(now, place, work, happened);
+    }
+
+    /// Lets a model leave as soon as no job uses it.
+    pub(super) fn unload(&mut self, now: Nanos, place: usize, happened: &mut Vec<Happening>) {
+        let Some(key) = self.models.get(place).map(|model| model.key.clone()) else { return };
+        self.scheduler.unload(now, &key);
+        self.settle(now, happened);
+    }
+
     pub(super) fn cancel(&mut self, now: Nanos, job: u64, happened: &mut Vec<Happening>) {
         if self.tasks.contains_key(&JobId(job)) {
             self.remove(now, JobId(job));

@@ -178,6 +178,16 @@ impl Fleet {
         self.change(host, |host, now, happened| host.cancel(now, job, happened));
     }
 
+    /// Loads a model that no job asks for; it is done when a job of this number is.
+    pub fn load(&mut self, host: usize, model: usize, job: u64, keep_alive_s: Option<f64>) {
+        self.change(host, |host, now, happened| host.load(now, model, job, keep_alive_s, happened));
+    }
+
+    /// Lets a model leave as soon as no job uses it (`keep_alive` 0 without a prompt).
+    pub fn unload(&mut self, host: usize, model: usize) {
+        self.change(host, |host, now, happened| host.unload(now, model, happened));
+    }
+
     /// The server is started anew: every model and every job is lost.
     pub fn restart(&mut self, host: usize) {
         self.change(host, |host, now, _| host.restart(now));

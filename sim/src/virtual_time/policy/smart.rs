@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use smart_ai_core::{
-    AttemptId, Capability, Config, Dispatcher, Effect, Event, Failure, FailureKind, HostConfig, HostReport,
-    HostState, JobId, LookAhead, Millis, Mode, ModelDetails, ModelState, ModelTag, Request, ResidentModel,
-    Sample, SignalName, SignalsState, Source, Task, Tuning, Usage,
+    AttemptId, Capability, Config, Dispatcher, Effect, Event, Failure, FailureKind, HostConfig, HostId,
+    HostReport, HostState, JobId, LookAhead, Millis, Mode, ModelDetails, ModelName, ModelState, ModelTag,
+    Request, ResidentModel, Sample, SignalName, SignalsState, Source, Task, Tuning, Usage,
 };
 
 use super::Player;
@@ -24,6 +24,8 @@ pub(super) struct Smart {
     /// The truth's calls by attempt, and the way back.
     calls: BTreeMap<AttemptId, usize>,
     attempts: BTreeMap<usize, AttemptId>,
+    /// Loads that no job asked for.
+    loads: BTreeMap<usize, (HostId, ModelName)>,
     started: bool,
 }
 
@@ -54,6 +56,7 @@ impl Smart {
             wake_at: None,
             calls: BTreeMap::new(),
             attempts: BTreeMap::new(),
+            loads: BTreeMap::new(),
             started: false,
         }
     }
@@ -111,8 +114,23 @@ impl Smart {
             }
             Effect::Resolve { job, .. } => truth.end(job.0 as usize, true),
             Effect::Reject { job, .. } => truth.end(job.0 as usize, false),
-            // Nobody asks for a model before it is needed.
-            Effect::Load { .. } | Effect::Prepared { .. } => {}
+            Effect::Load { host, model, options, .. } => {
+                let scenario = truth.scenario;
+                let arm = (scenario.host(host.as_str()), scenario.model(model.as_str()));
+                let (Some(at), Some(place)) = arm else { return };
+                let id = truth.load(at, place, options.keep_alive_s.map(f64::from));
+                self.loads.insert(id, (host, model));
+            }
+            Effect::Unload { host, model, .. } => {
+                let scenario = truth.scenario;
+                if let (Some(at), Some(place)) =
+                    (scenario.host(host.as_str()), scenario.model(model.as_str()))
+                {
+                    truth.unload(at, place);
+                }
+                events.insert(0, Event::UnloadEnded { host, model, failure: None });
+            }
+            Effect::Prepared { .. } => {}
             Effect::Refresh { source, .. } => events.insert(0, look(truth, source)),
         }
     }
@@ -133,6 +151,16 @@ impl Player for Smart {
         let id = match occurrence {
             Occurrence::FirstToken(id) | Occurrence::Answered(id) | Occurrence::Failed(id, _) => id,
         };
+        if let Some((host, model)) = self.loads.get(&id).cloned() {
+            let failure = match occurrence {
+                Occurrence::FirstToken(_) => return,
+                Occurrence::Answered(_) => None,
+                Occurrence::Failed(_, kind) => Some(Failure::new(kind, "simulated")),
+            };
+            self.loads.remove(&id);
+            self.tell(truth, Event::LoadEnded { host, model, failure });
+            return;
+        }
         let Some(attempt) = self.attempts.get(&id).copied() else { return };
         let event = match occurrence {
             Occurrence::FirstToken(_) => Event::FirstToken { attempt },

@@ -1,0 +1,120 @@
+//! How long a model stays unused between two uses: a histogram on a logarithmic scale, so that minutes and days both show.
+
+/// Places of the histogram: each is √2 times longer than the one before; the first ends at 1 s, the last has no end.
+const PLACES: usize = 41;
+/// What is left of an old gap's weight at the next.
+const KEPT: f64 = 0.98;
+/// Gaps from which on what was learned decides.
+const TELLING: f64 = 8.0;
+
+/// Learned gaps of use of one model on one host.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Gaps {
+    weights: [f32; PLACES],
+}
+
+impl Default for Gaps {
+    fn default() -> Self {
+        Self { weights: [0.0; PLACES] }
+    }
+}
+
+/// Where a place ends, in seconds: 2^(place ÷ 2).
+fn end_s(place: usize) -> f64 {
+    libm::exp2(place as f64 / 2.0)
+}
+
+/// Seconds that stand for the gaps of a place: its geometric middle.
+fn middle_s(place: usize) -> f64 {
+    libm::exp2(place as f64 / 2.0 - 0.25)
+}
+
+impl Gaps {
+    /// It was used again after so many seconds.
+    pub(crate) fn observe(&mut self, seconds: f64) {
+        let place = libm::ceil(2.0 * libm::log2(seconds.max(1.0))) as usize;
+        for weight in &mut self.weights {
+            *weight *= KEPT as f32;
+        }
+        if let Some(weight) = self.weights.get_mut(place.min(PLACES - 1)) {
+            *weight += 1.0;
+        }
+    }
+
+    /// Gaps it stands for, after fading.
+    pub(crate) fn count(&self) -> f64 {
+        self.weights.iter().map(|weight| f64::from(*weight)).sum()
+    }
+
+    /// Whether enough gaps are known to go by them.
+    pub(crate) fn is_telling(&self) -> bool {
+        self.count() >= TELLING * KEPT * KEPT
+    }
+
+    /// The gap that this share of all gaps does not exceed, in seconds; `None` where nothing is known.
+    pub(crate) fn quantile_s(&self, share: f64) -> Option<f64> {
+        let all = self.count();
+        let mut left = share * all;
+        for (place, weight) in self.weights.iter().enumerate() {
+            left -= f64::from(*weight);
+            if left <= 0.0 && all > 0.0 {
+                return Some(end_s(place));
+            }
+        }
+        None
+    }
+
+    /// How long to hold an idle model so that memory held and waits for loads cost least together: for every bound T among the
+    /// ends of places, Σ min(gap, T) + break-even × share of gaps longer than T. Seconds.
+    pub(crate) fn cheapest_s(&self, break_even_s: f64) -> f64 {
+        let all = self.count().max(1e-9);
+        // Both sums run up to the place whose end is tried.
+        let (mut within, mut held) = (0.0, 0.0);
+        let mut best = (break_even_s, 0.0);
+        for (place, weight) in self.weights.iter().enumerate() {
+            let weight = f64::from(*weight) / all;
+            within += weight;
+            held += weight * middle_s(place);
+            let end = end_s(place);
+            let cost = held + (1.0 - within).max(0.0) * (end + break_even_s);
+            if cost < best.0 - 1e-9 {
+                best = (cost, end);
+            }
+        }
+        best.1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(gaps: &[(f64, usize)]) -> Gaps {
+        let mut all = Gaps::default();
+        for (seconds, times) in gaps {
+            for _ in 0..*times {
+                all.observe(*seconds);
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn short_gaps_are_held_through_and_long_ones_are_not() {
+        let sessions = seen(&[(40_000.0, 10), (20.0, 90)]);
+        let hold = sessions.cheapest_s(120.0);
+        assert!((20.0..=32.0).contains(&hold), "{hold}");
+        assert!(seen(&[(4_000.0, 50)]).cheapest_s(120.0) <= 0.0, "no gap is worth it");
+        let hold = seen(&[(100.0, 50)]).cheapest_s(120.0);
+        assert!((100.0..130.0).contains(&hold), "{hold}");
+    }
+
+    #[test]
+    fn a_quantile_is_where_its_share_ends() {
+        let gaps = seen(&[(40_000.0, 5), (20.0, 95)]);
+        assert!(gaps.quantile_s(0.5).is_some_and(|s| (20.0..=23.0).contains(&s)));
+        assert!(gaps.quantile_s(0.999).is_some_and(|s| s >= 40_000.0));
+        assert_eq!(Gaps::default().quantile_s(0.95), None);
+        assert!(!seen(&[(5.0, 7)]).is_telling() && seen(&[(5.0, 9)]).is_telling());
+    }
+}

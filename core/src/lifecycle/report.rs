@@ -1,0 +1,121 @@
+//! What is told of models' comings and goings.
+
+use serde::{Deserialize, Serialize};
+
+use crate::lifecycle::LifecycleMode;
+use crate::names::{HostId, Millis, ModelName};
+
+/// Everything about comings and goings at one moment.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct LifecycleReport {
+    /// Whether Smart AI acts by itself.
+    pub mode: LifecycleMode,
+    /// Who acts in its place: another program on this fleet. Absent: this one.
+    pub standby: Option<String>,
+    /// Unloads and loads of the last hour that count against the cap.
+    pub actions_last_hour: u32,
+    /// The cap.
+    pub max_actions_per_hour: u32,
+    /// Gigabyte-hours of memory saved against a host that keeps every model.
+    pub saved_gb_hours_always_on: f64,
+    /// Gigabyte-hours of memory saved against what each host does by itself.
+    pub saved_gb_hours_keep_alive: f64,
+    /// Every model in memory, and those expected to be used.
+    pub models: Vec<LifecycleModel>,
+    /// The last actions, newest first; in `dry-run`, those that would have been.
+    pub actions: Vec<LifecycleAction>,
+}
+
+/// One model on one host.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct LifecycleModel {
+    /// Its host.
+    pub host: HostId,
+    /// Its tag.
+    pub model: ModelName,
+    /// In memory.
+    pub resident: bool,
+    /// Gigabytes (10^9 bytes) it takes in memory.
+    pub gb: f64,
+    /// Seconds its load is expected to take.
+    pub load_s: f64,
+    /// Seconds since anybody was seen to use it.
+    pub idle_s: Option<f64>,
+    /// Seconds it is held after its last use.
+    pub hold_s: f64,
+    /// 95 % of the gaps between its uses are shorter, in seconds.
+    pub p95_gap_s: Option<f64>,
+    /// Uses an hour × seconds of load ÷ gigabytes: what is worth least leaves first.
+    pub value_per_gb: f64,
+    /// Seconds until it leaves unless it is used; absent where it stays.
+    pub leaves_in_s: Option<f64>,
+    /// Seconds until its next use, where that comes back by the hour, the day or the week.
+    pub expected_in_s: Option<f64>,
+    /// Why it stays or leaves, in words.
+    pub why: String,
+}
+
+/// Something that was done, or would have been.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct LifecycleAction {
+    /// Its number, counted from the program's start.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub number: u64,
+    /// When, on the driver's clock.
+    pub at: Millis,
+    /// What.
+    pub action: LifecycleActionKind,
+    /// Where.
+    pub host: HostId,
+    /// Which model.
+    pub model: ModelName,
+    /// Why, in words.
+    pub reason: String,
+    /// `dry_run`, `begun`, `ok`, or the failure's word.
+    pub outcome: String,
+}
+
+/// What can be done with a model.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, strum::IntoStaticStr,
+)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum LifecycleActionKind {
+    /// It leaves memory.
+    Unload,
+    /// It is loaded before a use that is expected.
+    Prewarm,
+    /// It is loaded because a caller asked for that.
+    Prepare,
+}
+
+impl LifecycleActionKind {
+    /// The word used in every interface.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// Seconds between two moments.
+pub(crate) fn seconds(from: Millis, to: Millis) -> f64 {
+    to.since(from) as f64 / 1e3
+}
+
+/// A duration as a person says it: `22 min`.
+pub(crate) fn duration(seconds: f64) -> String {
+    let (count, unit) = if seconds < 90.0 {
+        (seconds, "s")
+    } else if seconds < 5_400.0 {
+        (seconds / 60.0, "min")
+    } else if seconds < 172_800.0 {
+        (seconds / 3_600.0, "h")
+    } else {
+        (seconds / 86_400.0, "days")
+    };
+    format!("{count:.0} {unit}")
+}

@@ -1,0 +1,72 @@
+//! Models that come and go by themselves: what was decided, what became of it, and what it has saved.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use prometheus_client::registry::Registry;
+use smart_ai_core::{Arm, LifecycleMode, LifecycleReport};
+
+use super::family::{Counts, Values, labels, register};
+
+/// What is counted of comings and goings.
+#[derive(Debug, Default)]
+pub(super) struct Lifecycle {
+    decisions: Counts,
+    actions: Counts,
+    saved: Values,
+    told: Mutex<Told>,
+}
+
+/// What has been counted of the dispatcher's log.
+#[derive(Debug, Default)]
+struct Told {
+    last: u64,
+    /// Actions that have not ended.
+    begun: BTreeSet<u64>,
+}
+
+impl Lifecycle {
+    pub(super) fn new(registry: &mut Registry) -> Self {
+        let this = Self::default();
+        let decisions = "Unloads and loads decided on, in a dry run too";
+        register(registry, "ai_resource_decisions_total", decisions, this.decisions.clone());
+        let actions = "Unloads and loads carried out";
+        register(registry, "ai_optimization_actions_total", actions, this.actions.clone());
+        let saved =
+            "Memory times hours that models were not held for nothing; in a dry run, would not have been";
+        register(registry, "smart_ai_saved_gb_hours", saved, this.saved.clone());
+        this
+    }
+
+    /// Takes in what the dispatcher tells: each action once, and its end once.
+    pub(super) fn believes(&self, report: &LifecycleReport) {
+        let mode = if report.mode == LifecycleMode::On { "on" } else { "dry-run" };
+        for (against, saved) in
+            [("always_on", report.saved_gb_hours_always_on), ("keep_alive", report.saved_gb_hours_keep_alive)]
+        {
+            self.saved.get_or_create(&labels([("against", against), ("mode", mode)])).set(saved);
+        }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for action in report.actions.iter().rev() {
+            let arm = [("host", action.host.as_str()), ("model", action.model.as_str())];
+            let kind = ("action", action.action.as_str());
+            if action.number > told.last {
+                told.last = action.number;
+                let mode = if action.outcome == "dry_run" { "dry-run" } else { "on" };
+                self.decisions.get_or_create(&labels([arm[0], arm[1], kind, ("mode", mode)])).inc();
+                if mode == "on" {
+                    told.begun.insert(action.number);
+                }
+            }
+            if action.outcome != "begun" && told.begun.remove(&action.number) {
+                let outcome = if action.outcome == "ok" { "ok" } else { "failed" };
+                self.actions.get_or_create(&labels([arm[0], arm[1], kind, ("outcome", outcome)])).inc();
+            }
+        }
+    }
+
+    pub(super) fn forget(&self, arm: &Arm) {
+        self.decisions.forget(arm);
+        self.actions.forget(arm);
+    }
+}
