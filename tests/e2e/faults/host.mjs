@@ -64,10 +64,10 @@ export async function startHost(config) {
 		stats: () => control('stats'),
 		load: (model) => load(model),
 		unload: (model) => load(model, 0),
-		async stop() {
+		async stop(signal) {
 			process.off('exit', end);
 			const ended = once(child, 'exit');
-			child.kill();
+			child.kill(signal);
 			await ended;
 			await rm(folder, { recursive: true });
 		},

@@ -4,10 +4,21 @@ import { after, before, test } from 'node:test';
 import { line, lines, ollama } from '../../world/ollama.mjs';
 import { everyPartRequired, MissingPart, need, stopAll } from '../bed/index.mjs';
 import { activate, agent, calculator, call, chatModel, cluster, latest, node, streamed, textOf } from './cluster.mjs';
+import { startHost } from '../faults/host.mjs';
 import { fleetOf, startServer } from './workbench.mjs';
 
 const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
-const ABLE = { 'llama3.2:3b': ['completion', 'tools'], 'llava:7b': ['completion', 'vision'] };
+const ABLE = {
+	'llama3.2:3b': ['completion', 'tools'],
+	'qwen2.5:7b': ['completion', 'tools'],
+	'llava:7b': ['completion', 'vision'],
+};
+/** A model that tells a story, a word each fifth of a second. */
+const STORY = {
+	name: 'phi3:mini',
+	decode_tok_per_s: 5,
+	answer: 'Once upon a time there lived an old king who had three sons and a very small kingdom by the sea.',
+};
 /** What the scripted host says it has read and written. */
 const USAGE = { promptTokens: 111, completionTokens: 77, totalTokens: 188 };
 
@@ -43,6 +54,13 @@ const calculates = (_, response) => {
 	answer(response, { tool_calls: [{ function: { name: 'Calculator', arguments: { input: '6*7' } } }] });
 };
 
+/** Reads the page when it is asked, and says how much it has read. */
+const reads = (host) => (_, response) => {
+	const { role, content } = chats(hosts[host]).at(-1).messages.at(-1);
+	if (role === 'tool') return answer(response, { content: content.length > 30_000 ? 'A long page.' : 'Little.' });
+	answer(response, { tool_calls: [{ function: { name: 'Page', arguments: {} } }] });
+};
+
 /** The bodies of the calls of a model that a host has had. */
 const chats = (host) => host.requests.filter(({ path }) => path === '/api/chat').map(({ body }) => body);
 
@@ -63,16 +81,22 @@ before(async () => {
 			},
 		});
 		hosts.spare = await ollama({ chat: (_, response) => lines(response, ['Once upon a time']) });
+		hosts.short = await ollama({ models: ['llama3.2:3b'], abilities: ABLE, context: 4096, chat: reads('short') });
+		hosts.long = await ollama({ models: ['qwen2.5:7b'], abilities: ABLE, context: 131_072, chat: reads('long') });
+		hosts.page = await ollama({ page: 'word '.repeat(8000) });
+		hosts.killed = await startHost({ models: [STORY] });
 		hosts.refuses = await ollama({ status: { '/api/chat': 500 } });
 		const fleet = (name, ...names) =>
 			fleetOf(name, Object.fromEntries(names.map((host) => [host, hosts[host].url])), {
-				models: 'phi3:mini, llama3.2:3b, llava:7b',
+				models: 'phi3:mini, llama3.2:3b, llava:7b, qwen2.5:7b',
 			});
 		const fleets = {
 			tools: fleet('tools', 'tools'),
 			sees: fleet('sees', 'sees'),
 			breaks: fleet('breaks', 'breaks'),
 			spare: fleet('spare', 'spare'),
+			lengths: fleet('lengths', 'short', 'long'),
+			killed: fleet('killed', 'killed'),
 			half: fleet('half', 'refuses', 'spare'),
 		};
 		const add = (id, setting) => (flows[id] = cluster({ id, ...setting }));
@@ -83,6 +107,24 @@ before(async () => {
 			...streaming,
 			roots: [agent({ needsFallback: true })],
 			subs: [chatModel(fleets.breaks), chatModel(fleets.spare, {}, { name: 'Spare', index: 1 })],
+		});
+		add('killed', {
+			...streaming,
+			roots: [agent({ needsFallback: true })],
+			subs: [chatModel(fleets.killed), chatModel(fleets.spare, {}, { name: 'Spare', index: 1 })],
+		});
+		add('lengths', {
+			roots: [agent()],
+			subs: [
+				chatModel(fleets.lengths, { mode: 'fast' }),
+				node(
+					'Page',
+					'n8n-nodes-base.httpRequestTool',
+					4.2,
+					{ toolDescription: 'Reads the page', url: hosts.page.url, options: {} },
+					{ sub: 'ai_tool' },
+				),
+			],
 		});
 		add('failing', { ...streaming, roots: [agent()], subs: [chatModel(fleets.half)] });
 		add('picture', {
@@ -106,7 +148,7 @@ before(async () => {
 
 after(async () => {
 	await stopAll();
-	await Promise.all(Object.values(hosts).map((host) => host.close()));
+	await Promise.all(Object.values(hosts).map((host) => host.close?.()));
 });
 
 const inN8n = (name, body) => test(name, async (t) => (missing ? t.skip(missing) : body(started)));
@@ -148,6 +190,39 @@ inN8n('a host that dies in mid-answer repeats nothing, though the agent has a fa
 	const { status, runs } = await latest(bed.session, flows.broken);
 	assert.equal(status, 'success');
 	assert.match(JSON.stringify(runs.Model[0].hints), /cut off/);
+});
+
+inN8n('a host that is killed in mid-answer repeats nothing, and the fallback stays silent', async (bed) => {
+	const before = chats(hosts.spare).length;
+	const response = await call(bed.server, flows.killed, { question: 'Tell me a long story.' });
+	let begun = '';
+	const lines = await streamed(response, ({ type, content }) => {
+		if (type !== 'item' || begun !== '') return;
+		begun = content;
+		void hosts.killed.stop('SIGKILL');
+	});
+	assert.ok(begun.length > 0 && textOf(lines).startsWith(begun));
+	assert.equal(textOf(lines).indexOf(begun, begun.length), -1, textOf(lines));
+	assert.equal(chats(hosts.spare).length, before);
+	const { status, runs } = await latest(bed.session, flows.killed);
+	assert.equal(status, 'success');
+	assert.match(JSON.stringify(runs.Model[0].hints), /cut off/);
+});
+
+inN8n('one run of an agent goes to two models, each round to the one that can read it', async (bed) => {
+	const response = await call(bed.server, flows.lengths, { question: 'What does the page say?' });
+	assert.equal((await response.json()).output, 'A long page.');
+	const { runs } = await latest(bed.session, flows.lengths);
+	const log = outputs(runs).map(({ response: { generations } }) => generations[0][0].generationInfo.smart_ai);
+	assert.deepEqual(
+		log.map(({ model, host }) => [model, host]),
+		[
+			['llama3.2:3b', 'short'],
+			['qwen2.5:7b', 'long'],
+		],
+	);
+	assert.match(log[0].reason, /^llama3\.2:3b on short/);
+	assert.match(log[1].reason, /^qwen2\.5:7b on long/);
 });
 
 inN8n('a host that refuses is passed over without the agent noticing', async (bed) => {

@@ -83,8 +83,11 @@ export const call = (server, { id }, body, { signal } = {}) =>
 		return null;
 	});
 
-/** The lines of a streamed answer, up to its last, or to an `error`: after one, n8n leaves the response open. */
-export async function streamed(response) {
+/**
+ * The lines of a streamed answer, up to its last, or to an `error`: after one, n8n leaves the response open. `seen` is
+ * called with each as it comes.
+ */
+export async function streamed(response, seen = () => {}) {
 	const lines = [];
 	let rest = '';
 	const decoder = new TextDecoder();
@@ -92,7 +95,10 @@ export async function streamed(response) {
 		rest += decoder.decode(bytes, { stream: true });
 		const whole = rest.split('\n');
 		rest = whole.pop();
-		for (const text of whole.filter(Boolean)) lines.push(JSON.parse(text));
+		for (const text of whole.filter(Boolean)) {
+			lines.push(JSON.parse(text));
+			seen(lines.at(-1));
+		}
 		if (lines.at(-1)?.type === 'error') break;
 	}
 	return lines;
