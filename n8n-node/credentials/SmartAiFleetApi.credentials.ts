@@ -13,7 +13,7 @@ export class SmartAiFleetApi implements ICredentialType {
 
 	displayName = 'Smart AI Fleet API';
 
-	icon = { light: 'file:smartAi.svg', dark: 'file:smartAi.dark.svg' } as const;
+	icon = { light: 'file:../icons/smartAi.svg', dark: 'file:../icons/smartAi.dark.svg' } as const;
 
 	documentationUrl = 'https://github.com/smart-ai/smart-ai/tree/main/n8n-node#credentials';
 

@@ -11,7 +11,7 @@ export class SmartAiPrometheusApi implements ICredentialType {
 
 	displayName = 'Smart AI Prometheus API';
 
-	icon = { light: 'file:smartAi.svg', dark: 'file:smartAi.dark.svg' } as const;
+	icon = { light: 'file:../icons/smartAi.svg', dark: 'file:../icons/smartAi.dark.svg' } as const;
 
 	documentationUrl = 'https://github.com/smart-ai/smart-ai/tree/main/n8n-node#credentials';
 

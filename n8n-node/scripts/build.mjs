@@ -11,13 +11,13 @@ const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 
 rmSync(dist, { recursive: true, force: true });
 execFileSync(process.execPath, [tsc, '--project', join(here, 'tsconfig.json')], { stdio: 'inherit' });
-for (const node of readdirSync(join(here, 'nodes'))) copyAssets(join('nodes', node));
-copyAssets('credentials');
+for (const node of readdirSync(join(here, 'nodes'))) copyCodex(join('nodes', node));
+cpSync(join(here, 'icons'), join(dist, 'icons'), { recursive: true });
 copyWasm();
 
-function copyAssets(folder) {
+function copyCodex(folder) {
 	for (const name of readdirSync(join(here, folder))) {
-		if (/\.(svg|node\.json)$/.test(name)) cpSync(join(here, folder, name), join(dist, folder, name));
+		if (name.endsWith('.node.json')) cpSync(join(here, folder, name), join(dist, folder, name));
 	}
 }
 

@@ -15,7 +15,7 @@ export class SmartAi implements INodeType {
 	description: INodeTypeDescription = {
 		displayName: 'Smart AI',
 		name: 'smartAi',
-		icon: { light: 'file:smartAi.svg', dark: 'file:smartAi.dark.svg' },
+		icon: { light: 'file:../../icons/smartAi.svg', dark: 'file:../../icons/smartAi.dark.svg' },
 		group: ['transform'],
 		version: [1, 2],
 		defaultVersion: 2,

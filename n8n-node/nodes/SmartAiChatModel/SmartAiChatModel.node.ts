@@ -16,7 +16,7 @@ export class SmartAiChatModel implements INodeType {
 	description: INodeTypeDescription = {
 		displayName: 'Smart AI Chat Model',
 		name: 'smartAiChatModel',
-		icon: { light: 'file:smartAi.svg', dark: 'file:smartAi.dark.svg' },
+		icon: { light: 'file:../../icons/smartAi.svg', dark: 'file:../../icons/smartAi.dark.svg' },
 		group: ['transform'],
 		version: 1,
 		subtitle: '={{ $parameter["model"]["value"] || $parameter["mode"] }}',

@@ -21,7 +21,7 @@ export class SmartAiEmbeddings implements INodeType {
 	description: INodeTypeDescription = {
 		displayName: 'Smart AI Embeddings',
 		name: 'smartAiEmbeddings',
-		icon: { light: 'file:smartAi.svg', dark: 'file:smartAi.dark.svg' },
+		icon: { light: 'file:../../icons/smartAi.svg', dark: 'file:../../icons/smartAi.dark.svg' },
 		group: ['transform'],
 		version: 1,
 		subtitle: '={{ $parameter["model"]["value"] }}',

@@ -65,6 +65,8 @@ inEditor('Smart AI is added, its wrong host named, its right one greeted, and a 
 	await part('node-creator-plus-button').click();
 	await take('Smart AI');
 	await page.getByText('Generate text').waitFor();
+	const icon = page.locator('img[src$="/icons/smartAi.svg"]').first();
+	assert.ok(await icon.evaluate((image) => image.decode().then(() => image.naturalWidth > 0)));
 	const actions = await part('node-creator-item-name').allTextContents();
 	for (const action of ['Classify text', 'Extract data from text', 'Verify the fleet'])
 		assert.ok(actions.includes(action));
