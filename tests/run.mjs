@@ -46,6 +46,7 @@ const check = [
 	packages('npm packages', '.'),
 	{ name: 'JavaScript format and lints', command: 'npx', args: ['biome', 'ci', '--error-on-warnings', '.'] },
 	nodeTest('Line lengths', 'tests/lines.test.mjs'),
+	nodeTest('Imports without circles', 'tests/circles.test.mjs'),
 ];
 
 const rest = [
