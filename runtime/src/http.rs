@@ -110,14 +110,14 @@ pub(crate) async fn look(request: RequestBuilder, within: Duration) -> Reply {
     }
 }
 
-/// A look and how long it took.
+/// The reply to a look, and how long it took.
 #[derive(Debug)]
 pub(crate) struct TimedReply {
     pub(crate) reply: Reply,
     pub(crate) took: Duration,
 }
 
-/// The same with its duration.
+/// A look, and how long it took.
 pub(crate) async fn timed_look(request: RequestBuilder, within: Duration) -> TimedReply {
     let began = Instant::now();
     let reply = look(request, within).await;

@@ -32,17 +32,17 @@ impl Context {
         self.is_known.then_some(self.tokens)
     }
 
-    /// The call says nothing, and nobody knows what the host then does.
+    /// The call names none, and what the host then takes is not known.
     pub(super) fn unknown() -> Self {
         Self { say: None, tokens: DEFAULT_CONTEXT_TOKENS, is_known: false, is_said: false }
     }
 
-    /// The call says nothing, which gives so many tokens.
+    /// The call names none; the host then takes this many tokens.
     pub(super) fn unsaid(tokens: u32) -> Self {
         Self { say: None, tokens, is_known: true, is_said: false }
     }
 
-    /// The call asks for so many tokens.
+    /// The call asks for this many tokens.
     pub(super) fn said(tokens: u32) -> Self {
         Self { say: Some(tokens), tokens, is_known: true, is_said: true }
     }

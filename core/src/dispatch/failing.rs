@@ -16,7 +16,7 @@ const BLOCKED_MS: u64 = 600_000;
 const LACKS_MS: u64 = 60_000;
 /// Failures in a row after which an arm is left alone: fewer may be chance.
 const ARM_FAILURES: u32 = 3;
-/// The same for a host that can be reached but speaks no sense.
+/// Failures in a row after which a host is left alone that can be reached but answers something that is not Ollama's.
 const HOST_FAILURES: u32 = 2;
 
 impl Dispatcher {
@@ -138,7 +138,7 @@ impl Dispatcher {
         self.spend_retry(attempt.job);
     }
 
-    /// An answer that is none is a lesson; the next one comes from a better model. Where there is none, a refusal stands as it
+    /// An answer that cannot be used teaches; the next one comes from a better model. Where there is none, a refusal stands as it
     /// is, and anything else ends the job with what came.
     fn seek_better(&mut self, attempt: &Attempt, id: AttemptId, failure: Failure) {
         let Some(job) = self.jobs.get(&attempt.job) else { return };

@@ -14,14 +14,15 @@ use crate::request::Request;
 
 /// A job waits this long for hosts nobody has looked at yet.
 pub(super) const FLEET_GRACE_MS: u64 = 3_000;
-/// And this long for the first metrics, or where a host that is known has a loaded model for it.
+/// A job waits this long for the first metrics, and for hosts nobody has looked at where a known host has a loaded model for it.
 const FIRST_GRACE_MS: u64 = 500;
 /// The first pause before an arm that failed in passing is tried again; doubled each time.
 const FIRST_BACKOFF_MS: u64 = 500;
-/// The same where every host that may serve it was busy.
+/// The first pause where every host that may serve the job was busy.
 const BUSY_BACKOFF_MS: u64 = 50;
+/// The longest pause before a job is tried again.
 const LONGEST_BACKOFF_MS: u64 = 8_000;
-/// Calls that busy hosts turned away are free up to so many times what a job may make.
+/// Calls that busy hosts turned away are not counted, up to this many times the calls that a job may make.
 const FREE_SHARE: u32 = 3;
 /// No request is larger than this.
 const MOST_TOKENS: u32 = 10_000_000;

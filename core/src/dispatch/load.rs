@@ -53,7 +53,7 @@ impl Dispatcher {
         backlogs
     }
 
-    /// The same with the jobs that wait in our own queue, each where it last wanted to go.
+    /// What each host has to do, and beside it the jobs of our own queue, each on the arm that it waits for.
     pub(super) fn backlogs_with_queue(&self) -> Vec<Backlog> {
         let mut backlogs = self.backlogs();
         for wish in self.jobs.values().filter_map(|job| job.wish.as_ref()) {

@@ -9,31 +9,37 @@ use crate::number::Between as _;
 use crate::policy::Record;
 use crate::request::Writing;
 
-/// Standard deviations of a logarithm up to its 99th and its 95th percentile.
+/// Standard deviations from the middle to the 99th percentile.
 const Q99: f64 = 2.33;
+/// Standard deviations from the middle to the 95th percentile.
 const Q95: f64 = 1.645;
-/// The 99th percentile may be passed by this much: other programs use the host too.
+/// How far a silence may go beyond its 99th percentile, as a factor: other programs use the host, too.
 const MARGIN: f64 = 1.5;
-/// An arm that has answered this often is known …
+/// Answers after which an arm counts as known.
 const KNOWN: f64 = 3.0;
-/// … and is given at least so long for its first piece, and any other arm so long.
+/// The least time that a known arm is given for its first piece.
 const KNOWN_LEAST_MS: f64 = 10_000.0;
+/// The least time that any other arm is given for its first piece.
 const LEAST_MS: f64 = 30_000.0;
-/// A second call is not worth its work before this.
+/// The least time before a hedge: an earlier one is not worth its work.
 const HEDGE_LEAST_MS: f64 = 2_000.0;
-/// What is learned never allows more than this before the first piece, and between two pieces of text.
+/// The longest silence before the first piece that is allowed by what was learned.
 const MOST_MS: f64 = 600_000.0;
+/// The longest silence between two pieces of text that is allowed by what was learned.
 const MOST_STALL_MS: f64 = 30_000.0;
-/// A tool call that writes a file may be this long, whatever other answers are, and is given at least two minutes.
+/// Tokens of a tool call that writes a file; it comes whole, after a silence as long as writing them takes.
 const TOOL_CALL_TOKENS: f64 = 4_096.0;
+/// The least silence that is allowed before a tool call.
 const TOOL_CALL_LEAST_MS: f64 = 120_000.0;
-/// A pause of this many tokens' time is none of writing.
+/// An answer that writes nothing for as long as this many of its tokens take is not writing any more.
 const STALL_TOKENS: f64 = 20.0;
-/// Variance of the logarithm of a first piece's time, and of a load's, before anything is learned.
+/// Variance of the logarithm of the time to a first piece, before anything is learned.
 const FIRST_SPREAD: f64 = 0.25;
+/// Variance of the logarithm of the time of a load, before anything is learned.
 const LOAD_SPREAD: f64 = 0.25;
-/// Another arm is given this many times what it is expected to take, and a moment, to answer before a deadline.
+/// A call is left while another arm can still make the deadline: that arm is given this many times its expected time.
 const SWITCH_MARGIN: f64 = 1.5;
+/// And these milliseconds more, to notice and to begin.
 const SWITCH_MS: f64 = 500.0;
 
 /// Milliseconds of silence, by phase.

@@ -14,9 +14,9 @@ use crate::request::{Capability, Request};
 
 /// The server itself gives a load up sooner.
 const LOAD_MOST_MS: u32 = 600_000;
-/// A load of which nothing was heard so long after it should have ended is forgotten.
+/// A load is forgotten when nothing was heard of it for this long after it should have ended.
 const LOST_MS: u64 = 30_000;
-/// Loads begin so much before they are needed: the load's expected time × 1.5, and this.
+/// A planned load begins this long, and 1.5 times its expected time, before the model is needed.
 const LEAD_MS: f64 = 2_000.0;
 /// A model that a call is loading is looked for again after this.
 const AGAIN_MS: u64 = 1_000;
@@ -71,7 +71,7 @@ enum Placing {
 }
 
 impl Dispatcher {
-    /// Somebody wants a model for such requests in memory in so many milliseconds.
+    /// A caller wants a model for such requests in memory after this many milliseconds.
     pub(super) fn prepare(&mut self, job: JobId, request: Request, in_ms: u64) {
         let now = self.now;
         let ready_by = now.plus(in_ms);

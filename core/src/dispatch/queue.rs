@@ -256,15 +256,15 @@ impl Dispatcher {
     }
 }
 
-/// An arm that has answered this often is known well enough to refuse a job by it …
+/// Answers after which the prediction for an arm is good enough to refuse a job because of it.
 const KNOWN: f64 = 3.0;
-/// … that would wait this many times longer than it may.
+/// A job is refused where its predicted wait is this many times the time it has.
 const HOPELESS: f64 = 2.0;
 /// Without a deadline a job waits this long for an arm to come back.
 const PATIENCE_MS: u64 = 30_000;
-/// Time passes between two looks around, whatever is hoped for.
+/// The least time between two placements of a waiting job, in milliseconds.
 const LEAST_LOOK_MS: u64 = 20;
-/// A waiting job looks around anew after this long, if nothing happens before.
+/// A waiting job is placed anew after this many milliseconds, if no event places it before.
 const HELD_LOOK_MS: u64 = 1_000;
 
 impl JobState {

@@ -1,5 +1,5 @@
-//! A driver that was not run for a while: the machine slept, or the program was stopped. Time that nobody had counts for no
-//! patience, no deadline and no lesson.
+//! What to do when the driver was not run for a while: the machine slept, or the program was stopped. That time counts for no
+//! timeout and no deadline, and nothing is learned from it.
 
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::Phase;
@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::failure::FailureKind;
 use crate::names::Millis;
 
-/// A driver that comes so much later than it was asked to was not run meanwhile; a busy one comes sooner.
+/// How much later than asked a driver must come before it is believed that it was not run meanwhile. A busy one comes sooner.
 const LATE_MS: u64 = 30_000;
 
 impl Dispatcher {

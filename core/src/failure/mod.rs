@@ -51,7 +51,7 @@ pub enum FailureKind {
     TooLarge,
     /// The account behind a cloud model may not use it now: limit reached (429), payment (402), sign-in or subscription (401, 403).
     AccountRefused,
-    /// The model's numbers for this very input are none (NaN): the same input fails again, others do not.
+    /// The model computed NaN for this input: the same input fails again, others do not.
     InputFailed,
     /// The answer is longer than can be held until it is whole.
     AnswerTooLong,
@@ -195,7 +195,7 @@ impl DispatchError {
         Self { code, message: message.to_owned(), hint: hint.to_owned(), retry_after_ms: None }
     }
 
-    /// The same, with the time after which it is worth asking again.
+    /// This error, with the milliseconds after which asking again may help.
     pub(crate) fn again_after(self, ms: u64) -> Self {
         Self { retry_after_ms: Some(ms), ..self }
     }

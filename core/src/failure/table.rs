@@ -24,7 +24,7 @@ pub(crate) enum Avoid {
 /// Whom a failure speaks against.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Blame {
-    /// The host: nobody calls it for a while.
+    /// The host: it gets no calls for a while.
     Host,
     /// The host has too much to do: it rests a moment.
     Load,
@@ -32,7 +32,7 @@ pub(crate) enum Blame {
     ArmLoad,
     /// The host's route: this host is passed over by calls of that route.
     Route,
-    /// The arm; when it fails again and again, nobody calls it for a while.
+    /// The arm: after several failures in a row it gets no calls for a while.
     Arm,
     /// The arm, or the host where nothing else moved on it meanwhile.
     Silence,

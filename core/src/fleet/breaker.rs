@@ -5,9 +5,10 @@ use crate::names::Millis;
 
 const FIRST_PAUSE_MS: u64 = 5_000;
 const LONGEST_PAUSE_MS: u64 = 300_000;
-/// A host that turns a call away rests so long, doubled with each in a row, and no longer than the second figure. A busy one may
-/// have a free place again as soon as any answer ends; a limit of calls lasts longer.
+/// How long a busy host rests that turned a call away: the first figure, doubled with each in a row, at most the second. It may have a
+/// free place as soon as any answer ends.
 const BUSY_REST_MS: (u64, u64) = (50, 1_000);
+/// How long a host rests that allows no more calls for a while (429), likewise: such a limit lasts longer.
 const LIMIT_REST_MS: (u64, u64) = (500, 8_000);
 /// The longest pause that a server's `Retry-After` brings about: a limit of hours is not the host's state.
 const LONGEST_ASKED_MS: u64 = 60_000;

@@ -106,9 +106,9 @@ pub(crate) struct Host {
     pub(crate) moved: Millis,
     /// Decode speed against the prior, pooled over its models: one model teaches the others.
     pub(crate) decode_speed: LogMean,
-    /// Prefill speed against the prior, likewise.
+    /// Prefill speed, as a factor of the prior.
     pub(crate) prefill_speed: LogMean,
-    /// What the other hosts tell of one nobody knows.
+    /// What the other hosts tell of a host that is not known yet.
     pub(crate) typical: Typical,
     /// Surprises of its decode speed.
     pub(crate) change: Change,
@@ -116,7 +116,7 @@ pub(crate) struct Host {
     pub(crate) load_speed: LogMean,
     /// Bytes a second while loading from disk.
     pub(crate) load_rate: LogMean,
-    /// Likewise for a model that was in memory a while ago, so that the system still has it cached.
+    /// Bytes a second while loading a model that was in memory a while ago: the system still has its file cached.
     pub(crate) reload_rate: LogMean,
     /// Bytes a second a load is expected to go at: from disk, and from what the system cached.
     pub(crate) load_bytes_per_s: (f64, f64),

@@ -8,7 +8,7 @@ pub(crate) struct OwnKeepAlive {
 }
 
 impl OwnKeepAlive {
-    /// A model that a call left behind without a word will stay for so many seconds.
+    /// Learns from a model that stays this many seconds after a call that named no keep-alive.
     pub(crate) fn observe(&mut self, seconds: u32) {
         if self.last_s == Some(seconds) {
             self.known_s = Some(seconds);

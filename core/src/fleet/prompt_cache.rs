@@ -12,7 +12,7 @@ const CONTINUED: f64 = 0.3;
 const BYTES_PER_TOKEN: f64 = 4.0;
 /// Weight of the newest observation.
 const NEWEST: f64 = 0.3;
-/// A prompt that shares so much goes on where the other ended, and takes its slot.
+/// The share of tokens from which a prompt counts as the continuation of an earlier one: it takes over that one's slot.
 const SAME: f64 = 0.5;
 
 #[derive(Clone, Debug)]

@@ -61,7 +61,7 @@ impl Arrivals {
         }
     }
 
-    /// Nobody could ask anything for so long.
+    /// Leaves out a time in which no request could come: the machine slept.
     pub(crate) fn slept(&mut self, ms: u64) {
         self.last = self.last.plus(ms);
         self.since = self.since.map(|at| at.plus(ms));

@@ -12,17 +12,18 @@ use crate::request::{Request, Task};
 
 /// A wider history counts as this many observations of the narrower one.
 const POOL_WEIGHT: f64 = 3.0;
-/// A model's own way with a shape counts by what of it is beyond this many times the chance of its mean.
+/// How much more than chance a model's answers to one shape must differ from those of other models before the difference counts: a
+/// multiple of the variance of their mean.
 const PAIR_CHANCE: f64 = 2.0;
 /// What is known of a shape after this many answers needs no prior from its task.
 const SHAPE_WEIGHT: f64 = 1.0;
 /// Variance of the logarithm of answer lengths before any history (σ = 0.8).
 const PRIOR_SPREAD: f64 = 0.64;
-/// The same where the text says how long the answer shall be (σ = 0.5).
+/// Variance of the logarithm of answer lengths where the text says how long the answer shall be (σ = 0.5).
 const STATED_SPREAD: f64 = 0.25;
-/// Shapes remembered; beyond it the one unused longest goes.
+/// Shapes remembered; beyond it the one unused longest is forgotten.
 const SHAPES_KEPT: usize = 2_000;
-/// Models remembered, likewise.
+/// Models remembered; beyond it the one unused longest is forgotten.
 const MODELS_KEPT: usize = 500;
 /// The height of the standard normal at its middle.
 const SQRT_2_PI_INVERSE: f64 = 0.398_942_280_401_432_7;
@@ -88,7 +89,7 @@ impl Expectation<'_> {
         self.length_by(self.known(model), wordiness)
     }
 
-    /// Likewise; `own` is what the model made of this shape.
+    /// The length of a model's answer, where `own` are the lengths of its earlier answers to this shape.
     fn length_by(&self, own: Option<&LogMean>, wordiness: Wordiness) -> Length {
         let mut length = self.length;
         length.mean_ln += wordiness.ln;
@@ -143,7 +144,7 @@ impl Length {
         self.uncapped().min(self.cap)
     }
 
-    /// The same without the cap: what a model's own way is applied to.
+    /// Expected tokens, exp(μ + σ²/2), where no cap ends the answer.
     pub(crate) fn uncapped(&self) -> f64 {
         if self.cap <= 0.0 { 0.0 } else { libm::exp(self.mean_ln + self.sigma * self.sigma / 2.0) }
     }

@@ -4,7 +4,7 @@ use crate::number::Between as _;
 
 /// Least and most that is believed: nothing would leave nothing to learn from, and more than all is thrashing.
 const BOUNDS: (f64, f64) = (0.1, 1.5);
-/// A call tells of it that was slowed by at least so much, times what is believed.
+/// A call teaches how much runners take from one another only where it should be slowed by at least this share of it.
 const TELLING: f64 = 0.3;
 /// The share of what a call tells that becomes the new belief.
 const LEARNED: f64 = 0.1;
@@ -16,7 +16,7 @@ pub(crate) struct Sharing {
     pub(crate) taken: f64,
 }
 
-/// What is believed of a host that nobody knows.
+/// What is believed of a host before anything was measured.
 pub(crate) fn all_shared() -> f64 {
     1.0
 }

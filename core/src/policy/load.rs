@@ -84,7 +84,7 @@ impl InMemory {
         all
     }
 
-    /// Whether a model that needs so many bytes may be loaded beside the others; `bound` is what models may take.
+    /// Whether a model of this many bytes may be loaded beside the others; `bound`: bytes that models may take together.
     pub(crate) fn takes(self, host: &Host, needed_bytes: f64, bound: f64) -> bool {
         let fits = self.count == 0 || needed_bytes <= (bound - self.bytes) * USABLE_SHARE;
         self.count < host.config.max_loaded as usize && fits

@@ -25,9 +25,11 @@ const NO_OTHER_ARM_S: f64 = 30.0;
 const BROKEN: f64 = 0.5;
 /// A model that does not fit its host's memory works this many times slower.
 const MISFIT_SLOWDOWN: f64 = 5.0;
-/// An arm that has read so much of a prompt is the conversation's own: it is left only for one better by so much.
+/// The share of a prompt that an arm must still hold from the turn before to count as the conversation's own.
 const CONVERSATION: f64 = 0.4;
+/// The least seconds by which another arm must be better before a conversation leaves its own.
 const STAY_S: f64 = 0.2;
+/// The share of the score by which another arm must be better, where that is more.
 const STAY_SHARE: f64 = 0.05;
 
 /// Every arm for one request: those that may serve with their scores, and those that may not.

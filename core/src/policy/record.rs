@@ -12,7 +12,7 @@ use crate::policy::reason::explain;
 use crate::policy::score::Scored;
 use crate::request::{Mode, Task};
 
-/// Of so many arms a job under way keeps the terms, its own and the best others; a dry run tells all.
+/// How many arms a job under way keeps with their terms: its own and the best others. A dry run keeps all.
 pub(crate) const KEPT: usize = 64;
 
 /// An arm that could serve, by its host's position.
@@ -90,7 +90,7 @@ impl Record {
         self.arms.first().map_or(0.0, |best| (best.terms.expected_s() * 1e3).round())
     }
 
-    /// The same, said for people: every arm with its terms, every drop with its numbers.
+    /// This decision as people and programs read it: kept arms with their terms in seconds, dropped ones with their reasons.
     pub(crate) fn decision(&self, hosts: &[Host]) -> Decision {
         let mut others: Vec<&KeptArm> = self.arms.iter().skip(1).collect();
         others.sort_by(|left, right| order(hosts, left, right));

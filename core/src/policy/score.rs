@@ -96,18 +96,20 @@ pub(crate) struct Scored<'a> {
     pub(crate) resident: bool,
     /// The share of the prompt that it has read before.
     pub(crate) kept: f64,
-    /// A call made now would begin at once: a slot is free, and the loader where it is needed; nor is it another's turn.
+    /// Whether a call made now would begin at once: a slot is free, the loader is free where it is needed, and the job is not to wait
+    /// for other models of the host (`turn`).
     pub(crate) startable: bool,
-    /// It could begin at once, but is to wait until other models leave its host to it: what beginning now would cost.
+    /// Set where the call could begin at once, but waiting until the host's other models are done is cheaper for all jobs together.
     pub(crate) turn: Option<Turn>,
     pub(crate) terms: Terms,
     pub(crate) expected_s: f64,
     pub(crate) score_s: f64,
-    /// The same in whole milliseconds, less what staying with a conversation's arm is worth: what arms are compared by.
+    /// What arms are compared by: `score_s` in whole milliseconds, less a bonus for the arm that holds this conversation in its cache.
     pub(crate) score_ms: f64,
 }
 
-/// A job may run beside other models' jobs, each slowing the other, or after them: the shorter work first is sooner for all.
+/// What it costs to wait until other models of the host are done, and what it costs to run beside them. Models that run at the same
+/// time slow each other, so that one after the other, the shorter first, all are done sooner on average.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
     /// Seconds until the others are done.
@@ -119,7 +121,7 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// Waits so many times more: once, or once less.
+    /// Moves a score between the two: `times` = 1 waits for the others, −1 takes that back and runs beside them.
     fn count(self, terms: &mut Terms, times: f64) {
         terms.queue_s += times * self.wait;
         terms.interference_s -= times * self.interference;

@@ -10,13 +10,13 @@ use crate::request::{Request, Task};
 const DECODE_BYTES_PER_S: f64 = 20e9;
 /// Parameters times tokens a second a modest CPU computes while reading a prompt.
 const PREFILL_PARAMETER_TOKENS_PER_S: f64 = 100e9;
-/// The arm's own history counts as if what its host's other models tell were this many observations.
+/// How many observations of an arm's own the estimate from its host's other models is worth.
 const HOST_WEIGHT: f64 = 0.5;
-/// The host's history counts as if the prior were this many observations.
+/// How many observations of a host the prior is worth.
 const PRIOR_WEIGHT: f64 = 0.5;
-/// Prompts shorter than this tell nothing about prefill speed …
+/// The shortest prompt, in tokens, from which a prefill speed is learned.
 const TELLING_PROMPT_TOKENS: u32 = 32;
-/// … and those known by more than this share tell how much a runner keeps.
+/// From prompts of which the runner should already hold more than this share, it is learned how much of it a runner really keeps.
 const TELLING_SHARE: f64 = 0.25;
 /// No rate is believed beyond this many tokens a second.
 const FASTEST_TOKENS_PER_S: f64 = 1e6;

@@ -74,7 +74,7 @@ impl AnswerReader {
         Self { buffer: Vec::new(), ended: false, held: Some(0) }
     }
 
-    /// A reader of a stream that nobody holds, of any length.
+    /// A reader of a stream of any length, whose text is not kept.
     pub fn passing() -> Self {
         Self { held: None, ..Self::new() }
     }

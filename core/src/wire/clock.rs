@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-/// The wall clock may run ahead by so much before it is believed that the machine slept: less is a correction of the clock.
+/// How far the wall clock must run ahead before it is believed that the machine slept: less is a correction of the clock.
 const AHEAD: Duration = Duration::from_secs(30);
 
 /// Time since 1970 by the wall clock of the first reading. Many systems' steady clocks stand still while the machine sleeps:

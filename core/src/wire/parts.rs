@@ -4,9 +4,9 @@ use super::ask::{Ask, content};
 use crate::classify::text_tokens;
 use crate::request::Task;
 
-/// Texts of one part at most …
+/// The most texts in one part.
 const PART_TEXTS: u32 = 32;
-/// … and their tokens at most, unless one text alone has more.
+/// The most tokens in one part, unless a single text has more.
 const PART_TOKENS: u32 = 16_000;
 
 impl Ask {

@@ -175,7 +175,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     }
 }
 
-/// Only what asks models is kept.
+/// The history of a command; only one that asks models has any.
 async fn kept(command: &Command, settings: &Settings) -> Result<Option<History>, HistoryError> {
     let config = settings.history.as_ref().filter(|_| matches!(command, Command::Ask(_)));
     match config {
@@ -184,7 +184,7 @@ async fn kept(command: &Command, settings: &Settings) -> Result<Option<History>,
     }
 }
 
-/// The same of traces.
+/// The traces of a command; only one that asks models has any.
 fn traced(command: &Command, settings: &Settings) -> Result<Option<Traces>, ConfigError> {
     let config = settings.traces.as_ref().filter(|_| matches!(command, Command::Ask(_)));
     Ok(config.map(Traces::open).transpose()?.flatten())

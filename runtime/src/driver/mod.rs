@@ -83,7 +83,7 @@ impl Engine {
         Self::observed(config, Observers::default(), &Knowledge::default())
     }
 
-    /// The same, with what another one believed.
+    /// Starts an engine that goes on from the snapshot of an earlier one.
     ///
     /// # Errors
     /// As [`Engine::start`], and a snapshot of another version.
@@ -93,7 +93,7 @@ impl Engine {
         Self::driving(&fleet, dispatcher, Observers::default())
     }
 
-    /// The same, watched, and with what an earlier one learned.
+    /// Starts an engine that tells these observers, and knows what an earlier one learned.
     pub(crate) fn observed(
         config: &FleetConfig,
         observers: Observers,
@@ -119,7 +119,7 @@ impl Engine {
         async { asked.await.answer }
     }
 
-    /// The same, with the name that the history has for its job.
+    /// Answers one ask as [`Engine::ask`] does; the answer comes with the name that the history has for its job.
     pub fn ask_kept(&self, ask: Ask, options: AskOptions) -> impl Future<Output = KeptAnswer> + use<> {
         let parts = ask.parts();
         let asked: Pin<Box<dyn Future<Output = KeptAnswer> + Send>> = if parts.len() > 1 {
@@ -347,7 +347,7 @@ impl Ticket {
         self.ended().await
     }
 
-    /// The same, asked.
+    /// Polls for how the job ended; `None` where the engine closed before.
     pub(crate) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Option<RelayEnd>> {
         let end = ready!(Pin::new(&mut self.end).poll(context));
         self.waits = false;

@@ -129,7 +129,7 @@ impl Observers {
         self.0.iter().find_map(|observer| observer.name(job))
     }
 
-    /// Whether nobody watches.
+    /// Whether there is no observer.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

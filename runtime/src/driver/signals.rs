@@ -37,7 +37,7 @@ impl MetricsServer {
         Self { server, began: Instant::now(), recorded_from_ms: Arc::default() }
     }
 
-    /// The signals as of now; each question may take so long.
+    /// The signals as of now; each query may take this long.
     pub(crate) async fn signals(&self, within: Duration) -> Signals {
         let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         if now_ms >= self.recorded_from_ms.load(Ordering::Relaxed) {

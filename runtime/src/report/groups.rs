@@ -15,7 +15,7 @@ pub(super) struct Group {
     pub(super) answered: usize,
     /// Seconds within which half of the answers were done.
     p50_s: f64,
-    /// The same for 95 %.
+    /// Seconds within which 95 % of the answers were done.
     p95_s: f64,
     /// Seconds within which half of the answers began.
     first_p50_s: f64,

@@ -31,9 +31,9 @@ pub(crate) struct Report {
     /// By kind of work.
     tasks: Vec<groups::Group>,
     timeline: Vec<timeline::Slice>,
-    /// The same for the models with most jobs.
+    /// A timeline for each of the models with most jobs.
     model_courses: Vec<timeline::Course>,
-    /// The same for the kinds of work with most jobs.
+    /// A timeline for each of the tasks with most jobs.
     task_courses: Vec<timeline::Course>,
     calibration: calibration::Calibration,
     fallbacks: fallbacks::Fallbacks,

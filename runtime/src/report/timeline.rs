@@ -5,11 +5,11 @@ use serde::Serialize;
 use super::groups::{Group, alike};
 use super::rows::Row;
 
-/// Slices of a timeline at most.
+/// The most slices of a timeline.
 const SLICES: u64 = 60;
-/// The same where several are drawn below each other, each with a part of the jobs.
+/// The most slices where several timelines are drawn below each other.
 const SLICES_OF_MANY: u64 = 30;
-/// Courses at most.
+/// The most timelines that are drawn below each other.
 const COURSES: usize = 6;
 
 /// Jobs that were sent within a slice of time.

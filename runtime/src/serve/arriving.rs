@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// How long a client may send nothing while its request is not whole.
 const QUIET_MOST: Duration = Duration::from_secs(60);
-/// The same while the server stops.
+/// How long a client may send nothing while the server stops.
 const QUIET_AT_END: Duration = Duration::from_secs(2);
 
 /// Reads every request's body with these limits.

@@ -1,4 +1,4 @@
-//! When hosts were last looked at for the sake of a model that nobody was known to have.
+//! When hosts were last looked at because a request named a model that no host was known to have.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

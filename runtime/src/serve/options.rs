@@ -46,7 +46,7 @@ pub enum ServeError {
     /// The history's place is not right.
     #[error(transparent)]
     History(#[from] HistoryError),
-    /// Others could reach it, and nobody said they may.
+    /// Other machines could reach it, and `allow_remote` is not set.
     #[error("--{flag} {address}: other machines could reach it; listen on 127.0.0.1, or say --allow-remote")]
     Remote {
         /// Which listener.

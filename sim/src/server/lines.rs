@@ -121,7 +121,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The same as the last line.
+    /// This line as the last one of an answer.
     pub(crate) fn done(self, done_reason: &'a str) -> Self {
         Self { done: true, done_reason, ..self }
     }

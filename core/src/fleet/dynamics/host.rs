@@ -6,7 +6,7 @@ use super::{ArmTraits, Happening, HostTraits, RunnerState, Work};
 const USABLE_SHARE: f64 = 0.8;
 /// A model larger than its host works this many times slower.
 const MISFIT_SLOWDOWN: f64 = 5.0;
-/// Less work than this is none: what rounding leaves, even after years of virtual time.
+/// Work of fewer seconds than this counts as done: it is what rounding leaves, even after years of virtual time.
 const NOTHING_S: f64 = 1e-7;
 
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +66,7 @@ impl Clone for Host {
     }
 }
 
-/// How many times slower a runner is where so many are busy and take this much from one another.
+/// How many times slower a runner is where `busy` runners work and share this part of the machine.
 pub(crate) fn slowed(busy: usize, sharing: f64) -> f64 {
     1.0 + sharing * busy.saturating_sub(1) as f64
 }

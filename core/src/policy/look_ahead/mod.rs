@@ -35,7 +35,7 @@ const LEAST_FUTURES: usize = 6;
 const GATE: f64 = 1.0;
 /// Standard errors beyond which more futures would hardly change what is thought of a choice.
 const CLEAR: f64 = 2.0;
-/// A choice must gain so much for each second of loading that it takes beyond the score's.
+/// Seconds that a choice must gain for each second of loading that it takes more than the score's choice.
 const LOADING: f64 = 0.3;
 /// A choice is contested where the second-best score is within this factor and these seconds of the best.
 const CONTEST: (f64, f64) = (2.0, 1.0);

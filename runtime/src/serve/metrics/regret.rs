@@ -1,4 +1,4 @@
-//! What a choice cost against the next best. An estimate: what the other would really have taken nobody knows.
+//! What a choice cost against the next best. It is an estimate: the other arm was not called.
 
 use smart_ai_core::{Candidate, Decision, Outcome};
 

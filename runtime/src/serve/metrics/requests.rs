@@ -43,7 +43,7 @@ pub(super) struct Requests {
     gen_ai: GenAi,
 }
 
-/// The same in OpenTelemetry's words.
+/// What is counted of requests under the names of OpenTelemetry's conventions for generative AI.
 #[derive(Debug)]
 struct GenAi {
     duration: Spreads,

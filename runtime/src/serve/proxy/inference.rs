@@ -38,7 +38,7 @@ pub(super) enum Choice {
     Auto(Mode),
     /// This tag, which some host has.
     Tag(String),
-    /// A name nobody is known to have.
+    /// A name that no host is known to have.
     Unknown,
 }
 

@@ -1,4 +1,4 @@
-//! Looking again before a model is said to be unknown: it may have been pulled a moment ago, or nobody has looked yet.
+//! Looks at the hosts again before a model is said to be unknown: it may have been pulled a moment ago, or no look has ended yet.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use smart_ai_core::HostId;
 use super::inference::auto;
 use crate::serve::state::Sidecar;
 
-/// A request waits this long for hosts nobody has looked at.
+/// A request waits this long for the first look at the hosts.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 /// A request for an unknown model waits this long for the hosts to be looked at again.
 const NEXT_LOOK: Duration = Duration::from_secs(3);
