@@ -1,4 +1,4 @@
-// No two files of a crate import each other, nor any longer circle of them. A room's `mod.rs` and the files below it belong together.
+// No files of a crate import each other in a circle. A room's `mod.rs` and the files below it belong together.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

@@ -35,7 +35,15 @@ pub fn read_version(body: &str) -> Result<String, Failure> {
 /// # Errors
 /// `bad_protocol` where it is not Ollama's.
 pub fn read_tags(body: &str) -> Result<Vec<ModelTag>, Failure> {
-    Ok(models(body, "Ollama's list of models")?.iter().filter_map(tag).take(ENTRIES_MAX).collect())
+    Ok(read_tag_entries(body)?.into_iter().map(|(tag, _)| tag).collect())
+}
+
+/// As [`read_tags`], each with its entry as it came.
+///
+/// # Errors
+/// `bad_protocol` where it is not Ollama's.
+pub fn read_tag_entries(body: &str) -> Result<Vec<(ModelTag, Object)>, Failure> {
+    entries(body, "Ollama's list of models", tag)
 }
 
 /// Reads the body of `/api/ps`. An entry without a name is skipped. `date` is the answer's header `Date`: when models expire is
@@ -44,25 +52,36 @@ pub fn read_tags(body: &str) -> Result<Vec<ModelTag>, Failure> {
 /// # Errors
 /// `bad_protocol` where it is not Ollama's.
 pub fn read_ps(body: &str, date: Option<&str>) -> Result<Vec<ResidentModel>, Failure> {
+    Ok(read_ps_entries(body, date)?.into_iter().map(|(resident, _)| resident).collect())
+}
+
+/// As [`read_ps`], each with its entry as it came.
+///
+/// # Errors
+/// `bad_protocol` where it is not Ollama's.
+pub fn read_ps_entries(body: &str, date: Option<&str>) -> Result<Vec<(ResidentModel, Object)>, Failure> {
     let now = date.and_then(|date| Some(jiff::fmt::rfc2822::parse(date).ok()?.timestamp()));
-    let resident = |entry: &Value| resident(entry, now);
-    Ok(models(body, "Ollama's list of loaded models")?
-        .iter()
-        .filter_map(resident)
-        .take(ENTRIES_MAX)
-        .collect())
+    entries(body, "Ollama's list of loaded models", |entry| resident(entry, now))
 }
 
-fn models(body: &str, expected: &str) -> Result<Vec<Value>, Failure> {
-    match json::object(body, expected)?.remove("models") {
-        Some(Value::Array(list)) => Ok(list),
-        Some(Value::Null) => Ok(Vec::new()),
-        _ => Err(json::not(expected, body)),
-    }
+fn entries<T>(
+    body: &str,
+    expected: &str,
+    read: impl Fn(&Object) -> Option<T>,
+) -> Result<Vec<(T, Object)>, Failure> {
+    let list = match json::object(body, expected)?.remove("models") {
+        Some(Value::Array(list)) => list,
+        Some(Value::Null) => Vec::new(),
+        _ => return Err(json::not(expected, body)),
+    };
+    let entry = |entry| match entry {
+        Value::Object(map) => Some((read(&map)?, map)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
+    };
+    Ok(list.into_iter().filter_map(entry).take(ENTRIES_MAX).collect())
 }
 
-fn tag(entry: &Value) -> Option<ModelTag> {
-    let map = entry.as_object()?;
+fn tag(map: &Object) -> Option<ModelTag> {
     let name = name(map)?;
     let details = map.get("details").and_then(Value::as_object);
     let detail = |key| details.and_then(|details| json::text(details, key));
@@ -77,8 +96,7 @@ fn tag(entry: &Value) -> Option<ModelTag> {
     })
 }
 
-fn resident(entry: &Value, now: Option<Timestamp>) -> Option<ResidentModel> {
-    let map = entry.as_object()?;
+fn resident(map: &Object, now: Option<Timestamp>) -> Option<ResidentModel> {
     let expires_at = json::text(map, "expires_at");
     let expires = expires_at.and_then(|expires_at| expires_at.parse::<Timestamp>().ok());
     Some(ResidentModel {

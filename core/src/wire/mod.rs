@@ -33,7 +33,7 @@ pub use connection::failure_of_connection;
 pub use embeddings::{Embeddings, read_embeddings};
 pub use feedback::{Feedback, feedback_event};
 pub use fleet_config::{Endpoint, Fleet, FleetConfig, FleetHost, HostServer, PrometheusServer};
-pub use host::{read_ps, read_tags, read_version};
+pub use host::{read_ps, read_ps_entries, read_tag_entries, read_tags, read_version};
 pub use metrics::{metrics_query, read_metrics, recorded_query};
 pub use preset::{Preset, PresetSignal, presets};
 pub use remedy::remedy;

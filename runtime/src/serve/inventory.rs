@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use smart_ai_core::wire::json_text;
-use smart_ai_core::{HostId, ModelName};
+use smart_ai_core::wire::{read_ps_entries, read_tag_entries, read_version};
+use smart_ai_core::{Failure, HostId, ModelName};
 use tokio::sync::watch;
 
 use super::clock::now_s;
-use super::listed::{Loaded, Tag, entries};
+use super::listed::{Loaded, Tag};
 use crate::driver::Looks;
 
 /// Models of one host that get series of their own.
@@ -68,15 +67,10 @@ impl Inventory {
         let mut failed = Vec::new();
         for (endpoint, look) in looks {
             after.took_s.insert(endpoint, look.took.as_secs_f64());
-            let answer = look.reply.body().map_err(|failure| failure.kind.as_str());
-            let read = answer.and_then(|body| {
-                let value: Value =
-                    serde_json::from_str(&json_text(body.as_bytes())).map_err(|_| "bad_protocol")?;
-                after.read(endpoint, value).ok_or("bad_protocol")
-            });
+            let read = look.reply.body().and_then(|body| after.read(endpoint, body));
             match read {
                 Ok(()) => after.answered_s = Some(now_s()),
-                Err(reason) => failed.push((endpoint, reason)),
+                Err(failure) => failed.push((endpoint, failure.kind.as_str())),
             }
         }
         after.up = !failed.iter().any(|(endpoint, _)| *endpoint == "tags");
@@ -134,26 +128,20 @@ pub(super) struct Having {
 }
 
 impl HostView {
-    fn read(&mut self, endpoint: &str, mut value: Value) -> Option<()> {
-        if endpoint == "version" {
-            self.version = Some(value.get("version")?.as_str()?.to_owned());
-            return Some(());
+    fn read(&mut self, endpoint: &str, body: &str) -> Result<(), Failure> {
+        match endpoint {
+            "version" => self.version = Some(read_version(body)?),
+            "tags" => {
+                let models: Vec<Tag> = read_tag_entries(body)?.into_iter().map(Tag::of).collect();
+                let places = models.iter().enumerate().rev();
+                let places =
+                    places.map(|(place, tag)| (ModelName::from(tag.name.as_str()).canonical(), place));
+                self.places = Arc::new(places.collect());
+                self.models = Arc::new(models);
+            }
+            _ => self.loaded = read_ps_entries(body, None)?.into_iter().map(Loaded::of).collect(),
         }
-        let list = match value.get_mut("models").map(Value::take) {
-            Some(Value::Array(list)) => list,
-            Some(Value::Null) => Vec::new(),
-            _ => return None,
-        };
-        if endpoint == "tags" {
-            let models: Vec<Tag> = entries(list);
-            let places = models.iter().enumerate().rev();
-            let places = places.map(|(place, tag)| (ModelName::from(tag.name.as_str()).canonical(), place));
-            self.places = Arc::new(places.collect());
-            self.models = Arc::new(models);
-        } else {
-            self.loaded = entries(list);
-        }
-        Some(())
+        Ok(())
     }
 
     fn model(&self, canonical: &str) -> Option<&Tag> {

@@ -1,15 +1,12 @@
 //! Entries of a host's lists: read whatever their fields hold, and handed on so that Ollama's own clients can read them.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use smart_ai_core::{ModelTag, Object, ResidentModel};
 
 use super::clock::{now_s, unix_s};
 
 /// Signs a digest must have: Ollama's command line cuts it to so many.
 const DIGEST_MIN: usize = 12;
-/// Bytes of a name: registry, namespace, model and tag have 350 and three times 80 at most.
-const NAME_MAX: usize = 600;
-/// Entries of one list.
-const ENTRIES_MAX: usize = 10_000;
 /// A date that stands for none.
 const NO_DATE: &str = "0001-01-01T00:00:00Z";
 
@@ -38,52 +35,37 @@ pub(super) struct Loaded {
     pub(super) entry: Value,
 }
 
-/// An entry of a list, read from its fields.
-pub(super) trait Listed: Sized {
-    fn read(name: String, map: Map<String, Value>) -> Self;
-}
-
-/// The entries that have a name.
-pub(super) fn entries<T: Listed>(list: Vec<Value>) -> Vec<T> {
-    let named = |entry| match entry {
-        Value::Object(map) => {
-            let name = [text(&map, "name"), text(&map, "model")].into_iter().find(|name| !name.is_empty())?;
-            (name.len() <= NAME_MAX).then(|| T::read(name, map))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
-    };
-    list.into_iter().filter_map(named).take(ENTRIES_MAX).collect()
-}
-
-impl Listed for Tag {
-    fn read(name: String, mut map: Map<String, Value>) -> Self {
-        let (details, modified_at) = (mend(&name, &mut map), text(&map, "modified_at"));
+impl Tag {
+    /// An entry that core has read, with what else is told of it.
+    pub(super) fn of((tag, mut map): (ModelTag, Object)) -> Self {
+        let (details, modified_at) = (mend(&tag.name, tag.size_bytes, &mut map), text(&map, "modified_at"));
         date(&mut map, "modified_at");
         Self {
-            size: whole(&map, "size"),
+            size: tag.size_bytes,
             modified_at,
-            family: text(&details, "family"),
+            family: tag.family.unwrap_or_default(),
             parameter_size: text(&details, "parameter_size"),
             quantization_level: text(&details, "quantization_level"),
             entry: Value::Object(map),
-            name,
+            name: tag.name,
         }
     }
 }
 
-impl Listed for Loaded {
-    fn read(name: String, mut map: Map<String, Value>) -> Self {
-        mend(&name, &mut map);
+impl Loaded {
+    /// An entry that core has read, with what else is told of it.
+    pub(super) fn of((model, mut map): (ResidentModel, Object)) -> Self {
+        mend(&model.name, model.size_bytes, &mut map);
         let expires_at = text(&map, "expires_at");
         date(&mut map, "expires_at");
-        number(&mut map, "size_vram");
+        number(&mut map, "size_vram", model.vram_bytes);
         Self {
-            size: whole(&map, "size"),
-            size_vram: whole(&map, "size_vram"),
-            context_length: map.get("context_length").and_then(whole_number),
+            size: model.size_bytes,
+            size_vram: model.vram_bytes,
+            context_length: model.context_tokens.map(u64::from),
             expires_at,
             entry: Value::Object(map),
-            name,
+            name: model.name,
         }
     }
 }
@@ -99,7 +81,7 @@ impl Loaded {
 }
 
 /// Puts right what every entry has; its details.
-fn mend(name: &str, map: &mut Map<String, Value>) -> Map<String, Value> {
+fn mend(name: &str, size: u64, map: &mut Object) -> Object {
     for key in ["name", "model"] {
         if text(map, key).is_empty() {
             map.insert(key.to_owned(), name.into());
@@ -108,14 +90,14 @@ fn mend(name: &str, map: &mut Map<String, Value>) -> Map<String, Value> {
     if text(map, "digest").len() < DIGEST_MIN {
         map.insert("digest".to_owned(), digest(name).into());
     }
-    number(map, "size");
+    number(map, "size", size);
     let is_details = map.get("details").is_some_and(Value::is_object);
     if !is_details {
         map.insert("details".to_owned(), json!({}));
     }
     match map.get("details") {
         Some(Value::Object(details)) => details.clone(),
-        _ => Map::new(),
+        _ => Object::new(),
     }
 }
 
@@ -132,30 +114,19 @@ pub(super) fn digest(name: &str) -> String {
     rounds.concat()
 }
 
-fn text(map: &Map<String, Value>, key: &str) -> String {
+fn text(map: &Object, key: &str) -> String {
     map.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-fn whole(map: &Map<String, Value>, key: &str) -> u64 {
-    map.get(key).and_then(whole_number).unwrap_or(0)
-}
-
-/// A whole number of zero or more, also where it was written as a float.
-fn whole_number(value: &Value) -> Option<u64> {
-    let float = || value.as_f64().filter(|number| (0.0..9e15).contains(number)).map(|number| number as u64);
-    value.as_u64().or_else(float)
-}
-
 /// Ollama's clients read a whole number there, and no list at all where it is none.
-fn number(map: &mut Map<String, Value>, key: &str) {
+fn number(map: &mut Object, key: &str, read: u64) {
     if map.get(key).is_some_and(|value| value.as_i64().is_none()) {
-        let number = whole(map, key);
-        map.insert(key.to_owned(), number.into());
+        map.insert(key.to_owned(), read.into());
     }
 }
 
 /// Ollama's clients read a date there, and no list at all where it is none.
-fn date(map: &mut Map<String, Value>, key: &str) {
+fn date(map: &mut Object, key: &str) {
     if unix_s(&text(map, key)).is_none() {
         map.insert(key.to_owned(), NO_DATE.into());
     }
@@ -163,10 +134,13 @@ fn date(map: &mut Map<String, Value>, key: &str) {
 
 #[cfg(test)]
 mod tests {
+    use smart_ai_core::wire::read_tag_entries;
+
     use super::*;
 
     fn tags(list: &Value) -> Vec<Tag> {
-        entries(list.as_array().cloned().unwrap_or_default())
+        let read = read_tag_entries(&json!({ "models": list }).to_string());
+        read.unwrap_or_default().into_iter().map(Tag::of).collect()
     }
 
     #[test]
