@@ -610,7 +610,23 @@ ca_file: string | null,
 /**
  * PEM text in place of `ca_file`.
  */
-ca: string | null, };
+ca: string | null, 
+/**
+ * A PEM file with the certificate that is shown to it.
+ */
+client_cert_file: string | null, 
+/**
+ * PEM text in place of `client_cert_file`.
+ */
+client_cert: string | null, 
+/**
+ * A PEM file with the key of that certificate.
+ */
+client_key_file: string | null, 
+/**
+ * PEM text in place of `client_key_file`.
+ */
+client_key: string | null, };
 
 /**
  * Something that happened. Unknown ids are ignored: the world may be late.
@@ -958,7 +974,23 @@ ca_file?: string,
 /**
  * PEM text in place of `ca_file`.
  */
-ca?: string, };
+ca?: string, 
+/**
+ * A PEM file with the certificate that is shown to the server, where it asks for one, and with those that signed it.
+ */
+client_cert_file?: string, 
+/**
+ * PEM text in place of `client_cert_file`.
+ */
+client_cert?: string, 
+/**
+ * A PEM file with the key of `client_cert_file`, not encrypted.
+ */
+client_key_file?: string, 
+/**
+ * PEM text in place of `client_key_file`.
+ */
+client_key?: string, };
 
 /**
  * One host as it is believed to be.
@@ -1636,7 +1668,23 @@ ca_file?: string,
 /**
  * PEM text in place of `ca_file`.
  */
-ca?: string, };
+ca?: string, 
+/**
+ * A PEM file with the certificate that is shown to the server, where it asks for one, and with those that signed it.
+ */
+client_cert_file?: string, 
+/**
+ * PEM text in place of `client_cert_file`.
+ */
+client_cert?: string, 
+/**
+ * A PEM file with the key of `client_cert_file`, not encrypted.
+ */
+client_key_file?: string, 
+/**
+ * PEM text in place of `client_key_file`.
+ */
+client_key?: string, };
 
 /**
  * Judgements by model and task.

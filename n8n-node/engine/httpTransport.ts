@@ -71,8 +71,9 @@ export function httpTransport(send: N8nHttpRequest, now: () => number = () => pe
 }
 
 /** No redirect is followed, so that keys stay where they belong; and whose certificate is accepted. */
-function guarded({ ca }: HttpRequest): Pick<IHttpRequestOptions, 'disableFollowRedirect' | 'agentOptions'> {
-	return { disableFollowRedirect: true, ...(ca === undefined ? {} : { agentOptions: { ca } }) };
+function guarded({ ca, cert, key }: HttpRequest): Pick<IHttpRequestOptions, 'disableFollowRedirect' | 'agentOptions'> {
+	const own = { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert, key }) };
+	return { disableFollowRedirect: true, ...(Object.keys(own).length === 0 ? {} : { agentOptions: own }) };
 }
 
 /** Why no connection came about; n8n's client calls a time-out by a name of its own. */

@@ -1,15 +1,15 @@
-//! Whose certificates are accepted: the system's authorities, or what an owner names for one server.
+//! Whose certificates are accepted (the system's authorities, or what an owner names for one server), and which one is shown.
 
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::client::{WantsClientCert, WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, InvalidMessage, RootCertStore,
-    SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error,
+    InvalidMessage, RootCertStore, SignatureScheme,
 };
 
 /// Makes `ring` do the cryptography of every connection of this process.
@@ -18,16 +18,36 @@ pub(crate) fn install_provider() {
     drop(rustls::crypto::ring::default_provider().install_default());
 }
 
-/// TLS that accepts what the certificates of a PEM text have signed, and these certificates themselves, and nothing else.
+/// The certificates of a PEM text.
 ///
 /// # Errors
 /// A text without a certificate, or with something else in its place.
-pub(crate) fn trusting(pem: &[u8]) -> Result<ClientConfig, String> {
+pub(crate) fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let named: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let named = named.map_err(|error| format!("is no PEM text: {error}"))?;
     if named.is_empty() {
         return Err("holds no certificate; a PEM text begins with -----BEGIN CERTIFICATE-----".to_owned());
     }
+    Ok(named)
+}
+
+/// The private key of a PEM text.
+///
+/// # Errors
+/// A text without a key, or with an encrypted one.
+pub(crate) fn key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
+    // Whatever is there instead, an error about it could quote.
+    PrivateKeyDer::from_pem_slice(pem).map_err(|_| {
+        "holds no key that is not encrypted; openssl rsa or openssl pkey takes a password off".to_owned()
+    })
+}
+
+/// TLS that accepts what the certificates of a PEM text have signed, and these certificates themselves, and nothing else.
+///
+/// # Errors
+/// A text without a certificate, or with something else in its place.
+pub(crate) fn trusting(pem: &[u8]) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
+    let named = chain(pem)?;
     let mut authorities = RootCertStore::empty();
     for certificate in &named {
         authorities.add(certificate.clone()).map_err(|error| format!("is no certificate: {error}"))?;
@@ -35,7 +55,7 @@ pub(crate) fn trusting(pem: &[u8]) -> Result<ClientConfig, String> {
     let by_authority =
         WebPkiServerVerifier::builder(Arc::new(authorities)).build().map_err(|error| error.to_string())?;
     let verifier = Arc::new(Named { by_authority, certificates: named });
-    Ok(ClientConfig::builder().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+    Ok(ClientConfig::builder().dangerous().with_custom_certificate_verifier(verifier))
 }
 
 /// Checks as usual, and lets pass the very certificate that the owner named: a server's certificate that nobody else signed
@@ -111,6 +131,13 @@ pub(crate) fn code(fault: &Error) -> Option<&'static str> {
             }
             _ => "CERT_REJECTED",
         }),
+        Error::AlertReceived(alert) => match alert {
+            AlertDescription::CertificateRequired => Some("ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED"),
+            AlertDescription::UnknownCA => Some("ERR_SSL_TLSV1_ALERT_UNKNOWN_CA"),
+            AlertDescription::BadCertificate => Some("ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE"),
+            AlertDescription::CertificateUnknown => Some("ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN"),
+            _ => None,
+        },
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => Some("ERR_SSL_WRONG_VERSION_NUMBER"),
         _ => None,
     }

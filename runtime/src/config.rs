@@ -134,9 +134,13 @@ fn read(path: &Path) -> Result<Settings, ConfigFileError> {
         parse(&text).map_err(|message| ConfigFileError::Invalid { path: path.to_owned(), message })?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let Settings { fleet, traces, .. } = &mut settings;
-    let files = fleet.hosts.iter_mut().map(|host| &mut host.server.ca_file);
-    let files = files.chain(fleet.prometheus.as_mut().map(|server| &mut server.ca_file));
-    for file in files.chain(traces.as_mut().map(|traces| &mut traces.ca_file)).flatten() {
+    let hosts = fleet.hosts.iter_mut().map(|host| &mut host.server);
+    let hosts = hosts.flat_map(|it| [&mut it.ca_file, &mut it.client_cert_file, &mut it.client_key_file]);
+    let metrics = fleet.prometheus.iter_mut();
+    let metrics = metrics.flat_map(|it| [&mut it.ca_file, &mut it.client_cert_file, &mut it.client_key_file]);
+    let traces = traces.iter_mut();
+    let traces = traces.flat_map(|it| [&mut it.ca_file, &mut it.client_cert_file, &mut it.client_key_file]);
+    for file in hosts.chain(metrics).chain(traces).flatten() {
         *file = beside(folder, file);
     }
     Ok(settings)

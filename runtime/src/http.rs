@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, Identity, Method, RequestBuilder, Response, StatusCode};
+use rustls::{ClientConfig, RootCertStore};
 use smart_ai_core::wire::{Endpoint, Reply};
 use smart_ai_core::{ConfigError, Failure, wire};
 
@@ -28,7 +29,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// # Errors
-    /// A header that HTTP does not allow, or an authority's file that cannot be read.
+    /// A header that HTTP does not allow, or a PEM file that cannot be read or used.
     pub(crate) fn new(endpoint: &Endpoint, connect_timeout_ms: u32) -> Result<Self, ConfigError> {
         certificates::install_provider();
         let refuse = |message: String| ConfigError::new(endpoint.id.to_string(), message);
@@ -42,20 +43,7 @@ impl Server {
             // Machines without any authority, as bare containers are, reach servers that need none.
             builder = builder.tls_certs_only([]);
         }
-        let trusted = match (&endpoint.ca_file, &endpoint.ca) {
-            (Some(path), _) => {
-                let pem = std::fs::read(path).map_err(|error| refuse(format!("ca_file {path}: {error}")))?;
-                let tls = certificates::trusting(&pem);
-                Some(tls.map_err(|why| refuse(format!("ca_file {path}: {why}")))?)
-            }
-            (None, Some(pem)) => {
-                Some(certificates::trusting(pem.as_bytes()).map_err(|why| refuse(format!("ca: {why}")))?)
-            }
-            (None, None) => None,
-        };
-        if let Some(tls) = trusted {
-            builder = builder.tls_backend_preconfigured(tls);
-        }
+        builder = secured(builder, endpoint).map_err(refuse)?;
         let client = builder.build().map_err(|error| refuse(words(&error)))?;
         let headers = headers(&endpoint.headers).map_err(refuse)?;
         Ok(Self { client, url: endpoint.url.clone(), headers })
@@ -87,6 +75,65 @@ impl Server {
 
     fn to(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("{}{path}", self.url)).headers(self.headers.clone())
+    }
+}
+
+/// Whose certificate is accepted, and which one is shown.
+fn secured(builder: ClientBuilder, endpoint: &Endpoint) -> Result<ClientBuilder, String> {
+    let authority = Pem::of("ca", endpoint.ca.as_ref(), endpoint.ca_file.as_ref())?;
+    let certificate =
+        Pem::of("client_cert", endpoint.client_cert.as_ref(), endpoint.client_cert_file.as_ref())?;
+    let key = Pem::of("client_key", endpoint.client_key.as_ref(), endpoint.client_key_file.as_ref())?;
+    let shown = match (&certificate, &key) {
+        (Some(certificate), Some(key)) => {
+            let chain = certificates::chain(&certificate.text).map_err(|why| certificate.refuse(&why))?;
+            let own = certificates::key(&key.text).map_err(|why| key.refuse(&why))?;
+            Some((chain, own, [&*certificate.text, &key.text].join(&b'\n')))
+        }
+        (None, None) => None,
+        _ => return Err("client_cert_file and client_key_file belong together: give both".to_owned()),
+    };
+    match (authority, shown) {
+        (Some(authority), shown) => {
+            let accepted = certificates::trusting(&authority.text).map_err(|why| authority.refuse(&why))?;
+            let tls = match shown {
+                Some((chain, key, _)) => accepted.with_client_auth_cert(chain, key).map_err(not_its_key)?,
+                None => accepted.with_no_client_auth(),
+            };
+            Ok(builder.tls_backend_preconfigured(tls))
+        }
+        (None, Some((chain, key, pem))) => {
+            // Else the client's own words would say it, which name no file.
+            let nobody = ClientConfig::builder().with_root_certificates(RootCertStore::empty());
+            nobody.with_client_auth_cert(chain, key).map_err(not_its_key)?;
+            Ok(builder.identity(Identity::from_pem(&pem).map_err(not_its_key)?))
+        }
+        (None, None) => Ok(builder),
+    }
+}
+
+fn not_its_key(error: impl Error) -> String {
+    format!("client_key_file is not the key of client_cert_file: {error}")
+}
+
+/// A PEM text that an owner gave, and what it is called in a refusal.
+struct Pem {
+    name: String,
+    text: Vec<u8>,
+}
+
+impl Pem {
+    fn of(name: &str, text: Option<&String>, file: Option<&String>) -> Result<Option<Self>, String> {
+        if let Some(path) = file {
+            let name = format!("{name}_file {path}");
+            let text = std::fs::read(path).map_err(|error| format!("{name}: {error}"))?;
+            return Ok(Some(Self { name, text }));
+        }
+        Ok(text.map(|text| Self { name: name.to_owned(), text: text.as_bytes().to_owned() }))
+    }
+
+    fn refuse(&self, why: &str) -> String {
+        format!("{}: {why}", self.name)
     }
 }
 

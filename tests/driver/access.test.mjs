@@ -19,13 +19,13 @@ after(async () => {
 });
 
 /** A host behind TLS, with a certificate that it signed itself. */
-async function behindTls() {
-	const [key, ca_file] = ['key.pem', 'own.pem'].map((name) => join(folder, name));
+async function behindTls(asking = {}) {
+	const [key, ca_file] = ['key.pem', 'own.pem'].map((name) => join(folder, `${open.length}-${name}`));
 	const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
 	const made = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-keyout', key, '-out', ca_file];
 	execFileSync('openssl', [...made, ...subject], { stdio: 'ignore' });
 	const host = await ollama();
-	const options = { key: readFileSync(key), cert: readFileSync(ca_file) };
+	const options = { key: readFileSync(key), cert: readFileSync(ca_file), ...asking };
 	const server = createServer(options, (incoming, response) => {
 		const { method, url, headers } = incoming;
 		const passed = request(host.url + url, { method, headers }, (answer) => {
@@ -41,7 +41,7 @@ async function behindTls() {
 		server.close();
 	};
 	open.push(host, { close });
-	return { url: `https://127.0.0.1:${server.address().port}`, ca_file };
+	return { url: `https://127.0.0.1:${server.address().port}`, ca_file, key_file: key };
 }
 
 function started(ai) {
@@ -61,6 +61,26 @@ test('a host with a certificate of its own is reached where that is named, and n
 		/certificate_refused: its certificate is signed by an authority that is not trusted here/,
 	);
 	assert.match(error.hint, /ca_file/);
+});
+
+test('a host that asks for a certificate is shown the one named for it, and says so where none is', async () => {
+	const shown = await behindTls();
+	// A certificate that signed itself, and that the server knows: one may do for both sides.
+	const ca = readFileSync(shown.ca_file);
+	const { url } = await behindTls({
+		key: readFileSync(shown.key_file),
+		cert: ca,
+		ca,
+		requestCert: true,
+		rejectUnauthorized: true,
+	});
+	const ask = { prompt: 'Say hello.' };
+	const access = { ca: String(ca), client_cert: String(ca), client_key_file: shown.key_file };
+	const admitted = await started(built.createDispatcher({ hosts: [{ url, ...access }] })).ask(ask);
+	assert.deepEqual([admitted.ok, admitted.text], [true, 'Hello there']);
+	const { error } = await started(built.createDispatcher({ hosts: [{ url, ca: String(ca) }] })).ask(ask);
+	assert.match(error.message, /certificate_refused: it asks for a certificate that it knows/);
+	assert.match(error.hint, /client_cert_file/);
 });
 
 test('a file that cannot be read is named by its key', () => {

@@ -74,10 +74,13 @@ export class Driver implements SmartAi {
 		learned?: Snapshot,
 	) {
 		this.#fleet = core.splitConfig(JSON.parse(jsonOf(config, 'the configuration', 'config_invalid')));
-		const named = (server: Endpoint | null, at: string) => (server?.ca_file == null ? [] : [`${at}.ca_file`]);
+		const named = (server: Endpoint | null, at: string) =>
+			(['ca', 'client_cert', 'client_key'] as const)
+				.filter((text) => server?.[`${text}_file`] != null)
+				.map((text) => [`${at}.${text}_file`, text]);
 		const hosts = this.#fleet.hosts.flatMap((host, at) => named(host, `hosts[${at}]`));
-		for (const field of [...hosts, ...named(this.#fleet.prometheus, 'prometheus')]) {
-			throw new SmartAiError('config_invalid', `${field}: no file is read here; give its text as ca`, { field });
+		for (const [field, text] of [...hosts, ...named(this.#fleet.prometheus, 'prometheus')]) {
+			throw new SmartAiError('config_invalid', `${field}: no file is read here; give its text as ${text}`, { field });
 		}
 		for (const endpoint of this.#fleet.hosts) this.#endpoints.set(endpoint.id, endpoint);
 		const own = this.#fleet.config;

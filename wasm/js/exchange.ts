@@ -12,7 +12,12 @@ export function requestOf(
 	rest: Pick<HttpRequest, 'signal' | 'stream' | 'connectTimeoutMs'>,
 ): HttpRequest {
 	const url = endpoint.url + path;
-	const server = endpoint.ca == null ? rest : { ...rest, ca: endpoint.ca };
+	const server = {
+		...rest,
+		...(endpoint.ca == null ? {} : { ca: endpoint.ca }),
+		...(endpoint.client_cert == null ? {} : { cert: endpoint.client_cert }),
+		...(endpoint.client_key == null ? {} : { key: endpoint.client_key }),
+	};
 	if (content === undefined) return { method: 'GET', url, headers: { ...endpoint.headers }, ...server };
 	const headers = { ...endpoint.headers, 'content-type': content.type };
 	return { method: 'POST', url, headers, body: content.body, ...server };

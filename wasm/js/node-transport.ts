@@ -4,13 +4,14 @@ import type { HttpRequest, HttpResponse, Transport } from './transport.js';
 
 const plain = new http.Agent({ keepAlive: true });
 const secure = new https.Agent({ keepAlive: true });
-/** By the PEM text that the server's certificate is checked against. */
-const trusting = new Map<string, https.Agent>();
+/** By the PEM texts that the server's certificate is checked against, and that are shown to it. */
+const own = new Map<string, https.Agent>();
 
-function secureAgent(ca: string | undefined): https.Agent {
-	if (ca === undefined) return secure;
-	const agent = trusting.get(ca) ?? new https.Agent({ keepAlive: true, ca });
-	trusting.set(ca, agent);
+function secureAgent({ ca, cert, key }: HttpRequest): https.Agent {
+	if (ca === undefined && cert === undefined) return secure;
+	const name = JSON.stringify([ca, cert, key]);
+	const agent = own.get(name) ?? new https.Agent({ keepAlive: true, ca, cert, key });
+	own.set(name, agent);
 	return agent;
 }
 
@@ -20,7 +21,7 @@ export const nodeTransport: Transport = { request };
 function request(what: HttpRequest): Promise<HttpResponse> {
 	return new Promise((resolve, reject) => {
 		const url = new URL(what.url);
-		const [client, agent] = url.protocol === 'https:' ? [https, secureAgent(what.ca)] : [http, plain];
+		const [client, agent] = url.protocol === 'https:' ? [https, secureAgent(what)] : [http, plain];
 		const { method, headers, signal } = what;
 		const outgoing = client.request(url, { method, headers, agent }, (response) => {
 			// Whoever reads the body learns of it; a body that nobody reads any more may break unheard.

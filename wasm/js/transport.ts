@@ -12,6 +12,9 @@ export interface HttpRequest {
 	connectTimeoutMs: number;
 	/** PEM text of what the server's certificate is checked against, in place of the usual authorities. */
 	ca?: string;
+	/** PEM texts of the certificate that is shown to the server, and of its key. */
+	cert?: string;
+	key?: string;
 }
 
 /** Its response, whatever the status. Header names are lower-case. */

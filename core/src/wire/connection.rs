@@ -54,6 +54,7 @@ mod tests {
             ("DEPTH_ZERO_SELF_SIGNED_CERT", "not trusted here", "ca_file"),
             ("CERT_HAS_EXPIRED", "has expired", "renew"),
             ("ERR_TLS_CERT_ALTNAME_INVALID", "another name", "in the URL"),
+            ("ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", "asks for a certificate", "client_cert_file"),
         ] {
             let failure = failure_of_connection(Some(code), "peer said so");
             assert_eq!(failure.kind, FailureKind::CertificateRefused, "{code}");

@@ -80,6 +80,18 @@ pub struct HostServer {
     /// PEM text in place of `ca_file`.
     #[serde(default)]
     pub ca: Option<String>,
+    /// A PEM file with the certificate that is shown to the server, where it asks for one, and with those that signed it.
+    #[serde(default)]
+    pub client_cert_file: Option<String>,
+    /// PEM text in place of `client_cert_file`.
+    #[serde(default)]
+    pub client_cert: Option<String>,
+    /// A PEM file with the key of `client_cert_file`, not encrypted.
+    #[serde(default)]
+    pub client_key_file: Option<String>,
+    /// PEM text in place of `client_key_file`.
+    #[serde(default)]
+    pub client_key: Option<String>,
 }
 
 /// What of a configuration is about servers.
@@ -110,7 +122,20 @@ impl Servers {
 }
 
 impl HostServer {
-    const KEYS: [&str; 8] = ["id", "url", "api_key", "username", "password", "headers", "ca_file", "ca"];
+    const KEYS: [&str; 12] = [
+        "id",
+        "url",
+        "api_key",
+        "username",
+        "password",
+        "headers",
+        "ca_file",
+        "ca",
+        "client_cert_file",
+        "client_cert",
+        "client_key_file",
+        "client_key",
+    ];
 
     fn taken_from(host: &mut Value) -> Value {
         let Value::Object(keys) = host else { return host.take() };
@@ -157,6 +182,18 @@ pub struct PrometheusServer {
     /// PEM text in place of `ca_file`.
     #[serde(default)]
     pub ca: Option<String>,
+    /// A PEM file with the certificate that is shown to the server, where it asks for one, and with those that signed it.
+    #[serde(default)]
+    pub client_cert_file: Option<String>,
+    /// PEM text in place of `client_cert_file`.
+    #[serde(default)]
+    pub client_cert: Option<String>,
+    /// A PEM file with the key of `client_cert_file`, not encrypted.
+    #[serde(default)]
+    pub client_key_file: Option<String>,
+    /// PEM text in place of `client_key_file`.
+    #[serde(default)]
+    pub client_key: Option<String>,
 }
 
 /// A fleet split between core and its driver.
@@ -186,6 +223,23 @@ pub struct Endpoint {
     pub ca_file: Option<String>,
     /// PEM text in place of `ca_file`.
     pub ca: Option<String>,
+    /// A PEM file with the certificate that is shown to it.
+    pub client_cert_file: Option<String>,
+    /// PEM text in place of `client_cert_file`.
+    pub client_cert: Option<String>,
+    /// A PEM file with the key of that certificate.
+    pub client_key_file: Option<String>,
+    /// PEM text in place of `client_key_file`.
+    pub client_key: Option<String>,
+}
+
+impl Endpoint {
+    /// A server whose certificate the system's authorities have signed, and that asks for none.
+    pub fn new(id: HostId, url: String, headers: BTreeMap<String, String>) -> Self {
+        let (ca_file, client_cert_file, client_key_file) = (None, None, None);
+        let (ca, client_cert, client_key) = (None, None, None);
+        Self { id, url, headers, ca_file, ca, client_cert_file, client_cert, client_key_file, client_key }
+    }
 }
 
 impl Default for FleetConfig {
@@ -256,8 +310,17 @@ impl HostServer {
             username: self.username.as_deref(),
             password: self.password.as_deref(),
             headers: &self.headers,
-            ca_file: self.ca_file.as_ref(),
-            ca: self.ca.as_ref(),
+            authority: Pem { name: "ca", text: self.ca.as_ref(), file: self.ca_file.as_ref() },
+            certificate: Pem {
+                name: "client_cert",
+                text: self.client_cert.as_ref(),
+                file: self.client_cert_file.as_ref(),
+            },
+            key: Pem {
+                name: "client_key",
+                text: self.client_key.as_ref(),
+                file: self.client_key_file.as_ref(),
+            },
         }
     }
 }
@@ -275,8 +338,17 @@ impl PrometheusServer {
             username: self.username.as_deref(),
             password: self.password.as_deref(),
             headers: &self.headers,
-            ca_file: self.ca_file.as_ref(),
-            ca: self.ca.as_ref(),
+            authority: Pem { name: "ca", text: self.ca.as_ref(), file: self.ca_file.as_ref() },
+            certificate: Pem {
+                name: "client_cert",
+                text: self.client_cert.as_ref(),
+                file: self.client_cert_file.as_ref(),
+            },
+            key: Pem {
+                name: "client_key",
+                text: self.client_key.as_ref(),
+                file: self.client_key_file.as_ref(),
+            },
         };
         access.endpoint("prometheus", "prometheus".into(), url)
     }
@@ -289,18 +361,61 @@ struct Access<'a> {
     username: Option<&'a str>,
     password: Option<&'a str>,
     headers: &'a BTreeMap<String, String>,
-    ca_file: Option<&'a String>,
-    ca: Option<&'a String>,
+    authority: Pem<'a>,
+    /// Shown to the server, with its key.
+    certificate: Pem<'a>,
+    key: Pem<'a>,
+}
+
+/// A PEM text, or the file that holds it.
+struct Pem<'a> {
+    /// The key of the text; that of the file ends in `_file`.
+    name: &'static str,
+    text: Option<&'a String>,
+    file: Option<&'a String>,
+}
+
+impl Pem<'_> {
+    fn is_given(&self) -> bool {
+        self.text.is_some() || self.file.is_some()
+    }
+
+    fn refuse_both(&self, place: &str) -> Result<(), ConfigError> {
+        let Self { name, .. } = self;
+        if self.text.is_some() && self.file.is_some() {
+            return Err(ConfigError::new(
+                format!("{place}.{name}"),
+                format!("give either {name} or {name}_file"),
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl Access<'_> {
     /// `place`: the key of the server's block, for refusals.
     fn endpoint(&self, place: &str, id: HostId, url: ServerUrl) -> Result<Endpoint, ConfigError> {
-        if self.ca.is_some() && self.ca_file.is_some() {
-            return Err(ConfigError::new(format!("{place}.ca"), "give either ca or ca_file"));
+        let Self { authority, certificate, key, .. } = self;
+        for pem in [authority, certificate, key] {
+            pem.refuse_both(place)?;
         }
-        let headers = authorized(place, self.headers, self.authorization(place)?)?;
-        Ok(Endpoint { id, url: url.base, headers, ca_file: self.ca_file.cloned(), ca: self.ca.cloned() })
+        for (given, beside) in [(certificate, key), (key, certificate)] {
+            if given.is_given() && !beside.is_given() {
+                let why = format!("is missing beside {}", given.name);
+                return Err(ConfigError::new(format!("{place}.{}", beside.name), why));
+            }
+        }
+        Ok(Endpoint {
+            id,
+            url: url.base,
+            headers: authorized(place, self.headers, self.authorization(place)?)?,
+            ca_file: authority.file.cloned(),
+            ca: authority.text.cloned(),
+            client_cert_file: certificate.file.cloned(),
+            client_cert: certificate.text.cloned(),
+            client_key_file: key.file.cloned(),
+            client_key: key.text.cloned(),
+        })
     }
 
     fn authorization(&self, place: &str) -> Result<Option<String>, ConfigError> {
@@ -422,6 +537,14 @@ mod tests {
             field(r#"{"hosts":[{"url":"http://a"}],"limits":{"max_cpu_percent":130}}"#),
             "limits.max_cpu_percent"
         );
+        let tls = |keys: &str| field(&format!(r#"{{"hosts":[{{"url":"https://a",{keys}}}]}}"#));
+        assert_eq!(tls(r#""ca":"a","ca_file":"b""#), "hosts[0].ca");
+        assert_eq!(
+            tls(r#""client_cert":"a","client_cert_file":"b","client_key":"c""#),
+            "hosts[0].client_cert"
+        );
+        assert_eq!(tls(r#""client_cert_file":"a""#), "hosts[0].client_key");
+        assert_eq!(tls(r#""client_key":"a""#), "hosts[0].client_cert");
         assert_eq!(field("nonsense"), "config");
     }
 }

@@ -9,7 +9,7 @@ pub(super) struct Fault {
     fix: &'static str,
 }
 
-const FAULTS: [Fault; 7] = [
+const FAULTS: [Fault; 8] = [
     Fault {
         codes: &[
             "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
@@ -51,6 +51,16 @@ const FAULTS: [Fault; 7] = [
         fix: "have a certificate made there that names the URL's host and may be used by a server",
     },
     Fault {
+        codes: &[
+            "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED",
+            "ERR_SSL_TLSV1_ALERT_UNKNOWN_CA",
+            "ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE",
+            "ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        ],
+        what: "it asks for a certificate that it knows",
+        fix: "give one that its owner signed: `client_cert_file` and `client_key_file` beside the URL",
+    },
+    Fault {
         codes: &["ERR_SSL_WRONG_VERSION_NUMBER", "ERR_SSL_PACKET_LENGTH_TOO_LONG"],
         what: "it speaks no TLS at this port",
         fix: "write http:// in the URL, or the port of its https",
@@ -62,7 +72,7 @@ const FAULTS: [Fault; 7] = [
     },
 ];
 /// Faults of certificates are the first of them.
-const OF_CERTIFICATES: usize = 5;
+const OF_CERTIFICATES: usize = 6;
 
 /// The fault of a certificate or of TLS that a code stands for, and whether it is the certificate's.
 pub(super) fn fault_of(code: &str, message: &str) -> Option<(&'static Fault, bool)> {

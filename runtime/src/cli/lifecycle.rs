@@ -91,7 +91,7 @@ fn server(url: &str) -> Result<Server, String> {
         return Err("give a URL, such as http://127.0.0.1:11435".to_owned());
     }
     let url = url.trim_end_matches('/').to_owned();
-    let endpoint = Endpoint { id: "sidecar".into(), url, headers, ca_file: None, ca: None };
+    let endpoint = Endpoint::new("sidecar".into(), url, headers);
     Server::new(&endpoint, CONNECT_MS).map_err(|error| error.to_string())
 }
 

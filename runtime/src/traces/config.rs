@@ -31,6 +31,10 @@ pub struct TracesConfig {
     pub headers: BTreeMap<String, String>,
     /// A PEM file of the authority that signed the collector's certificate.
     pub ca_file: Option<String>,
+    /// A PEM file with the certificate that is shown to the collector.
+    pub client_cert_file: Option<String>,
+    /// A PEM file with that certificate's key.
+    pub client_key_file: Option<String>,
     /// Jobs whose spans may wait to be sent; more are dropped and counted.
     pub queue_jobs: u32,
 }
@@ -42,6 +46,8 @@ impl Default for TracesConfig {
             is_whole: false,
             headers: BTreeMap::new(),
             ca_file: None,
+            client_cert_file: None,
+            client_key_file: None,
             queue_jobs: 2_048,
         }
     }
@@ -77,6 +83,8 @@ impl TracesConfig {
             url: whole.or_else(|| of_all("ENDPOINT"))?,
             headers: either("HEADERS").map(|list| headers(&list)).unwrap_or_default(),
             ca_file: either("CERTIFICATE"),
+            client_cert_file: either("CLIENT_CERTIFICATE"),
+            client_key_file: either("CLIENT_KEY"),
             ..Self::default()
         })
     }
@@ -94,11 +102,10 @@ impl TracesConfig {
         let url = if self.is_whole { self.url.clone() } else { format!("{base}{PATH}") };
         let headers = self.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone()));
         Ok(Some(Endpoint {
-            id: "traces".into(),
-            url,
-            headers: headers.collect(),
             ca_file: self.ca_file.clone(),
-            ca: None,
+            client_cert_file: self.client_cert_file.clone(),
+            client_key_file: self.client_key_file.clone(),
+            ..Endpoint::new("traces".into(), url, headers.collect())
         }))
     }
 }

@@ -6,7 +6,7 @@ use smart_ai::{Ask, AskOptions, Engine, FleetConfig};
 use crate::Result;
 use crate::http_server::{Behaviour, MetricsServer};
 use crate::program::{file, host, run};
-use crate::tls::{Front, Identity, expired, self_signed, signed};
+use crate::tls::{Front, Identity, expired, of_client, self_signed, signed};
 
 /// What `verify` says of a host that is reached by this block of the configuration.
 async fn verified(block: &str) -> Result<(String, String)> {
@@ -109,6 +109,49 @@ async fn the_metrics_server_may_have_an_authority_of_its_own_too() -> Result {
         let engine = Engine::start(&FleetConfig::from_json(&config.to_string())?)?;
         let metrics = engine.snapshot().await.map_err(|error| error.message)?.metrics.unwrap_or_default();
         assert!(metrics.starts_with(expected), "{metrics}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_a_certificate_is_shown_the_one_that_is_named_for_it() -> Result {
+    let host = host().await?;
+    let (server, client) = (signed(&["127.0.0.1"], |_| ())?, signed(&["ann"], of_client)?);
+    let authority = file("server-ca.pem", &server.authority)?;
+    let front = Front::asking(server, Some(&client.authority), host.url()).await?;
+    let block = |keys: &str| format!("url = \"{}\"\nca_file = \"{authority}\"\n{keys}", front.url);
+    let (detail, fix) = verified(&block("")).await?;
+    assert!(
+        detail.contains("asks for a certificate") && fix.contains("client_cert_file"),
+        "{detail} -> {fix}"
+    );
+    let name = |path: String| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let certificate = name(file("ann.pem", &client.shown)?);
+    let key = name(file("ann-key.pem", &client.shown_key)?);
+    let named = format!("client_cert_file = \"{certificate}\"\nclient_key_file = \"{key}\"\n");
+    let (detail, _) = verified(&block(&named)).await?;
+    assert!(detail.contains("Ollama"), "{detail}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_or_another_one_s_is_refused_without_a_word_of_it() -> Result {
+    let (client, other) = (signed(&["ann"], of_client)?, signed(&["bob"], of_client)?);
+    let certificate = file("ann-2.pem", &client.shown)?;
+    for (number, (text, words)) in
+        [("hunter2", "holds no key"), (&*other.shown_key, "is not the key of")].into_iter().enumerate()
+    {
+        for ca in ["", &*format!("ca_file = \"{certificate}\"\n")] {
+            let key = file(&format!("no-key-{number}.pem"), text)?;
+            let block = format!(
+                "[[hosts]]\nurl = \"https://127.0.0.1:9\"\nclient_cert_file = \"{certificate}\"\nclient_key_file = \"{key}\"\n{ca}"
+            );
+            let ran = run(&["--config", &file("no-key.toml", &block)?, "models"]).await?;
+            assert!(
+                ran.code == Some(2) && ran.err.contains(words) && !ran.err.contains("hunter2"),
+                "{ran:?}"
+            );
+        }
     }
     Ok(())
 }

@@ -10,9 +10,11 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::Result;
 
@@ -22,6 +24,9 @@ pub(crate) struct Identity {
     key: PrivateKeyDer<'static>,
     /// What a client must be told to trust.
     pub(crate) authority: String,
+    /// The certificate and its key as PEM texts.
+    pub(crate) shown: String,
+    pub(crate) shown_key: String,
 }
 
 /// A certificate for these names, signed by an authority of its own.
@@ -36,7 +41,8 @@ pub(crate) fn signed(names: &[&str], adapt: impl FnOnce(&mut CertificateParams))
     adapt(&mut leaf);
     let key = KeyPair::generate()?;
     let leaf = leaf.signed_by(&key, &Issuer::new(authority, authority_key))?;
-    Ok(Identity { certificate: leaf.der().clone(), key: key.into(), authority: trusted })
+    let (shown, shown_key) = (leaf.pem(), key.serialize_pem());
+    Ok(Identity { certificate: leaf.der().clone(), key: key.into(), authority: trusted, shown, shown_key })
 }
 
 /// As `openssl req -x509` makes one: signed by itself, and an authority by its own word.
@@ -45,7 +51,14 @@ pub(crate) fn self_signed(name: &str) -> Result<Identity> {
     own.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate()?;
     let certificate = own.self_signed(&key)?;
-    Ok(Identity { certificate: certificate.der().clone(), authority: certificate.pem(), key: key.into() })
+    let (pem, shown_key) = (certificate.pem(), key.serialize_pem());
+    let certificate = certificate.der().clone();
+    Ok(Identity { certificate, authority: pem.clone(), key: key.into(), shown: pem, shown_key })
+}
+
+/// Lets a certificate be shown by a client.
+pub(crate) fn of_client(leaf: &mut CertificateParams) {
+    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
 }
 
 /// Lets a certificate end long ago.
@@ -62,11 +75,25 @@ pub(crate) struct Front {
 impl Front {
     /// Before the server at this URL.
     pub(crate) async fn start(identity: Identity, behind: &str) -> Result<Self> {
+        Self::asking(identity, None, behind).await
+    }
+
+    /// Lets in only whom this authority has signed.
+    pub(crate) async fn asking(identity: Identity, clients: Option<&str>, behind: &str) -> Result<Self> {
         let behind = behind.trim_start_matches("http://").to_owned();
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(vec![identity.certificate], identity.key)?;
+        let provider = Arc::new(ring::default_provider());
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?;
+        let config = match clients {
+            Some(authority) => {
+                let mut known = RootCertStore::empty();
+                known.add(CertificateDer::from_pem_slice(authority.as_bytes())?)?;
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(known), provider);
+                config.with_client_cert_verifier(verifier.build()?)
+            }
+            None => config.with_no_client_auth(),
+        };
+        let config = config.with_single_cert(vec![identity.certificate], identity.key)?;
         let (acceptor, listener) =
             (TlsAcceptor::from(Arc::new(config)), TcpListener::bind("127.0.0.1:0").await?);
         let url = format!("https://{}", listener.local_addr()?);
