@@ -113,6 +113,10 @@ pub struct HostConfig {
     /// The `instance` label of its exporters: `host`, or `host:port` to tell two apart. A driver fills in the host name of its URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
+    /// The machine it runs on, under any name: servers with the same one share it. Absent: `instance` where that is set, else
+    /// learned from whether their answers slow one another, starting as if each had a machine of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
 }
 
 impl HostConfig {
@@ -125,6 +129,7 @@ impl HostConfig {
             keep_alive_s: None,
             memory_gb: None,
             instance: None,
+            machine: None,
         }
     }
 }

@@ -87,6 +87,9 @@ pub struct HostSnapshot {
     /// Bytes beyond which a load pushes other models out: told, measured, learned, or else what is usual.
     #[serde(default)]
     pub memory_bytes: f64,
+    /// The servers on the same machine: as told, or else learned from whether their answers slow one another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shares_machine_with: Vec<HostId>,
     /// How much its busy runners take from one another: 1 where they share all of the host, 0 where each has a part of its own.
     #[serde(default = "all_shared")]
     pub sharing: f64,
@@ -145,7 +148,7 @@ pub(crate) fn snapshot(now: Millis, config: &Config, fleet: &Fleet, lengths: &Le
         jobs: 0,
         calls: 0,
         metrics: None,
-        hosts: fleet.hosts.iter().map(|host| host_snapshot(now, config, host)).collect(),
+        hosts: fleet.hosts.iter().map(|host| host_snapshot(now, config, fleet, host)).collect(),
         lengths: lengths.clone(),
         qualities: Qualities::default(),
         embedder: None,
@@ -153,7 +156,8 @@ pub(crate) fn snapshot(now: Millis, config: &Config, fleet: &Fleet, lengths: &Le
     }
 }
 
-fn host_snapshot(now: Millis, config: &Config, host: &Host) -> HostSnapshot {
+fn host_snapshot(now: Millis, config: &Config, fleet: &Fleet, host: &Host) -> HostSnapshot {
+    let neighbours = host.neighbours.iter().filter_map(|position| fleet.hosts.get(*position));
     let signal = |reading: crate::fleet::SignalReading| SignalAge {
         host: host.config.id.clone(),
         signal: reading.signal,
@@ -185,6 +189,7 @@ fn host_snapshot(now: Millis, config: &Config, host: &Host) -> HostSnapshot {
         reload_rate: host.reload_rate,
         change: host.change,
         device: host.device,
+        shares_machine_with: neighbours.map(|other| other.config.id.clone()).collect(),
         memory_bytes: host.memory_bound(now, config.stale_after_ms()),
         sharing: host.sharing.taken,
         load_speed: host.load_speed,

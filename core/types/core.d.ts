@@ -914,7 +914,12 @@ memory_gb?: number,
 /**
  * The `instance` label of its exporters: `host`, or `host:port` to tell two apart. A driver fills in the host name of its URL.
  */
-instance?: string, };
+instance?: string, 
+/**
+ * The machine it runs on, under any name: servers with the same one share it. Absent: `instance` where that is set, else
+ * learned from whether their answers slow one another, starting as if each had a machine of its own.
+ */
+machine?: string, };
 
 /**
  * An Ollama server, by the name its owner gave it.
@@ -1060,6 +1065,10 @@ device: Device,
  * Bytes beyond which a load pushes other models out: told, measured, learned, or else what is usual.
  */
 memory_bytes: number, 
+/**
+ * The servers on the same machine: as told, or else learned from whether their answers slow one another.
+ */
+shares_machine_with?: Array<HostId>, 
 /**
  * How much its busy runners take from one another: 1 where they share all of the host, 0 where each has a part of its own.
  */

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use smart_ai_core::wire::{FleetConfig, FleetHost, PrometheusServer};
-use smart_ai_core::{ConfigError, Object, json};
+use smart_ai_core::{ConfigError, HostConfig, Object, json};
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
 
@@ -115,16 +115,34 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigFileError> {
     Ok(Settings { fleet: config, history, traces })
 }
 
-/// `name=URL` names the host; a bare URL is its own name.
+/// `name=URL` names the host; a bare URL is its own name. Settings follow after commas:
+/// `pc=http://gpu:11434,instance=pc,parallel=4`.
 fn host(text: &str) -> FleetHost {
-    match text.split_once('=') {
-        Some((id, url)) if url.contains("://") && !id.contains("://") => {
-            let mut host = FleetHost::at(url);
-            host.server.id = Some(id.into());
-            host
-        }
-        Some(_) | None => FleetHost::at(text),
+    let (mut rest, mut config) = (text, FleetHost::at("").config);
+    while let Some((before, setting)) = rest.rsplit_once(',')
+        && set(&mut config, setting).is_some()
+    {
+        rest = before;
     }
+    let (id, url) = match rest.split_once('=') {
+        Some((id, url)) if url.contains("://") && !id.contains("://") => (Some(id.into()), url),
+        Some(_) | None => (None, rest),
+    };
+    let mut host = FleetHost::at(url);
+    (host.server.id, host.config) = (id, config);
+    host
+}
+
+/// Takes in one `key=value`; `None` where it is no such setting, but a part of the URL.
+fn set(host: &mut HostConfig, setting: &str) -> Option<()> {
+    let (key, value) = setting.split_once('=')?;
+    match key {
+        "instance" => host.instance = Some(value.to_owned()),
+        "parallel" => host.parallel = value.parse().ok()?,
+        "memory_gb" => host.memory_gb = Some(value.parse().ok()?),
+        _ => return None,
+    }
+    Some(())
 }
 
 fn read(path: &Path) -> Result<Settings, ConfigFileError> {
@@ -212,6 +230,15 @@ mod tests {
         assert_eq!(config.fleet.hosts.len(), 2);
         assert!(config.fleet.prometheus.is_some());
         Ok(())
+    }
+
+    #[test]
+    fn settings_may_follow_a_hosts_url() {
+        let told = host("pc=http://gpu:11434/a,b,instance=pc,memory_gb=23.5");
+        assert_eq!(told.server.id, Some("pc".into()));
+        assert_eq!(told.server.url, "http://gpu:11434/a,b");
+        assert_eq!((told.config.instance.as_deref(), told.config.memory_gb), (Some("pc"), Some(23.5)));
+        assert_eq!(host("http://gpu,parallel=many"), FleetHost::at("http://gpu,parallel=many"));
     }
 
     #[test]

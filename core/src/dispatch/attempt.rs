@@ -2,12 +2,21 @@
 
 use crate::dispatch::context::Context;
 use crate::dispatch::patience::Patience;
+use crate::event::Usage;
 use crate::names::{HostId, JobId, Millis, ModelName};
 use crate::number::Between as _;
 use crate::policy::{Running, Shares};
 
 /// A load that nobody waits for goes on this long at most: the server itself gives one up sooner.
 const LOAD_MOST_MS: u64 = 600_000;
+
+/// Fewer tokens than this, or less time, tell nothing of how fast they came.
+const TELLING_TOKENS: u32 = 8;
+const TELLING_MS: f64 = 40.0;
+/// A first piece that comes so many times later than expected, and a moment, has waited for more than its prompt: for a load
+/// that nobody foresaw, or for another client's answer.
+const LATE: f64 = 4.0;
+const LATE_MS: f64 = 2_000.0;
 
 #[derive(Clone, Debug)]
 #[expect(
@@ -40,6 +49,12 @@ pub(super) struct Attempt {
     pub(super) belief: Belief,
     /// The machine slept while it was under way.
     pub(super) slept: bool,
+    /// No other call of ours was on its runner when it began.
+    pub(super) alone_in_runner: bool,
+    /// Its client let it wait: the time of its pieces is not the host's.
+    pub(super) was_held: bool,
+    /// Seconds that each host had worked when its first piece came.
+    pub(super) worked_then: Vec<f64>,
 }
 
 /// That a call's model is loaded was believed when the call was sent, and may be wrong when it arrives.
@@ -111,6 +126,40 @@ impl Attempt {
             decode
         };
         Shares { prefill, decode }
+    }
+
+    /// Milliseconds since its first piece.
+    pub(super) fn writing_ms(&self, now: Millis) -> Option<u64> {
+        match self.phase {
+            Phase::BeforeFirstToken { .. } => None,
+            Phase::Answering { first_token, .. } => Some(now.since(first_token)),
+        }
+    }
+
+    /// The counters of an answer whose form carries no durations, as `OpenAI`'s and Anthropic's, with the times of its pieces in
+    /// their place: `prefill` is the tokens a second its prompt is believed to be read at. A time that is not the reading or the
+    /// writing alone stays zero, which teaches nothing.
+    pub(super) fn timed(&self, usage: &Usage, prefill: f64, now: Millis) -> Usage {
+        let durations = [usage.total_ms, usage.load_ms, usage.prompt_ms, usage.output_ms];
+        let Phase::Answering { first_token, .. } = self.phase else { return *usage };
+        if durations.iter().any(|ms| *ms > 0.0) || self.slept {
+            return *usage;
+        }
+        let mut timed = *usage;
+        let (writing_ms, tokens) = (now.since(first_token) as f64, f64::from(usage.output_tokens));
+        // The first token came at the beginning of that time.
+        if !self.was_held && usage.output_tokens >= TELLING_TOKENS && writing_ms >= TELLING_MS {
+            timed.output_ms = writing_ms * tokens / (tokens - 1.0);
+        }
+        let expected_ms = 1e3 * f64::from(usage.prompt_tokens) * (1.0 - self.known_share) / prefill;
+        if self.cold {
+            timed.load_ms = (first_token.since(self.began) as f64 - expected_ms).max(0.0);
+        } else if self.alone_in_runner
+            && first_token.since(self.work_began) as f64 <= LATE * expected_ms + LATE_MS
+        {
+            timed.prompt_ms = first_token.since(self.work_began) as f64;
+        }
+        timed
     }
 
     pub(super) fn elapsed_ms(&self, now: Millis) -> u64 {

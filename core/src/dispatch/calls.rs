@@ -46,6 +46,8 @@ impl Dispatcher {
         let context = self.context(position, &model, wanted);
         let busy = |other: &&Attempt| other.host_position == position && other.running.loading;
         let alone = self.attempts.values().find(busy).is_none();
+        let same = |other: &Attempt| other.host_position == position && other.model == model;
+        let alone_in_runner = !self.attempts.values().any(same);
         let by = patience.silence(self.now);
         let hedge_at =
             (terms.load_s <= 0.0 && self.fleet.hosts.len() > 1).then(|| self.now.plus(patience.hedge_ms));
@@ -100,6 +102,9 @@ impl Dispatcher {
                 alone,
                 belief: if cold { Belief::Checked } else { Belief::Unchecked },
                 slept: false,
+                alone_in_runner,
+                was_held: false,
+                worked_then: Vec::new(),
             },
         );
         Some(attempt)
@@ -199,7 +204,9 @@ impl Dispatcher {
         let Some(job) = self.attempts.get(&id).map(|attempt| attempt.job) else { return };
         self.settle_rivalry(job, id);
         let now = self.now;
+        let worked_then = self.fleet.hosts.iter().map(|host| host.worked_s).collect();
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        attempt.worked_then = worked_then;
         let next_by = now.plus(attempt.patience.stall_ms);
         attempt.phase = Phase::Answering { first_token: now, next_by, piece: now, held: false };
         let shared_s = self.fleet.hosts.get_mut(attempt.host_position).map_or(0.0, |host| host.move_on(now));
@@ -246,6 +253,7 @@ impl Dispatcher {
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         if let Phase::Answering { next_by, held, .. } = &mut attempt.phase {
             (*next_by, *held) = (self.now.plus(client_ms), true);
+            attempt.was_held = true;
         }
     }
 
@@ -296,15 +304,19 @@ impl Dispatcher {
     }
 
     fn learn(&mut self, attempt: &Attempt, usage: &Usage) {
-        let now = self.now;
-        let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
+        let (now, position) = (self.now, attempt.host_position);
+        let writing_s = attempt.writing_ms(now).map_or(0.0, |ms| ms as f64 / 1e3);
+        let beside = self.fleet.beside(position, &attempt.worked_then, writing_s);
+        let Some(host) = self.fleet.hosts.get_mut(position) else { return };
+        let prefill = host.models.get(&attempt.model).map_or(1.0, |model| model.rates.prefill);
+        let usage = &attempt.timed(usage, prefill, now);
         host.breaker.succeed(now);
         host.moved = now;
         if attempt.cold && attempt.alone && usage.load_ms > TELLING_LOAD_MS {
             learn_load(now, host, &attempt.model, usage.load_ms / 1e3);
         }
         let shares = attempt.shares(host.shared_s, now);
-        let measured = Measured { usage, shares, known_share: attempt.known_share };
+        let measured = Measured { usage, shares, known_share: attempt.known_share, beside: &beside };
         learn_rates(now, host, &attempt.model, measured, self.config.tuning.change);
         let Some(model) = host.models.get_mut(&attempt.model) else { return };
         model.reliability.observe(now, true);
@@ -314,5 +326,6 @@ impl Dispatcher {
         model.hold(now, attempt.context.known());
         let named = self.jobs.get(&attempt.job).is_none_or(|job| job.request.names_keep_alive);
         model.keep_alive_unsaid = Some(now).filter(|_| !named && model.keep_alive_s.is_none());
+        self.fleet.settle_machines(position);
     }
 }

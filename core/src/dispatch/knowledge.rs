@@ -12,6 +12,8 @@ const DECODE: &str = "decode";
 const CALLS: &str = "calls";
 const SHARING: &str = "sharing";
 const CHOSEN: &str = "model";
+/// Before the name of a server whose work slows this one's answers.
+const SLOWED_BY: &str = "slowed_by ";
 
 impl Dispatcher {
     /// Everything it has learned: of hosts and models that are away, too.
@@ -19,7 +21,14 @@ impl Dispatcher {
         let mut knowledge = Knowledge::default();
         for host in &self.fleet.hosts {
             let id = &host.config.id;
-            knowledge.put(Subject::Host { host: id.clone() }, of_host(host));
+            let mut lessons = of_host(host);
+            for (position, other) in self.fleet.hosts.iter().enumerate() {
+                let slowed = host.slowing.by(position);
+                if slowed > 0.0 {
+                    lessons.keep(&format!("{SLOWED_BY}{}", other.config.id), Estimate::Moved(slowed));
+                }
+            }
+            knowledge.put(Subject::Host { host: id.clone() }, lessons);
             let known = host.models.iter().map(|(name, model)| (name, Remembered::of(model)));
             let remembered = host.remembered.iter().map(|(name, remembered)| (name, *remembered));
             for (model, arm) in remembered.chain(known) {
@@ -47,11 +56,20 @@ impl Dispatcher {
             let add = |mean: &mut LogMean, name: &str| lessons.add_to(mean, name, before);
             match subject {
                 Subject::Host { host } => {
+                    let names: Vec<String> = self
+                        .fleet
+                        .hosts
+                        .iter()
+                        .map(|other| format!("{SLOWED_BY}{}", other.config.id))
+                        .collect();
                     let Some(host) = self.fleet.host_mut(host) else { continue };
+                    for (position, name) in names.iter().enumerate() {
+                        host.slowing.move_by(position, moved(Some(lessons), name) - moved(before, name));
+                    }
                     for (name, mean) in speeds(host) {
                         add(mean, name);
                     }
-                    let moved = moved(Some(lessons)) - moved(before);
+                    let moved = moved(Some(lessons), SHARING) - moved(before, SHARING);
                     host.sharing = Sharing::believed(host.sharing.taken + moved);
                 }
                 Subject::Arm { host, model } => {
@@ -101,12 +119,15 @@ impl Dispatcher {
             host.estimate();
         }
         self.fleet.share_experience();
+        for position in 0..self.fleet.hosts.len() {
+            self.fleet.settle_machines(position);
+        }
         self.assess(None);
     }
 }
 
-fn moved(lessons: Option<&Lessons>) -> f64 {
-    match lessons.and_then(|lessons| lessons.get(SHARING)) {
+fn moved(lessons: Option<&Lessons>, name: &str) -> f64 {
+    match lessons.and_then(|lessons| lessons.get(name)) {
         Some(Estimate::Moved(by)) if by.is_finite() => *by,
         Some(_) | None => 0.0,
     }

@@ -19,7 +19,7 @@ impl Dispatcher {
         for (position, host) in self.fleet.hosts.iter_mut().enumerate() {
             let on = |position: &usize| busy.get(*position).copied().unwrap_or(0);
             let machine = on(&position) + host.neighbours.iter().map(on).sum::<usize>();
-            host.advance(elapsed_s, new_share, machine);
+            host.advance(elapsed_s, new_share, machine, on(&position));
         }
     }
 

@@ -10,7 +10,7 @@ use crate::fleet::dynamics::slowed;
 use crate::fleet::{
     Breaker, Device, Inquiries, Interest, Model, OwnKeepAlive, Pace, Rates, Residency, Signals, load_rates,
 };
-use crate::learn::{Change, LogMean, Reliability, Room, SeenModel, Sharing};
+use crate::learn::{Change, LogMean, Reliability, Room, SeenModel, Sharing, Slowing};
 use crate::names::{Millis, ModelName};
 
 /// Seconds over which the share of our own work is averaged, about a metric's own window.
@@ -120,8 +120,12 @@ pub(crate) struct Host {
     pub(crate) reload_rate: LogMean,
     /// Bytes a second a load is expected to go at: from disk, and from what the system cached.
     pub(crate) load_bytes_per_s: (f64, f64),
-    /// Positions of the other servers on the same machine: those with the same `instance`.
+    /// Positions of the other servers on the same machine, in order.
     pub(crate) neighbours: Vec<usize>,
+    /// How much slower its answers are while other servers work.
+    pub(crate) slowing: Slowing,
+    /// Seconds so far in which calls of ours were at work on this server.
+    pub(crate) worked_s: f64,
     /// How much its busy runners take from one another.
     pub(crate) sharing: Sharing,
     /// Seconds of work one busy runner has had to itself so far: where all is shared, a second counts as 1 ÷ busy runners.
@@ -167,6 +171,8 @@ impl Host {
             reload_rate: LogMean::default(),
             load_bytes_per_s: load_rates(&LogMean::default(), &LogMean::default(), 1.0),
             neighbours: Vec::new(),
+            slowing: Slowing::default(),
+            worked_s: 0.0,
             sharing: Sharing::default(),
             shared_s: 0.0,
             own_busy: 0.0,
@@ -320,8 +326,12 @@ impl Host {
         self.load_bytes_per_s = load_rates(&self.load_rate, &self.reload_rate, self.typical.load);
     }
 
-    /// Lets the shared clock run on: `busy` runners were at work on the machine. The last half minute is new by `new_share`.
-    pub(crate) fn advance(&mut self, elapsed_s: f64, new_share: f64, busy: usize) {
+    /// Lets the shared clock run on: `busy` runners were at work on the machine, `own` of them on this server. The last half
+    /// minute is new by `new_share`.
+    pub(crate) fn advance(&mut self, elapsed_s: f64, new_share: f64, busy: usize, own: usize) {
+        if own > 0 {
+            self.worked_s += elapsed_s;
+        }
         self.shared_s += elapsed_s / slowed(busy, self.sharing.taken);
         let at_work = f64::from(u8::from(busy > 0));
         self.own_busy += (at_work - self.own_busy) * new_share;

@@ -29,8 +29,9 @@ pub(crate) use signals::{SignalReading, Signals};
 
 use crate::config::Config;
 use crate::event::Sample;
-use crate::learn::LogMean;
+use crate::learn::{Beside, LogMean, are_together};
 use crate::names::{HostId, Millis};
+use crate::number::Between as _;
 
 /// A host with this many observations needs no other's.
 const WELL_KNOWN: f64 = 3.0;
@@ -44,15 +45,63 @@ pub(crate) struct Fleet {
 impl Fleet {
     pub(crate) fn new(config: &Config) -> Self {
         let mut hosts: Vec<Host> = config.hosts.iter().cloned().map(Host::new).collect();
-        let instances: Vec<Option<String>> = config.hosts.iter().map(|host| host.instance.clone()).collect();
-        for (position, host) in hosts.iter_mut().enumerate() {
-            let same = |(other, instance): &(usize, &Option<String>)| {
-                *other != position && instance.is_some() && **instance == host.config.instance
-            };
+        for host in &mut hosts {
             host.place = config.hosts.iter().filter(|other| other.id < host.config.id).count();
-            host.neighbours = instances.iter().enumerate().filter(same).map(|(other, _)| other).collect();
         }
-        Self { hosts }
+        let mut fleet = Self { hosts };
+        for position in 0..fleet.hosts.len() {
+            fleet.settle_machines(position);
+        }
+        fleet
+    }
+
+    /// Whether two servers are on one machine, where their owner tells.
+    fn told_together(&self, one: usize, other: usize) -> Option<bool> {
+        let machine = |position: usize| self.hosts.get(position)?.config.machine.as_deref();
+        Some(machine(one)? == machine(other)?)
+    }
+
+    /// Works out anew who shares a machine with this host: as told, else as their answers slow one another.
+    pub(crate) fn settle_machines(&mut self, position: usize) {
+        let before = |one: usize, other: usize| {
+            self.hosts.get(one).is_some_and(|host| host.neighbours.contains(&other))
+        };
+        let together = |other: usize| {
+            let learned = || are_together(self.mutual(position, other), before(position, other));
+            other != position && self.told_together(position, other).unwrap_or_else(learned)
+        };
+        let neighbours: Vec<usize> = (0..self.hosts.len()).filter(|other| together(*other)).collect();
+        for (other, host) in self.hosts.iter_mut().enumerate() {
+            host.neighbours.retain(|neighbour| *neighbour != position);
+            if neighbours.contains(&other) {
+                host.neighbours.push(position);
+                host.neighbours.sort_unstable();
+            }
+        }
+        if let Some(host) = self.hosts.get_mut(position) {
+            host.neighbours = neighbours;
+        }
+    }
+
+    /// By how much two servers slow each other, both ways.
+    fn mutual(&self, one: usize, other: usize) -> f64 {
+        let slowed = |one: usize, by: usize| self.hosts.get(one).map_or(0.0, |host| host.slowing.by(by));
+        slowed(one, other).min(slowed(other, one))
+    }
+
+    /// What each other server did in these seconds; `since`: the seconds each host had worked when they began. Servers of which
+    /// the owner tells what machine they are on count for nothing.
+    pub(crate) fn beside(&self, position: usize, since: &[f64], seconds: f64) -> Vec<Beside> {
+        let neighbours = self.hosts.get(position).map_or(&[][..], |host| &host.neighbours);
+        let mut beside = Vec::with_capacity(self.hosts.len());
+        for (other, host) in self.hosts.iter().enumerate() {
+            let told = other == position || self.told_together(position, other).is_some();
+            let worked_s = since.get(other).map_or(0.0, |then| host.worked_s - then);
+            let share = if told || seconds <= 0.0 { 0.0 } else { (worked_s / seconds).between(0.0, 1.0) };
+            let (counted, mutual) = (neighbours.contains(&other), self.mutual(position, other));
+            beside.push(Beside { share, counted, mutual });
+        }
+        beside
     }
 
     pub(crate) fn host_mut(&mut self, id: &HostId) -> Option<&mut Host> {

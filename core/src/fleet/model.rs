@@ -42,6 +42,8 @@ pub(crate) struct Model {
     /// When the last call that did not say how long it stays ended, if no call has said so since.
     pub(crate) keep_alive_unsaid: Option<Millis>,
     pub(crate) decode: LogMean,
+    /// Decode rate of the answers during which no other server was at work.
+    pub(crate) undisturbed: LogMean,
     pub(crate) prefill: LogMean,
     pub(crate) reliability: Reliability,
     /// Calls of this arm.
@@ -85,6 +87,7 @@ impl Model {
             context_unsaid: false,
             keep_alive_unsaid: None,
             decode: LogMean::default(),
+            undisturbed: LogMean::default(),
             prefill: LogMean::default(),
             reliability: Reliability::default(),
             demand: Demand::default(),

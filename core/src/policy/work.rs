@@ -2,6 +2,7 @@
 
 use crate::event::Usage;
 use crate::fleet::{Device, Host, Model, Rates};
+use crate::learn::{Beside, slower_beside};
 use crate::names::{Millis, ModelName};
 use crate::number::Between as _;
 use crate::request::{Request, Task};
@@ -61,6 +62,8 @@ pub(crate) struct Measured<'a> {
     pub(crate) shares: Shares,
     /// The share of the prompt that the runner had read before.
     pub(crate) known_share: f64,
+    /// What every other server did while it was written.
+    pub(crate) beside: &'a [Beside],
 }
 
 /// The share of its host a call had while it read and while it wrote, 0 to 1: others were at work beside it.
@@ -70,6 +73,8 @@ pub(crate) struct Shares {
     pub(crate) decode: f64,
 }
 
+/// Another server that worked for less than this share of an answer did not disturb it.
+const UNDISTURBED: f64 = 0.15;
 /// A rate from so many calls is known well enough to tell of a change, or of what slowed a call.
 const KNOWN_WEIGHT: f64 = 3.0;
 
@@ -81,13 +86,20 @@ pub(crate) fn learn_rates(
     measured: Measured<'_>,
     detect_change: bool,
 ) {
-    let Measured { usage, shares, known_share } = measured;
+    let Measured { usage, shares, known_share, beside } = measured;
     let Some(model) = host.models.get_mut(model_name) else { return };
     let (prior, expected) = (prior_rates(host.device, model), model.rates);
     if usage.output_tokens > 1 && usage.output_ms > 0.0 {
         let (seen, share) =
             (f64::from(usage.output_tokens) / (usage.output_ms / 1e3), shares.decode.between(0.02, 1.0));
-        let rate = seen / share;
+        // Less the share that servers took which may be on the same machine.
+        let alone = seen / share;
+        if beside.iter().all(|other| other.share < UNDISTURBED) {
+            model.undisturbed.observe(now, alone);
+        } else if model.undisturbed.weight >= 1.0 {
+            host.slowing.observe(model.undisturbed.estimate(alone, 0.0) / alone, beside);
+        }
+        let rate = alone * slower_beside(beside);
         // An arm that differs from what was supposed of it tells nothing of its host; one that differs from itself does.
         let measured_before = model.decode.weight >= 1.0;
         if model.decode.weight >= KNOWN_WEIGHT {
@@ -122,6 +134,7 @@ fn shift(host: &mut Host, by_ln: f64) {
     host.prefill_speed.shift(by_ln);
     for model in host.models.iter_mut().map(|(_, model)| model) {
         model.decode.shift(by_ln);
+        model.undisturbed.shift(by_ln);
         model.prefill.shift(by_ln);
     }
 }
@@ -152,7 +165,7 @@ mod tests {
     use crate::event::ModelTag;
 
     fn alone(usage: &Usage) -> Measured<'_> {
-        Measured { usage, shares: Shares { prefill: 1.0, decode: 1.0 }, known_share: 0.0 }
+        Measured { usage, shares: Shares { prefill: 1.0, decode: 1.0 }, known_share: 0.0, beside: &[] }
     }
 
     fn host() -> Host {

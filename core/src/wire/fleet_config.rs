@@ -281,12 +281,18 @@ impl FleetConfig {
     /// A URL that is none, two ways to authorize at once, or a value [`Config::validate`] refuses.
     pub fn split(&self) -> Result<Fleet, ConfigError> {
         let mut config = Config { metrics: self.prometheus.is_some(), ..self.config.clone() };
-        let mut endpoints = Vec::new();
+        let mut endpoints: Vec<Endpoint> = Vec::new();
         for (index, FleetHost { server, config: host }) in self.hosts.iter().enumerate() {
             let url = ServerUrl::parse(&format!("hosts[{index}].url"), &server.url)?;
             let id = server.id.clone().unwrap_or_else(|| url.authority.as_str().into());
             let instance = host.instance.clone().or_else(|| Some(url.hostname.clone()));
-            config.hosts.push(HostConfig { id: id.clone(), instance, ..host.clone() });
+            let mut machine = host.machine.clone().or_else(|| host.instance.clone());
+            // One server under two names is on one machine, whatever is told.
+            let same = endpoints.iter().position(|endpoint| endpoint.url == url.base);
+            if let Some(same) = same.and_then(|position| config.hosts.get_mut(position)) {
+                machine = Some(same.machine.get_or_insert_with(|| url.base.clone()).clone());
+            }
+            config.hosts.push(HostConfig { id: id.clone(), instance, machine, ..host.clone() });
             endpoints.push(server.access().endpoint(&format!("hosts[{index}]"), id, url)?);
         }
         let prometheus = self.prometheus.as_ref().map(PrometheusServer::endpoint).transpose()?;
@@ -515,6 +521,20 @@ mod tests {
         assert_eq!(metrics.url, "https://metrics/prom");
         assert_eq!(metrics.headers.get("authorization").unwrap(), "Basic YW5uOnB3");
         assert!(fleet.config.metrics);
+    }
+
+    #[test]
+    fn a_machine_is_told_and_never_taken_from_a_name() {
+        let machines = |hosts: &str| {
+            let fleet = split(&format!(r#"{{"hosts":[{hosts}]}}"#)).unwrap();
+            fleet.config.hosts.into_iter().map(|host| host.machine).collect::<Vec<_>>()
+        };
+        let tunnels = r#"{"url":"http://localhost:11434"},{"url":"http://localhost:11435"}"#;
+        assert_eq!(machines(tunnels), [None, None], "a tunnel leads anywhere");
+        let told = r#"{"url":"http://a","instance":"pc"},{"url":"http://b","instance":"pc"}"#;
+        assert_eq!(machines(told), [Some("pc".into()), Some("pc".into())]);
+        let twice = machines(r#"{"id":"a","url":"http://pc/"},{"id":"b","url":"http://pc"}"#);
+        assert!(twice.first() == twice.last() && twice.iter().all(Option::is_some), "{twice:?}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! What is believed of hosts that nobody described: their class, their memory.
+//! What is believed of hosts that nobody described: their class, their memory, their speed, their machines.
 
 use smart_ai_core::{
-    Config, Device, DropCode, Event, HostConfig, HostReport, HostSnapshot, HostState, Millis, ModelTag,
-    ResidentModel,
+    AttemptId, Config, Device, DropCode, Event, HostConfig, HostReport, HostSnapshot, HostState, Millis,
+    ModelTag, Request, ResidentModel, Usage,
 };
 
 use crate::world::{Fleet, ask};
@@ -80,4 +80,103 @@ fn a_cold_model_is_priced_by_the_class_of_its_host() {
     assert!(rate(&fleet, "b") > 5.0 * unknown, "{} {unknown}", rate(&fleet, "b"));
     show(&mut fleet, &[("a", 4.0), ("b", 5.0)], &[]);
     assert!(rate(&fleet, "b") > 5.0 * unknown, "an empty GPU is no CPU");
+}
+
+/// Counters without durations, as over `OpenAI`'s API.
+fn counted() -> Usage {
+    Usage { prompt_tokens: 200, output_tokens: 100, ..Usage::default() }
+}
+
+/// Asks a host; its call is the `attempt`-th. The first piece comes after `first_ms`.
+fn begin(fleet: &mut Fleet, attempt: u64, host: &str, first_ms: u64) {
+    fleet.submit(attempt, Request { host: Some(host.into()), ..ask() });
+    fleet.after(first_ms, Event::FirstToken { attempt: AttemptId(attempt) });
+}
+
+fn rates(fleet: &Fleet) -> (f64, f64) {
+    let model = believed(fleet).and_then(|host| host.models.into_iter().next());
+    model.map_or((0.0, 0.0), |model| (model.prefill_tok_per_s, model.decode_tok_per_s))
+}
+
+#[test]
+fn an_answer_without_durations_teaches_by_the_times_of_its_pieces() {
+    let mut fleet = Fleet::of(&["pc"]);
+    fleet.up("pc", &[("m", 2.0)], &["m"]);
+    let before = rates(&fleet);
+    for attempt in 1..=10 {
+        begin(&mut fleet, attempt, "pc", 500);
+        fleet.after(2_500, Event::Succeeded { attempt: AttemptId(attempt), usage: counted() });
+    }
+    let (prefill, decode) = rates(&fleet);
+    assert!(
+        (prefill / 400.0 - 1.0).abs() < 0.1 && (decode / 40.0 - 1.0).abs() < 0.1,
+        "{prefill} {decode} {before:?}"
+    );
+}
+
+#[test]
+fn a_load_a_client_that_does_not_read_and_a_piece_that_comes_whole_are_no_speed() {
+    let mut fleet = Fleet::of(&["pc"]);
+    fleet.up("pc", &[("m", 2.0)], &["m"]);
+    for attempt in 1..=10 {
+        begin(&mut fleet, attempt, "pc", 500);
+        fleet.after(2_500, Event::Succeeded { attempt: AttemptId(attempt), usage: counted() });
+    }
+    let before = rates(&fleet);
+    // It was pushed out meanwhile, and is loaded anew.
+    begin(&mut fleet, 11, "pc", 9_000);
+    fleet.step(Event::Held { attempt: AttemptId(11) });
+    fleet.after(60_000, Event::Succeeded { attempt: AttemptId(11), usage: counted() });
+    begin(&mut fleet, 12, "pc", 500);
+    fleet.after(3, Event::Succeeded { attempt: AttemptId(12), usage: counted() });
+    let after = rates(&fleet);
+    assert!(
+        (after.0 / before.0 - 1.0).abs() < 0.02 && (after.1 / before.1 - 1.0).abs() < 0.02,
+        "{before:?} {after:?}"
+    );
+}
+
+/// Two servers answer by turns alone and beside each other, when each is `slower` times slower; who is on `a`'s machine then.
+fn together_after(slower: u64, config: Config) -> Vec<String> {
+    let mut fleet = Fleet::new(config);
+    for host in ["a", "b"] {
+        fleet.up(host, &[("m", 2.0)], &["m"]);
+    }
+    let mut attempt = 0;
+    for round in 0..60_u64 {
+        let beside = round % 2 == 1;
+        let writing_ms = 1_000 * if beside { slower } else { 1 };
+        let hosts: &[&str] = match (beside, round % 4) {
+            (true, _) => &["a", "b"],
+            (false, 0) => &["a"],
+            (false, _) => &["b"],
+        };
+        for host in hosts {
+            attempt += 1;
+            begin(&mut fleet, attempt, host, 10);
+        }
+        fleet.now += writing_ms;
+        for place in 0..hosts.len() as u64 {
+            fleet.step(Event::Succeeded { attempt: AttemptId(attempt - place), usage: counted() });
+        }
+    }
+    let shared = believed(&fleet).map(|host| host.shares_machine_with).unwrap_or_default();
+    shared.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn servers_share_a_machine_as_told_or_else_as_they_slow_each_other() {
+    let hosts = |machines: [Option<&str>; 2]| {
+        let host = |(id, machine): (&str, Option<&str>)| HostConfig {
+            machine: machine.map(str::to_owned),
+            // Tunnels to anywhere end at one name.
+            instance: Some("localhost".into()),
+            ..HostConfig::new(id)
+        };
+        Config::new(["a", "b"].into_iter().zip(machines).map(host).collect())
+    };
+    assert_eq!(together_after(2, hosts([None, None])), ["b"]);
+    assert!(together_after(1, hosts([None, None])).is_empty());
+    assert_eq!(together_after(1, hosts([Some("pc"), Some("pc")])), ["b"]);
+    assert!(together_after(2, hosts([Some("pc"), Some("nas")])).is_empty());
 }

@@ -59,7 +59,7 @@ struct Cli {
 
 #[derive(Args, Debug)]
 struct FleetArgs {
-    /// An Ollama server, as URL or NAME=URL; give it several times for several hosts
+    /// An Ollama server, as URL or NAME=URL, several times for several hosts; `,instance=`, `,parallel=` and `,memory_gb=` may follow
     #[arg(
         long,
         value_name = "URL",

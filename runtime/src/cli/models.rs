@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 
 use super::seen::seen;
+use smart_ai_core::HostId;
+
 use super::{DONE, FAILED, complain, print_json};
 use crate::driver::Engine;
 
@@ -37,6 +39,10 @@ pub(super) async fn run(engine: &Engine, json: bool) -> io::Result<u8> {
                     model.decode_tok_per_s,
                 )?;
             }
+        }
+        for host in snapshot.hosts.iter().filter(|host| !host.shares_machine_with.is_empty()) {
+            let others: Vec<&str> = host.shares_machine_with.iter().map(HostId::as_str).collect();
+            writeln!(out, "{} shares its machine with {}", host.host, others.join(", "))?;
         }
     }
     let any = snapshot.hosts.iter().any(|host| host.state == "up");

@@ -1,7 +1,7 @@
 //! Each Ollama server: whether it answers, its version, its models.
 
 use smart_ai_core::wire::{self, Endpoint, Fleet};
-use smart_ai_core::{HostSnapshot, Snapshot};
+use smart_ai_core::{HostId, HostSnapshot, Snapshot};
 
 use super::Check;
 
@@ -9,7 +9,15 @@ use super::Check;
 const TELLS_CONTEXT: (u32, u32) = (0, 10);
 
 pub(super) fn checks(fleet: &Fleet, snapshot: &Snapshot) -> Vec<Check> {
-    fleet.hosts.iter().zip(&snapshot.hosts).flat_map(|(endpoint, host)| host_checks(endpoint, host)).collect()
+    let several = snapshot.hosts.len() > 1;
+    let of = |(endpoint, host): (&Endpoint, &HostSnapshot)| {
+        let mut checks = host_checks(endpoint, host);
+        if several && host.state == "up" {
+            checks.push(machine_check(host));
+        }
+        checks
+    };
+    fleet.hosts.iter().zip(&snapshot.hosts).flat_map(of).collect()
 }
 
 fn host_checks(endpoint: &Endpoint, host: &HostSnapshot) -> Vec<Check> {
@@ -36,6 +44,17 @@ fn host_checks(endpoint: &Endpoint, host: &HostSnapshot) -> Vec<Check> {
         checks.push(Check::lacking(name("version"), detail, "update Ollama there to 0.10 or later"));
     }
     checks
+}
+
+/// Which servers are believed to share its machine.
+fn machine_check(host: &HostSnapshot) -> Check {
+    let others: Vec<&str> = host.shares_machine_with.iter().map(HostId::as_str).collect();
+    let detail = if others.is_empty() {
+        "its own, as far as is known; give servers on one machine the same `instance`".to_owned()
+    } else {
+        format!("shared with {}", others.join(", "))
+    };
+    Check::passed(format!("host {} machine", host.host), detail)
 }
 
 /// What to do about a host in this state.
