@@ -54,6 +54,7 @@ impl Dispatcher {
         let attempt = running.attempt;
         self.last_attempt = attempt;
         self.note_use(id, position, &model);
+        let held_s = self.held_s(position, &model);
         let host = self.fleet.hosts.get_mut(position)?;
         let mut known_share = 0.0;
         if let Some(model) = host.models.get_mut(&model) {
@@ -66,6 +67,7 @@ impl Dispatcher {
         let weight = self.config.tuning.keep_alive;
         let kept = host.models.get(&model).filter(|_| may_say);
         let keep_alive_s = kept.and_then(|model| keep_alive_s(host, model, self.now, weight));
+        let keep_alive_s = keep_alive_s.map(|seconds| seconds.max(held_s));
         if let Some(model) = host.models.get_mut(&model) {
             model.keep_alive_s = keep_alive_s;
             model.keep_alive_unsaid = None;

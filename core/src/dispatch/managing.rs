@@ -254,6 +254,17 @@ impl Dispatcher {
         holding(&self.config.lifecycle, &stay.gaps, stay.patience, load_s(host, model, self.now), bytes)
     }
 
+    /// Seconds that a call asks its host to keep the model at least, so that it does not leave before it is to; 0 where that is
+    /// left to the host.
+    pub(super) fn held_s(&self, position: usize, name: &ModelName) -> u32 {
+        if self.config.lifecycle.mode != LifecycleMode::On {
+            return 0;
+        }
+        let host = self.fleet.hosts.get(position);
+        let held = host.and_then(|host| Some(self.holding(host, host.models.get(name)?).hold_s));
+        held.map_or(0, |hold_s| (hold_s + SLACK_S) as u32)
+    }
+
     fn unload(&mut self, mode: LifecycleMode, position: usize, name: &ModelName) {
         let now = self.now;
         let Some(host) = self.fleet.hosts.get(position) else { return };

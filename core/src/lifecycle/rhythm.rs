@@ -13,6 +13,8 @@ const PERIODS_MS: [u64; 3] = [HOUR_MS, 24 * HOUR_MS, 7 * 24 * HOUR_MS];
 pub(crate) const NEAR_MS: u64 = 180_000;
 /// Starts in a row, one period apart, from which on the next is expected.
 const IN_A_ROW: u64 = 2;
+/// Where more would come back by chance than this, none is believed.
+const BY_CHANCE: f64 = 0.2;
 
 /// When uses of a model began, after it had been idle for a while.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -30,15 +32,25 @@ impl Rhythm {
     }
 
     /// When the next use is expected that follows a period and begins after `now`: it has begun at that time of the hour, day or
-    /// week at least twice in a row. Starts are as regular as what they follow from: of all that come within a period, a
-    /// quarter at most may be without one.
+    /// week at least twice in a row, and starts are too few for that to be chance.
     pub(crate) fn expected(&self, now: Millis) -> Option<Millis> {
         let next = |period_ms: u64| {
+            if self.by_chance(now, period_ms) > BY_CHANCE {
+                return None;
+            }
             let recent = self.starts.iter().rev().take_while(move |at| now.since(**at) < period_ms + NEAR_MS);
             let due = recent.filter(move |at| self.comes_back(**at, period_ms));
             due.map(move |at| at.plus(period_ms)).filter(|at| at.plus(NEAR_MS) > now).min()
         };
         PERIODS_MS.iter().filter_map(|period_ms| next(*period_ms)).min()
+    }
+
+    /// How many of the last period's starts come back by chance alone, where they are many and at random.
+    fn by_chance(&self, now: Millis, period_ms: u64) -> f64 {
+        let starts = self.starts.iter().filter(|at| now.since(**at) < period_ms).count() as f64;
+        let near = starts * 2.0 * NEAR_MS as f64 / period_ms as f64;
+        let rows = if period_ms == HOUR_MS { 3 * IN_A_ROW } else { IN_A_ROW };
+        (1..rows).fold(starts, |chance, _| chance * near)
     }
 
     /// Whether there was a start about one period before this one, too, as often as is asked for.

@@ -77,7 +77,12 @@ fn competition(arguments: &SimulateArgs) -> Result<Competition, String> {
     let file = arguments.scenario.display();
     let json = fs::read_to_string(&arguments.scenario).map_err(|error| format!("{file}: {error}"))?;
     let scenario = Scenario::from_json(&json).map_err(|error| format!("{file}: {error}"))?;
-    let known = || format!("smart, greedy, {}", Policy::OTHERS.map(|(name, _)| name).join(", "));
+    let known = || {
+        format!(
+            "smart, greedy, {}, always-on, keep-alive:SECONDS, ttl:SECONDS, clairvoyant-idle",
+            Policy::OTHERS.map(|(name, _)| name).join(", ")
+        )
+    };
     let policies = arguments
         .policies
         .iter()
@@ -120,13 +125,13 @@ fn table(report: &Report) -> io::Result<()> {
     writeln!(out, "{}, {seeds} {}", report.scenario, if seeds == 1 { "seed" } else { "seeds" })?;
     writeln!(
         out,
-        "{:<20} {:>8} {:>7} {:>7} {:>8} {:>8} {:>9} {:>7} {:>7} {:>8}",
-        "policy", "mean s", "± s", "p50 s", "p95 s", "p99 s", "answered", "loads", "GB h", "regret"
+        "{:<20} {:>8} {:>7} {:>7} {:>8} {:>8} {:>9} {:>7} {:>7} {:>7} {:>8}",
+        "policy", "mean s", "± s", "p50 s", "p95 s", "p99 s", "answered", "loads", "GB h", "idle", "regret"
     )?;
     for one in &report.policies {
         writeln!(
             out,
-            "{:<20} {:>8.2} {:>7.2} {:>7.2} {:>8.2} {:>8.2} {:>7.2} % {:>7.0} {:>7.1} {:>6.1} %",
+            "{:<20} {:>8.2} {:>7.2} {:>7.2} {:>8.2} {:>8.2} {:>7.2} % {:>7.0} {:>7.1} {:>7.1} {:>6.1} %",
             one.name,
             one.mean_s,
             one.sd_s,
@@ -136,6 +141,7 @@ fn table(report: &Report) -> io::Result<()> {
             one.success * 100.0,
             one.loads,
             one.resident_gb_hours,
+            one.idle_gb_hours,
             one.regret * 100.0
         )?;
     }

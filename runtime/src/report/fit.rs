@@ -42,6 +42,8 @@ pub(super) fn fit(rows: &[Row]) -> Option<Scenario> {
         hosts: hosts(&rates, &models),
         classes: classes(&jobs),
         arrivals: arrivals(rows),
+        days: 0.0,
+        patterns: Vec::new(),
         requests: rows.len().min(MOST_REQUESTS),
         noise_sigma: noise(&rates),
         speed_changes: Vec::new(),

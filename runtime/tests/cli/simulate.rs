@@ -57,22 +57,29 @@ async fn the_json_has_the_keys_that_others_rely_on() -> Result {
     assert_eq!((&report["scenario"], &report["seeds"]), (&json!("tiny"), &json!([2, 3])));
     let measured = [
         "evictions",
+        "idle_gb_hours",
         "loads",
         "mean_s",
         "name",
         "p50_s",
         "p95_s",
         "p99_s",
+        "prewarms",
         "regret",
         "resident_gb_hours",
         "sd_s",
         "success",
+        "unloads",
+        "warm_share",
     ];
     assert_eq!(report["policies"].as_array().map(Vec::len), Some(2));
     for (policy, name) in [(&report["policies"][0], "random"), (&report["policies"][1], "oracle")] {
         assert_eq!((keys(policy), &policy["name"]), (measured.to_vec(), &json!(name)));
         let number = |key: &str| policy[key].as_f64().unwrap_or(f64::NAN);
-        assert!(measured.iter().all(|key| *key == "name" || number(key).is_finite()), "{policy}");
+        assert!(
+            measured.iter().all(|key| ["name", "warm_share"].contains(key) || number(key).is_finite()),
+            "{policy}"
+        );
         assert!(number("p50_s") <= number("p95_s") && number("p95_s") <= number("p99_s"), "{policy}");
         assert!(number("success") > 0.99 && number("loads") >= 1.0, "{policy}");
     }

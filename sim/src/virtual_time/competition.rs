@@ -1,5 +1,6 @@
 //! Every policy plays every seed; the clairvoyant is always among them, because regret is measured against it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -35,7 +36,9 @@ pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 pub fn compete(competition: &Competition, progress: Progress<'_>) -> Report {
     let mut policies = competition.policies.clone();
     let asked = policies.len();
-    if !policies.iter().any(|(name, _)| name == REFERENCE) {
+    // Over a week the next arrivals say little: there regret is against the first policy.
+    let weeks = !competition.scenario.patterns.is_empty();
+    if !weeks && !policies.iter().any(|(name, _)| name == REFERENCE) {
         policies.push((REFERENCE.to_owned(), Policy::Clairvoyant));
     }
     let tasks: Vec<(usize, u64)> = competition
@@ -63,7 +66,8 @@ pub fn compete(competition: &Competition, progress: Progress<'_>) -> Report {
     let of = |wanted: usize| -> Vec<&Run> {
         runs.iter().filter(|(policy, _, _)| *policy == wanted).map(|(_, _, run)| run).collect()
     };
-    let reference = policies.iter().position(|(name, _)| name == REFERENCE).map(of).unwrap_or_default();
+    let position = policies.iter().position(|(name, _)| name == REFERENCE).filter(|_| !weeks);
+    let reference = of(position.unwrap_or(0));
     let measured: Vec<Measures> = policies
         .iter()
         .take(asked)
@@ -82,13 +86,18 @@ pub fn compete(competition: &Competition, progress: Progress<'_>) -> Report {
 /// One policy on one seed.
 fn play(scenario: &Scenario, name: &str, policy: Policy, seed: u64) -> Run {
     let jobs = workload::jobs(scenario, seed);
-    let mut truth = Truth::new(scenario, &jobs);
+    let mut truth = Truth::new(scenario, &jobs, policy.keep_alive_s());
     let mut player = policy.player(&truth, seed);
     let end = jobs.last().map_or(0.0, |job| job.arrives) + LONGEST_TAIL_S;
     let mut arrivals = jobs.iter().peekable();
-    while truth.ended().len() < jobs.len() && truth.now() < end {
+    // A week is played to its end, whether or not anybody still asks.
+    let days_s = scenario.days * 86_400.0;
+    while (truth.ended().len() < jobs.len() || truth.now() < days_s) && truth.now() < end.max(days_s) {
         let arrival = arrivals.peek().map_or(f64::INFINITY, |job| job.arrives);
-        let next = truth.next_at().min(arrival).min(player.wake_at());
+        let mut next = truth.next_at().min(arrival).min(player.wake_at());
+        if truth.now() < days_s {
+            next = next.min(days_s);
+        }
         if !next.is_finite() {
             break;
         }
@@ -110,12 +119,38 @@ fn play(scenario: &Scenario, name: &str, policy: Policy, seed: u64) -> Run {
     ended.sort_by_key(|ended| ended.job);
     ended.dedup_by_key(|ended| ended.job);
     let rows = trace::rows(&truth, &ended, name, seed);
+    let warm = warm(&truth);
     Run {
         jobs: jobs.len(),
         ended,
         loads: truth.loads,
         evictions: truth.evictions,
         resident_gb_s: truth.resident_gb_s,
+        idle_gb_s: truth.idle_gb_s,
+        unloads: truth.unloads,
+        prewarms: truth.prewarms,
+        warm,
         rows,
     }
+}
+
+/// A load shorter than this was none.
+const TELLING_LOAD_S: f64 = 0.05;
+
+/// Requests of each class, and those of them whose first call found its model in memory.
+fn warm(truth: &Truth<'_>) -> BTreeMap<String, (usize, usize)> {
+    let mut first: Vec<Option<f64>> = vec![None; truth.jobs.len()];
+    for call in &truth.calls {
+        if let Some(place) = first.get_mut(call.job) {
+            place.get_or_insert(call.load_s);
+        }
+    }
+    let mut shares: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for (job, load_s) in truth.jobs.iter().zip(first) {
+        let class = truth.scenario.classes.get(job.class).map_or("", |class| class.id.as_str());
+        let entry = shares.entry(class.to_owned()).or_default();
+        entry.0 += 1;
+        entry.1 += usize::from(load_s.is_some_and(|load_s| load_s < TELLING_LOAD_S));
+    }
+    shares
 }

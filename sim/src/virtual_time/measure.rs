@@ -1,5 +1,7 @@
 //! What a policy is worth: latency, success, loads, and regret.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::job::Ended;
@@ -16,6 +18,11 @@ pub(crate) struct Run {
     pub(crate) loads: u64,
     pub(crate) evictions: u64,
     pub(crate) resident_gb_s: f64,
+    pub(crate) idle_gb_s: f64,
+    pub(crate) unloads: u64,
+    pub(crate) prewarms: u64,
+    /// Requests of each class, and those of them that found their model in memory.
+    pub(crate) warm: BTreeMap<String, (usize, usize)>,
     pub(crate) rows: Vec<Row>,
 }
 
@@ -55,6 +62,14 @@ pub struct Measures {
     pub evictions: f64,
     /// Gigabytes of models in memory times hours, in a run, on average.
     pub resident_gb_hours: f64,
+    /// The part of it in which nobody used them.
+    pub idle_gb_hours: f64,
+    /// Models that were told to leave in a run, on average.
+    pub unloads: f64,
+    /// Models loaded before anybody asked them in a run, on average.
+    pub prewarms: f64,
+    /// Share of the requests of each class that found their model in memory.
+    pub warm_share: BTreeMap<String, f64>,
     /// Mean ÷ the clairvoyant's mean on the same seeds − 1.
     pub regret: f64,
 }
@@ -96,9 +111,23 @@ impl Measures {
             loads: average(|run| run.loads as f64),
             evictions: average(|run| run.evictions as f64),
             resident_gb_hours: average(|run| run.resident_gb_s / 3_600.0),
+            idle_gb_hours: average(|run| run.idle_gb_s / 3_600.0),
+            unloads: average(|run| run.unloads as f64),
+            prewarms: average(|run| run.prewarms as f64),
+            warm_share: warm_share(runs),
             regret: mean_s / best_s.max(1e-9) - 1.0,
         }
     }
+}
+
+/// Warm requests ÷ requests, by class.
+fn warm_share(runs: &[&Run]) -> BTreeMap<String, f64> {
+    let mut all: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for (class, (requests, warm)) in runs.iter().flat_map(|run| &run.warm) {
+        let entry = all.entry(class.clone()).or_default();
+        *entry = (entry.0 + requests, entry.1 + warm);
+    }
+    all.into_iter().map(|(class, (requests, warm))| (class, warm as f64 / requests.max(1) as f64)).collect()
 }
 
 /// The value at a share of a sorted list.

@@ -9,6 +9,7 @@ pub mod policy;
 mod scenario;
 mod trace;
 mod truth;
+mod weeks;
 mod workload;
 
 pub use competition::{Competition, Progress, compete};

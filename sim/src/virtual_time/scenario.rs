@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::weeks::clock_s;
+
 /// Everything one comparison is played on. Rates are at host speed 1; `from` and `to` are fractions of the run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,10 +17,18 @@ pub struct Scenario {
     pub models: Vec<Model>,
     /// Kinds of requests.
     pub classes: Vec<Class>,
-    /// How often requests come.
+    /// How often requests come, where no patterns are named.
+    #[serde(default)]
     pub arrivals: Arrivals,
-    /// Requests in a run.
+    /// Requests in a run, likewise.
+    #[serde(default)]
     pub requests: usize,
+    /// Days in a run with patterns; the first is a Monday.
+    #[serde(default)]
+    pub days: f64,
+    /// Who asks when, in place of `arrivals`.
+    #[serde(default)]
+    pub patterns: Vec<Pattern>,
     /// Standard deviation of the logarithm of a job's true work against its size.
     #[serde(default)]
     pub noise_sigma: f64,
@@ -120,6 +130,7 @@ pub struct Class {
     /// Its name, which is the requests' shape.
     pub id: String,
     /// Its part of all requests; the parts are scaled to one.
+    #[serde(default = "all")]
     pub share: f64,
     /// Models good enough for it, the usual one first.
     pub models: Vec<String>,
@@ -159,6 +170,80 @@ pub struct Arrivals {
     /// Requests that come at once each time, as from a workflow over many items.
     #[serde(default = "alone")]
     pub batch: usize,
+}
+
+/// One a second, at random.
+impl Default for Arrivals {
+    fn default() -> Self {
+        Self { per_s: 1.0, cv: 1.0, batch: 1 }
+    }
+}
+
+/// Requests of one class over the days.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pattern {
+    /// Whose.
+    pub class: String,
+    /// How they come.
+    pub kind: PatternKind,
+    /// Requests, conversations or bursts a day.
+    #[serde(default)]
+    pub per_day: f64,
+    /// Between these hours of the day.
+    #[serde(default = "whole_day")]
+    pub hours: [f64; 2],
+    /// From this day of the week to that, both included; Monday is 1.
+    #[serde(default = "whole_week")]
+    pub weekdays: [u32; 2],
+    /// Times of the day of a schedule: `07:30`.
+    #[serde(default)]
+    pub at: Vec<String>,
+    /// Standard deviation of a schedule's start, in seconds.
+    #[serde(default)]
+    pub jitter_s: f64,
+    /// Requests of one conversation, schedule or burst.
+    #[serde(default = "single")]
+    pub length: Spread,
+    /// Seconds between two of them; without it they come at once.
+    #[serde(default)]
+    pub gap_s: Option<Spread>,
+}
+
+/// How requests of a pattern come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PatternKind {
+    /// Each by itself, at random.
+    Poisson,
+    /// In conversations that begin at random.
+    Sessions,
+    /// At times of the day.
+    Cron,
+    /// Many at once, at random.
+    Burst,
+}
+
+/// A log-normal number.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spread {
+    /// Half are below.
+    pub median: f64,
+    /// Standard deviation of the logarithm.
+    pub sigma: f64,
+}
+
+fn whole_day() -> [f64; 2] {
+    [0.0, 24.0]
+}
+
+fn whole_week() -> [u32; 2] {
+    [1, 7]
+}
+
+fn single() -> Spread {
+    Spread { median: 1.0, sigma: 0.0 }
 }
 
 fn alone() -> usize {
@@ -299,7 +384,9 @@ impl Scenario {
         within("arrivals.per_s", self.arrivals.per_s, 1e-6, 1e6)?;
         within("arrivals.cv", self.arrivals.cv, 0.01, 20.0)?;
         within("arrivals.batch", self.arrivals.batch as f64, 1.0, 1e6)?;
-        within("requests", self.requests as f64, 1.0, 10_000_000.0)?;
+        self.check_patterns()?;
+        let least = if self.patterns.is_empty() { 1.0 } else { 0.0 };
+        within("requests", self.requests as f64, least, 10_000_000.0)?;
         within("noise_sigma", self.noise_sigma, 0.0, 3.0)?;
         for (index, change) in self.speed_changes.iter().enumerate() {
             let place = format!("speed_changes[{index}]");
@@ -317,6 +404,40 @@ impl Scenario {
         }
         for (index, join) in self.joins.iter().enumerate() {
             self.check_span(&format!("joins[{index}]"), join.at, 1.0, &join.host)?;
+        }
+        Ok(())
+    }
+
+    fn check_patterns(&self) -> Checked {
+        let least = if self.patterns.is_empty() { 0.0 } else { 0.01 };
+        within("days", self.days, least, 3_650.0)?;
+        for (index, pattern) in self.patterns.iter().enumerate() {
+            let place = format!("patterns[{index}]");
+            if !self.classes.iter().any(|class| class.id == pattern.class) {
+                let message = format!("no class is called \"{}\"", pattern.class);
+                return Err(refuse(format!("{place}.class"), message));
+            }
+            within(format!("{place}.per_day"), pattern.per_day, 0.0, 1e6)?;
+            let [from, to] = pattern.hours;
+            within(format!("{place}.hours[0]"), from, 0.0, 24.0)?;
+            within(format!("{place}.hours[1]"), to, from, 24.0)?;
+            let [begin, end] = pattern.weekdays;
+            within(format!("{place}.weekdays[0]"), f64::from(begin), 1.0, 7.0)?;
+            within(format!("{place}.weekdays[1]"), f64::from(end), f64::from(begin), 7.0)?;
+            within(format!("{place}.jitter_s"), pattern.jitter_s, 0.0, 86_400.0)?;
+            within(format!("{place}.length.median"), pattern.length.median, 1.0, 1e6)?;
+            within(format!("{place}.length.sigma"), pattern.length.sigma, 0.0, 5.0)?;
+            if let Some(gap) = pattern.gap_s {
+                within(format!("{place}.gap_s.median"), gap.median, 0.0, 1e6)?;
+                within(format!("{place}.gap_s.sigma"), gap.sigma, 0.0, 5.0)?;
+            }
+            if let Some(wrong) = pattern.at.iter().find(|at| clock_s(at).is_none()) {
+                let message = format!("\"{wrong}\" is no time of the day; write 07:30");
+                return Err(refuse(format!("{place}.at"), message));
+            }
+            if pattern.kind == PatternKind::Cron && pattern.at.is_empty() {
+                return Err(refuse(format!("{place}.at"), "must not be empty"));
+            }
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use super::job::{Ended, Job};
 use super::scenario::{FaultKind, Scenario};
 
 /// Seconds an idle runner stays (`OLLAMA_KEEP_ALIVE`).
-const KEEP_ALIVE_S: f64 = 300.0;
+pub(crate) const KEEP_ALIVE_S: f64 = 300.0;
 /// Seconds over which a CPU metric is averaged.
 const METRIC_WINDOW_S: f64 = 15.0;
 /// What is left of the speed of a host with [`FaultKind::Slow`].
@@ -95,10 +95,17 @@ pub struct Truth<'a> {
     pub evictions: u64,
     /// Gigabytes of models in memory times seconds.
     pub resident_gb_s: f64,
+    /// The part of it in which nobody used them.
+    pub idle_gb_s: f64,
+    /// Models that were told to leave.
+    pub unloads: u64,
+    /// Models loaded before anybody asked them.
+    pub prewarms: u64,
 }
 
 impl<'a> Truth<'a> {
-    pub(crate) fn new(scenario: &'a Scenario, jobs: &'a [Job]) -> Self {
+    /// `keep_alive_s`: what the hosts do by themselves with an idle model.
+    pub(crate) fn new(scenario: &'a Scenario, jobs: &'a [Job], keep_alive_s: f64) -> Self {
         let hosts = scenario.hosts.iter().map(|host| {
             let traits = HostTraits {
                 speed: host.speed,
@@ -106,7 +113,7 @@ impl<'a> Truth<'a> {
                 sharing: host.sharing,
                 parallel: host.parallel,
                 max_loaded: host.max_loaded,
-                keep_alive_s: KEEP_ALIVE_S,
+                keep_alive_s,
             };
             let arm = |model: &super::scenario::Model| ArmTraits {
                 name: model.id.clone(),
@@ -128,6 +135,9 @@ impl<'a> Truth<'a> {
             loads: 0,
             evictions: 0,
             resident_gb_s: 0.0,
+            idle_gb_s: 0.0,
+            unloads: 0,
+            prewarms: 0,
         };
         truth.plan();
         truth
@@ -196,6 +206,10 @@ impl<'a> Truth<'a> {
         let elapsed = to - self.now();
         for (host, condition) in self.conditions.iter_mut().enumerate() {
             self.resident_gb_s += self.fleet.used_bytes(host) / 1e9 * elapsed.max(0.0);
+            let idle = self.scenario.models.iter().enumerate().filter(|(model, _)| {
+                self.fleet.state(host, *model) == RunnerState::Loaded && self.fleet.jobs(host, *model) == 0
+            });
+            self.idle_gb_s += idle.map(|(_, model)| model.gb).sum::<f64>() * elapsed.max(0.0);
             let used = if self.fleet.is_busy(host) { 1.0 } else { condition.cpu };
             condition.metric +=
                 (used - condition.metric) * (1.0 - (-elapsed.max(0.0) / METRIC_WINDOW_S).exp());
@@ -339,6 +353,7 @@ impl<'a> Truth<'a> {
             first: None,
             over: false,
         });
+        self.prewarms += 1;
         if self.is_up(host) {
             self.fleet.load(host, model, id as u64, keep_alive_s);
             self.take_happened();
@@ -350,6 +365,7 @@ impl<'a> Truth<'a> {
 
     /// Lets a model leave as soon as no call uses it.
     pub fn unload(&mut self, host: usize, model: usize) {
+        self.unloads += 1;
         self.fleet.unload(host, model);
         self.take_happened();
     }

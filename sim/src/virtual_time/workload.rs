@@ -2,6 +2,7 @@
 
 use super::job::Job;
 use super::scenario::{Scenario, Tokens};
+use super::weeks;
 use crate::random::Random;
 
 /// Fewest tokens of an answer.
@@ -9,6 +10,9 @@ const LEAST_OUTPUT: f64 = 8.0;
 
 /// Draws every job of a run.
 pub(crate) fn jobs(scenario: &Scenario, seed: u64) -> Vec<Job> {
+    if !scenario.patterns.is_empty() {
+        return weeks::jobs(scenario, seed);
+    }
     // Arrivals, classes and sizes have a sequence each, so that a change of one leaves the others alone.
     let sequence = |name| Random::from_parts(seed, &[name]);
     let (mut times, mut classes) = (sequence("arrivals"), sequence("classes"));
@@ -26,14 +30,26 @@ pub(crate) fn jobs(scenario: &Scenario, seed: u64) -> Vec<Job> {
                 left < 0.0
             });
             let class = picked.unwrap_or(scenario.classes.len() - 1);
-            let (prompt, output) = scenario.classes.get(class).map_or((1.0, LEAST_OUTPUT), |class| {
-                (draw(&mut sizes, class.prompt_tokens), draw(&mut sizes, class.output_tokens))
-            });
-            let noise = (normal(&mut noises) * scenario.noise_sigma).exp();
-            let (prompt_tokens, output_tokens) = (prompt.round().max(1.0), output.round().max(LEAST_OUTPUT));
-            Job { id, arrives: now, class, prompt_tokens, output_tokens, noise }
+            sized(scenario, id, now, class, &mut sizes, &mut noises)
         })
         .collect()
+}
+
+/// A request of this class with its size and its noise.
+pub(super) fn sized(
+    scenario: &Scenario,
+    id: usize,
+    arrives: f64,
+    class: usize,
+    sizes: &mut Random,
+    noises: &mut Random,
+) -> Job {
+    let (prompt, output) = scenario.classes.get(class).map_or((1.0, LEAST_OUTPUT), |class| {
+        (draw(sizes, class.prompt_tokens), draw(sizes, class.output_tokens))
+    });
+    let noise = (normal(noises) * scenario.noise_sigma).exp();
+    let (prompt_tokens, output_tokens) = (prompt.round().max(1.0), output.round().max(LEAST_OUTPUT));
+    Job { id, arrives, class, prompt_tokens, output_tokens, noise }
 }
 
 fn draw(random: &mut Random, tokens: Tokens) -> f64 {
@@ -64,12 +80,12 @@ fn gamma(random: &mut Random, shape: f64) -> f64 {
 }
 
 /// Above 0, below 1.
-fn open_unit(random: &mut Random) -> f64 {
+pub(super) fn open_unit(random: &mut Random) -> f64 {
     random.unit().max(1e-300)
 }
 
 /// A standard normal number (Box and Muller).
-fn normal(random: &mut Random) -> f64 {
+pub(super) fn normal(random: &mut Random) -> f64 {
     let radius = (-2.0 * open_unit(random).ln()).sqrt();
     radius * (std::f64::consts::TAU * random.unit()).cos()
 }

@@ -5,6 +5,7 @@
 mod at_once;
 mod clairvoyant;
 mod herd;
+mod idle;
 mod least_connections;
 mod litellm;
 mod oracle;
@@ -15,9 +16,9 @@ mod static_choice;
 mod warm_first;
 
 use serde_json::{Map, Value};
-use smart_ai_core::{LookAhead, Tuning};
+use smart_ai_core::{LifecycleConfig, LifecycleMode, LookAhead, Tuning};
 
-use super::truth::{Occurrence, Truth};
+use super::truth::{KEEP_ALIVE_S, Occurrence, Truth};
 
 pub use at_once::{Arm, Rule};
 
@@ -46,6 +47,10 @@ pub enum Policy {
     Oracle,
     /// Plays the true next arrivals.
     Clairvoyant,
+    /// Smart AI's choices on hosts that keep an idle model for so many seconds.
+    KeepAlive(f64),
+    /// Smart AI's choices, and models that come and go by somebody who knows their next use.
+    ClairvoyantIdle,
 }
 
 impl Policy {
@@ -71,15 +76,50 @@ impl Policy {
         match own {
             "smart" => Some(Self::Smart(LookAhead::Auto, tuning(weights)?, !blind)),
             "greedy" => Some(Self::Smart(LookAhead::Off, tuning(weights)?, !blind)),
+            "always-on" if weights.is_empty() => Some(Self::KeepAlive(idle::FOR_EVER_S)),
+            "clairvoyant-idle" if weights.is_empty() => Some(Self::ClairvoyantIdle),
+            // llama-swap's `ttl` counts from the last use, as Ollama's keep-alive does.
+            "keep-alive" | "ttl" => {
+                let seconds: f64 = weights.parse().ok()?;
+                (0.0..=idle::FOR_EVER_S).contains(&seconds).then_some(Self::KeepAlive(seconds))
+            }
             _ => Self::OTHERS.into_iter().find(|(known, _)| *known == name).map(|(_, policy)| policy),
         }
     }
 
+    /// Seconds that the hosts keep an idle model by themselves.
+    pub(super) fn keep_alive_s(self) -> f64 {
+        match self {
+            Self::KeepAlive(seconds) => seconds,
+            Self::ClairvoyantIdle => idle::FOR_EVER_S,
+            Self::Smart(..)
+            | Self::Static
+            | Self::LeastConnections
+            | Self::WarmFirst
+            | Self::PeakEwma
+            | Self::LitellmLatency
+            | Self::LitellmLeastBusy
+            | Self::Herd
+            | Self::Random
+            | Self::Oracle
+            | Self::Clairvoyant => KEEP_ALIVE_S,
+        }
+    }
+
     pub(super) fn player(self, truth: &Truth<'_>, seed: u64) -> Box<dyn Player> {
+        let weeks = !truth.scenario.patterns.is_empty();
+        let alone = || {
+            // What hosts do by themselves is left to them.
+            let tuning = Tuning { keep_alive: 0.0, ..Tuning::default() };
+            smart::Smart::new(truth, seed, LookAhead::Off, tuning, true, None)
+        };
         let rule: Box<dyn Rule> = match self {
             Self::Smart(look_ahead, tuning, metrics) => {
-                return Box::new(smart::Smart::new(truth, seed, look_ahead, tuning, metrics));
+                let lifecycle = weeks.then(on);
+                return Box::new(smart::Smart::new(truth, seed, look_ahead, tuning, metrics, lifecycle));
             }
+            Self::KeepAlive(_) => return Box::new(alone()),
+            Self::ClairvoyantIdle => return Box::new(idle::ClairvoyantIdle::new(alone())),
             Self::Static => Box::new(static_choice::Static),
             Self::LeastConnections => Box::new(least_connections::LeastConnections),
             Self::WarmFirst => Box::new(warm_first::WarmFirst),
@@ -93,6 +133,11 @@ impl Policy {
         };
         Box::new(at_once::AtOnce::new(rule))
     }
+}
+
+/// Models come and go by themselves.
+fn on() -> LifecycleConfig {
+    LifecycleConfig { mode: LifecycleMode::On, ..LifecycleConfig::default() }
 }
 
 /// Leaves out the metrics of a scenario that has them.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use smart_ai_core::{
     AttemptId, Capability, Config, Dispatcher, Effect, Event, Failure, FailureKind, HostConfig, HostId,
-    HostReport, HostState, JobId, LookAhead, Millis, Mode, ModelDetails, ModelName, ModelState, ModelTag,
-    Request, ResidentModel, Sample, SignalName, SignalsState, Source, Task, Tuning, Usage,
+    HostReport, HostState, JobId, LifecycleConfig, LookAhead, Millis, Mode, ModelDetails, ModelName,
+    ModelState, ModelTag, Request, ResidentModel, Sample, SignalName, SignalsState, Source, Task, Tuning,
+    Usage,
 };
 
 use super::Player;
@@ -36,6 +37,7 @@ impl Smart {
         look_ahead: LookAhead,
         tuning: Tuning,
         metrics: bool,
+        lifecycle: Option<LifecycleConfig>,
     ) -> Self {
         let scenario = truth.scenario;
         let hosts = scenario.hosts.iter().map(|host| HostConfig {
@@ -51,6 +53,7 @@ impl Smart {
         config.metrics = scenario.metrics && metrics;
         config.max_attempts = 6;
         (config.look_ahead, config.tuning) = (look_ahead, tuning);
+        config.lifecycle = lifecycle.unwrap_or_default();
         Self {
             dispatcher: Dispatcher::new(config, seed).ok(),
             wake_at: None,
