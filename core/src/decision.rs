@@ -35,6 +35,36 @@ pub struct Decision {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub plan: Option<PlanReport>,
+    /// Both sides of a gradual rollout, as they were at the first decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub comparison: Option<Comparison>,
+}
+
+/// What a caller names beside what the dispatcher chooses.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct Comparison {
+    /// Whether the dispatcher's choice runs, rather than what is named.
+    pub switched: bool,
+    /// What is named; absent where it cannot serve.
+    pub named: Option<Forecast>,
+    /// What the dispatcher chooses; absent where nothing can serve.
+    pub chosen: Option<Forecast>,
+    /// Milliseconds that the dispatcher's choice is expected to save; less than zero: to cost.
+    pub gain_ms: f64,
+}
+
+/// An arm and how long it is expected to take.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct Forecast {
+    /// Where.
+    pub host: HostId,
+    /// Which.
+    pub model: ModelName,
+    /// Milliseconds until the last token.
+    pub predicted_ms: f64,
 }
 
 /// Sampled futures in which another arm than the score's ends all jobs sooner.

@@ -27,7 +27,9 @@ mod tuning;
 pub mod wire;
 
 pub use config::{Config, Floors, HostConfig, Limits, QualityConfig};
-pub use decision::{Arm, Candidate, Decision, DropCode, Dropped, PlanReport, SignalAge, Terms};
+pub use decision::{
+    Arm, Candidate, Comparison, Decision, DropCode, Dropped, Forecast, PlanReport, SignalAge, Terms,
+};
 pub use dispatch::Dispatcher;
 pub use effect::{AttemptReport, CallOptions, Effect, Outcome, Phases, Source, Step};
 pub use event::{
@@ -46,6 +48,6 @@ pub use lifecycle::{
 };
 pub use names::{AttemptId, HostId, JobId, Millis, ModelName, Shape};
 pub use range::ConfigError;
-pub use request::{Capability, Mode, Request, Task, Writing};
+pub use request::{Capability, Mode, Request, Task, Trial, Writing};
 pub use snapshot::{HostSnapshot, ModelSnapshot, RememberedModel, Snapshot};
 pub use tuning::{LookAhead, Tuning};

@@ -192,6 +192,24 @@ pub struct Request {
     /// Only this host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<HostId>,
+    /// What it is compared with, in a gradual rollout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
+}
+
+/// A request in a gradual rollout: what its caller names, and whether the dispatcher chooses in its place.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields = nullable))]
+#[serde(deny_unknown_fields)]
+pub struct Trial {
+    /// The dispatcher chooses: the request itself is pinned to nothing.
+    pub switched: bool,
+    /// The model that the caller names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelName>,
+    /// The host that the caller names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostId>,
 }
 
 impl Request {
@@ -216,6 +234,7 @@ impl Request {
             model: None,
             models: None,
             host: None,
+            trial: None,
         }
     }
 

@@ -162,7 +162,11 @@ think?: boolean | "low" | "medium" | "high" | "max",
 /**
  * How long the model stays loaded: seconds, or a duration like `"5m"`.
  */
-keep_alive?: string | number, };
+keep_alive?: string | number, 
+/**
+ * Lets the dispatcher choose for a share of the asks that name a `model` or `host`, and compares.
+ */
+rollout?: Rollout, };
 
 /**
  * One call of one arm for a job. Core numbers attempts.
@@ -267,6 +271,27 @@ task: Task,
  * Estimated tokens, within about 20 % on ordinary text for vocabularies of 100,000 pieces or more.
  */
 prompt_tokens: number, };
+
+/**
+ * What a caller names beside what the dispatcher chooses.
+ */
+export type Comparison = { 
+/**
+ * Whether the dispatcher's choice runs, rather than what is named.
+ */
+switched: boolean, 
+/**
+ * What is named; absent where it cannot serve.
+ */
+named: Forecast | null, 
+/**
+ * What the dispatcher chooses; absent where nothing can serve.
+ */
+chosen: Forecast | null, 
+/**
+ * Milliseconds that the dispatcher's choice is expected to save; less than zero: to cost.
+ */
+gain_ms: number, };
 
 /**
  * Everything a dispatcher is told before its first event. No URL, no credential.
@@ -418,7 +443,11 @@ notes: Array<string>,
 /**
  * What looking ahead found, where it overruled the score.
  */
-plan?: PlanReport, };
+plan?: PlanReport, 
+/**
+ * Both sides of a gradual rollout, as they were at the first decision.
+ */
+comparison?: Comparison, };
 
 /**
  * The class of a host's hardware.
@@ -884,6 +913,23 @@ balanced?: number,
  * Of mode best.
  */
 best?: number, };
+
+/**
+ * An arm and how long it is expected to take.
+ */
+export type Forecast = { 
+/**
+ * Where.
+ */
+host: HostId, 
+/**
+ * Which.
+ */
+model: ModelName, 
+/**
+ * Milliseconds until the last token.
+ */
+predicted_ms: number, };
 
 /**
  * One host of the fleet.
@@ -1865,7 +1911,11 @@ models?: Array<ModelName> | null,
 /**
  * Only this host.
  */
-host?: HostId | null, };
+host?: HostId | null, 
+/**
+ * What it is compared with, in a gradual rollout.
+ */
+trial?: Trial | null, };
 
 /**
  * One model of `/api/ps`.
@@ -1899,6 +1949,19 @@ pinned: boolean,
  * Seconds until it leaves, by the host's own clock, if it is not used again.
  */
 expires_in_s?: number, };
+
+/**
+ * How much of what names a model or host is left to the dispatcher instead.
+ */
+export type Rollout = { 
+/**
+ * Percent of asks, 0 to 100. With 0 the named model answers each, and the decision tells what would have been gained.
+ */
+percent: number, 
+/**
+ * What decides whether an ask is among them: equal keys fare alike each time. Absent: its texts.
+ */
+key?: string, };
 
 /**
  * One measured fact about one host.
@@ -2114,6 +2177,23 @@ deadline_s: number,
  * Less than zero: what may be gained by learning more of a little known arm.
  */
 optimism_s: number, };
+
+/**
+ * A request in a gradual rollout: what its caller names, and whether the dispatcher chooses in its place.
+ */
+export type Trial = { 
+/**
+ * The dispatcher chooses: the request itself is pinned to nothing.
+ */
+switched: boolean, 
+/**
+ * The model that the caller names.
+ */
+model?: ModelName | null, 
+/**
+ * The host that the caller names.
+ */
+host?: HostId | null, };
 
 /**
  * How much each idea counts in the decision. A score is a sum of seconds; most weights multiply one of its terms: 1 counts it as it

@@ -47,7 +47,8 @@ impl Dispatcher {
             },
             total,
         });
-        if let Some(decision) = job.decision {
+        if let Some(mut decision) = job.decision {
+            decision.comparison = job.comparison;
             self.ended.insert(id, decision);
         }
         Some(Outcome {

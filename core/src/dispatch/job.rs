@@ -1,5 +1,6 @@
 //! A job from Submit to its end: waiting for an arm, then under way on one.
 
+use crate::decision::Comparison;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::Attempt;
 use crate::dispatch::budget::{HEDGE_BURST, HEDGES_PER_JOB, RETRIES_PER_JOB, RETRY_BURST};
@@ -33,6 +34,8 @@ pub(super) struct Job {
     pub(super) submitted: Millis,
     pub(super) state: JobState,
     pub(super) decision: Option<Box<Record>>,
+    /// Both sides of its trial at the first decision.
+    pub(super) comparison: Option<Box<Comparison>>,
     pub(super) tried: Exclusions,
     pub(super) attempts: Vec<AttemptReport>,
     /// What was expected at the first decision, in milliseconds.
@@ -100,6 +103,7 @@ impl Dispatcher {
             submitted: self.now,
             state: JobState::Waiting(None),
             decision: None,
+            comparison: None,
             tried: Exclusions::default(),
             attempts: Vec::new(),
             predicted_ms: None,

@@ -6,6 +6,7 @@ mod budget;
 mod calls;
 mod canary;
 mod cold;
+mod comparison;
 mod context;
 mod embedder;
 mod ending;
@@ -189,7 +190,9 @@ impl Dispatcher {
         let nothing = Exclusions::default();
         let mut ranked = view.rank(request, &nothing, 0);
         ranked.follow(self.look_ahead(view, &ranked, request, None));
-        ranked.record(view, request, usize::MAX).decision(&self.fleet.hosts)
+        let mut record = ranked.record(view, request, usize::MAX);
+        record.comparison = self.comparison(view, request, &ranked, None);
+        record.decision(&self.fleet.hosts)
     }
 
     /// The error a request without a feasible arm ends in; `None` where `decision` has a candidate.
@@ -200,8 +203,13 @@ impl Dispatcher {
     /// The decision behind a job that is under way, or that ended in the last `handle`: as it was made, put into words now.
     /// Of more than 64 arms that could serve, it names the best.
     pub fn decision(&self, job: JobId) -> Option<Decision> {
-        let kept = self.ended.get(&job).or_else(|| self.jobs.get(&job).and_then(|job| job.decision.as_ref()));
-        kept.map(|record| record.decision(&self.fleet.hosts))
+        let live = self.jobs.get(&job);
+        let kept = self.ended.get(&job).or_else(|| live.and_then(|job| job.decision.as_ref()))?;
+        let mut decision = kept.decision(&self.fleet.hosts);
+        if let Some(comparison) = live.and_then(|job| job.comparison.as_deref()) {
+            decision.comparison = Some(comparison.clone());
+        }
+        Some(decision)
     }
 
     /// Whether every host has been looked at, so that a dry run is worth something.

@@ -109,7 +109,12 @@ impl Dispatcher {
             return;
         }
         ranked.follow(self.look_ahead(view, &ranked, &job.request, Some(id)));
+        let first = job.decision.is_none();
+        let comparison = first.then(|| self.comparison(view, &job.request, &ranked, Some(id))).flatten();
         let placing = self.placing(job, &ranked, || Box::new(ranked.record(view, &job.request, KEPT)));
+        if let Some(job) = self.jobs.get_mut(&id).filter(|_| comparison.is_some()) {
+            job.comparison = comparison;
+        }
         match placing {
             Placing::Call(decision, wish) => self.begin(id, decision, wish, backlogs),
             Placing::Hold(wish, expected_s, decision) => {

@@ -254,6 +254,7 @@ impl<'a> Ranked<'a> {
             details,
             notes: notes(view.metrics, view.fleet, &signals, best),
             signals,
+            comparison: None,
         }
     }
 

@@ -3,7 +3,9 @@
 
 use std::cmp::Ordering;
 
-use crate::decision::{Arm, Candidate, Decision, DropCode, Dropped, PlanReport, SignalAge, Terms};
+use crate::decision::{
+    Arm, Candidate, Comparison, Decision, DropCode, Dropped, PlanReport, SignalAge, Terms,
+};
 use crate::fleet::{Host, SignalReading};
 use crate::names::ModelName;
 use crate::policy::feasibility::said;
@@ -82,6 +84,7 @@ pub(crate) struct Record {
     pub(crate) details: Vec<(usize, String)>,
     pub(crate) signals: Vec<(usize, SignalReading)>,
     pub(crate) notes: Vec<String>,
+    pub(crate) comparison: Option<Box<Comparison>>,
 }
 
 impl Record {
@@ -125,6 +128,7 @@ impl Record {
             signals: self.signals(hosts),
             notes,
             plan,
+            comparison: self.comparison.as_deref().cloned(),
         };
         decision.reason = explain(&decision, self.loading);
         decision

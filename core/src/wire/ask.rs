@@ -6,6 +6,7 @@ use crate::json::Object;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::fields::{Fields, invalid};
+use super::rollout::Rollout;
 use super::surrogates::json_text;
 use crate::classify::{Cues, stated_tokens, task_of, text_tokens};
 use crate::failure::DispatchError;
@@ -14,7 +15,7 @@ use crate::names::{HostId, ModelName, Shape};
 use crate::request::{Capability, Mode, Request, Task, Writing};
 
 const KNOWN: &str = "id, prompt, messages, system, task, shape, mode, model, models, host, deadline_ms, max_tokens, \
-                     schema, options, images, tools, think, keep_alive";
+                     schema, options, images, tools, think, keep_alive, rollout";
 /// Tokens one image takes, about: models use 250 to 1,600.
 const IMAGE_TOKENS: u32 = 768;
 /// Tokens that frame one message in a chat template.
@@ -99,6 +100,9 @@ pub struct Ask {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(type = "string | number", optional))]
     pub keep_alive: Option<Value>,
+    /// Lets the dispatcher choose for a share of the asks that name a `model` or `host`, and compares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
 }
 
 impl Ask {
@@ -139,6 +143,7 @@ impl Ask {
             tools: fields.tools(),
             think: fields.think(),
             keep_alive: fields.keep_alive(),
+            rollout: fields.rollout(),
         };
         fields.finish(KNOWN)?;
         Ok(ask)
@@ -165,6 +170,9 @@ impl Ask {
         request.model.clone_from(&self.model);
         request.models.clone_from(&self.models);
         request.host.clone_from(&self.host);
+        if let Some(rollout) = &self.rollout {
+            rollout.apply(self, &mut request)?;
+        }
         request.num_ctx = self.option("num_ctx");
         request.names_keep_alive = self.keep_alive.is_some();
         if task == Task::Embed {

@@ -5,6 +5,7 @@ mod calling;
 mod canary;
 mod cascading;
 mod choosing;
+mod comparing;
 mod context;
 mod conversing;
 mod embedding;

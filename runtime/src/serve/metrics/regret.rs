@@ -63,6 +63,7 @@ mod tests {
             signals: Vec::new(),
             notes: Vec::new(),
             plan: None,
+            comparison: None,
         };
         regret_s(&decision, &outcome)
     }

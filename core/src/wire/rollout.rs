@@ -1,0 +1,100 @@
+//! A gradual rollout: a caller that names a model today sees what the dispatcher would do, and lets it do so for a share of its asks.
+
+use serde::Serialize;
+
+use super::ask::Ask;
+use super::fields::invalid;
+use crate::failure::DispatchError;
+use crate::random::Random;
+use crate::request::{Request, Task, Trial};
+
+/// How much of what names a model or host is left to the dispatcher instead.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
+pub struct Rollout {
+    /// Percent of asks, 0 to 100. With 0 the named model answers each, and the decision tells what would have been gained.
+    pub percent: u8,
+    /// What decides whether an ask is among them: equal keys fare alike each time. Absent: its texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl Rollout {
+    /// Whether this ask is left to the dispatcher: the same on every machine, and with a higher percentage none goes back.
+    fn switches(&self, ask: &Ask) -> bool {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let texts = self.key.as_deref().map_or_else(|| ask.texts(), |key| vec![key]);
+        for byte in texts.into_iter().flat_map(str::bytes) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        Random::new(hash).unit() * 100.0 < f64::from(self.percent)
+    }
+
+    /// Pins this ask's request, or frees it.
+    ///
+    /// # Errors
+    /// `invalid_request` where nothing is named, or where two models must not mix.
+    pub(super) fn apply(&self, ask: &Ask, request: &mut Request) -> Result<(), DispatchError> {
+        if request.task == Task::Embed {
+            let hint = "Leave it out: vectors of two models do not match.";
+            return Err(invalid("rollout: does not go with task embed", hint));
+        }
+        let (model, host) = (request.model.clone(), request.host.clone());
+        if model.is_none() && host.is_none() {
+            let hint = "Name the model that answers today, or leave rollout out.";
+            return Err(invalid("rollout: names nothing to compare with", hint));
+        }
+        let switched = self.switches(ask);
+        if switched {
+            (request.model, request.host) = (None, None);
+        }
+        request.trial = Some(Trial { switched, model, host });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(rollout: &str) -> Result<Ask, DispatchError> {
+        Ask::from_json(&format!(r#"{{"prompt":"Hi","model":"big:7b","rollout":{rollout}}}"#))
+    }
+
+    #[test]
+    fn about_the_stated_share_is_left_to_the_dispatcher_and_stays_so_when_it_grows()
+    -> Result<(), DispatchError> {
+        let mut before = 0;
+        for percent in [0, 10, 50, 100] {
+            let mut switched = 0;
+            for item in 0..1_000 {
+                let request = ask(&format!(r#"{{"percent":{percent},"key":"item {item}"}}"#))?.request()?;
+                let trial = request.trial.as_ref().ok_or_else(|| invalid("no trial", ""))?;
+                assert_eq!(trial.switched, request.model.is_none());
+                assert_eq!(trial.model.as_ref().map(crate::ModelName::as_str), Some("big:7b"));
+                switched += usize::from(trial.switched);
+            }
+            assert!(switched.abs_diff(percent * 10) < 30, "{percent} %: {switched} of 1000");
+            assert!(switched >= before, "{percent} %");
+            before = switched;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn it_needs_a_model_to_compare_with_and_no_vectors() {
+        let told =
+            |json: &str| Ask::from_json(json).and_then(|ask| ask.request()).err().map(|error| error.message);
+        assert_eq!(
+            told(r#"{"prompt":"Hi","rollout":{"percent":0}}"#).as_deref(),
+            Some("rollout: names nothing to compare with")
+        );
+        assert_eq!(
+            told(r#"{"prompt":"Hi","model":"e","task":"embed","rollout":{"percent":5}}"#).as_deref(),
+            Some("rollout: does not go with task embed")
+        );
+        for wrong in [r#"{"percent":101}"#, r#"{"share":1}"#, "5", "{}"] {
+            assert!(ask(wrong).is_err(), "{wrong}");
+        }
+    }
+}
