@@ -11,6 +11,7 @@ export type {
 	Feedback,
 	HostSnapshot,
 	Mode,
+	Prepare,
 	Snapshot,
 } from '../../wasm/dist/types/inline';
 /** One request. Without a pin the engine picks the model and the host. */
@@ -32,7 +33,7 @@ export interface Served extends Answer {
 }
 
 /** What both builds of Smart AI give. */
-export type Dispatcher = Pick<SmartAi, 'ask' | 'decide' | 'feedback' | 'models' | 'close' | 'closed'>;
+export type Dispatcher = Pick<SmartAi, 'ask' | 'decide' | 'prepare' | 'feedback' | 'models' | 'close' | 'closed'>;
 
 /** A running dispatcher. A job that fails is an answer with `ok: false`, never a throw. */
 export interface Engine extends Omit<Dispatcher, 'ask'> {
@@ -52,6 +53,7 @@ export function engineOf(name: OwnEngineName, dispatcher: Dispatcher, learned?: 
 		...(learned && { learned }),
 		ask: async (request, options) => ({ ...(await dispatcher.ask(request, options)), engine: name }),
 		decide: async (request) => await dispatcher.decide(request),
+		prepare: async (wish) => await dispatcher.prepare(wish),
 		feedback: async (feedback) => await dispatcher.feedback(feedback),
 		models: async () => await dispatcher.models(),
 		close: () => dispatcher.close(),

@@ -139,6 +139,7 @@ function leased(present: () => Engine, alive: () => Promise<Engine>): Engine {
 			}
 		},
 		decide: async (request) => await (await alive()).decide(request),
+		prepare: async (wish) => await (await alive()).prepare(wish),
 		feedback: async (feedback) => await (await alive()).feedback(feedback),
 		models: async () => await (await alive()).models(),
 		close: () => present().close(),

@@ -74,6 +74,7 @@ export function sidecarEngine(sidecars: Sidecars, send: N8nHttpRequest, own?: ()
 		},
 		decide: async (request) =>
 			await either('/smart-ai/decide', request, async (engine) => await engine.decide(request)),
+		prepare: async (wish) => await either('/smart-ai/prepare', wish, async (engine) => await engine.prepare(wish)),
 		feedback: async (feedback) => {
 			await either<unknown>('/smart-ai/feedback', feedback, async (engine) => await engine.feedback(feedback));
 		},

@@ -70,7 +70,9 @@ export async function askAt(
 
 /** What the sidecar at `url` says to this. */
 export async function callAt<T>(send: N8nHttpRequest, url: string, path: string, body?: object): Promise<Told<T>> {
-	const response = await post(send, url, path, body, { json: true, timeout: SILENT_MS });
+	// A load takes as long as it takes.
+	const timeout = path === '/smart-ai/prepare' ? EXCHANGE_MS : SILENT_MS;
+	const response = await post(send, url, path, body, { json: true, timeout });
 	if (!('told' in response)) return response;
 	const { statusCode, body: told } = response.told;
 	return statusCode === 200 ? { told: told as T } : refusal(url, statusCode, JSON.stringify(told));

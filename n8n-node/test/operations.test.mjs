@@ -3,6 +3,7 @@ import { test } from 'node:test';
 
 import classifyModule from '../dist-test/nodes/SmartAi/operations/classify/execute.js';
 import chatModule from '../dist-test/nodes/SmartAi/operations/chat/execute.js';
+import prewarmModule from '../dist-test/nodes/SmartAi/operations/prewarm/execute.js';
 import schemaModule from '../dist-test/nodes/SmartAi/operations/extract/schema.js';
 import summarizeModule from '../dist-test/nodes/SmartAi/operations/summarize/execute.js';
 import chatModelModule from '../dist-test/nodes/SmartAiChatModel/properties.js';
@@ -140,4 +141,40 @@ test('a streamed answer is sent in few chunks, whole, and ends as it ended', () 
 	assert.deepEqual(sent.splice(0), ['begin', ['item', 'a'], ['item', 'bc'], 'end']);
 	new senderModule.Sender(context, 0, () => now).end({ ok: false, text: '', error: { message: 'no host' } });
 	assert.deepEqual(sent, ['begin', ['error', 'no host'], 'end']);
+});
+
+test('prewarming goes on at once unless it is waited for, or planned', async () => {
+	const wishes = [];
+	let loaded;
+	const prepared = { ok: true, state: 'loaded', host: 'pc', model: 'm', ms: 9, begins_in_ms: 0, error: null };
+	const engine = {
+		name: 'wasm',
+		prepare: async (wish) => {
+			wishes.push(wish);
+			return await new Promise((resolve) => {
+				loaded = () => resolve(prepared);
+				if (wish.at !== undefined) loaded();
+			});
+		},
+	};
+	const of = async (parameters) => {
+		const given = { model: 'm', mode: 'fast', options: { host: 'pc' }, ...parameters };
+		const context = { getNodeParameter: (name, _, fallback) => given[name] ?? fallback };
+		return await prewarmModule.execute({ context, engine }, 0);
+	};
+	assert.deepEqual(await of({}), { ok: true, state: 'begun', model: 'm', host: 'pc', engine: 'wasm' });
+	assert.equal((await of({ neededAt: '2030-01-31T07:00:00Z' })).state, 'loaded');
+	const waiting = of({ wait: true });
+	loaded();
+	assert.deepEqual([(await waiting).state, (await waiting).ms], ['loaded', 9]);
+	assert.deepEqual(
+		wishes.map(({ at }) => at),
+		[undefined, Date.parse('2030-01-31T07:00:00Z'), undefined],
+	);
+	assert.deepEqual(wishes[0], { mode: 'fast', model: 'm', host: 'pc' });
+	await assert.rejects(of({ neededAt: 'soon' }), /Needed At is no date/);
+	prepared.error = { code: 'no_model', message: 'no host has m', hint: 'Pull it.' };
+	const failing = of({ wait: true });
+	loaded();
+	await assert.rejects(failing, (error) => error.message === 'no host has m' && error.hint === 'Pull it.');
 });

@@ -51,3 +51,12 @@ test('an empty text is refused by the name of its parameter', () => {
 	assert.equal(contentAt(' a ', 'Text'), ' a ');
 	assert.throws(() => contentAt(' ', 'Text'), /parameter Text is empty/);
 });
+
+test('a rollout compares with what is named: in shadow, or for a share by a key', () => {
+	const of = (options) => baseRequest('fast', 'large:7b', options, 'w').rollout;
+	assert.deepEqual(of({ rollout: 'shadow', rolloutPercent: 40 }), { percent: 0 });
+	assert.deepEqual(of({ rollout: 'percent', rolloutKey: ' Ada ' }), { percent: 10, key: 'Ada' });
+	assert.equal(of({ rollout: 'off', rolloutPercent: 40 }), undefined);
+	assert.throws(() => baseRequest('fast', '', { rollout: 'shadow' }, 'w'), /nothing to compare with/);
+	assert.equal(baseRequest('fast', '', { rollout: 'shadow', host: 'pc' }, 'w').host, 'pc');
+});

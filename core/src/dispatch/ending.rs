@@ -48,7 +48,7 @@ impl Dispatcher {
             total,
         });
         if let Some(mut decision) = job.decision {
-            decision.comparison = job.comparison;
+            decision.comparison = job.compared.map(|compared| compared.comparison);
             self.ended.insert(id, decision);
         }
         Some(Outcome {

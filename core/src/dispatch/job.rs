@@ -1,9 +1,9 @@
 //! A job from Submit to its end: waiting for an arm, then under way on one.
 
-use crate::decision::Comparison;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::Attempt;
 use crate::dispatch::budget::{HEDGE_BURST, HEDGES_PER_JOB, RETRIES_PER_JOB, RETRY_BURST};
+use crate::dispatch::comparison::Compared;
 use crate::dispatch::wish::Wish;
 use crate::effect::AttemptReport;
 use crate::failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
@@ -35,7 +35,7 @@ pub(super) struct Job {
     pub(super) state: JobState,
     pub(super) decision: Option<Box<Record>>,
     /// Both sides of its trial at the first decision.
-    pub(super) comparison: Option<Box<Comparison>>,
+    pub(super) compared: Option<Box<Compared>>,
     pub(super) tried: Exclusions,
     pub(super) attempts: Vec<AttemptReport>,
     /// What was expected at the first decision, in milliseconds.
@@ -103,7 +103,7 @@ impl Dispatcher {
             submitted: self.now,
             state: JobState::Waiting(None),
             decision: None,
-            comparison: None,
+            compared: None,
             tried: Exclusions::default(),
             attempts: Vec::new(),
             predicted_ms: None,

@@ -1,6 +1,7 @@
 //! What the hosts have to do: the shared clock of each, and the backlog that scoring sees.
 
 use crate::dispatch::Dispatcher;
+use crate::dispatch::attempt::Attempt;
 use crate::fleet::OWN_BUSY_MEMORY_S;
 use crate::names::{Millis, ModelName};
 use crate::policy::Backlog;
@@ -42,8 +43,13 @@ impl Dispatcher {
 
     /// What every host has to do, by position: the calls under way.
     pub(super) fn backlogs(&self) -> Vec<Backlog> {
+        self.backlogs_where(|_| true)
+    }
+
+    /// The same of some of the calls under way.
+    pub(super) fn backlogs_where(&self, counts: impl Fn(&Attempt) -> bool) -> Vec<Backlog> {
         let mut backlogs = vec![Backlog::default(); self.fleet.hosts.len()];
-        for attempt in self.attempts.values() {
+        for attempt in self.attempts.values().filter(|attempt| counts(attempt)) {
             let shared_s = self.fleet.hosts.get(attempt.host_position).map_or(0.0, |host| host.shared_s);
             if let Some(backlog) = backlogs.get_mut(attempt.host_position) {
                 backlog.add(&attempt.running, shared_s, self.now);

@@ -191,7 +191,7 @@ impl Dispatcher {
         let mut ranked = view.rank(request, &nothing, 0);
         ranked.follow(self.look_ahead(view, &ranked, request, None));
         let mut record = ranked.record(view, request, usize::MAX);
-        record.comparison = self.comparison(view, request, &ranked, None);
+        record.comparison = self.compared(view, request, &ranked, None).map(|compared| compared.comparison);
         record.decision(&self.fleet.hosts)
     }
 
@@ -206,8 +206,8 @@ impl Dispatcher {
         let live = self.jobs.get(&job);
         let kept = self.ended.get(&job).or_else(|| live.and_then(|job| job.decision.as_ref()))?;
         let mut decision = kept.decision(&self.fleet.hosts);
-        if let Some(comparison) = live.and_then(|job| job.comparison.as_deref()) {
-            decision.comparison = Some(comparison.clone());
+        if let Some(compared) = live.and_then(|job| job.compared.as_ref()) {
+            decision.comparison = Some(compared.comparison.clone());
         }
         Some(decision)
     }

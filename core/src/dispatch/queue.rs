@@ -110,10 +110,10 @@ impl Dispatcher {
         }
         ranked.follow(self.look_ahead(view, &ranked, &job.request, Some(id)));
         let first = job.decision.is_none();
-        let comparison = first.then(|| self.comparison(view, &job.request, &ranked, Some(id))).flatten();
+        let compared = first.then(|| self.compared(view, &job.request, &ranked, Some(id))).flatten();
         let placing = self.placing(job, &ranked, || Box::new(ranked.record(view, &job.request, KEPT)));
-        if let Some(job) = self.jobs.get_mut(&id).filter(|_| comparison.is_some()) {
-            job.comparison = comparison;
+        if let Some(job) = self.jobs.get_mut(&id).filter(|_| compared.is_some()) {
+            job.compared = compared;
         }
         match placing {
             Placing::Call(decision, wish) => self.begin(id, decision, wish, backlogs),

@@ -84,7 +84,7 @@ pub(crate) struct Record {
     pub(crate) details: Vec<(usize, String)>,
     pub(crate) signals: Vec<(usize, SignalReading)>,
     pub(crate) notes: Vec<String>,
-    pub(crate) comparison: Option<Box<Comparison>>,
+    pub(crate) comparison: Option<Comparison>,
 }
 
 impl Record {
@@ -128,7 +128,7 @@ impl Record {
             signals: self.signals(hosts),
             notes,
             plan,
-            comparison: self.comparison.as_deref().cloned(),
+            comparison: self.comparison.clone(),
         };
         decision.reason = explain(&decision, self.loading);
         decision

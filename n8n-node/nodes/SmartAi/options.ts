@@ -109,6 +109,47 @@ const all = [
 		description: 'Any other of Ollama\'s generation options, such as {"top_k": 40, "repeat_penalty": 1.1}',
 	},
 	{
+		displayName: 'Rollout',
+		name: 'rollout',
+		type: 'options',
+		options: [
+			{
+				name: 'Off',
+				value: 'off',
+				description: 'The chosen model answers; where none is chosen, Smart AI picks one',
+			},
+			{
+				name: 'Percent',
+				value: 'percent',
+				description: 'Smart AI picks for a share of the items, the chosen model answers the rest',
+			},
+			{
+				name: 'Shadow',
+				value: 'shadow',
+				description:
+					'The chosen model answers; the output tells what Smart AI would have picked, and what was to be gained',
+			},
+		],
+		default: 'shadow',
+		description: 'How to try Smart AI beside the model that the parameter Model, or the option Host, names',
+	},
+	{
+		displayName: 'Rollout Key',
+		name: 'rolloutKey',
+		type: 'string',
+		default: '',
+		placeholder: 'e.g. {{ $json.customer }}',
+		description: 'Items with one key fare alike in each run. Empty means the text of the item.',
+	},
+	{
+		displayName: 'Rollout Percent',
+		name: 'rolloutPercent',
+		type: 'number',
+		typeOptions: { minValue: 0, maxValue: 100 },
+		default: 10,
+		description: 'Of so many items in a hundred Smart AI picks the model, with the rollout Percent',
+	},
+	{
 		displayName: 'Shape Key',
 		name: 'shape',
 		type: 'string',
@@ -171,6 +212,9 @@ export const ASKING: OptionName[] = [
 	'keepAlive',
 	'maxTokens',
 	'ollama',
+	'rollout',
+	'rolloutKey',
+	'rolloutPercent',
 	'shape',
 	'simplify',
 	'temperature',

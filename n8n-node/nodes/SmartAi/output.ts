@@ -15,6 +15,7 @@ export function answerOutput(answer: Served, request: AskRequest, choice: Output
 	if (request.schema) content.data = dataOf(answer.text);
 	if (answer.thinking) content.thinking = answer.thinking;
 	if (answer.embeddings) content.embeddings = answer.embeddings;
+	if (answer.decision?.comparison) content.rollout = { ...answer.decision.comparison };
 	if (choice.simplify) return { ...content, model: answer.model, host: answer.host };
 	return { ...content, ...account(answer, choice.decision) };
 }

@@ -15,6 +15,9 @@ export interface Options {
 	keepAlive?: string;
 	maxTokens?: number;
 	ollama?: string | object;
+	rollout?: 'off' | 'percent' | 'shadow';
+	rolloutKey?: string;
+	rolloutPercent?: number;
 	schema?: string | object;
 	shape?: string;
 	simplify?: boolean;
@@ -40,6 +43,14 @@ export function baseRequest(mode: Mode, model: string, options: Options, ownShap
 	const request: AskRequest = { mode, shape: options.shape?.trim() || ownShape };
 	if (model.trim()) request.model = model.trim();
 	if (options.host?.trim()) request.host = options.host.trim();
+	const rollout = rolloutOf(options);
+	if (rollout && !request.model && !request.host) {
+		throw new UnusableParameter(
+			'The option Rollout has nothing to compare with',
+			'Choose the model that answers today in the parameter Model.',
+		);
+	}
+	if (rollout) request.rollout = rollout;
 	if (options.deadline) request.deadline_ms = Math.round(options.deadline * 1000);
 	if (options.system) request.system = options.system;
 	if (options.maxTokens !== undefined) request.max_tokens = options.maxTokens;
@@ -57,6 +68,12 @@ export function baseRequest(mode: Mode, model: string, options: Options, ownShap
 	};
 	if (Object.keys(generation).length > 0) request.options = generation;
 	return request;
+}
+
+function rolloutOf({ rollout = 'off', rolloutKey, rolloutPercent = 10 }: Options): AskRequest['rollout'] {
+	if (rollout === 'off') return undefined;
+	const key = String(rolloutKey ?? '').trim();
+	return { percent: rollout === 'percent' ? Math.round(rolloutPercent) : 0, ...(key && { key }) };
 }
 
 /** A JSON object that a user entered as text or by an expression; `what` it is, and `where` to enter it. */

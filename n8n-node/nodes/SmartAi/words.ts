@@ -19,9 +19,33 @@ export function answeredBy(answer: Served): string {
 		`Answered by ${answer.model} on ${answer.host} in ${seconds(answer.ms.total / 1000)}`,
 		...before,
 		...alternative(answer),
+		...rolloutOf([answer]),
 		...detoursOf([answer]),
 	].join('; ');
 }
+
+/** What a gradual rollout shows: what Smart AI's own choice was expected to save, and what it did save. */
+function rolloutOf(answers: Served[]): string[] {
+	const told = answers.flatMap(({ ok, ms, decision }) => {
+		const { named, chosen, switched, gain_ms: gain } = decision?.comparison ?? {};
+		return named && chosen ? [{ ok, ms: ms.total, switched, gain: gain ?? 0, named: named.predicted_ms }] : [];
+	});
+	const total = sum(told.map(({ named }) => named));
+	if (total <= 0) return [];
+	const share = sum(told.map(({ gain }) => gain)) / total;
+	const much = `${Math.round(Math.abs(share) * 100)} % ${share < 0 ? 'more' : 'less'} time than the chosen model`;
+	const [its, theirs] = [true, false].map((side) => told.filter(({ ok, switched }) => ok && switched === side));
+	const taken = (side: typeof told) =>
+		`${seconds(sum(side.map(({ ms }) => ms)) / 1000 / side.length)} (${side.length})`;
+	return [
+		`Smart AI's own pick: ${much} expected`,
+		...(its.length > 0 && theirs.length > 0
+			? [`${taken(its)} on average by its pick, ${taken(theirs)} by the model`]
+			: []),
+	];
+}
+
+const sum = (numbers: number[]): number => numbers.reduce((total, number) => total + number, 0);
 
 const ENGINES: Record<EngineName, string> = {
 	sidecar: 'the sidecar',
@@ -76,6 +100,7 @@ export function summaryOf(answers: Served[]): string {
 		...(good.length > 0 ? [`${seconds(average)} on average`] : []),
 		...(repeated > 0 ? [`${repeated} ${repeated === 1 ? 'call' : 'calls'} repeated elsewhere`] : []),
 		...(failed > 0 ? [`${failed} failed`] : []),
+		...rolloutOf(answers),
 		...detoursOf(answers),
 	].join('; ');
 }

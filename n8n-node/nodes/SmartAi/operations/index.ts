@@ -11,6 +11,8 @@ import { execute as extract } from './extract/execute';
 import { properties as extractProperties } from './extract/properties';
 import { execute as generate } from './generate/execute';
 import { dryProperties, firstProperties, properties as generateProperties } from './generate/properties';
+import { execute as prewarm } from './prewarm/execute';
+import { properties as prewarmProperties } from './prewarm/properties';
 import { execute as rate } from './rate/execute';
 import { properties as rateProperties } from './rate/properties';
 import { execute as status } from './status/execute';
@@ -65,6 +67,16 @@ export const operations: Operation[] = [
 		properties: [optionsOf('engine')],
 		once: true,
 		execute: status,
+	},
+	{
+		resource: 'fleet',
+		operation: 'prewarm',
+		name: 'Prewarm',
+		description: 'Load the model that a later node needs, while others work',
+		action: 'Prewarm a model',
+		properties: prewarmProperties,
+		once: true,
+		execute: prewarm,
 	},
 	{
 		resource: 'fleet',
