@@ -58,6 +58,9 @@ pub struct Tuning {
     /// The order of those who wait: seconds of work that one second of waiting makes up for. 0 answers the shortest first, whoever
     /// waits; large values answer the oldest first.
     pub age: f64,
+    /// How many times the seconds that it takes on an idle fleet a request waits before it goes ahead of those that have waited less
+    /// of theirs. 0 leaves the order to `age` alone.
+    pub slowdown: f64,
 }
 
 impl Default for Tuning {
@@ -77,6 +80,7 @@ impl Default for Tuning {
             reserve: 0.5,
             keep_alive: 1.0,
             age: 0.3,
+            slowdown: 3.0,
         }
     }
 }
@@ -95,6 +99,7 @@ const WEIGHTS: &[Range<Tuning>] = &[
     Range::of("reserve", 0.0, 1.0, |tuning| Some(tuning.reserve)),
     Range::of("keep_alive", 0.0, 10.0, |tuning| Some(tuning.keep_alive)),
     Range::of("age", 0.0, 10.0, |tuning| Some(tuning.age)),
+    Range::of("slowdown", 0.0, 1000.0, |tuning| Some(tuning.slowdown)),
 ];
 
 impl Tuning {

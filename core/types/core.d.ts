@@ -2264,7 +2264,12 @@ keep_alive: number,
  * The order of those who wait: seconds of work that one second of waiting makes up for. 0 answers the shortest first, whoever
  * waits; large values answer the oldest first.
  */
-age: number, };
+age: number, 
+/**
+ * How many times the seconds that it takes on an idle fleet a request waits before it goes ahead of those that have waited less
+ * of theirs. 0 leaves the order to `age` alone.
+ */
+slowdown: number, };
 
 /**
  * The final line's counters. Zero where the server left one out.

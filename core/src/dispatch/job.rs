@@ -47,6 +47,8 @@ pub(super) struct Job {
     pub(super) rival: Option<(AttemptId, Option<Box<Record>>)>,
     /// The arm it waits for.
     pub(super) wish: Option<Wish>,
+    /// Seconds of its work on the fastest arm, had it that one to itself; known once it waits.
+    pub(super) least_s: Option<f64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -111,6 +113,7 @@ impl Dispatcher {
             stranded: None,
             rival: None,
             wish: None,
+            least_s: None,
         };
         let absurd = job.request.prompt_tokens > MOST_TOKENS || job.request.max_tokens == Some(0);
         if job.request.named_models().next().is_some() {

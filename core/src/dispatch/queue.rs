@@ -9,6 +9,10 @@ use crate::fleet::{Host, Model, Residency};
 use crate::names::{JobId, Millis, ModelName};
 use crate::policy::{Backlog, Eviction, InMemory, KEPT, Ranked, Record, Scored, refusal};
 
+/// A job takes at least this long, as far as its place in the queue goes.
+const LEAST_S: f64 = 1.0;
+/// Before whatever a job's work makes its place.
+const OVERDUE: f64 = -1e9;
 /// Jobs at the head of the queue that each event places anew; those behind keep the arm they wait for.
 const PLACED_AT_ONCE: usize = 64;
 
@@ -74,10 +78,18 @@ impl Dispatcher {
         }
     }
 
-    /// Seconds of load and work at its best arm, less a share of the seconds it has waited.
+    /// Seconds of load and work at its best arm, less a share of the seconds it has waited. Whoever has waited more times what it
+    /// takes on an idle fleet than `slowdown` goes before all others, the most slowed first.
     fn order_key(&self, id: JobId, backlogs: &[Backlog]) -> f64 {
         let age_s = |job: &Job| self.now.since(job.submitted) as f64 / 1e3 * self.config.tuning.age;
         let Some(job) = self.jobs.get(&id) else { return 0.0 };
+        let most = self.config.tuning.slowdown;
+        if let Some(least_s) = job.least_s.filter(|_| most > 0.0) {
+            let slowed = self.now.since(job.submitted) as f64 / 1e3 / least_s.max(LEAST_S);
+            if slowed > most {
+                return OVERDUE - slowed;
+            }
+        }
         let cost_s = if let Some(wish) = &job.wish {
             wish.load_s + wish.work_s
         } else if job.stranded.is_some() {
@@ -108,6 +120,8 @@ impl Dispatcher {
         if job.state == JobState::Waiting(None) && !self.may_decide(job, &ranked) {
             return;
         }
+        let own_s = |arm: &Scored<'_>| arm.terms.prefill_s + arm.terms.decode_s;
+        let least_s = ranked.arms.iter().map(own_s).fold(f64::INFINITY, f64::min);
         ranked.follow(self.look_ahead(view, &ranked, &job.request, Some(id)));
         let first = job.decision.is_none();
         let compared = first.then(|| self.compared(view, &job.request, &ranked, Some(id))).flatten();
@@ -124,6 +138,7 @@ impl Dispatcher {
                 job.state = JobState::Held { again };
                 job.stranded = None;
                 job.wish = Some(wish);
+                job.least_s = Some(least_s);
                 job.predicted_ms.get_or_insert(expected_s * 1e3);
                 if decision.is_some() {
                     job.decision = decision;

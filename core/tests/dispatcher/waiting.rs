@@ -51,6 +51,32 @@ fn a_long_job_is_not_passed_for_ever() {
     assert!(called.is_some_and(|job| job > 4), "{called:?}");
 }
 
+/// A host that answers one request at a time.
+fn one() -> HostConfig {
+    HostConfig::new("a")
+}
+
+#[test]
+fn nobody_waits_many_times_what_its_own_work_takes() {
+    let first_long = |slowdown: f64| {
+        let mut config = Config::new(vec![one()]);
+        (config.tuning.age, config.tuning.slowdown) = (0.0, slowdown);
+        let mut fleet = Fleet::new(config);
+        fleet.up("a", &[("m", 2.0)], &["m"]);
+        fleet.submit(1, ask());
+        fleet.submit(2, Request { max_tokens: Some(400), ..ask() });
+        let short = Request { max_tokens: Some(5), ..ask() };
+        (3..200_u64).find(|job| {
+            fleet.submit(*job, short.clone());
+            let step = fleet.after(2_000, Event::Succeeded { attempt: AttemptId(*job - 2), usage: usage() });
+            step.effects.iter().any(|effect| matches!(effect, Effect::Call { job: JobId(2), .. }))
+        })
+    };
+    assert_eq!(first_long(0.0), None, "shorter ones come first for ever");
+    let (strict, loose) = (first_long(1.0), first_long(3.0));
+    assert!(strict.is_some() && loose > strict, "{strict:?} {loose:?}");
+}
+
 fn on(model: &str, tokens: u32) -> Request {
     Request { model: Some(model.into()), max_tokens: Some(tokens), ..ask() }
 }
@@ -119,7 +145,7 @@ fn refusal(effects: &[Effect]) -> Option<DispatchError> {
 
 /// One host whose model is known to take 5.5 s for a request, with so many requests before the next.
 fn busy(queue: u64, max_queue: u32) -> Fleet {
-    let mut fleet = Fleet::new(Config { max_queue, ..Config::new(vec![HostConfig::new("a")]) });
+    let mut fleet = Fleet::new(Config { max_queue, ..Config::new(vec![one()]) });
     fleet.up("a", &[("m", 2.0)], &["m"]);
     for job in 1..=4 {
         fleet.submit(job, ask());
@@ -176,7 +202,7 @@ fn a_job_that_waits_counts_in_part_while_it_may_go_elsewhere() {
 
 #[test]
 fn jobs_that_wait_for_the_first_look_count_too() {
-    let mut fleet = Fleet::new(Config { max_queue: 2, ..Config::new(vec![HostConfig::new("a")]) });
+    let mut fleet = Fleet::new(Config { max_queue: 2, ..Config::new(vec![one()]) });
     assert_eq!(refusal(&fleet.submit(1, ask())), None);
     assert_eq!(refusal(&fleet.submit(2, ask())), None);
     let error = refusal(&fleet.submit(3, ask()));
