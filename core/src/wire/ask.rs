@@ -143,7 +143,7 @@ impl Ask {
             tools: fields.tools(),
             think: fields.think(),
             keep_alive: fields.keep_alive(),
-            rollout: fields.rollout(),
+            rollout: Rollout::read(&mut fields),
         };
         fields.finish(KNOWN)?;
         Ok(ask)
@@ -171,7 +171,7 @@ impl Ask {
         request.models.clone_from(&self.models);
         request.host.clone_from(&self.host);
         if let Some(rollout) = &self.rollout {
-            rollout.apply(self, &mut request)?;
+            rollout.apply(self.texts(), &mut request)?;
         }
         request.num_ctx = self.option("num_ctx");
         request.names_keep_alive = self.keep_alive.is_some();

@@ -10,8 +10,6 @@ use crate::names::ModelName;
 use crate::request::{Mode, Task};
 use crate::text::first;
 
-use super::rollout::Rollout;
-
 /// The year 3000, in milliseconds since 1970.
 const LATEST_MS: u64 = 32_503_680_000_000;
 const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
@@ -204,17 +202,17 @@ impl Fields {
         self.take("keep_alive", "a number of seconds or a duration such as \"5m\"", &duration)
     }
 
-    pub(super) fn rollout(&mut self) -> Option<Rollout> {
-        let allowed = "an object {percent, key}; percent is a whole number from 0 to 100, key a text";
-        let given = self.take("rollout", allowed, &Value::is_object)?;
-        let read = |mut inner: Self| {
-            let (percent, key) = (inner.whole("percent", 0, 100), inner.name("key"));
-            inner.finish("percent, key").ok()?;
-            Some(Rollout { percent: percent? as u8, key })
-        };
-        let rollout = Self::of(given).ok().and_then(read);
-        self.unless(rollout.is_none(), "rollout", allowed)?;
-        rollout
+    /// An object that `read` takes; refused as a whole, with what is `allowed`.
+    pub(super) fn object<T>(
+        &mut self,
+        key: &str,
+        allowed: &str,
+        read: impl FnOnce(Self) -> Option<T>,
+    ) -> Option<T> {
+        let given = self.take(key, allowed, &Value::is_object)?;
+        let object = Self::of(given).ok().and_then(read);
+        self.unless(object.is_none(), key, allowed)?;
+        object
     }
 
     fn texts(&mut self, key: &str, allowed: &str) -> Option<Vec<String>> {

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::ask::Ask;
-use super::fields::invalid;
+use super::fields::{Fields, invalid};
 use crate::failure::DispatchError;
 use crate::random::Random;
 use crate::request::{Request, Task, Trial};
@@ -20,21 +19,32 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Whether this ask is left to the dispatcher: the same on every machine, and with a higher percentage none goes back.
-    fn switches(&self, ask: &Ask) -> bool {
+    /// Takes it out of an ask's fields.
+    pub(super) fn read(fields: &mut Fields) -> Option<Self> {
+        let allowed = "an object {percent, key}; percent is a whole number from 0 to 100, key a text";
+        fields.object("rollout", allowed, |mut inner| {
+            let (percent, key) = (inner.whole("percent", 0, 100), inner.name("key"));
+            inner.finish("percent, key").ok()?;
+            Some(Self { percent: percent? as u8, key })
+        })
+    }
+
+    /// Whether the ask with these texts is left to the dispatcher: the same on every machine, and with a higher percentage none
+    /// goes back.
+    fn switches(&self, texts: Vec<&str>) -> bool {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        let texts = self.key.as_deref().map_or_else(|| ask.texts(), |key| vec![key]);
+        let texts = self.key.as_deref().map_or(texts, |key| vec![key]);
         for byte in texts.into_iter().flat_map(str::bytes) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
         Random::new(hash).unit() * 100.0 < f64::from(self.percent)
     }
 
-    /// Pins this ask's request, or frees it.
+    /// Pins the request of the ask with these texts, or frees it.
     ///
     /// # Errors
     /// `invalid_request` where nothing is named, or where two models must not mix.
-    pub(super) fn apply(&self, ask: &Ask, request: &mut Request) -> Result<(), DispatchError> {
+    pub(super) fn apply(&self, texts: Vec<&str>, request: &mut Request) -> Result<(), DispatchError> {
         if request.task == Task::Embed {
             let hint = "Leave it out: vectors of two models do not match.";
             return Err(invalid("rollout: does not go with task embed", hint));
@@ -44,7 +54,7 @@ impl Rollout {
             let hint = "Name the model that answers today, or leave rollout out.";
             return Err(invalid("rollout: names nothing to compare with", hint));
         }
-        let switched = self.switches(ask);
+        let switched = self.switches(texts);
         if switched {
             (request.model, request.host) = (None, None);
         }
@@ -56,6 +66,7 @@ impl Rollout {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Ask;
 
     fn ask(rollout: &str) -> Result<Ask, DispatchError> {
         Ask::from_json(&format!(r#"{{"prompt":"Hi","model":"big:7b","rollout":{rollout}}}"#))

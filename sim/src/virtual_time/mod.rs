@@ -1,6 +1,7 @@
 //! Policies compared on simulated hosts in virtual time: one truth (the [`fleet`], whose hosts run the scheduler that is checked against Ollama), the same jobs for all, regret against a clairvoyant.
 
 mod competition;
+mod draws;
 pub mod fleet;
 mod job;
 mod measure;

@@ -3,8 +3,6 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::weeks::clock_s;
-
 /// Everything one comparison is played on. Rates are at host speed 1; `from` and `to` are fractions of the run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -513,4 +511,11 @@ impl Tokens {
         within(format!("{place}.sigma"), self.sigma, 0.0, 5.0)?;
         within(format!("{place}.max"), self.max, self.median, 1e7)
     }
+}
+
+/// Seconds since midnight of `07:30`.
+pub(super) fn clock_s(text: &str) -> Option<f64> {
+    let (hours, minutes) = text.split_once(':')?;
+    let (hours, minutes): (u32, u32) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (hours < 24 && minutes < 60).then(|| f64::from(hours * 3_600 + minutes * 60))
 }

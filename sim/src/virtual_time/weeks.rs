@@ -1,8 +1,8 @@
 //! Requests over days: conversations, office hours, schedules and bursts, each with its own times of the day and the week.
 
+use super::draws::{normal, open_unit, sized};
 use super::job::Job;
-use super::scenario::{Pattern, PatternKind, Scenario, Spread};
-use super::workload::{normal, open_unit, sized};
+use super::scenario::{Pattern, PatternKind, Scenario, Spread, clock_s};
 use crate::random::Random;
 
 /// Seconds of a day.
@@ -89,13 +89,6 @@ fn poisson(random: &mut Random, mean: f64) -> usize {
         }
         count += 1;
     }
-}
-
-/// Seconds since midnight of `07:30`.
-pub(super) fn clock_s(text: &str) -> Option<f64> {
-    let (hours, minutes) = text.split_once(':')?;
-    let (hours, minutes): (u32, u32) = (hours.parse().ok()?, minutes.parse().ok()?);
-    (hours < 24 && minutes < 60).then(|| f64::from(hours * 3_600 + minutes * 60))
 }
 
 #[cfg(test)]
