@@ -17,6 +17,7 @@ const all = [
 	'faults-litellm',
 	'proxy',
 	'live',
+	'weeks',
 	'history',
 	'scrape',
 	'endurance',

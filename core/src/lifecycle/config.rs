@@ -51,7 +51,7 @@ impl Default for LifecycleConfig {
     fn default() -> Self {
         Self {
             mode: LifecycleMode::Off,
-            wait_price: 100.0,
+            wait_price: 200.0,
             min_resident_s: 30,
             max_idle_s: 3_600,
             max_actions_per_hour: 60,

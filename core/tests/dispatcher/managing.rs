@@ -10,7 +10,7 @@ use crate::world::{Fleet, ask, usage};
 const MODEL: (&str, f64) = ("m", 4.0);
 
 fn lifecycle() -> LifecycleConfig {
-    LifecycleConfig { mode: LifecycleMode::On, ..LifecycleConfig::default() }
+    LifecycleConfig { mode: LifecycleMode::On, wait_price: 100.0, ..LifecycleConfig::default() }
 }
 
 fn fleet(lifecycle: LifecycleConfig) -> Fleet {
@@ -177,7 +177,7 @@ fn a_dry_run_says_what_it_would_do_once_and_does_nothing() {
 
 #[test]
 fn what_is_due_is_done_once_when_asked_for_though_the_mode_is_off() {
-    let mut fleet = fleet(LifecycleConfig::default());
+    let mut fleet = fleet(LifecycleConfig { mode: LifecycleMode::Off, ..lifecycle() });
     fleet.now += 200_000;
     assert_eq!(unloads(&look(&mut fleet, &[("m", Some(100.0))])), Vec::<String>::new());
     assert_eq!(unloads(&fleet.step(Event::Apply).effects), ["m@pc"]);
