@@ -7,8 +7,8 @@ use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use smart_ai_core::{
     AttemptId, Capability, Config, Dispatcher, Effect, Event, Failure, FailureKind, HostConfig, HostReport,
-    HostState, JobId, LifecycleConfig, LifecycleMode, Limits, Millis, ModelDetails, ModelState, ModelTag, Request, ResidentModel, Sample,
-    SignalName, SignalsState, Task, Usage,
+    HostState, JobId, LifecycleConfig, LifecycleMode, Limits, Millis, ModelDetails, ModelState, ModelTag,
+    Request, ResidentModel, Sample, SignalName, SignalsState, Task, Usage,
 };
 
 const HOSTS: [&str; 3] = ["a", "b", "c"];
@@ -100,6 +100,8 @@ struct World {
     jobs: u64,
     calls: BTreeMap<AttemptId, JobId>,
     ends: BTreeMap<JobId, u32>,
+    /// Wishes for a model in memory, and how often each was answered: a cancelled one never is.
+    wishes: BTreeMap<JobId, u32>,
 }
 
 fn of<T: Copy, const N: usize>(list: [T; N], place: u8) -> T {
@@ -220,6 +222,7 @@ impl World {
             },
             Word::Prepare(ref wish, in_ms) => {
                 self.jobs += 1;
+                self.wishes.insert(JobId(self.jobs), 0);
                 Event::Prepare { job: JobId(self.jobs), request: wish.request(), in_ms: in_ms.into() }
             }
             Word::LoadEnded(host, model, kind) => Event::LoadEnded {
@@ -259,7 +262,16 @@ impl World {
                     assert!(job.0 <= self.jobs, "an end of a job nobody asked for");
                     assert!(outcome.predicted_ms.is_finite() && outcome.ms.total.is_finite(), "{outcome:?}");
                 }
-                Effect::Refresh { .. } | Effect::Load { .. } | Effect::Unload { .. } | Effect::Prepared { .. } => {}
+                Effect::Prepared { job, .. } => {
+                    let told = self.wishes.get_mut(&job);
+                    assert!(told.is_some(), "an answer to a wish nobody had: {job:?}");
+                    let told = told.map(|told| {
+                        *told += 1;
+                        *told
+                    });
+                    assert_eq!(told, Some(1), "two answers to {job:?}");
+                }
+                Effect::Refresh { .. } | Effect::Load { .. } | Effect::Unload { .. } => {}
             }
         }
     }
@@ -283,7 +295,14 @@ fn story(data: &[u8]) -> arbitrary::Result<()> {
         ..Config::new(hosts)
     };
     let Ok(dispatcher) = Dispatcher::new(config, bytes.arbitrary()?) else { return Ok(()) };
-    let mut world = World { dispatcher, now: 0, jobs: 0, calls: BTreeMap::new(), ends: BTreeMap::new() };
+    let mut world = World {
+        dispatcher,
+        now: 0,
+        jobs: 0,
+        calls: BTreeMap::new(),
+        ends: BTreeMap::new(),
+        wishes: BTreeMap::new(),
+    };
     while !bytes.is_empty() {
         let word: Word = bytes.arbitrary()?;
         // Mostly small steps; `Again` makes one step back, a stray byte a long one.
@@ -307,7 +326,7 @@ fn story(data: &[u8]) -> arbitrary::Result<()> {
     for job in 1..=world.jobs {
         world.step(Event::Cancel { job: JobId(job) });
     }
-    assert_eq!(world.ends.len() as u64, world.jobs, "a job without an end");
+    assert_eq!((world.ends.len() + world.wishes.len()) as u64, world.jobs, "a job without an end");
     let decision = world.dispatcher.decide(Millis(world.now), &Request::new(Task::General, 100));
     assert!(decision.candidates.iter().all(|candidate| candidate.score_s.is_finite()), "{decision:?}");
     drop(serde_json::to_string(&world.dispatcher.snapshot()));

@@ -66,8 +66,9 @@ test('texts are stored and found again by meaning, and a chain is answered, on t
 	assert.equal(inserted.status, 'success', JSON.stringify(inserted.error));
 	const [run, ...others] = inserted.runs.Embeddings;
 	assert.deepEqual(others, [], 'one call for all texts');
-	const { ms, promptTokens, ...told } = run.data.ai_embedding[0][0].json;
+	const { ms, promptTokens, engine, ...told } = run.data.ai_embedding[0][0].json;
 	assert.deepEqual(told, { vectors: 3, dimensions: 384, model: tags.minilm, host: 'pc' });
+	assert.match(engine, /^(native|wasm)$/);
 	assert.ok(ms >= 0 && promptTokens > 10);
 
 	const found = await (await call(server, flows.load, { question: 'Which pet is resting?' })).json();

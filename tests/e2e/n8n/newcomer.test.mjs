@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import path from 'node:path';
 import { line, lines, ollama } from '../../world/ollama.mjs';
-import { everyPartRequired, freePort, MissingPart, need, stopAll } from '../bed/index.mjs';
+import { everyPartRequired, freePort, MissingPart, need, stopAll, until } from '../bed/index.mjs';
 import { openEditor } from './editor.mjs';
 import { PACKAGE, startServer } from './workbench.mjs';
 
@@ -98,7 +98,9 @@ inEditor('Smart AI is added, its wrong host named, its right one greeted, and a 
 	const output = part('output-panel');
 	await output.getByText('Hello there').waitFor();
 	await output.getByText(/^Answered by llama3\.2:3b on local in (under )?\d/).waitFor();
-	assert.match(await output.textContent(), /prompt_tokens\s*:\s*3\s*output_tokens\s*:\s*2/);
+	await until('its tokens', async () =>
+		/prompt_tokens\s*:\s*3\s*output_tokens\s*:\s*2/.test(await output.textContent()),
+	);
 });
 
 inEditor('the "+" of an agent adds the chat model, which calls a tool and answers', async (n8n) => {
@@ -117,7 +119,8 @@ inEditor('the "+" of an agent adds the chat model, which calls a tool and answer
 	await node('Smart AI Chat Model').dblclick();
 	const output = part('output-panel');
 	await output.getByText(/^Answered by llama3\.2:3b on local/).waitFor();
-	assert.match(await output.textContent(), /completionTokens\s*:\s*1\s*promptTokens\s*:\s*3\s*totalTokens\s*:\s*4/);
+	const tokens = /completionTokens\s*:\s*1\s*promptTokens\s*:\s*3\s*totalTokens\s*:\s*4/;
+	await until('its tokens', async () => tokens.test(await output.textContent()));
 });
 
 inEditor('the "+" of a vector store adds the embeddings, which list models that embed', async (n8n) => {

@@ -1,11 +1,12 @@
 // docs/metrics.md against what a scrape shows; and a real Prometheus that scrapes it.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
-import { needOrSkip, stopAll, until } from '../bed/index.mjs';
+import { needOrSkip, scratchFolder, stopAll, until } from '../bed/index.mjs';
 import { build, startHost, startSidecar } from './sidecar.mjs';
 
 const models = [{ name: 'small:latest', prefill_tok_per_s: 2000, decode_tok_per_s: 500, load_s: 0.1 }];
@@ -145,11 +146,18 @@ test('every metric is documented with its type and labels, and every documented 
 	await until('two scrapes', async () => (await node.query(idle)).length > 0);
 	const [pc, nas] = [await startHost(program, { models }), await startHost(program, { models })];
 	const told = await startFront(nas.url, NATIVE);
+	const config = join(scratchFolder('metrics'), 'smart-ai.toml');
+	writeFileSync(config, '[[hosts]]\nurl = "http://127.0.0.1:1"\n[lifecycle]\nmode = "on"\n');
 	const sidecar = await startSidecar(program, { pc: pc.url, nas: told.url, gone: 'http://127.0.0.1:1' }, [
 		'--prometheus',
 		node.url,
+		'--config',
+		config,
 	]);
 	await until('the signals', async () => (await sidecar.scrape()).sum('dispatcher_metric_age_seconds') > 0);
+	const headers = { 'content-type': 'application/json' };
+	const wish = { method: 'POST', headers, body: JSON.stringify({ model: 'small:latest', host: 'pc' }) };
+	assert.equal((await (await fetch(`${sidecar.proxy}/smart-ai/prepare`, wish)).json()).state, 'loaded');
 	await chat(sidecar.proxy);
 	await pc.fault({ kind: 'status', status: 500, text: 'broken', paths: ['/api/chat'] });
 	await nas.fault({ kind: 'status', status: 500, text: 'broken', paths: ['/api/chat'], count: 1 });
@@ -160,6 +168,7 @@ test('every metric is documented with its type and labels, and every documented 
 			now.sum('dispatcher_fallbacks_total') > 0 &&
 			now.sum('ollama_models_loaded') > 0 &&
 			now.sum('dispatcher_jobs_total') > 1 &&
+			now.sum('ai_optimization_actions_total') > 0 &&
 			now
 		);
 	});
