@@ -64,15 +64,12 @@ impl Fleet {
     fn run(&mut self, request: Request, tokens: u32) {
         self.job += 1;
         let effects = self.step(Event::Submit { job: JobId(self.job), request });
-        let called = effects.iter().find_map(|effect| match effect {
-            Effect::Call { attempt, host, model, .. } => Some((*attempt, host.clone(), model.clone())),
-            Effect::Abort { .. }
-            | Effect::Resolve { .. }
-            | Effect::Reject { .. }
-            | Effect::Refresh { .. }
-            | Effect::Load { .. }
-            | Effect::Unload { .. }
-            | Effect::Prepared { .. } => None,
+        let called = effects.iter().find_map(|effect| {
+            if let Effect::Call { attempt, host, model, .. } = effect {
+                Some((*attempt, host.clone(), model.clone()))
+            } else {
+                None
+            }
         });
         let Some((attempt, host, model)) = called else { return };
         let arm = ARMS.iter().find(|arm| arm.0 == host.as_str() && arm.1 == model.as_str());

@@ -15,15 +15,12 @@ fn an_answer_resolves_teaches_and_is_explained() {
     fleet.after(20, Event::Started { attempt });
     fleet.after(500, Event::FirstToken { attempt });
     let effects = fleet.after(5_000, Event::Succeeded { attempt, usage: usage() }).effects;
-    let times = effects.iter().find_map(|effect| match effect {
-        Effect::Resolve { outcome, .. } => Some((outcome.ms.first_token, outcome.ms.total)),
-        Effect::Abort { .. }
-        | Effect::Reject { .. }
-        | Effect::Call { .. }
-        | Effect::Refresh { .. }
-        | Effect::Load { .. }
-        | Effect::Unload { .. }
-        | Effect::Prepared { .. } => None,
+    let times = effects.iter().find_map(|effect| {
+        if let Effect::Resolve { outcome, .. } = effect {
+            Some((outcome.ms.first_token, outcome.ms.total))
+        } else {
+            None
+        }
     });
     assert_eq!(times, Some((520.0, 5_520.0)));
     assert!(
@@ -121,16 +118,7 @@ fn known(fleet: &mut Fleet, host: &str) {
 }
 
 fn attempt(effects: &[Effect]) -> AttemptId {
-    let of = |effect: &Effect| match effect {
-        Effect::Call { attempt, .. } => Some(*attempt),
-        Effect::Abort { .. }
-        | Effect::Resolve { .. }
-        | Effect::Reject { .. }
-        | Effect::Refresh { .. }
-        | Effect::Load { .. }
-        | Effect::Unload { .. }
-        | Effect::Prepared { .. } => None,
-    };
+    let of = |effect: &Effect| if let Effect::Call { attempt, .. } = effect { Some(*attempt) } else { None };
     effects.iter().find_map(of).unwrap_or(AttemptId(0))
 }
 
@@ -153,16 +141,10 @@ fn until_something(fleet: &mut Fleet, hosts: &[(&str, &[&str])], limit_ms: u64) 
 }
 
 fn looked_at(effect: &Effect) -> Option<String> {
-    match effect {
-        Effect::Refresh { source: Source::Host { host }, .. } => Some(host.to_string()),
-        Effect::Refresh { .. }
-        | Effect::Load { .. }
-        | Effect::Unload { .. }
-        | Effect::Prepared { .. }
-        | Effect::Call { .. }
-        | Effect::Abort { .. }
-        | Effect::Resolve { .. }
-        | Effect::Reject { .. } => None,
+    if let Effect::Refresh { source: Source::Host { host }, .. } = effect {
+        Some(host.to_string())
+    } else {
+        None
     }
 }
 
@@ -220,14 +202,10 @@ fn a_late_call_for_which_no_other_host_is_free_gets_a_second_one_as_soon_as_one_
 }
 
 fn outcome(effect: &Effect) -> Option<&Outcome> {
-    match effect {
-        Effect::Resolve { outcome, .. } | Effect::Reject { outcome, .. } => Some(outcome),
-        Effect::Call { .. }
-        | Effect::Abort { .. }
-        | Effect::Refresh { .. }
-        | Effect::Load { .. }
-        | Effect::Unload { .. }
-        | Effect::Prepared { .. } => None,
+    if let Effect::Resolve { outcome, .. } | Effect::Reject { outcome, .. } = effect {
+        Some(outcome)
+    } else {
+        None
     }
 }
 

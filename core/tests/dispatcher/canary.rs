@@ -31,30 +31,22 @@ fn stuck(config: impl FnOnce(&mut Config)) -> Fleet {
 fn next_canary(fleet: &mut Fleet, until: u64) -> Option<(u64, Option<u32>)> {
     let mut effects = Vec::new();
     loop {
-        let canary = effects.iter().find_map(|effect| match effect {
-            Effect::Refresh { source: Source::Canary { options, .. }, .. } => Some(options.num_ctx),
-            Effect::Refresh { .. }
-            | Effect::Load { .. }
-            | Effect::Unload { .. }
-            | Effect::Prepared { .. }
-            | Effect::Call { .. }
-            | Effect::Abort { .. }
-            | Effect::Resolve { .. }
-            | Effect::Reject { .. } => None,
+        let canary = effects.iter().find_map(|effect| {
+            if let Effect::Refresh { source: Source::Canary { options, .. }, .. } = effect {
+                Some(options.num_ctx)
+            } else {
+                None
+            }
         });
         if let Some(num_ctx) = canary {
             return Some((fleet.now, num_ctx));
         }
-        let looked = effects.iter().find_map(|effect| match effect {
-            Effect::Refresh { source: Source::Host { host }, .. } => Some(host.to_string()),
-            Effect::Refresh { .. }
-            | Effect::Load { .. }
-            | Effect::Unload { .. }
-            | Effect::Prepared { .. }
-            | Effect::Call { .. }
-            | Effect::Abort { .. }
-            | Effect::Resolve { .. }
-            | Effect::Reject { .. } => None,
+        let looked = effects.iter().find_map(|effect| {
+            if let Effect::Refresh { source: Source::Host { host }, .. } = effect {
+                Some(host.to_string())
+            } else {
+                None
+            }
         });
         if let Some(host) = looked {
             effects = fleet.up(&host, &MODELS, &["m"]);

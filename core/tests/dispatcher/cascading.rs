@@ -13,14 +13,12 @@ fn fleet() -> Fleet {
 }
 
 fn outcome(effects: &[Effect]) -> Option<&Outcome> {
-    effects.iter().find_map(|effect| match effect {
-        Effect::Resolve { outcome, .. } | Effect::Reject { outcome, .. } => Some(outcome),
-        Effect::Call { .. }
-        | Effect::Abort { .. }
-        | Effect::Refresh { .. }
-        | Effect::Load { .. }
-        | Effect::Unload { .. }
-        | Effect::Prepared { .. } => None,
+    effects.iter().find_map(|effect| {
+        if let Effect::Resolve { outcome, .. } | Effect::Reject { outcome, .. } = effect {
+            Some(outcome)
+        } else {
+            None
+        }
     })
 }
 

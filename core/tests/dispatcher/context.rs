@@ -9,15 +9,12 @@ use crate::world::{Fleet, ask, usage};
 
 /// What the one call among the effects asks for.
 fn asked(effects: &[Effect]) -> Asked {
-    let called = effects.iter().find_map(|effect| match effect {
-        Effect::Call { options, .. } => Some(options.num_ctx.map_or(Asked::Nothing, Asked::Tokens)),
-        Effect::Abort { .. }
-        | Effect::Resolve { .. }
-        | Effect::Reject { .. }
-        | Effect::Refresh { .. }
-        | Effect::Load { .. }
-        | Effect::Unload { .. }
-        | Effect::Prepared { .. } => None,
+    let called = effects.iter().find_map(|effect| {
+        if let Effect::Call { options, .. } = effect {
+            Some(options.num_ctx.map_or(Asked::Nothing, Asked::Tokens))
+        } else {
+            None
+        }
     });
     called.unwrap_or(Asked::NoCall)
 }

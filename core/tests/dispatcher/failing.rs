@@ -317,14 +317,5 @@ fn second_calls_beyond_the_budget_wait_a_moment_first() {
 }
 
 fn attempt_of(effect: &Effect) -> Option<u64> {
-    match effect {
-        Effect::Call { attempt, .. } => Some(attempt.0),
-        Effect::Abort { .. }
-        | Effect::Resolve { .. }
-        | Effect::Reject { .. }
-        | Effect::Refresh { .. }
-        | Effect::Load { .. }
-        | Effect::Unload { .. }
-        | Effect::Prepared { .. } => None,
-    }
+    if let Effect::Call { attempt, .. } = effect { Some(attempt.0) } else { None }
 }

@@ -8,15 +8,8 @@ use smart_ai_core::{
 use crate::world::{Fleet, ask, usage};
 
 fn kept(effects: &[Effect]) -> Option<u32> {
-    effects.iter().find_map(|effect| match effect {
-        Effect::Call { options, .. } => options.keep_alive_s,
-        Effect::Abort { .. }
-        | Effect::Resolve { .. }
-        | Effect::Reject { .. }
-        | Effect::Refresh { .. }
-        | Effect::Load { .. }
-        | Effect::Unload { .. }
-        | Effect::Prepared { .. } => None,
+    effects.iter().find_map(|effect| {
+        if let Effect::Call { options, .. } = effect { options.keep_alive_s } else { None }
     })
 }
 

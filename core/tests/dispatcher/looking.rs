@@ -11,16 +11,12 @@ use crate::world::{Fleet, ask, call, called};
 
 /// How long a look at the host may take, where one begins.
 fn within_ms(effects: &[Effect]) -> Option<u32> {
-    effects.iter().find_map(|effect| match effect {
-        Effect::Refresh { source: Source::Host { .. }, within_ms } => Some(*within_ms),
-        Effect::Refresh { .. }
-        | Effect::Load { .. }
-        | Effect::Unload { .. }
-        | Effect::Prepared { .. }
-        | Effect::Call { .. }
-        | Effect::Abort { .. }
-        | Effect::Resolve { .. }
-        | Effect::Reject { .. } => None,
+    effects.iter().find_map(|effect| {
+        if let Effect::Refresh { source: Source::Host { .. }, within_ms } = effect {
+            Some(*within_ms)
+        } else {
+            None
+        }
     })
 }
 
@@ -68,16 +64,12 @@ fn one_look_at_a_time_and_another_after_it_where_somebody_asked_meanwhile() {
 
 /// The models that `/api/show` is to be asked about.
 fn inquired(effects: &[Effect]) -> Vec<String> {
-    let model = |effect: &Effect| match effect {
-        Effect::Refresh { source: Source::Model { model, .. }, .. } => Some(model.as_str().to_owned()),
-        Effect::Refresh { .. }
-        | Effect::Call { .. }
-        | Effect::Abort { .. }
-        | Effect::Resolve { .. }
-        | Effect::Reject { .. }
-        | Effect::Load { .. }
-        | Effect::Unload { .. }
-        | Effect::Prepared { .. } => None,
+    let model = |effect: &Effect| {
+        if let Effect::Refresh { source: Source::Model { model, .. }, .. } = effect {
+            Some(model.as_str().to_owned())
+        } else {
+            None
+        }
     };
     effects.iter().filter_map(model).collect()
 }

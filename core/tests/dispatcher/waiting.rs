@@ -18,16 +18,7 @@ fn a_job_waits_here_until_its_arm_is_free_the_shortest_first() {
     let waits = fleet.dispatcher.decision(JobId(2)).map(|decision| decision.reason);
     assert!(waits.is_some_and(|reason| reason.contains("m on a")));
     let calls = |effects: &[Effect]| {
-        let job = |effect: &Effect| match effect {
-            Effect::Call { job, .. } => Some(job.0),
-            Effect::Abort { .. }
-            | Effect::Resolve { .. }
-            | Effect::Reject { .. }
-            | Effect::Refresh { .. }
-            | Effect::Load { .. }
-            | Effect::Unload { .. }
-            | Effect::Prepared { .. } => None,
-        };
+        let job = |effect: &Effect| if let Effect::Call { job, .. } = effect { Some(job.0) } else { None };
         effects.iter().filter_map(job).collect::<Vec<u64>>()
     };
     let first = fleet.after(2_000, Event::Succeeded { attempt: AttemptId(1), usage: usage() });
@@ -131,16 +122,9 @@ fn a_cancelled_job_that_waits_ends_at_once() {
 }
 
 fn refusal(effects: &[Effect]) -> Option<DispatchError> {
-    effects.iter().find_map(|effect| match effect {
-        Effect::Reject { error, .. } => Some(error.clone()),
-        Effect::Abort { .. }
-        | Effect::Resolve { .. }
-        | Effect::Call { .. }
-        | Effect::Refresh { .. }
-        | Effect::Load { .. }
-        | Effect::Unload { .. }
-        | Effect::Prepared { .. } => None,
-    })
+    effects
+        .iter()
+        .find_map(|effect| if let Effect::Reject { error, .. } = effect { Some(error.clone()) } else { None })
 }
 
 /// One host whose model is known to take 5.5 s for a request, with so many requests before the next.

@@ -82,15 +82,8 @@ impl Fleet {
 }
 
 pub(crate) fn call(effects: &[Effect]) -> Option<String> {
-    effects.iter().find_map(|effect| match effect {
-        Effect::Call { host, model, .. } => Some(format!("{model}@{host}")),
-        Effect::Abort { .. }
-        | Effect::Resolve { .. }
-        | Effect::Reject { .. }
-        | Effect::Refresh { .. }
-        | Effect::Load { .. }
-        | Effect::Unload { .. }
-        | Effect::Prepared { .. } => None,
+    effects.iter().find_map(|effect| {
+        if let Effect::Call { host, model, .. } = effect { Some(format!("{model}@{host}")) } else { None }
     })
 }
 
@@ -99,15 +92,12 @@ pub(crate) fn called(effects: &[Effect]) -> String {
 }
 
 pub(crate) fn rejection(effects: &[Effect]) -> Option<(DispatchErrorCode, String)> {
-    effects.iter().find_map(|effect| match effect {
-        Effect::Reject { error, .. } => Some((error.code, error.message.clone())),
-        Effect::Abort { .. }
-        | Effect::Resolve { .. }
-        | Effect::Call { .. }
-        | Effect::Refresh { .. }
-        | Effect::Load { .. }
-        | Effect::Unload { .. }
-        | Effect::Prepared { .. } => None,
+    effects.iter().find_map(|effect| {
+        if let Effect::Reject { error, .. } = effect {
+            Some((error.code, error.message.clone()))
+        } else {
+            None
+        }
     })
 }
 
