@@ -1,6 +1,6 @@
 // Smart AI beside a real HAProxy on the same arrivals at the same time: `node bench/run.mjs live`, with the program
 // `haproxy` (Debian's package) on the path. REPETITIONS and SECONDS change how much is measured.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -58,6 +58,7 @@ are Smart AI ÷ HAProxy within a repetition; goals: mean at most 0.6 and p95 at 
 and no repetition above 1.0 in the mean.`;
 
 export async function run() {
+	if (spawnSync('haproxy', ['-v']).error) throw new Error('needs HAProxy: apt-get install haproxy');
 	cargo('build', '--release', '--quiet', '-p', 'smart-ai', '-p', 'smart-ai-sim');
 	const rows = [];
 	for (const device of Object.keys(DEVICES)) {
