@@ -44,6 +44,8 @@ pub(super) struct Task {
     pub(super) observers: Observers,
     /// When what has been learned was last told.
     told: Instant,
+    /// Whether a job has ended since.
+    has_learned: bool,
     /// Who waits for the last job to end; nobody while asks are taken.
     drained: Vec<oneshot::Sender<()>>,
     /// Who waits for the last call to end.
@@ -80,6 +82,7 @@ impl Task {
             settle_by: now().plus(Dispatcher::SETTLE_MS),
             observers,
             told: Instant::now(),
+            has_learned: false,
             drained: Vec::new(),
             loaded: Vec::new(),
         })
@@ -97,6 +100,7 @@ impl Task {
                 () = sleep(wake) => self.handle(Event::Tick),
             }
             self.answer_questions();
+            self.tell_learned();
             if self.calls.is_empty() {
                 // Who waits hears of it by the end of the line.
                 self.loaded.clear();
@@ -110,6 +114,14 @@ impl Task {
         }
         if !self.observers.is_empty() {
             self.observers.stopped(&self.dispatcher.knowledge());
+        }
+    }
+
+    /// Now and then; hosts are looked at often enough that something wakes it soon after the last job.
+    fn tell_learned(&mut self) {
+        if self.has_learned && !self.observers.is_empty() && self.told.elapsed() >= LEARNED_EVERY {
+            (self.told, self.has_learned) = (Instant::now(), false);
+            self.observers.learned(&self.dispatcher.knowledge());
         }
     }
 
@@ -405,10 +417,7 @@ impl Task {
             calls: &made,
             traceparent,
         });
-        if !self.observers.is_empty() && self.told.elapsed() >= LEARNED_EVERY {
-            self.told = Instant::now();
-            self.observers.learned(&self.dispatcher.knowledge());
-        }
+        self.has_learned = true;
         let call = outcome.attempt.and_then(|attempt| self.calls.get_mut(&attempt));
         match caller {
             Caller::Ask { ask, reply, .. } => {

@@ -16,13 +16,13 @@ use super::ratings;
 use super::say;
 
 /// Of this format: rows of another one are left alone.
-const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 1;
 /// How often a row is tried that others write at the same moment.
 const TRIES: usize = 10;
 /// How long taking an earlier version's row apart may take.
 const TAKING_APART: Duration = Duration::from_secs(5);
 /// Rows written at once.
-const AT_ONCE: usize = 500;
+pub(super) const AT_ONCE: usize = 500;
 /// Shapes restored, those updated last: as many as a dispatcher remembers.
 const SHAPES_RESTORED: i64 = 2_000;
 /// Shapes kept for all programs, those updated last.
@@ -48,6 +48,11 @@ impl Told {
         Self { knowledge, base, written: BTreeSet::new(), begun: BTreeMap::new() }
     }
 
+    /// Whether some of it may stand in the store already.
+    pub(super) fn is_begun(&self) -> bool {
+        !self.begun.is_empty()
+    }
+
     /// Subjects about which there is something to write, and what their rows are called.
     fn left(&self) -> Vec<(Subject, String)> {
         let subjects = self.knowledge.iter().filter(|(subject, lessons)| {
@@ -67,10 +72,10 @@ pub(super) struct Learned {
 }
 
 /// A row as it is stored.
-struct Stored {
-    revision: i64,
+pub(super) struct Stored {
+    pub(super) revision: i64,
     writer: String,
-    lessons: Option<Lessons>,
+    pub(super) lessons: Option<Lessons>,
 }
 
 /// A store to write in. What an earlier version kept in one row is taken apart.
@@ -119,7 +124,8 @@ async fn write(
     told: &mut Told,
     subjects: &[(Subject, String)],
 ) -> Result<(), sqlx::Error> {
-    let stored = stored(database, subjects).await?;
+    let asked: Vec<&str> = subjects.iter().map(|(_, name)| name.as_str()).collect();
+    let stored = stored(database, &asked).await?;
     let mut rows = Vec::new();
     let mut named = BTreeMap::new();
     for (subject, name) in subjects {
@@ -152,18 +158,19 @@ async fn write(
     Ok(())
 }
 
-async fn stored(
+/// The rows of these names, where there are any.
+pub(super) async fn stored(
     database: &Database,
-    subjects: &[(Subject, String)],
+    names: &[&str],
 ) -> Result<BTreeMap<String, Stored>, sqlx::Error> {
-    let list: Vec<String> = (2..subjects.len() + 2).map(|place| format!("${place}")).collect();
+    let list: Vec<String> = (2..names.len() + 2).map(|place| format!("${place}")).collect();
     let question = format!(
         "SELECT subject, revision, writer, detail FROM estimates WHERE version = $1 AND subject IN ({})",
         list.join(", ")
     );
     let mut query = sqlx::query(&question).persistent(false).bind(VERSION);
-    for (_, name) in subjects {
-        query = query.bind(name.as_str());
+    for name in names {
+        query = query.bind(*name);
     }
     let mut stored = BTreeMap::new();
     for row in query.fetch_all(&database.pool).await? {

@@ -9,6 +9,7 @@ mod insert;
 mod kept;
 mod learned;
 mod moment;
+mod others;
 mod query;
 mod ratings;
 mod recorder;
@@ -25,6 +26,7 @@ use smart_ai_core::{ConfigError, Knowledge};
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::{Engine, Observer, Observers};
@@ -33,6 +35,7 @@ pub(crate) use config::Place;
 use database::{Database, Purpose, timed};
 pub use kept::Keeping;
 use learned::Learned;
+use others::Others;
 pub(crate) use query::{Filter, Reader};
 pub(crate) use ratings::Rated;
 pub(crate) use recorder::Health;
@@ -48,6 +51,8 @@ const FIRST_OPENING: Duration = Duration::from_secs(2);
 const LAST_WRITE: Duration = Duration::from_secs(5);
 /// Between two looks for what others have kept.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Between two looks for what others have learned.
+const LEARN_EVERY: Duration = Duration::from_secs(10);
 /// Such a look takes this long at most.
 const LOOK_WITHIN: Duration = Duration::from_secs(20);
 
@@ -156,7 +161,8 @@ impl History {
         &self.health
     }
 
-    /// Passes on what the store holds, where it could not be read at the start, and ratings given by other programs, until stopped.
+    /// Passes on what the store holds, where it could not be read at the start, and what other programs learn and are told by
+    /// ratings, until stopped.
     pub(crate) fn follow(
         &self,
         engine: Engine,
@@ -167,10 +173,15 @@ impl History {
         let mut seen = self.learned.as_ref().map(|learned| learned.ratings_seen);
         async move {
             let mut database = None;
+            let (mut others, mut learn_at) = (Others::default(), Instant::now() + LEARN_EVERY);
+            let mut stores = recorder.stores();
             loop {
                 tokio::select! {
                     () = stopping.cancelled() => return,
                     () = tokio::time::sleep(LOOK_EVERY) => {}
+                }
+                if stores != recorder.stores() {
+                    (stores, database) = (recorder.stores(), None);
                 }
                 if database.is_none() {
                     database = Database::open(&place, Purpose::Read).await.ok();
@@ -178,10 +189,15 @@ impl History {
                 let Some(open) = &database else { continue };
                 let looked = match seen {
                     None => timed(LOOK_WITHIN, take_back(open, &recorder, &engine)).await,
-                    Some(seen) => timed(LOOK_WITHIN, take_ratings(open, seen, &engine)).await,
+                    Some(seen) if Instant::now() >= learn_at => {
+                        learn_at = Instant::now() + LEARN_EVERY;
+                        let learned = take_lessons(open, &mut others, &recorder, &engine);
+                        timed(LOOK_WITHIN, learned).await.map(|()| Some(seen))
+                    }
+                    Some(seen) => timed(LOOK_WITHIN, take_ratings(open, seen, &engine)).await.map(Some),
                 };
                 match looked {
-                    Ok(last) => seen = Some(last),
+                    Ok(last) => seen = last,
                     // The writer tells of a store that is away.
                     Err(_) => database = None,
                 }
@@ -209,14 +225,41 @@ async fn opened(
     timed(FIRST_OPENING, opening).await
 }
 
-/// Adds what the store holds to what was learned while it was away; gives the last rating.
-async fn take_back(database: &Database, recorder: &Recorder, engine: &Engine) -> Result<i64, sqlx::Error> {
-    let _exchange = recorder.exchange.lock().await;
+/// Adds what the store holds to what was learned while it was away; gives the last rating. `None` where it must wait for what is
+/// being written.
+async fn take_back(
+    database: &Database,
+    recorder: &Recorder,
+    engine: &Engine,
+) -> Result<Option<i64>, sqlx::Error> {
+    let exchange = recorder.exchange.lock().await;
+    if exchange.is_half_written {
+        return Ok(None);
+    }
     let base = recorder.base();
     let learned = learned::restore(database).await?;
     say("what was learned before is taken back");
     engine.absorb(base, learned.knowledge);
-    Ok(learned.ratings_seen)
+    Ok(Some(learned.ratings_seen))
+}
+
+/// Passes on what other programs have learned.
+async fn take_lessons(
+    database: &Database,
+    others: &mut Others,
+    recorder: &Recorder,
+    engine: &Engine,
+) -> Result<(), sqlx::Error> {
+    let exchange = recorder.exchange.lock().await;
+    if exchange.is_half_written {
+        return Ok(());
+    }
+    let base = recorder.base();
+    let theirs = others.look(database, &base).await?;
+    if !theirs.is_empty() {
+        engine.absorb(base, theirs);
+    }
+    Ok(())
 }
 
 /// Passes on ratings given since; gives the last.

@@ -37,9 +37,16 @@ pub(crate) struct Recorder {
     rows: mpsc::Sender<Ended>,
     learning: Mutex<Learning>,
     /// Held by who reads what was learned from the store, or writes it there: what is read is then known to be written, or not.
-    pub(super) exchange: tokio::sync::Mutex<()>,
+    pub(super) exchange: tokio::sync::Mutex<Exchange>,
     stopped: watch::Sender<bool>,
     health: Health,
+}
+
+/// How far what was learned has come on its way to the store.
+#[derive(Debug, Default)]
+pub(super) struct Exchange {
+    /// A writing was begun and did not end: nobody knows which rows include it.
+    pub(super) is_half_written: bool,
 }
 
 /// What was learned.
@@ -49,13 +56,15 @@ struct Learning {
     base: Knowledge,
     /// All of it, where that was told since it was last taken.
     told: Option<Knowledge>,
+    /// How often the store was replaced by an empty one.
+    stores: u32,
 }
 
 impl Recorder {
     /// `base`: what the dispatcher starts with.
     pub(super) fn new(prompts: bool, rows: mpsc::Sender<Ended>, health: Health, base: Knowledge) -> Self {
         let run = format!("{:x}-{:x}", now_ms(), std::process::id());
-        let learning = Mutex::new(Learning { base, told: None });
+        let learning = Mutex::new(Learning { base, told: None, stores: 0 });
         let (exchange, stopped) = (tokio::sync::Mutex::default(), watch::Sender::default());
         Self { run, prompts, rows, learning, exchange, stopped, health }
     }
@@ -85,6 +94,18 @@ impl Recorder {
         let is_gone =
             |subject: &Subject| told.base.get(subject).is_some() && told.knowledge.get(subject).is_none();
         learning.base.retain(|subject| !is_gone(subject));
+    }
+
+    /// The store is another one, and empty: all that is known is written anew.
+    pub(super) fn begin_store(&self) {
+        let mut learning = self.learning();
+        learning.base = Knowledge::default();
+        learning.stores += 1;
+    }
+
+    /// How often the store was replaced by an empty one.
+    pub(super) fn stores(&self) -> u32 {
+        self.learning().stores
     }
 
     /// What of the dispatcher's knowledge came from the store, or is written there.

@@ -151,12 +151,29 @@ impl Writer {
     }
 
     async fn open(&mut self) -> Result<Database, sqlx::Error> {
+        if self.is_file_gone() {
+            say(&format!("{} is gone: a new one is begun", self.place.shown()));
+            self.leave();
+            self.recorder.begin_store();
+        }
         if let Some(database) = &self.database {
             return Ok(database.clone());
         }
         let database = learned::open(&self.place).await?;
         self.database = Some(database.clone());
         Ok(database)
+    }
+
+    /// Whether the file has been deleted or moved away while it was open: what is written there then is lost.
+    fn is_file_gone(&self) -> bool {
+        self.database.is_some() && matches!(&self.place, Place::File(file) if !file.exists())
+    }
+
+    /// The next try opens it anew.
+    fn leave(&mut self) {
+        if let Some(database) = self.database.take() {
+            tokio::spawn(async move { database.pool.close().await });
+        }
     }
 
     fn works(&mut self) {
@@ -178,14 +195,12 @@ impl Writer {
             say(&format!("{place} cannot be written: {error}; jobs go on, rows wait"));
         }
         self.health.up.set(0);
-        if let Some(database) = self.database.take() {
-            tokio::spawn(async move { database.pool.close().await });
-        }
+        self.leave();
     }
 
     async fn keep_learned(&mut self) {
         let recorder = Arc::clone(&self.recorder);
-        let _exchange = recorder.exchange.lock().await;
+        let mut exchange = recorder.exchange.lock().await;
         // What was begun is ended first: only that tells which rows it has written.
         while let Some(mut told) = self.unwritten.take().or_else(|| recorder.take_learned()) {
             let kept = match self.open().await {
@@ -196,10 +211,12 @@ impl Writer {
             };
             match kept {
                 Ok(()) => {
+                    exchange.is_half_written = false;
                     recorder.kept(&told);
                     self.works();
                 }
                 Err(error) => {
+                    exchange.is_half_written = told.is_begun();
                     self.unwritten = Some(told);
                     self.fails(&error);
                     return;

@@ -2,12 +2,12 @@
 // file.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { scratchFolder, until } from '../bed/index.mjs';
 import { build, startHost, startSidecar } from '../serve/sidecar.mjs';
-import { ask, missing, python, rows, stores } from './store.mjs';
+import { ask, missing, python, rows, select, stores } from './store.mjs';
 
 const MODEL = { models: [{ name: 'm' }] };
 const KILLS = 50;
@@ -98,6 +98,25 @@ test('the file cannot be written from the start', async (t) => {
 	assert.equal(spawnSync('mount', ['-o', 'remount,rw', folder]).status, 0);
 	await shows('writing to begin', 'dispatcher_history_rows_total', (rows) => rows === 1);
 	assert.equal((await rows(program, url)).length, 1);
+});
+
+test('the file is deleted while it is open: a new one is begun, with all that was learned', async (t) => {
+	const { url, folder } = await stores.SQLite();
+	const { program, sidecar, shows } = await fleet(t, url);
+	for (let job = 0; job < 3; job += 1) assert.equal(await ask(sidecar), 200);
+	await shows('the first rows', 'dispatcher_history_rows_total', (rows) => rows === 3);
+	for (const name of readdirSync(folder)) rmSync(path.join(folder, name));
+	for (let job = 0; job < 2; job += 1) assert.equal(await ask(sidecar), 200);
+	await shows('the new rows', 'dispatcher_history_rows_total', (rows) => rows === 5);
+	await sidecar.stop();
+	assert.match(sidecar.log(), /history: .* is gone: a new one is begun/);
+	assert.equal((await rows(program, url)).length, 2);
+	const subject = JSON.stringify({ kind: 'arm', host: 'pc', model: 'm:latest' });
+	const sql = `SELECT json_extract(detail, '$.calls.calls.successes') FROM estimates WHERE subject = '${subject}'`;
+	const found = await select({ url }, sql);
+	if (found === null) return missing(t, 'python3');
+	const successes = Number.parseFloat(found[0].slice(1));
+	assert.ok(successes > 4.5 && successes < 5.1, `${successes} of the five calls`);
 });
 
 test(`killed ${KILLS} times, the file stays sound and keeps what was written`, async (t) => {

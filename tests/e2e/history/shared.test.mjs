@@ -131,3 +131,46 @@ test('a host that is off at a restart keeps what was learned of its models', asy
 	await second.stop();
 	assert.equal(await learned(store, 'nas', 'n:latest'), before);
 });
+
+test('one fleet learns from another while both run', async (t) => {
+	const made = await bed(t);
+	if (!made) return;
+	const [one, other] = [await made.start(), await made.start()];
+	await asks(one, JOBS);
+	await until('what the other learned', async () => (await believed(other)) > almost(JOBS), { deadlineMs: 60_000 });
+	await Promise.all([asks(one, JOBS), asks(other, JOBS)]);
+	for (const fleet of [one, other]) {
+		await until('the sum', async () => (await believed(fleet)) > almost(3 * JOBS), { deadlineMs: 60_000 });
+	}
+	await Promise.all([one.stop(), other.stop()]);
+	const sum = await learned(made.store, 'pc');
+	assert.ok(sum > almost(3 * JOBS) && sum < 3 * JOBS + 0.1, `${sum}: each call counts once`);
+});
+
+test('restarted under load: every job is answered, every row is written, and each call counts once', async (t) => {
+	const made = await bed(t);
+	if (!made) return;
+	const { store, start } = made;
+	const sidecar = await start();
+	let [jobs, goOn] = [0, true];
+	const load = (async () => {
+		for (; goOn; jobs += 1) assert.equal(await ask(sidecar), 200);
+	})();
+	const up = () => sidecar.scrape().then((scrape) => scrape.sum('dispatcher_history_up'));
+	const rows = () => sidecar.scrape().then((scrape) => scrape.sum('dispatcher_history_rows_total'));
+	await until('rows', async () => (await rows()) > 0);
+	for (let restart = 0; restart < 2; restart += 1) {
+		await store.stop();
+		await until('its absence to be noticed', async () => (await up()) === 0, { deadlineMs: 60_000 });
+		await store.begin();
+		await until('its return to be noticed', async () => (await up()) === 1, { deadlineMs: 60_000 });
+	}
+	goOn = false;
+	await load;
+	await until('every row', async () => (await rows()) === jobs, { deadlineMs: 60_000 });
+	await sidecar.stop();
+	const [kept] = await select(store, 'SELECT count(*) FROM jobs');
+	assert.equal(Number(kept), jobs);
+	const calls = await learned(store, 'pc');
+	assert.ok(calls > jobs * 0.8 && calls < jobs + 0.1, `${calls} of ${jobs}`);
+});
