@@ -87,6 +87,7 @@ async fn sidecar(hosts: &[&FakeOllama], traces: TracesConfig) -> Result<Serving>
         drain: Duration::from_secs(5),
         history: None,
         traces: Some(traces),
+        standby: false,
     };
     Ok(serve(&config, &options).await?)
 }

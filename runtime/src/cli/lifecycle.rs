@@ -144,7 +144,7 @@ fn show(out: &mut impl Write, report: &LifecycleReport) -> io::Result<()> {
     let mode = serde_json::to_value(report.mode).unwrap_or_default();
     let who = report.standby.as_ref().map_or_else(
         || "this sidecar acts".to_owned(),
-        |holder| format!("{holder} acts, this sidecar stands by"),
+        |holder| format!("this sidecar stands by, who acts: {holder}"),
     );
     writeln!(
         out,

@@ -41,6 +41,9 @@ pub(super) struct ServeArgs {
     /// How long requests under way may take to end after SIGTERM or Ctrl+C
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = seconds)]
     drain: f64,
+    /// Be ready (/smart-ai/ready) only while no other sidecar with this flag, the same history on a server and the same hosts is
+    #[arg(long, env = "SMART_AI_STANDBY")]
+    standby: bool,
     /// Say where it listens as one JSON line
     #[arg(long)]
     json: bool,
@@ -162,6 +165,7 @@ async fn until_signal(settings: Settings, arguments: &ServeArgs) -> io::Result<u
         drain: Duration::from_secs_f64(arguments.drain),
         history: settings.history,
         traces: settings.traces,
+        standby: arguments.standby,
     };
     let serving = match serve(&settings.fleet, &options).await {
         Ok(serving) => serving,

@@ -61,15 +61,21 @@ pub(super) async fn health() -> Reply<Value> {
     Reply(StatusCode::OK, json!({ "ok": true, "version": env!("CARGO_PKG_VERSION") }))
 }
 
-/// Whether the engine takes jobs and a host answers.
+/// Whether the engine takes jobs, a host answers, and no other sidecar is to be asked in its place.
 pub(super) async fn ready(State(sidecar): State<Arc<Sidecar>>) -> Reply<Value> {
     let engine = sidecar.engine.answers().await;
     let hosts = sidecar.inventory.hosts();
     let up: Vec<&str> = hosts.iter().filter(|(_, view)| view.up).map(|(id, _)| id.as_str()).collect();
     let down: Vec<&str> = hosts.iter().filter(|(_, view)| !view.up).map(|(id, _)| id.as_str()).collect();
-    let ok = engine && !up.is_empty();
+    let waits = sidecar.standing.as_ref().and_then(|standing| standing.borrow().waits().map(str::to_owned));
+    let ok = engine && !up.is_empty() && waits.is_none();
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Reply(status, json!({ "ok": ok, "engine": engine, "up": up, "down": down }))
+    let mut told = json!({ "ok": ok, "engine": engine, "up": up, "down": down });
+    if let (Some(holder), Some(told)) = (waits, told.as_object_mut()) {
+        told.insert("waits".to_owned(), json!(true));
+        told.insert("why".to_owned(), json!(format!("stands by; who serves: {holder}")));
+    }
+    Reply(status, told)
 }
 
 /// The ranked arms for a request that is not run.

@@ -1,5 +1,5 @@
-//! One program at a time acts on a fleet by itself: whoever holds the lock of a file. The system lets go of it when a program
-//! ends, however it does.
+//! One program at a time acts on a fleet by itself: of one machine, whoever holds the lock of a file, which the system lets go of when
+//! a program ends, however it does; of several that share a history on a server, the one that leads there.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -8,33 +8,49 @@ use std::time::Duration;
 
 use smart_ai_core::LifecycleMode;
 use smart_ai_core::wire::FleetConfig;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::Engine;
+use crate::store::Standing;
 
 /// Between two tries to become the one that acts.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Bytes of a holder's name that are read.
 const NAME_MAX: u64 = 200;
 
-/// Acts for this fleet while no other program of this machine does, until the server stops.
-pub(super) async fn manage(engine: Engine, lock: Lock, stopping: CancellationToken) {
-    let mut ticks = tokio::time::interval(AGAIN);
-    loop {
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        match lock.take() {
-            Taken::Ours(held) => {
-                engine.stand_by(None);
-                stopping.cancelled().await;
-                drop(held);
-                return;
+/// Acts for this fleet while this program leads and no other one of this machine acts, until the server stops. `standing`: what it is
+/// among the programs that share its history; `None` where it shares none.
+pub(super) async fn manage(
+    engine: Engine,
+    lock: Lock,
+    standing: Option<watch::Receiver<Standing>>,
+    stopping: CancellationToken,
+) {
+    let acting = async {
+        let mut standing = standing.unwrap_or_else(|| watch::channel(Standing::Leads).1);
+        loop {
+            let holder = standing.borrow_and_update().waits().map(str::to_owned);
+            let taken = holder.map_or_else(|| lock.take(), Taken::Others);
+            let (told, held) = match taken {
+                Taken::Ours(held) => (None, Some(held)),
+                Taken::Others(holder) => (Some(holder), None),
+            };
+            engine.stand_by(told);
+            let changes = async {
+                // Where nobody tells any more, it stays as it is.
+                if standing.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            if held.is_some() {
+                changes.await;
+            } else {
+                drop(tokio::time::timeout(AGAIN, changes).await);
             }
-            Taken::Others(holder) => engine.stand_by(Some(holder)),
         }
-    }
+    };
+    stopping.run_until_cancelled(acting).await;
 }
 
 /// The lock of a fleet.
@@ -55,10 +71,7 @@ impl Lock {
         if config.config.lifecycle.mode == LifecycleMode::Off {
             return None;
         }
-        let mut urls: Vec<&str> =
-            config.hosts.iter().map(|host| host.server.url.trim_end_matches('/')).collect();
-        urls.sort_unstable();
-        let file = format!("smart-ai-lifecycle-{:016x}.lock", fingerprint(&urls.join("\n")));
+        let file = format!("smart-ai-lifecycle-{:016x}.lock", key_of(config));
         Some(Self { file: std::env::temp_dir().join(file), name })
     }
 
@@ -90,6 +103,13 @@ impl Lock {
             }
         }
     }
+}
+
+/// The number of the lock of a fleet: the same for the same hosts, in any order.
+pub(super) fn key_of(config: &FleetConfig) -> i64 {
+    let mut urls: Vec<&str> = config.hosts.iter().map(|host| host.server.url.trim_end_matches('/')).collect();
+    urls.sort_unstable();
+    fingerprint(&urls.join("\n")).cast_signed()
 }
 
 /// FNV-1a: the same in every build of the program.

@@ -80,9 +80,26 @@ pub async fn serve(config: &FleetConfig, options: &ServeOptions) -> Result<Servi
         None => None,
     };
     let traces = options.traces.as_ref().map(Traces::open).transpose()?.flatten();
-    let sidecar = Arc::new(Sidecar::start(config, options, history.as_ref(), traces.as_ref())?);
+    let mut sidecar = Sidecar::start(config, options, history.as_ref(), traces.as_ref())?;
     let addresses = (address(&metrics_listener, options.metrics), address(&proxy_listener, options.proxy));
     let (stopping, mut tasks) = (CancellationToken::new(), JoinSet::new());
+    let name = format!("smart-ai serve, process {}, proxy {}", std::process::id(), addresses.1);
+    let lock = manager::Lock::of(config, name.clone());
+    let contest = history
+        .as_ref()
+        .filter(|_| options.standby || lock.is_some())
+        .and_then(|history| history.contend(manager::key_of(config), &name, sidecar.engine.clone()));
+    let standing = contest.map(|(standing, run)| {
+        let stopping = stopping.clone();
+        tasks.spawn(async move {
+            stopping.run_until_cancelled(Box::pin(run)).await;
+        });
+        standing
+    });
+    if options.standby {
+        sidecar.standing = Some(standing.clone().ok_or(ServeError::Standby)?);
+    }
+    let sidecar = Arc::new(sidecar);
     tasks.spawn(watch::run(Arc::clone(&sidecar), options.poll, stopping.clone()));
     let page_keys = if access.metrics_key { Arc::clone(&keys) } else { Arc::default() };
     let pages = Guard::new(access, page_keys, OPEN_PAGES).before(routes::pages(Arc::clone(&sidecar)));
@@ -91,9 +108,8 @@ pub async fn serve(config: &FleetConfig, options: &ServeOptions) -> Result<Servi
     let proxy = routes::proxy(Arc::clone(&sidecar)).layer(limited);
     let proxy = Guard::new(access, Arc::clone(&keys), OPEN_PATHS).before(proxy);
     tasks.spawn(listener::run(proxy_listener, proxy, options.max_connections, stopping.clone()));
-    let name = format!("smart-ai serve, process {}, proxy {}", std::process::id(), addresses.1);
-    if let Some(lock) = manager::Lock::of(config, name) {
-        tasks.spawn(manager::manage(sidecar.engine.clone(), lock, stopping.clone()));
+    if let Some(lock) = lock {
+        tasks.spawn(manager::manage(sidecar.engine.clone(), lock, standing, stopping.clone()));
     }
     if let Some(history) = &history {
         tasks.spawn(history.follow(sidecar.engine.clone(), stopping.clone()));
@@ -185,6 +201,7 @@ mod tests {
             drain: Duration::from_secs(5),
             history: None,
             traces: None,
+            standby: false,
         };
         let serving = serve(&config, &options).await?;
         while ready(serving.metrics, "/ready").await?.0 != 200 {

@@ -35,6 +35,8 @@ pub struct ServeOptions {
     pub history: Option<HistoryConfig>,
     /// Where traces go; `None`: nowhere.
     pub traces: Option<TracesConfig>,
+    /// Whether it is ready only while no other one of this history and fleet is.
+    pub standby: bool,
 }
 
 /// Why it cannot serve.
@@ -62,6 +64,11 @@ pub enum ServeError {
         /// Where it would listen.
         address: SocketAddr,
     },
+    /// The sidecars that take over from one another know of one another by a history on a server.
+    #[error(
+        "--standby: needs a history that all of them share; name one by --history postgres://… or SMART_AI_HISTORY"
+    )]
+    Standby,
     /// The keys cannot be had.
     #[error(transparent)]
     Keys(#[from] KeyError),

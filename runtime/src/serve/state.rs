@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use smart_ai_core::HostId;
 use smart_ai_core::wire::FleetConfig;
+use tokio::sync::watch;
 
 use super::bodies::Bodies;
 use super::host_metrics::HostMetrics;
@@ -14,7 +15,7 @@ use super::metrics::Metrics;
 use super::options::{ServeError, ServeOptions};
 use crate::driver::{Engine, Observer};
 use crate::http::Server;
-use crate::store::History;
+use crate::store::{History, Standing};
 use crate::traces::Traces;
 
 /// The state of a sidecar.
@@ -29,6 +30,8 @@ pub(super) struct Sidecar {
     pub(super) host_metrics: Arc<HostMetrics>,
     pub(super) lookup: Lookup,
     pub(super) bodies: Bodies,
+    /// What it is among several of which one is ready; `None` where it is alone.
+    pub(super) standing: Option<watch::Receiver<Standing>>,
 }
 
 impl Sidecar {
@@ -58,6 +61,6 @@ impl Sidecar {
         let first = fleet.hosts.first().map_or_else(|| "".into(), |endpoint| endpoint.id.clone());
         let bodies = Bodies::new(options.max_body, options.max_bodies);
         let lookup = Lookup::default();
-        Ok(Self { engine, hosts, first, inventory, metrics, host_metrics, lookup, bodies })
+        Ok(Self { engine, hosts, first, inventory, metrics, host_metrics, lookup, bodies, standing: None })
     }
 }

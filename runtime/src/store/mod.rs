@@ -7,6 +7,7 @@ mod database;
 mod former;
 mod insert;
 mod kept;
+mod leadership;
 mod learned;
 mod moment;
 mod others;
@@ -24,7 +25,7 @@ use std::time::Duration;
 use smart_ai_core::wire::FleetConfig;
 use smart_ai_core::{ConfigError, Knowledge};
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,8 @@ pub use config::HistoryConfig;
 pub(crate) use config::Place;
 use database::{Database, Purpose, timed};
 pub use kept::Keeping;
+use leadership::Contender;
+pub(crate) use leadership::Standing;
 use learned::Learned;
 use others::Others;
 pub(crate) use query::{Filter, Reader};
@@ -55,6 +58,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const LEARN_EVERY: Duration = Duration::from_secs(10);
 /// Such a look takes this long at most.
 const LOOK_WITHIN: Duration = Duration::from_secs(20);
+/// Who takes over is ready after this time at the latest, whether what was learned is there or not.
+const TAKE_OVER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why there is no history.
 #[derive(Debug, Error)]
@@ -203,6 +208,29 @@ impl History {
                 }
             }
         }
+    }
+
+    /// What this program is among those that use one history and one `lock`, and the task that finds it out, to be run until the
+    /// program ends: one leads, and has taken back what the others learned before it is said to. `None` where the history is a file.
+    pub(crate) fn contend(
+        &self,
+        lock: i64,
+        name: &str,
+        engine: Engine,
+    ) -> Option<(watch::Receiver<Standing>, impl Future<Output = ()> + use<>)> {
+        let contender = Contender::new(&self.place, lock, name)?;
+        let (place, recorder) = (self.place.clone(), Arc::clone(&self.recorder));
+        let take_over = async move || {
+            let learned = async {
+                let database = Database::open(&place, Purpose::Read).await?;
+                take_back(&database, &recorder, &engine).await
+            };
+            if let Err(error) = timed(TAKE_OVER_WITHIN, learned).await {
+                say(&format!("takes over without what others learned lately: {error}"));
+            }
+        };
+        let (told, standing) = watch::channel(Standing::Waits(contender.not_asked()));
+        Some((standing, contender.run(told, take_over)))
     }
 
     /// Waits until all is written; the engine must have been closed.

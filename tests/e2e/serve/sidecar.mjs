@@ -54,9 +54,9 @@ export async function startHost(program, config) {
 
 /**
  * A sidecar before these hosts, `{ name: url }`; its metrics are read by `scrape`. It looks at each every `poll_s`
- * seconds.
+ * seconds; `variables` are added to its environment.
  */
-export async function startSidecar(program, hosts, flags = [], poll_s = 0.2) {
+export async function startSidecar(program, hosts, flags = [], poll_s = 0.2, variables = {}) {
 	const named = Object.entries(hosts).flatMap(([name, url]) => ['--host', `${name}=${url}`]);
 	const args = [
 		'serve',
@@ -73,6 +73,7 @@ export async function startSidecar(program, hosts, flags = [], poll_s = 0.2) {
 		name: 'smart-ai serve',
 		command: program('smart-ai'),
 		args,
+		env: { ...process.env, ...variables },
 		cwd: scratchFolder('sidecar'),
 		ready: /"proxy"/,
 	});
