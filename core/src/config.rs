@@ -4,7 +4,7 @@ use crate::json;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::lifecycle::LifecycleConfig;
+use crate::lifecycle::{LifecycleConfig, START_RANGES, StartConfig};
 use crate::names::{HostId, ModelName};
 use crate::range::{ConfigError, Range, within};
 use crate::tuning::{LookAhead, Tuning};
@@ -117,6 +117,9 @@ pub struct HostConfig {
     /// learned from whether their answers slow one another, starting as if each had a machine of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<String>,
+    /// How it is started when it is needed, where it can be. Absent: it is up or down as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartConfig>,
 }
 
 impl HostConfig {
@@ -130,6 +133,7 @@ impl HostConfig {
             memory_gb: None,
             instance: None,
             machine: None,
+            start: None,
         }
     }
 }
@@ -284,7 +288,9 @@ impl Config {
     pub fn ranges() -> Vec<(String, f64, f64)> {
         let own = RANGES.iter().map(|range| (range.key.to_owned(), range.low, range.high));
         let hosts = HOST_RANGES.iter().map(|range| (format!("hosts.{}", range.key), range.low, range.high));
-        own.chain(hosts).chain(LifecycleConfig::ranges()).chain(Tuning::ranges()).collect()
+        let starts =
+            START_RANGES.iter().map(|range| (format!("hosts.start.{}", range.key), range.low, range.high));
+        own.chain(hosts).chain(starts).chain(LifecycleConfig::ranges()).chain(Tuning::ranges()).collect()
     }
 }
 
@@ -294,7 +300,11 @@ impl HostConfig {
         if self.id.as_str().trim().is_empty() {
             return Err(ConfigError::new(place + "id", "must not be empty"));
         }
-        HOST_RANGES.iter().try_for_each(|range| range.check(&place, self))
+        HOST_RANGES.iter().try_for_each(|range| range.check(&place, self))?;
+        let place = place + "start.";
+        self.start
+            .iter()
+            .try_for_each(|start| START_RANGES.iter().try_for_each(|range| range.check(&place, start)))
     }
 }
 

@@ -114,6 +114,10 @@ pub struct Candidate {
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(default)]
 pub struct Terms {
+    /// Until the host answers, where it is asleep or on its way up.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<f64>", optional))]
+    pub start_s: f64,
     /// Until the model is loaded: the loads before it and its own.
     pub load_s: f64,
     /// Work that goes first: in that model's slots, or of other models whose turn it is.
@@ -141,7 +145,7 @@ pub struct Terms {
 impl Terms {
     /// Expected seconds to the last token.
     pub fn expected_s(&self) -> f64 {
-        self.load_s + self.queue_s + self.interference_s + self.prefill_s + self.decode_s
+        self.start_s + self.load_s + self.queue_s + self.interference_s + self.prefill_s + self.decode_s
     }
 
     /// The score.
@@ -156,8 +160,9 @@ impl Terms {
     }
 
     /// Each term with the words that explain it.
-    pub fn named(&self) -> [(&'static str, f64); 11] {
+    pub fn named(&self) -> [(&'static str, f64); 12] {
         [
+            ("starting the host", self.start_s),
             ("loading", self.load_s),
             ("queue", self.queue_s),
             ("interference", self.interference_s),
@@ -171,6 +176,11 @@ impl Terms {
             ("little known", self.optimism_s),
         ]
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 /// An arm that cannot serve the request.

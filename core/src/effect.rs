@@ -74,6 +74,21 @@ pub enum Effect {
         /// Milliseconds it may take; one that takes longer is `ETIMEDOUT`.
         within_ms: u32,
     },
+    /// Start a host that does not answer; answered by `StartEnded` once whoever runs it says that it runs. Whether it answers is seen
+    /// by looks.
+    StartHost {
+        /// Which.
+        host: HostId,
+        /// Milliseconds it may take; one that takes longer has failed.
+        within_ms: u32,
+    },
+    /// Stop a host that nobody uses; answered by `StopEnded`. A driver that is not sure that it may does not.
+    StopHost {
+        /// Which.
+        host: HostId,
+        /// Milliseconds it may take; one that takes longer has failed.
+        within_ms: u32,
+    },
     /// What became of a `Prepare`.
     Prepared {
         /// The driver's number for it.

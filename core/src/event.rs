@@ -123,6 +123,20 @@ pub enum Event {
         /// Why it did not leave; absent where it did.
         failure: Option<Failure>,
     },
+    /// A `StartHost` has ended.
+    StartEnded {
+        /// The host.
+        host: HostId,
+        /// Why it does not run; absent where it does.
+        failure: Option<Failure>,
+    },
+    /// A `StopHost` has ended.
+    StopEnded {
+        /// The host.
+        host: HostId,
+        /// Why it was not stopped; absent where it was.
+        failure: Option<Failure>,
+    },
     /// Another program unloads and loads models of this fleet by itself, or none does any more.
     StandBy {
         /// Who does, in words; absent: this one may.

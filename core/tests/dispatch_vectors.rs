@@ -83,6 +83,8 @@ fn play(written: &Scenario) -> Result<(Scenario, BTreeMap<String, Value>), Box<d
                 | Effect::Refresh { .. }
                 | Effect::Load { .. }
                 | Effect::Unload { .. }
+                | Effect::StartHost { .. }
+                | Effect::StopHost { .. }
                 | Effect::Prepared { .. } => None,
             };
         }

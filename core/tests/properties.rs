@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use smart_ai_core::{
     AttemptId, Capability, Config, Decision, Dispatcher, Effect, Event, Failure, FailureKind, HostConfig,
     HostId, HostReport, HostState, JobId, LifecycleConfig, LifecycleMode, Millis, ModelDetails, ModelName,
-    ModelState, ModelTag, Request, ResidentModel, Sample, SignalName, SignalsState, Source, Step, Task,
-    Usage,
+    ModelState, ModelTag, Request, ResidentModel, Sample, SignalName, SignalsState, Source, StartConfig,
+    Step, Task, Usage,
 };
 
 const HOSTS: [&str; 2] = ["pc", "nas"];
@@ -40,6 +40,8 @@ enum Word {
     Prepare(u64),
     LoadEnded(usize, bool),
     UnloadEnded(bool),
+    StartEnded(usize, bool),
+    StopEnded(usize, bool),
     Signals(usize, f64, u64),
     SignalsDown,
     Stray(u64),
@@ -84,6 +86,8 @@ fn word() -> impl Strategy<Value = Word> {
         1 => (0..40_000_u64).prop_map(Word::Prepare),
         1 => (0_usize..8, any::<bool>()).prop_map(|(place, well)| Word::LoadEnded(place, well)),
         1 => any::<bool>().prop_map(Word::UnloadEnded),
+        1 => (0..HOSTS.len(), any::<bool>()).prop_map(|(host, well)| Word::StartEnded(host, well)),
+        1 => (0..HOSTS.len(), any::<bool>()).prop_map(|(host, well)| Word::StopEnded(host, well)),
         2 => (0..HOSTS.len(), number(), 0..200_000_u64)
             .prop_map(|(host, value, age_ms)| Word::Signals(host, value, age_ms)),
         1 => Just(Word::SignalsDown),
@@ -99,8 +103,10 @@ fn story() -> impl Strategy<Value = Vec<(u64, Word)>> {
 }
 
 fn config(parallel: u32) -> Config {
-    let hosts = HOSTS.iter().map(|id| HostConfig { parallel, ..HostConfig::new(*id) }).collect();
-    // As eager to unload as it may be.
+    // As eager to unload and to stop as it may be.
+    let start = StartConfig { exclusive: true, min_up_s: 0, ready_timeout_s: 30, ..StartConfig::default() };
+    let host = |id: &&str| HostConfig { parallel, start: Some(start.clone()), ..HostConfig::new(*id) };
+    let hosts = HOSTS.iter().map(host).collect();
     let lifecycle = LifecycleConfig {
         mode: LifecycleMode::On,
         wait_price: 0.0,
@@ -112,7 +118,10 @@ fn config(parallel: u32) -> Config {
     Config { models: Vec::new(), metrics: true, lifecycle, ..Config::new(hosts) }
 }
 
-/// Unloads by itself in any hour, at most.
+/// Milliseconds until a start, and a stop, of which nothing was heard is given up.
+const READY_MS: u64 = 30_000;
+const STOP_MS: u64 = 150_000;
+/// Unloads and stops by itself in any hour, at most.
 const CAP: usize = 6;
 
 fn up(host: &str, loaded: bool) -> Event {
@@ -149,12 +158,19 @@ struct World {
     /// Arms that the last look, or a call since, showed in memory.
     loaded: BTreeSet<String>,
     ends: BTreeMap<JobId, u32>,
+    /// When each host last told what is in memory.
+    seen: BTreeMap<HostId, u64>,
     wishes: u64,
     /// Wishes that have their answer.
     told: BTreeSet<JobId>,
     /// Loads under way that nobody asks anything.
     loads: BTreeSet<(HostId, ModelName)>,
     unloads: Vec<(u64, (HostId, ModelName))>,
+    /// When hosts were stopped.
+    stops: Vec<u64>,
+    /// Hosts with a start or a stop under way, and since when: each is given up some time.
+    starting: BTreeMap<HostId, u64>,
+    stopping: BTreeMap<HostId, u64>,
     steps: Vec<Step>,
 }
 
@@ -170,10 +186,14 @@ impl World {
             calls: BTreeMap::new(),
             loaded: BTreeSet::new(),
             ends: BTreeMap::new(),
+            seen: BTreeMap::new(),
             wishes: 0,
             told: BTreeSet::new(),
             loads: BTreeSet::new(),
             unloads: Vec::new(),
+            stops: Vec::new(),
+            starting: BTreeMap::new(),
+            stopping: BTreeMap::new(),
             steps: Vec::new(),
         };
         for host in HOSTS {
@@ -198,6 +218,7 @@ impl World {
         for effect in &step.effects {
             match effect {
                 Effect::Call { job, attempt, host, model, .. } => {
+                    assert!(!self.is_stopping(host), "a call of {host}, which is being stopped");
                     let before = self.calls.insert(*attempt, (*job, format!("{model}@{host}")));
                     assert!(before.is_none(), "attempt {attempt} called twice");
                 }
@@ -224,9 +245,27 @@ impl World {
                     let arm_of = (host.clone(), model.clone());
                     assert!(!self.loads.contains(&arm_of), "{arm} leaves while it is loaded");
                     self.unloads.push((self.now, arm_of));
-                    let hour = self.unloads.iter().filter(|(at, _)| self.now - at < 3_600_000).count();
-                    assert!(hour <= CAP, "{hour} unloads in an hour");
                     self.loaded.remove(&arm);
+                    self.hold_cap();
+                }
+                Effect::StartHost { host, .. } => {
+                    let before = self.starting.insert(host.clone(), self.now);
+                    let given_up = before.is_none_or(|since| self.now - since >= READY_MS);
+                    assert!(given_up, "{host} is being started already");
+                    assert!(!self.is_stopping(host), "{host} is started while it stops");
+                }
+                Effect::StopHost { host, .. } => {
+                    let here = format!("@{host}");
+                    let called = self.calls.values().any(|(_, arm)| arm.ends_with(&here));
+                    assert!(!called, "{host} is stopped while it answers");
+                    assert!(self.loads.iter().all(|(at, _)| at != host), "{host} is stopped while it loads");
+                    let loaded = self.loaded.iter().any(|arm| arm.ends_with(&here));
+                    assert!(!loaded, "{host} is stopped with a model in memory");
+                    assert_eq!(self.seen.get(host), Some(&self.now), "{host} is stopped on an old look");
+                    assert!(!self.is_stopping(host), "{host} is being stopped already");
+                    self.stopping.insert(host.clone(), self.now);
+                    self.stops.push(self.now);
+                    self.hold_cap();
                 }
                 Effect::Prepared { job, .. } => assert!(self.told.insert(*job), "{job} was told twice"),
                 Effect::Refresh { .. } => {}
@@ -242,8 +281,27 @@ impl World {
         self.steps.push(step);
     }
 
+    fn is_stopping(&self, host: &HostId) -> bool {
+        self.stopping.get(host).is_some_and(|since| self.now - since < STOP_MS)
+    }
+
+    fn hold_cap(&self) {
+        let unloads = self.unloads.iter().map(|(at, _)| at);
+        let hour = unloads.chain(&self.stops).filter(|at| self.now - **at < 3_600_000).count();
+        assert!(hour <= CAP, "{hour} unloads and stops in an hour");
+    }
+
     /// Notes what an event says of memory.
     fn see(&mut self, event: &Event) {
+        match event {
+            Event::HostState { host, state: HostState::Up(_) } => {
+                self.starting.remove(host);
+                self.seen.insert(host.clone(), self.now);
+            }
+            Event::StartEnded { host, failure: Some(_) } => drop(self.starting.remove(host)),
+            Event::StopEnded { host, .. } => drop(self.stopping.remove(host)),
+            _ => {}
+        }
         if let Event::HostState { host, state: HostState::Up(report) } = event {
             self.loaded.retain(|arm| !arm.ends_with(&format!("@{host}")));
             let resident = report.resident.iter().flatten();
@@ -317,6 +375,14 @@ impl World {
                 let failure = (!well).then(|| Failure::new(FailureKind::Unreachable, "as told"));
                 Event::UnloadEnded { host, model, failure }
             }
+            Word::StartEnded(host, well) => Event::StartEnded {
+                host: HOSTS.get(host).copied().unwrap_or_default().into(),
+                failure: (!well).then(|| Failure::new(FailureKind::ServerError, "as told")),
+            },
+            Word::StopEnded(host, well) => Event::StopEnded {
+                host: HOSTS.get(host).copied().unwrap_or_default().into(),
+                failure: (!well).then(|| Failure::new(FailureKind::ServerError, "as told")),
+            },
             Word::Signals(host, value, age_ms) => {
                 let instance = HOSTS.get(host).copied().unwrap_or_default().to_owned();
                 let sample = |signal| Sample { instance: instance.clone(), signal, value, age_ms };

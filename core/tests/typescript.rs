@@ -7,8 +7,8 @@ use std::error::Error;
 use std::path::Path;
 
 use smart_ai_core::wire::{
-    Answer, Ask, Classification, Embeddings, Feedback, Fleet, FleetConfig, FleetHost, HostServer, Piece,
-    Post, Prepare, PrometheusServer, Reply, Verdict,
+    Answer, Ask, Classification, Embeddings, Feedback, Fleet, FleetConfig, FleetHost, HostServer,
+    HostStarter, Piece, Post, Prepare, PrometheusServer, Reply, Verdict,
 };
 use smart_ai_core::{
     Config, ConfigError, Decision, DispatchError, Event, Failure, Outcome, Request, Snapshot, Step, Tuning,
@@ -56,6 +56,7 @@ fn the_committed_declarations_are_those_of_the_types() -> Result<(), Box<dyn Err
     found.visit::<FleetConfig>();
     found.visit::<FleetHost>();
     found.visit::<HostServer>();
+    found.visit::<HostStarter>();
     found.visit::<PrometheusServer>();
     found.visit::<Piece>();
     found.visit::<Post>();

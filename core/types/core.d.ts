@@ -593,6 +593,22 @@ model: ModelName,
 /**
  * Milliseconds it may take; one that takes longer is `ETIMEDOUT`.
  */
+within_ms: number, } | { "type": "start_host", 
+/**
+ * Which.
+ */
+host: HostId, 
+/**
+ * Milliseconds it may take; one that takes longer has failed.
+ */
+within_ms: number, } | { "type": "stop_host", 
+/**
+ * Which.
+ */
+host: HostId, 
+/**
+ * Milliseconds it may take; one that takes longer has failed.
+ */
 within_ms: number, } | { "type": "prepared", 
 /**
  * The driver's number for it.
@@ -788,6 +804,22 @@ model: ModelName,
 /**
  * Why it did not leave; absent where it did.
  */
+failure: Failure | null, } | { "type": "start_ended", 
+/**
+ * The host.
+ */
+host: HostId, 
+/**
+ * Why it does not run; absent where it does.
+ */
+failure: Failure | null, } | { "type": "stop_ended", 
+/**
+ * The host.
+ */
+host: HostId, 
+/**
+ * Why it was not stopped; absent where it was.
+ */
 failure: Failure | null, } | { "type": "stand_by", 
 /**
  * Who does, in words; absent: this one may.
@@ -895,7 +927,7 @@ export type FleetConfig = Omit<Config, "hosts" | "metrics"> & { hosts: Array<Fle
 /**
  * One Ollama server.
  */
-export type FleetHost = Omit<HostConfig, "id"> & HostServer;
+export type FleetHost = Omit<HostConfig, "id" | "start"> & Omit<HostServer, "start"> & { start?: StartConfig & HostStarter };
 
 /**
  * The least quality a mode takes while a model that has it can serve; below it others serve only where none can.
@@ -965,7 +997,11 @@ instance?: string,
  * The machine it runs on, under any name: servers with the same one share it. Absent: `instance` where that is set, else
  * learned from whether their answers slow one another, starting as if each had a machine of its own.
  */
-machine?: string, };
+machine?: string, 
+/**
+ * How it is started when it is needed, where it can be. Absent: it is up or down as it is.
+ */
+start?: StartConfig, };
 
 /**
  * An Ollama server, by the name its owner gave it.
@@ -1041,7 +1077,11 @@ client_key_file?: string,
 /**
  * PEM text in place of `client_key_file`.
  */
-client_key?: string, };
+client_key?: string, 
+/**
+ * By what means it is started and stopped.
+ */
+start?: HostStarter, };
 
 /**
  * One host as it is believed to be.
@@ -1121,6 +1161,46 @@ shares_machine_with?: Array<HostId>,
 sharing: number, };
 
 /**
+ * The keys of a host's `start` that only the driver needs. Exactly one of `container`, `command`, `sablier` and `wake` names the means.
+ */
+export type HostStarter = { 
+/**
+ * The name of its Docker or Podman container, which must have the label `smart-ai.manage=true`, and for a stop
+ * `smart-ai.exclusive=true`, too.
+ */
+container?: string, 
+/**
+ * Where the engine of the container listens: `unix:///run/podman/podman.sock`, `tcp://127.0.0.1:2375`. Absent: `DOCKER_HOST`, or
+ * else Docker's own socket.
+ */
+engine?: string, 
+/**
+ * The program that starts the host, and its arguments: no shell reads them.
+ */
+command?: Array<string>, 
+/**
+ * The program that stops the host, and its arguments. Needed beside `command` and `wake` for a stop.
+ */
+stop_command?: Array<string>, 
+/**
+ * The URL of a Sablier server: it starts the host, and stops it when its session is over. Sessions are renewed while anything is
+ * in flight.
+ */
+sablier?: string, 
+/**
+ * The group of Sablier that the host is in.
+ */
+group?: string, 
+/**
+ * The hardware address of a sleeping machine, `00:11:22:33:44:55`, to which a Wake-on-LAN packet is sent.
+ */
+wake?: string, 
+/**
+ * Where that packet is sent. Absent: `255.255.255.255:9`.
+ */
+broadcast?: string, };
+
+/**
  * A host as one look at it showed.
  */
 export type HostState = { "up": HostReport } | { "down": Failure };
@@ -1186,9 +1266,9 @@ action: LifecycleActionKind,
  */
 host: HostId, 
 /**
- * Which model.
+ * Which model; absent where all of the host was meant.
  */
-model: ModelName, 
+model: ModelName | null, 
 /**
  * Why, in words.
  */
@@ -1199,9 +1279,9 @@ reason: string,
 outcome: string, };
 
 /**
- * What can be done with a model.
+ * What can be done with a model or a host.
  */
-export type LifecycleActionKind = "unload" | "prewarm" | "prepare";
+export type LifecycleActionKind = "unload" | "prewarm" | "prepare" | "start" | "stop";
 
 /**
  * How models come and go.
@@ -1224,7 +1304,8 @@ min_resident_s?: number,
  */
 max_idle_s?: number, 
 /**
- * Unloads and loads in any hour, at most. Those that callers ask for are not bound.
+ * Unloads, loads, starts and stops in any hour, at most. Loads that callers ask for are not bound; starts that callers wait for
+ * count, and are not bound.
  */
 max_actions_per_hour?: number, 
 /**
@@ -1236,6 +1317,43 @@ prewarm?: boolean,
  * a `keep_alive` of a request, −1).
  */
 override_keep_alive?: boolean, };
+
+/**
+ * One host that can be started and stopped.
+ */
+export type LifecycleHost = { 
+/**
+ * Its name.
+ */
+host: HostId, 
+/**
+ * How it stands.
+ */
+state: PowerState, 
+/**
+ * Seconds its start is expected to take.
+ */
+start_s: number, 
+/**
+ * Gigabytes that its stop frees beside its models.
+ */
+idle_gb: number, 
+/**
+ * Seconds since it answers; absent where it does not.
+ */
+up_s: number | null, 
+/**
+ * Seconds since anybody was seen to use one of its models.
+ */
+idle_s: number | null, 
+/**
+ * Seconds until it is stopped unless it is used; absent where it is not.
+ */
+stops_in_s: number | null, 
+/**
+ * Why it runs, stops or sleeps, in words.
+ */
+why: string, };
 
 /**
  * Whether Smart AI unloads and loads models by itself.
@@ -1308,7 +1426,7 @@ mode: LifecycleMode,
  */
 standby: string | null, 
 /**
- * Unloads and loads of the last hour that count against the cap.
+ * Unloads, loads, starts and stops of the last hour that count against the cap.
  */
 actions_last_hour: number, 
 /**
@@ -1323,6 +1441,10 @@ saved_gb_hours_always_on: number,
  * Gigabyte-hours of memory saved against what each host does by itself.
  */
 saved_gb_hours_keep_alive: number, 
+/**
+ * Every host that can be started and stopped.
+ */
+hosts: Array<LifecycleHost>, 
 /**
  * Every model in memory, and those expected to be used.
  */
@@ -1618,6 +1740,11 @@ path: string,
  * Its body in JSON.
  */
 body: string, };
+
+/**
+ * How a host stands that can be started and stopped.
+ */
+export type PowerState = "unknown" | "up" | "asleep" | "starting" | "stopping" | "down";
 
 /**
  * What a caller will ask for. Every key may be left out.
@@ -2112,6 +2239,31 @@ model: ModelName,
 options: CallOptions, };
 
 /**
+ * A host that may be started when it is needed. By what means, only the driver knows.
+ */
+export type StartConfig = { 
+/**
+ * Seconds from a start until the host answers, while no past start has told.
+ */
+start_s?: number, 
+/**
+ * Seconds after which a start has failed if the host does not answer by then.
+ */
+ready_timeout_s?: number, 
+/**
+ * Whether nobody but Smart AI uses this host, so that it may be stopped. Without it, it is started and never stopped.
+ */
+exclusive?: boolean, 
+/**
+ * Gigabytes that the host itself holds while it runs without any model: what its stop frees.
+ */
+idle_gb?: number, 
+/**
+ * Seconds the host runs at least once it answers.
+ */
+min_up_s?: number, };
+
+/**
  * Everything one event led to.
  */
 export type Step = { 
@@ -2133,6 +2285,10 @@ export type Task = "general" | "summarize" | "analyze" | "extract" | "classify" 
  * The terms of a score, all in seconds; they sum to it.
  */
 export type Terms = { 
+/**
+ * Until the host answers, where it is asleep or on its way up.
+ */
+start_s?: number, 
 /**
  * Until the model is loaded: the loads before it and its own.
  */

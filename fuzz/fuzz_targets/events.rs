@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use smart_ai_core::{
     AttemptId, Capability, Config, Dispatcher, Effect, Event, Failure, FailureKind, HostConfig, HostReport,
     HostState, JobId, LifecycleConfig, LifecycleMode, Limits, Millis, ModelDetails, ModelState, ModelTag,
-    Request, ResidentModel, Sample, SignalName, SignalsState, Task, Usage,
+    Request, ResidentModel, Sample, SignalName, SignalsState, StartConfig, Task, Usage,
 };
 
 const HOSTS: [&str; 3] = ["a", "b", "c"];
@@ -63,6 +63,8 @@ enum Word {
     Prepare(Wish, u32),
     LoadEnded(u8, u8, Option<u8>),
     UnloadEnded(u8, u8, Option<u8>),
+    StartEnded(u8, Option<u8>),
+    StopEnded(u8, Option<u8>),
     StandBy(bool),
     Apply,
     Tick,
@@ -235,6 +237,14 @@ impl World {
                 model: of(MODELS, model).into(),
                 failure: kind.map(|kind| Failure::new(of(FAILURES, kind), "as the fuzzer says")),
             },
+            Word::StartEnded(host, kind) => Event::StartEnded {
+                host: of(HOSTS, host).into(),
+                failure: kind.map(|kind| Failure::new(of(FAILURES, kind), "as the fuzzer says")),
+            },
+            Word::StopEnded(host, kind) => Event::StopEnded {
+                host: of(HOSTS, host).into(),
+                failure: kind.map(|kind| Failure::new(of(FAILURES, kind), "as the fuzzer says")),
+            },
             Word::StandBy(other) => Event::StandBy { holder: other.then(|| "another".to_owned()) },
             Word::Apply => Event::Apply,
             Word::Look => Event::Look,
@@ -271,7 +281,11 @@ impl World {
                     });
                     assert_eq!(told, Some(1), "two answers to {job:?}");
                 }
-                Effect::Refresh { .. } | Effect::Load { .. } | Effect::Unload { .. } => {}
+                Effect::Refresh { .. }
+                | Effect::Load { .. }
+                | Effect::Unload { .. }
+                | Effect::StartHost { .. }
+                | Effect::StopHost { .. } => {}
             }
         }
     }
@@ -279,8 +293,12 @@ impl World {
 
 fn story(data: &[u8]) -> arbitrary::Result<()> {
     let mut bytes = Unstructured::new(data);
-    let hosts =
-        HOSTS.into_iter().map(|id| HostConfig { instance: Some(id.into()), ..HostConfig::new(id) }).collect();
+    // The last one is up or down as it is; the others start and stop.
+    let start = |id: &str| (id != HOSTS[2]).then(|| StartConfig { exclusive: true, min_up_s: 0, ..StartConfig::default() });
+    let hosts = HOSTS
+        .into_iter()
+        .map(|id| HostConfig { instance: Some(id.into()), start: start(id), ..HostConfig::new(id) })
+        .collect();
     let limits =
         Limits { max_cpu_percent: bytes.arbitrary::<bool>()?.then_some(50.0), min_free_memory_percent: None };
     let config = Config {

@@ -8,6 +8,7 @@ pub mod cli;
 mod config;
 mod driver;
 mod http;
+mod power;
 #[cfg(test)]
 mod reference;
 mod report;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use smart_ai_core::{Config, HostConfig};
+use smart_ai_core::{Config, HostConfig, StartConfig};
 
 use crate::store::HistoryConfig;
 use crate::traces::TracesConfig;
@@ -15,6 +15,8 @@ use crate::traces::TracesConfig;
 const CONFIG: &str = include_str!("../../core/src/config.rs");
 const TUNING: &str = include_str!("../../core/src/tuning.rs");
 const LIFECYCLE: &str = include_str!("../../core/src/lifecycle/config.rs");
+const START: &str = include_str!("../../core/src/lifecycle/start.rs");
+const STARTER: &str = include_str!("../../core/src/wire/starter.rs");
 const FLEET: &str = include_str!("../../core/src/wire/fleet_config.rs");
 const HISTORY: &str = include_str!("store/config.rs");
 const TRACES: &str = include_str!("traces/config.rs");
@@ -75,6 +77,7 @@ fn words(kind: &str) -> &str {
         "u32" | "u64" => "whole number",
         "f64" => "number",
         "Vec<ModelName" => "list of models",
+        "Vec<String" => "list of texts",
         "LifecycleMode" => "`\"off\"`, `\"dry-run\"` or `\"on\"`",
         "LookAhead" => "`\"auto\"` or `\"off\"`",
         "BTreeMap<String, String" => "table of texts",
@@ -119,6 +122,9 @@ fn page() -> Result<String, serde_json::Error> {
     own.retain(|field| !sections.contains(&field.name.as_str()));
     let mut hosts = fields(FLEET, "HostServer");
     hosts.extend(fields(CONFIG, "HostConfig").into_iter().filter(|field| field.name != "id"));
+    hosts.retain(|field| field.name != "start");
+    let mut starts = fields(STARTER, "HostStarter");
+    starts.extend(fields(START, "StartConfig"));
     let mut text = HEAD.to_owned();
     let mut add = |title: &str, lead: &str, keys: &[Field], defaults: &Value, place: &str| {
         text += &section(title, lead, keys, defaults, &ranges, place);
@@ -129,6 +135,13 @@ fn page() -> Result<String, serde_json::Error> {
         keys.shift_remove("id");
     }
     add("`[[hosts]]`", "One for each Ollama server. Only `url` is needed.", &hosts, &host_defaults, "hosts.");
+    add(
+        "`[hosts.start]`",
+        "How a host is started when it is needed, below its `[[hosts]]`; done where `lifecycle.mode` is `\"on\"` and `smart-ai serve` or an engine in Node runs. See [lifecycle](lifecycle.md).",
+        &starts,
+        &serde_json::to_value(StartConfig::default())?,
+        "hosts.start.",
+    );
     add(
         "`[prometheus]`",
         "Without it, decisions rest on what Ollama and past answers tell.",

@@ -10,6 +10,7 @@ import type {
 	Effect,
 	Endpoint,
 	Event,
+	Failure,
 	Feedback,
 	Fleet,
 	FleetConfig,
@@ -29,6 +30,12 @@ import type { Hands } from './transport.js';
 
 /** What a model is asked that need only show that it writes. */
 const CANARY: Ask = { prompt: 'Hi' };
+
+/** What starts and stops hosts needs more than HTTP to Ollama. */
+const NO_HANDS: Failure = {
+	kind: 'bad_request',
+	detail: 'starting and stopping hosts needs the sidecar, smart-ai serve',
+};
 
 interface Job {
 	ask: Ask;
@@ -290,6 +297,12 @@ export class Driver implements SmartAi {
 			case 'unload':
 				void this.#move(effect).then((event) => this.#post(event));
 				return;
+			case 'start_host':
+			case 'stop_host': {
+				const type = effect.type === 'start_host' ? 'start_ended' : 'stop_ended';
+				queueMicrotask(() => this.#post({ type, host: effect.host, failure: NO_HANDS }));
+				return;
+			}
 			case 'prepared': {
 				const { job, prepared } = effect;
 				this.#plannedUntil = Math.max(this.#plannedUntil, this.#now() + prepared.begins_in_ms + 1);

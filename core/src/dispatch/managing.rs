@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::dispatch::Dispatcher;
 use crate::dispatch::job::JobState;
+use crate::dispatch::powering::{Rousing, last_use};
 use crate::effect::Effect;
 use crate::failure::Failure;
 use crate::fleet::{Contact, DEFAULT_KEEP_ALIVE_S, Host, Model, Residency};
@@ -98,8 +99,13 @@ impl Dispatcher {
     pub(super) fn note_use(&mut self, job: JobId, position: usize, name: &ModelName) {
         let now = self.now;
         let Some(request) = self.jobs.get(&job).map(|job| &job.request) else { return };
-        if let Some(model) = self.fleet.hosts.get_mut(position).and_then(|host| host.models.get_mut(name)) {
-            model.stay.begin_use(now);
+        if let Some(host) = self.fleet.hosts.get_mut(position) {
+            if let Some(used) = last_use(host).filter(|used| now.since(*used) >= 1_000) {
+                host.power.gaps.observe(seconds(used, now));
+            }
+            if let Some(model) = host.models.get_mut(name) {
+                model.stay.begin_use(now);
+            }
         }
         if let Some(habit) = self.managing.habits.get_mut(name) {
             if now.since(habit.last) >= START_GAP_MS {
@@ -152,6 +158,7 @@ impl Dispatcher {
         let mut next: Vec<Millis> = Vec::new();
         self.prewarm(mode, &mut next);
         self.let_go(mode, &mut next);
+        self.stop_idle(&mut next);
         self.managing.next = next.into_iter().filter(|at| *at > now).min();
     }
 
@@ -202,8 +209,18 @@ impl Dispatcher {
         true
     }
 
+    /// Something was begun that counts against the cap.
+    pub(super) fn count_action(&mut self) {
+        self.managing.actions.push_back(self.now);
+    }
+
+    /// Whether a model of the host is being unloaded.
+    pub(super) fn is_unloading(&self, position: usize) -> bool {
+        self.managing.unloading.keys().any(|(at, _)| *at == position)
+    }
+
     /// Whether the cap of the hour has room.
-    fn may_act(&self, mode: LifecycleMode, next: &mut Vec<Millis>) -> bool {
+    pub(super) fn may_act(&self, mode: LifecycleMode, next: &mut Vec<Millis>) -> bool {
         let most = self.config.lifecycle.max_actions_per_hour as usize;
         let room = mode == LifecycleMode::DryRun || self.managing.actions.len() < most;
         if !room {
@@ -298,7 +315,7 @@ impl Dispatcher {
                 twin.prompts.clear();
             }
         }
-        self.log(mode, LifecycleActionKind::Unload, &id, name, reason);
+        self.log(mode, LifecycleActionKind::Unload, &id, Some(name), reason);
         if mode == LifecycleMode::On {
             self.managing.actions.push_back(now);
             self.managing.unloading.insert((position, name.clone()), now);
@@ -310,7 +327,7 @@ impl Dispatcher {
     pub(super) fn unload_ended(&mut self, id: &HostId, name: &ModelName, failure: Option<&Failure>) {
         let Some(position) = self.fleet.hosts.iter().position(|host| host.config.id == *id) else { return };
         self.managing.unloading.remove(&(position, name.clone()));
-        self.outcome(LifecycleActionKind::Unload, id, name, failure);
+        self.outcome(LifecycleActionKind::Unload, id, Some(name), failure);
         if let Some(host) = self.fleet.hosts.get_mut(position) {
             // Whether it has left, the host knows best.
             host.suspect = true;
@@ -336,9 +353,14 @@ impl Dispatcher {
             let until = at.plus(NEAR_MS);
             let mut lead_ms: Option<u64> = None;
             let mut there = false;
-            for host in self.fleet.hosts.iter_mut().filter(|host| matches!(host.contact, Contact::Up)) {
+            for host in &mut self.fleet.hosts {
+                let rises_s = host.rises_in_s(now);
+                if rises_s.is_none() && !matches!(host.contact, Contact::Up) {
+                    continue;
+                }
                 let Some(model) = host.models.get(&name) else { continue };
-                let lead = (load_s(host, model, now) * 1_500.0 + LEAD_MS) as u64;
+                let comes_s = rises_s.unwrap_or(0.0) + load_s(host, model, now);
+                let lead = (comes_s * 1_500.0 + LEAD_MS) as u64;
                 lead_ms = Some(lead_ms.map_or(lead, |least| least.min(lead)));
                 let Some(model) = host.models.get_mut(&name) else { continue };
                 if model.residency != Residency::Cold {
@@ -376,6 +398,13 @@ impl Dispatcher {
         let ranked = view.rank(&request, &nothing, 0);
         let Some(best) = ranked.best() else { return };
         let (position, id) = (best.position, best.host.config.id.clone());
+        if best.terms.start_s > 0.0 {
+            self.rouse(position, Rousing::Expected(name, seconds(now, at)));
+            if let Some(host) = self.fleet.hosts.get_mut(position) {
+                host.power.reserved_until = at.plus(NEAR_MS);
+            }
+            return;
+        }
         let Some(backlog) = backlogs.get(position) else { return };
         let in_memory = InMemory::of(best.host, backlog);
         let bound = best.host.memory_bound(now, self.config.stale_after_ms());
@@ -393,7 +422,7 @@ impl Dispatcher {
             duration(load_s),
             duration(seconds(now, at))
         );
-        self.log(mode, LifecycleActionKind::Prewarm, &id, name, reason);
+        self.log(mode, LifecycleActionKind::Prewarm, &id, Some(name), reason);
         if mode == LifecycleMode::On {
             self.managing.actions.push_back(now);
             self.begin_load(position, name, &request, &backlogs);
@@ -413,13 +442,13 @@ impl Dispatcher {
         mode: LifecycleMode,
         action: LifecycleActionKind,
         host: &HostId,
-        model: &ModelName,
+        model: Option<&ModelName>,
         reason: String,
     ) {
         let outcome = if mode == LifecycleMode::On { "begun" } else { "dry_run" }.to_owned();
         self.managing.numbered += 1;
         let (number, at) = (self.managing.numbered, self.now);
-        let (host, model) = (host.clone(), model.clone());
+        let (host, model) = (host.clone(), model.cloned());
         self.managing.log.push_front(LifecycleAction { number, at, action, host, model, reason, outcome });
         self.managing.log.truncate(TOLD);
     }
@@ -429,14 +458,13 @@ impl Dispatcher {
         &mut self,
         kind: LifecycleActionKind,
         host: &HostId,
-        model: &ModelName,
+        model: Option<&ModelName>,
         failure: Option<&Failure>,
     ) {
         let begun = |action: &&mut LifecycleAction| {
-            let loads = action.action != LifecycleActionKind::Unload;
-            loads == (kind != LifecycleActionKind::Unload)
+            family(action.action) == family(kind)
                 && action.host == *host
-                && action.model == *model
+                && action.model.as_ref() == model
                 && action.outcome == "begun"
         };
         if let Some(action) = self.managing.log.iter_mut().find(begun) {
@@ -450,6 +478,9 @@ impl Dispatcher {
         let (mut always, mut kept) = (0.0, 0.0);
         let mut models = Vec::new();
         for (position, host) in self.fleet.hosts.iter().enumerate() {
+            let asleep = host.power.saved_gb_s(now, host.config.start.as_ref());
+            always += asleep;
+            kept += asleep;
             for model in host.models.values() {
                 let saved = model.stay.saved(now);
                 always += saved.0;
@@ -467,6 +498,7 @@ impl Dispatcher {
             max_actions_per_hour: self.config.lifecycle.max_actions_per_hour,
             saved_gb_hours_always_on: always / 3_600.0,
             saved_gb_hours_keep_alive: kept / 3_600.0,
+            hosts: self.powers(now),
             models,
             actions: self.managing.log.iter().cloned().collect(),
         }
@@ -507,6 +539,11 @@ impl Dispatcher {
             why,
         }
     }
+}
+
+/// Loads of every cause end alike.
+fn family(kind: LifecycleActionKind) -> LifecycleActionKind {
+    if kind == LifecycleActionKind::Prewarm { LifecycleActionKind::Prepare } else { kind }
 }
 
 /// Why only its owner, or whoever asked for it, lets a model go.

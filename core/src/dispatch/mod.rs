@@ -18,6 +18,7 @@ mod load;
 mod managing;
 mod outlook;
 mod patience;
+mod powering;
 mod preparing;
 mod queue;
 mod timeouts;
@@ -32,7 +33,7 @@ use crate::decision::Decision;
 use crate::effect::{Effect, Step};
 use crate::event::{Event, HostState, ModelState, SignalsState};
 use crate::failure::Failure;
-use crate::fleet::{Contact, Fleet};
+use crate::fleet::{Breaker, Fleet};
 use crate::learn::{Arrivals, Lengths, Qualities};
 use crate::lifecycle::LifecycleMode;
 use crate::names::{AttemptId, HostId, JobId, Millis, ModelName};
@@ -149,6 +150,7 @@ impl Dispatcher {
         let telling = !matches!(event, Event::Progress { .. } | Event::Held { .. } | Event::Started { .. });
         self.take(event);
         self.check_timeouts();
+        self.check_starts();
         self.look_around();
         if telling {
             self.send_canaries();
@@ -168,7 +170,12 @@ impl Dispatcher {
         let jobs = self.jobs.values().filter_map(|job| job.wake_at(self));
         let attempts = self.attempts.values().map(Attempt::wake_at);
         let looks = self.next_look().into_iter().chain(self.next_canary());
-        jobs.chain(attempts).chain(looks).chain(self.next_load()).chain(self.next_action()).min()
+        jobs.chain(attempts)
+            .chain(looks)
+            .chain(self.next_load())
+            .chain(self.next_action())
+            .chain(self.next_start())
+            .min()
     }
 
     /// `handle`, every effect, and `poll_timeout` in one.
@@ -274,6 +281,8 @@ impl Dispatcher {
             Event::Canary { host, model, failure } => self.canary_ended(&host, &model, failure.as_ref()),
             Event::Prepare { job, request, in_ms } => self.prepare(job, request, in_ms),
             Event::UnloadEnded { host, model, failure } => self.unload_ended(&host, &model, failure.as_ref()),
+            Event::StartEnded { host, failure } => self.start_ended(&host, failure.as_ref()),
+            Event::StopEnded { host, failure } => self.stop_ended(&host, failure.as_ref()),
             Event::StandBy { holder } => self.stand_by(holder),
             Event::Apply => self.apply_lifecycle(),
             Event::LoadEnded { host, model, failure } => self.load_ended(&host, &model, failure.as_ref()),
@@ -296,13 +305,22 @@ impl Dispatcher {
             return;
         }
         let since = host.end_look(now, &state);
+        let mut started = false;
         match state {
             HostState::Up(report) => {
+                started = host.power.rose(now, host.config.start.as_ref());
+                if started {
+                    // What failed before was of another process.
+                    host.breaker = Breaker::default();
+                }
                 host.take(now, report);
                 let is_named = |name: &ModelName| !named.is_empty() && named.contains(&name.canonical());
                 host.inquire(now, is_named, &self.config.models);
             }
-            HostState::Down(failure) => host.contact = Contact::Down(failure),
+            HostState::Down(failure) => host.fell(failure),
+        }
+        if started {
+            self.started(id);
         }
         if let Some(since) = since {
             self.see_loaded(position, since);

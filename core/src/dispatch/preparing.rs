@@ -4,6 +4,7 @@ use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::Attempt;
 use crate::dispatch::context::Wanted;
 use crate::dispatch::job::FLEET_GRACE_MS;
+use crate::dispatch::powering::Rousing;
 use crate::effect::{CallOptions, Effect};
 use crate::failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
 use crate::fleet::{Host, Model, Residency};
@@ -68,6 +69,8 @@ enum Placing {
     Keep(Wanting),
     Answer(Wanting, Prepared),
     Load(Wanting, usize, ModelName),
+    /// Its host sleeps.
+    Rouse(Wanting, usize),
 }
 
 impl Dispatcher {
@@ -101,6 +104,11 @@ impl Dispatcher {
         self.wanting.iter().any(|wanting| wanting.due <= self.now)
     }
 
+    /// Whether somebody has asked for a model that is to be in memory so soon.
+    pub(super) fn wants_within(&self, ms: u64) -> bool {
+        self.wanting.iter().any(|wanting| wanting.ready_by <= self.now.plus(ms))
+    }
+
     /// Begins the loads that are due.
     pub(super) fn prepare_models(&mut self) {
         self.forget_loads();
@@ -115,6 +123,10 @@ impl Dispatcher {
             let backlogs = self.backlogs_with_queue();
             match self.placed(wanting, &backlogs) {
                 Placing::Keep(wanting) => self.wanting.push(wanting),
+                Placing::Rouse(wanting, position) => {
+                    self.rouse(position, Rousing::Prepared);
+                    self.wanting.push(wanting);
+                }
                 Placing::Answer(wanting, prepared) => self.answer(&wanting, prepared),
                 Placing::Load(wanting, position, model) => {
                     self.load_for(&wanting, position, model, &backlogs);
@@ -146,6 +158,9 @@ impl Dispatcher {
         let nothing = Exclusions::default();
         let ranked = view.rank(request, &nothing, 0);
         let Some(best) = ranked.best() else {
+            if let Some(position) = ranked.unknown_sleeper(view) {
+                return Placing::Rouse(wanting, position);
+            }
             let decision = ranked.record(view, request, usize::MAX).decision(&self.fleet.hosts);
             let error = refusal(request, &decision);
             return Placing::Answer(wanting, failed(None, error));
@@ -154,7 +169,8 @@ impl Dispatcher {
         let arm = Some((host.config.id.clone(), model.name.clone()));
         let loads_s = load_s(host, model, now);
         let is_warm = model.residency != Residency::Cold || model.tag.remote;
-        let lead_ms = (loads_s * 1_500.0 + LEAD_MS) as u64;
+        let start_s = best.terms.start_s;
+        let lead_ms = ((start_s + loads_s) * 1_500.0 + LEAD_MS) as u64;
         let begins = Millis(wanting.ready_by.0.saturating_sub(lead_ms));
         if !wanting.told && begins > now {
             let prepared =
@@ -162,6 +178,9 @@ impl Dispatcher {
             self.answer(&wanting, prepared);
             (wanting.told, wanting.due) = (true, begins);
             return Placing::Keep(wanting);
+        }
+        if start_s > 0.0 {
+            return Placing::Rouse(wanting, position);
         }
         if is_warm {
             return Placing::Answer(wanting, answered(arm, PrepareState::Warm));
@@ -185,7 +204,7 @@ impl Dispatcher {
     fn load_for(&mut self, wanting: &Wanting, position: usize, model: ModelName, backlogs: &[Backlog]) {
         if let Some(host) = self.fleet.hosts.get(position).map(|host| host.config.id.clone()) {
             let reason = format!("{model} comes to {host}: a caller asked for it");
-            self.log(LifecycleMode::On, LifecycleActionKind::Prepare, &host, &model, reason);
+            self.log(LifecycleMode::On, LifecycleActionKind::Prepare, &host, Some(&model), reason);
         }
         let waiter = (!wanting.told).then_some((wanting.job, wanting.since));
         self.begin_load(position, &model, &wanting.request, backlogs);
@@ -238,7 +257,7 @@ impl Dispatcher {
     pub(super) fn load_ended(&mut self, id: &HostId, name: &ModelName, failure: Option<&Failure>) {
         let Some(position) = self.fleet.hosts.iter().position(|host| host.config.id == *id) else { return };
         let Some(loading) = self.loads.remove(&(position, name.clone())) else { return };
-        self.outcome(LifecycleActionKind::Prepare, id, name, failure);
+        self.outcome(LifecycleActionKind::Prepare, id, Some(name), failure);
         let now = self.now;
         if let Some(host) = self.fleet.hosts.get_mut(position) {
             // What it takes, and what left for it, the host knows best.

@@ -3,11 +3,12 @@
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::Phase;
 use crate::dispatch::job::{Job, JobState};
+use crate::dispatch::powering::Rousing;
 use crate::dispatch::wish::Wish;
 use crate::failure::{DispatchError, DispatchErrorCode};
 use crate::fleet::{Host, Model, Residency};
 use crate::names::{JobId, Millis, ModelName};
-use crate::policy::{Backlog, Eviction, InMemory, KEPT, Ranked, Record, Scored, refusal};
+use crate::policy::{Backlog, Eviction, InMemory, KEPT, Ranked, Record, Scored, View, refusal};
 
 /// A job takes at least this long, as far as its place in the queue goes.
 const LEAST_S: f64 = 1.0;
@@ -22,6 +23,8 @@ enum Placing {
     Call(Box<Record>, Wish),
     /// Its best arm is busy: wait for it.
     Hold(Wish, f64, Option<Box<Record>>),
+    /// Hosts that sleep may have an arm: this one is started to see.
+    Rouse(usize),
     /// No arm at all.
     Nothing(Box<Record>, DispatchError, Hope),
 }
@@ -125,7 +128,7 @@ impl Dispatcher {
         ranked.follow(self.look_ahead(view, &ranked, &job.request, Some(id)));
         let first = job.decision.is_none();
         let compared = first.then(|| self.compared(view, &job.request, &ranked, Some(id))).flatten();
-        let placing = self.placing(job, &ranked, || Box::new(ranked.record(view, &job.request, KEPT)));
+        let placing = self.placing(job, &ranked, view, || Box::new(ranked.record(view, &job.request, KEPT)));
         if let Some(job) = self.jobs.get_mut(&id).filter(|_| compared.is_some()) {
             job.compared = compared;
         }
@@ -134,9 +137,12 @@ impl Dispatcher {
             Placing::Hold(wish, expected_s, decision) => {
                 self.reserve(backlogs, &wish);
                 let again = self.now.plus(HELD_LOOK_MS);
+                let sleeps = self.rouse(wish.position, Rousing::Wanted(&wish.model));
                 let Some(job) = self.jobs.get_mut(&id) else { return };
                 job.state = JobState::Held { again };
-                job.stranded = None;
+                if !sleeps {
+                    job.stranded = None;
+                }
                 job.wish = Some(wish);
                 job.least_s = Some(least_s);
                 job.predicted_ms.get_or_insert(expected_s * 1e3);
@@ -144,13 +150,29 @@ impl Dispatcher {
                     job.decision = decision;
                 }
             }
+            Placing::Rouse(position) => {
+                self.rouse(position, Rousing::Unknown);
+                let again = self.now.plus(HELD_LOOK_MS);
+                if let Some(job) = self.jobs.get_mut(&id) {
+                    (job.state, job.wish) = (JobState::Held { again }, None);
+                }
+            }
             Placing::Nothing(decision, error, hope) => self.nowhere(id, decision, error, hope),
         }
     }
 
-    fn placing(&self, job: &Job, ranked: &Ranked<'_>, record: impl Fn() -> Box<Record>) -> Placing {
+    fn placing(
+        &self,
+        job: &Job,
+        ranked: &Ranked<'_>,
+        view: View<'_>,
+        record: impl Fn() -> Box<Record>,
+    ) -> Placing {
         let calls = job.attempts.len() as u32;
         let Some(best) = ranked.best() else {
+            if let Some(position) = ranked.unknown_sleeper(view) {
+                return Placing::Rouse(position);
+            }
             let record = record();
             let mut error = refusal(&job.request, &record.decision(&self.fleet.hosts));
             let hope = Hope {
@@ -171,7 +193,7 @@ impl Dispatcher {
             );
             return Placing::Nothing(record(), error, Hope::default());
         }
-        if best.startable || !self.config.tuning.hold {
+        if best.startable || (!self.config.tuning.hold && best.terms.start_s <= 0.0) {
             return Placing::Call(record(), Wish::of(ranked, best));
         }
         let first = job.decision.is_none();
@@ -245,6 +267,7 @@ impl Dispatcher {
     /// No arm is left: what failed in passing is tried again after a pause, a host that rests or was there before is waited
     /// for, and one that is at work for as long as it is; everything else is final.
     fn nowhere(&mut self, id: JobId, decision: Box<Record>, error: DispatchError, hope: Hope) {
+        self.tell_starts();
         let (now, most_calls) = (self.now, self.config.max_attempts);
         let Some(job) = self.jobs.get_mut(&id) else { return };
         if hope.at_work {

@@ -46,6 +46,7 @@ impl Dispatcher {
             host.suspect = true;
             host.looked_asleep = host.looking.is_some();
             host.looking.iter_mut().for_each(later);
+            host.power.slept(slept_ms);
             host.inquiries.slept(slept_ms);
             host.canary.iter_mut().for_each(|(_, since)| later(since));
         }

@@ -5,6 +5,9 @@ use crate::effect::{Effect, Source};
 use crate::fleet::{Contact, Host, Pace, RETURN_MS};
 use crate::names::Millis;
 
+/// A host that is being started is looked at this often.
+const READY_MS: u64 = 250;
+
 /// When the metrics server was last asked.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Watch {
@@ -78,27 +81,31 @@ impl Dispatcher {
 
     /// When the next look is due: only while jobs are under way.
     pub(super) fn next_look(&self) -> Option<Millis> {
-        if self.jobs.is_empty() && !self.wants_models() {
-            return None;
-        }
         let every = u64::from(self.config.refresh_ms);
+        let busy = !self.jobs.is_empty() || self.wants_models();
+        let looked_at = |host: &&Host| busy || host.is_starting();
         let hosts = self
             .fleet
             .hosts
             .iter()
+            .filter(looked_at)
             .map(|host| host.look_lost_at().unwrap_or(host.looked.plus(look_every(host, every))));
-        let metrics = self.config.metrics.then(|| match (self.metrics.lost_at(), self.metrics.answered) {
-            (Some(lost), _) => lost,
-            (None, Some(at)) => at.plus(every),
-            (None, None) => self.now,
-        });
+        let metrics =
+            (self.config.metrics && busy).then(|| match (self.metrics.lost_at(), self.metrics.answered) {
+                (Some(lost), _) => lost,
+                (None, Some(at)) => at.plus(every),
+                (None, None) => self.now,
+            });
         hosts.chain(metrics).min()
     }
 }
 
 /// A host that served before and is gone is looked for more often.
 fn look_every(host: &Host, every_ms: u64) -> u64 {
-    let gone = matches!(host.contact, Contact::Down(_)) && !host.models.is_empty();
+    if host.is_starting() {
+        return every_ms.min(READY_MS);
+    }
+    let gone = matches!(host.contact, Contact::Down(_)) && !host.models.is_empty() && !host.power.may_start;
     if gone { every_ms.min(RETURN_MS) } else { every_ms }
 }
 
@@ -108,5 +115,5 @@ fn host_due(host: &Host, now: Millis, every_ms: u64, busy: bool) -> bool {
     }
     matches!(host.contact, Contact::Never)
         || host.suspect
-        || (busy && now.since(host.looked) >= look_every(host, every_ms))
+        || ((busy || host.is_starting()) && now.since(host.looked) >= look_every(host, every_ms))
 }

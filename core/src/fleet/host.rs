@@ -8,7 +8,8 @@ use crate::event::{HostReport, HostState, ModelTag, ResidentModel, SignalName};
 use crate::failure::{Failure, FailureKind};
 use crate::fleet::dynamics::slowed;
 use crate::fleet::{
-    Breaker, Device, Inquiries, Interest, Model, OwnKeepAlive, Pace, Rates, Residency, Signals, load_rates,
+    Breaker, Device, Inquiries, Interest, Model, OwnKeepAlive, Pace, Power, PowerPhase, Rates, Residency,
+    Signals, load_rates,
 };
 use crate::learn::{Change, LogMean, Reliability, Room, SeenModel, Sharing, Slowing};
 use crate::names::{Millis, ModelName};
@@ -83,6 +84,10 @@ pub(crate) struct Host {
     /// How long looks at it take.
     pub(crate) pace: Pace,
     pub(crate) version: Option<String>,
+    /// When a look last told what is in memory.
+    pub(crate) resident_seen: Millis,
+    /// Starts and stops of it.
+    pub(crate) power: Power,
     pub(crate) models: BTreeMap<ModelName, Model>,
     /// What it is asked about its models.
     pub(crate) inquiries: Inquiries,
@@ -150,6 +155,8 @@ impl Host {
             looked_asleep: false,
             pace: Pace::default(),
             version: None,
+            resident_seen: Millis(0),
+            power: Power::default(),
             models: BTreeMap::new(),
             inquiries: Inquiries::default(),
             signals: Signals::default(),
@@ -226,6 +233,7 @@ impl Host {
             self.estimate();
         }
         if let Some(resident) = report.resident {
+            self.resident_seen = now;
             self.take_room(now, &resident);
             self.take_device(&resident);
             let device = self.device;
@@ -367,6 +375,38 @@ impl Host {
         let unknown = self.models.values().filter(|model| model.details.is_none() && !model.tag.remote);
         let unknown = unknown.map(|model| (interest(model), model.name.clone()));
         self.inquiries.renew(now, self.pace.lost_ms(), unknown);
+    }
+
+    /// Seconds until it answers, where it is asleep and may be started, is being started, or is being stopped; `None` where it is up,
+    /// or nobody can tell.
+    pub(crate) fn rises_in_s(&self, now: Millis) -> Option<f64> {
+        let start = self.config.start.as_ref().filter(|_| self.power.may_start)?;
+        let asleep = match &self.contact {
+            Contact::Down(failure) => failure.kind.is_of_connection(),
+            Contact::Up => matches!(self.power.phase, PowerPhase::Stopping(_)),
+            Contact::Never => false,
+        };
+        if asleep { self.power.rises_in_s(now, start) } else { None }
+    }
+
+    /// A start of ours is under way.
+    pub(crate) fn is_starting(&self) -> bool {
+        matches!(self.power.phase, PowerPhase::Starting(_))
+    }
+
+    /// It runs no more: nothing is in its memory.
+    pub(crate) fn fell(&mut self, failure: Failure) {
+        if self.config.start.is_some() && failure.kind.is_of_connection() {
+            if self.power.up_since.take().is_some() {
+                self.power.told = None;
+            }
+            for model in self.models.values_mut() {
+                model.residency = Residency::Cold;
+                (model.stay.since, model.stay.expires) = (None, None);
+                model.prompts.clear();
+            }
+        }
+        self.contact = Contact::Down(failure);
     }
 
     /// When it may be called again, where that can be told: it served before, or only rests.

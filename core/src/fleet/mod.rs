@@ -9,6 +9,7 @@ mod memory;
 mod model;
 mod own_settings;
 mod pace;
+mod power;
 mod prompt_cache;
 mod rates;
 mod signals;
@@ -23,6 +24,7 @@ pub(crate) use inquiries::{Inquiries, Interest};
 pub(crate) use model::{Model, Residency};
 pub(crate) use own_settings::{OwnKeepAlive, OwnSettings};
 pub(crate) use pace::Pace;
+pub(crate) use power::{Power, PowerPhase};
 pub(crate) use prompt_cache::{PromptCache, fingerprints};
 pub(crate) use rates::{PRIOR_LOAD_BYTES_PER_S, Rates, load_rates};
 pub(crate) use signals::{SignalReading, Signals};
@@ -30,6 +32,7 @@ pub(crate) use signals::{SignalReading, Signals};
 use crate::config::Config;
 use crate::event::Sample;
 use crate::learn::{Beside, LogMean, are_together};
+use crate::lifecycle::LifecycleMode;
 use crate::names::{HostId, Millis};
 use crate::number::Between as _;
 
@@ -45,7 +48,9 @@ pub(crate) struct Fleet {
 impl Fleet {
     pub(crate) fn new(config: &Config) -> Self {
         let mut hosts: Vec<Host> = config.hosts.iter().cloned().map(Host::new).collect();
+        let starts = config.lifecycle.mode == LifecycleMode::On;
         for host in &mut hosts {
+            host.power.may_start = starts && host.config.start.is_some();
             host.place = config.hosts.iter().filter(|other| other.id < host.config.id).count();
         }
         let mut fleet = Self { hosts };

@@ -35,7 +35,8 @@ pub struct LifecycleConfig {
     /// Seconds an idle model stays at most.
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub max_idle_s: u32,
-    /// Unloads and loads in any hour, at most. Those that callers ask for are not bound.
+    /// Unloads, loads, starts and stops in any hour, at most. Loads that callers ask for are not bound; starts that callers wait for
+    /// count, and are not bound.
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub max_actions_per_hour: u32,
     /// Whether a model is loaded shortly before its next use, where that comes back by the hour, the day or the week.

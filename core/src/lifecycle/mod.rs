@@ -6,12 +6,18 @@ mod holding;
 mod prepared;
 mod report;
 mod rhythm;
+mod start;
 mod stay;
 
 pub use config::{LifecycleConfig, LifecycleMode};
+pub(crate) use gaps::Gaps;
 pub(crate) use holding::{Holding, holding};
 pub use prepared::{PrepareState, Prepared};
-pub use report::{LifecycleAction, LifecycleActionKind, LifecycleModel, LifecycleReport};
+pub use report::{
+    LifecycleAction, LifecycleActionKind, LifecycleHost, LifecycleModel, LifecycleReport, PowerState,
+};
 pub(crate) use report::{duration, seconds};
 pub(crate) use rhythm::{NEAR_MS, Rhythm};
+pub(crate) use start::START_RANGES;
+pub use start::StartConfig;
 pub(crate) use stay::{Absence, Stay};

@@ -13,7 +13,7 @@ pub struct LifecycleReport {
     pub mode: LifecycleMode,
     /// Who acts in its place: another program on this fleet. Absent: this one.
     pub standby: Option<String>,
-    /// Unloads and loads of the last hour that count against the cap.
+    /// Unloads, loads, starts and stops of the last hour that count against the cap.
     pub actions_last_hour: u32,
     /// The cap.
     pub max_actions_per_hour: u32,
@@ -21,10 +21,64 @@ pub struct LifecycleReport {
     pub saved_gb_hours_always_on: f64,
     /// Gigabyte-hours of memory saved against what each host does by itself.
     pub saved_gb_hours_keep_alive: f64,
+    /// Every host that can be started and stopped.
+    #[serde(default)]
+    pub hosts: Vec<LifecycleHost>,
     /// Every model in memory, and those expected to be used.
     pub models: Vec<LifecycleModel>,
     /// The last actions, newest first; in `dry-run`, those that would have been.
     pub actions: Vec<LifecycleAction>,
+}
+
+/// One host that can be started and stopped.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+pub struct LifecycleHost {
+    /// Its name.
+    pub host: HostId,
+    /// How it stands.
+    pub state: PowerState,
+    /// Seconds its start is expected to take.
+    pub start_s: f64,
+    /// Gigabytes that its stop frees beside its models.
+    pub idle_gb: f64,
+    /// Seconds since it answers; absent where it does not.
+    pub up_s: Option<f64>,
+    /// Seconds since anybody was seen to use one of its models.
+    pub idle_s: Option<f64>,
+    /// Seconds until it is stopped unless it is used; absent where it is not.
+    pub stops_in_s: Option<f64>,
+    /// Why it runs, stops or sleeps, in words.
+    pub why: String,
+}
+
+/// How a host stands that can be started and stopped.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, strum::IntoStaticStr,
+)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum PowerState {
+    /// Nobody has looked yet.
+    Unknown,
+    /// It answers.
+    Up,
+    /// It does not answer, and is started when it is needed.
+    Asleep,
+    /// It is being started.
+    Starting,
+    /// It is being stopped.
+    Stopping,
+    /// It does not answer, and is not started for now.
+    Down,
+}
+
+impl PowerState {
+    /// The word used in every interface.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// One model on one host.
@@ -70,15 +124,15 @@ pub struct LifecycleAction {
     pub action: LifecycleActionKind,
     /// Where.
     pub host: HostId,
-    /// Which model.
-    pub model: ModelName,
+    /// Which model; absent where all of the host was meant.
+    pub model: Option<ModelName>,
     /// Why, in words.
     pub reason: String,
     /// `dry_run`, `begun`, `ok`, or the failure's word.
     pub outcome: String,
 }
 
-/// What can be done with a model.
+/// What can be done with a model or a host.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, strum::IntoStaticStr,
 )]
@@ -92,6 +146,10 @@ pub enum LifecycleActionKind {
     Prewarm,
     /// It is loaded because a caller asked for that.
     Prepare,
+    /// The host is started because somebody waits for it.
+    Start,
+    /// The host is stopped because nobody uses it.
+    Stop,
 }
 
 impl LifecycleActionKind {

@@ -64,7 +64,11 @@ impl Filter<'_> {
         self.tried.tried.iter().find(whole).map(|(_, _, kind)| *kind)
     }
 
+    /// A host that sleeps is in no trouble: it is started when it is worth that.
     fn trouble<'h>(&self, host: &'h Host, underway: u32) -> Option<&'h Failure> {
+        if host.rises_in_s(self.now).is_some() {
+            return None;
+        }
         if let Contact::Down(failure) = &host.contact {
             return Some(failure);
         }

@@ -3,6 +3,7 @@
 use crate::event::SignalName;
 use crate::failure::Failure;
 use crate::fleet::{Contact, Fleet, SignalReading};
+use crate::names::Millis;
 use crate::policy::score::Scored;
 use crate::policy::view::Metrics;
 
@@ -11,6 +12,7 @@ const NEEDED: [SignalName; 2] = [SignalName::CpuBusyRatio, SignalName::MemoryAva
 
 pub(crate) fn notes(
     metrics: Metrics<'_>,
+    now: Millis,
     fleet: &Fleet,
     signals: &[(usize, SignalReading)],
     best: Option<&Scored<'_>>,
@@ -40,7 +42,9 @@ pub(crate) fn notes(
         Metrics::Up => notes.extend(missing(fleet)),
     }
     for host in &fleet.hosts {
-        if let Contact::Down(failure) = &host.contact {
+        if let Some(seconds) = host.rises_in_s(now) {
+            notes.push(format!("{} is asleep, {seconds:.0} s to start", host.config.id));
+        } else if let Contact::Down(failure) = &host.contact {
             notes.push(format!("{} does not answer: {}", host.config.id, failure.kind.as_str()));
         }
     }

@@ -179,6 +179,14 @@ impl<'a> Ranked<'a> {
         })
     }
 
+    /// The host that is soonest up of those that sleep and have never shown what models they have.
+    pub(crate) fn unknown_sleeper(&self, view: View<'_>) -> Option<usize> {
+        let hosts = view.fleet.hosts.iter().enumerate().filter(|(_, host)| host.models.is_empty());
+        let asleep = hosts.filter(|(_, host)| self.filter.host(host, 0).is_ok());
+        let rising = asleep.filter_map(|(position, host)| Some((host.rises_in_s(view.now)?, position)));
+        rising.min_by(|left, right| left.0.total_cmp(&right.0)).map(|(_, position)| position)
+    }
+
     /// Takes the plan's choice in place of the score's.
     pub(crate) fn follow(&mut self, plan: Option<Plan>) {
         self.plan = plan;
@@ -252,7 +260,7 @@ impl<'a> Ranked<'a> {
             plan: self.plan,
             dropped,
             details,
-            notes: notes(view.metrics, view.fleet, &signals, best),
+            notes: notes(view.metrics, view.now, view.fleet, &signals, best),
             signals,
             comparison: None,
         }

@@ -1,5 +1,5 @@
 //! The score of one arm, in seconds: J = T + harm + reloads + risk + quality + deadline − optimism, where
-//! T = load + z × (queue + work + interference) is its expected completion.
+//! T = start + load + z × (queue + work + interference) is its expected completion.
 
 use crate::decision::{DropCode, Terms};
 use crate::event::SignalName;
@@ -35,6 +35,8 @@ pub(crate) struct HostView<'a> {
     pub(crate) foreign: f64,
     /// How many times slower than expected its machine goes, as far as that counts.
     pub(crate) late: f64,
+    /// Seconds until it answers: zero where it does.
+    pub(crate) rises_s: f64,
     /// Seconds until its loader is free.
     pub(crate) loader_s: f64,
     /// Its runners that have work left, one at least.
@@ -56,6 +58,7 @@ impl<'a> HostView<'a> {
             told: host.told_memory(view.now, view.stale_ms),
             foreign: foreign_share(view, host),
             late: 1.0 + view.config.tuning.overdue * (late - 1.0),
+            rises_s: host.rises_in_s(view.now).unwrap_or(0.0),
             loader_s: backlog.loader_s(),
             busy: backlog.busy(),
         }
@@ -159,12 +162,14 @@ pub(crate) fn score<'a>(
     let kept = if resident { model.kept_share(wanted.request) } else { 0.0 };
     let unread_tokens = f64::from(wanted.request.prompt_tokens) * (1.0 - kept);
     let mut terms = Terms {
+        start_s: at.rises_s,
         prefill_s: slowdown * unread_tokens / model.rates.prefill,
         decode_s: slowdown * output_tokens / model.rates.decode,
         ..Terms::default()
     };
     let slots = host.config.parallel;
-    let mut startable = runner.is_none_or(|runner| runner.calls + runner.waiting < slots);
+    let mut startable =
+        at.rises_s <= 0.0 && runner.is_none_or(|runner| runner.calls + runner.waiting < slots);
     let loading = runner.filter(|runner| runner.load_left_s > 0.0);
     if let Some(runner) = loading {
         terms.load_s = runner.load_left_s;

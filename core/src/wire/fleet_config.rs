@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::server_url::ServerUrl;
+use super::starter::HostStarter;
 use crate::config::{Config, HostConfig};
 use crate::json::{self, Object};
 use crate::names::HostId;
@@ -38,7 +39,10 @@ pub struct FleetConfig {
 #[cfg_attr(
     feature = "typescript",
     derive(ts_rs::TS),
-    ts(export_to = "core.d.ts", type = "Omit<HostConfig, \"id\"> & HostServer")
+    ts(
+        export_to = "core.d.ts",
+        type = "Omit<HostConfig, \"id\" | \"start\"> & Omit<HostServer, \"start\"> & { start?: StartConfig & HostStarter }"
+    )
 )]
 pub struct FleetHost {
     /// Where it is and how it lets one in.
@@ -92,6 +96,9 @@ pub struct HostServer {
     /// PEM text in place of `client_key_file`.
     #[serde(default)]
     pub client_key: Option<String>,
+    /// By what means it is started and stopped.
+    #[serde(default)]
+    pub start: Option<HostStarter>,
 }
 
 /// What of a configuration is about servers.
@@ -139,7 +146,10 @@ impl HostServer {
 
     fn taken_from(host: &mut Value) -> Value {
         let Value::Object(keys) = host else { return host.take() };
-        let server = taken(keys, &Self::KEYS);
+        let mut server = taken(keys, &Self::KEYS);
+        if let Some(Value::Object(start)) = keys.get_mut("start") {
+            server.insert("start".to_owned(), taken(start, &HostStarter::KEYS).into());
+        }
         // Core asks for a name; which it is, is known once the URL is read.
         keys.insert("id".to_owned(), "".into());
         server.into()
@@ -206,6 +216,10 @@ pub struct Fleet {
     pub hosts: Vec<Endpoint>,
     /// Where the metrics are.
     pub prometheus: Option<Endpoint>,
+    /// By what means hosts are started and stopped; only those that can be.
+    #[serde(skip)]
+    #[cfg_attr(feature = "typescript", ts(skip))]
+    pub starters: BTreeMap<HostId, HostStarter>,
 }
 
 /// A server with what every request to it carries. Never logged: headers hold keys.
@@ -268,7 +282,12 @@ impl FleetConfig {
         let Servers { hosts, prometheus } = json::from_value(servers.into())?;
         let mut config: Config = json::from_value(keys.into()).map_err(|refusal: json::Refusal| {
             let is_of_a_host = refusal.path().starts_with("hosts[");
-            refusal.knowing(if is_of_a_host { &HostServer::KEYS } else { &["prometheus"] })
+            let is_of_a_start = is_of_a_host && refusal.path().contains(".start.");
+            refusal.knowing(match (is_of_a_start, is_of_a_host) {
+                (true, _) => &HostStarter::KEYS,
+                (false, true) => &HostServer::KEYS,
+                (false, false) => &["prometheus"],
+            })
         })?;
         let own = std::mem::take(&mut config.hosts);
         let hosts = hosts.into_iter().zip(own).map(|(server, config)| FleetHost { server, config }).collect();
@@ -282,9 +301,14 @@ impl FleetConfig {
     pub fn split(&self) -> Result<Fleet, ConfigError> {
         let mut config = Config { metrics: self.prometheus.is_some(), ..self.config.clone() };
         let mut endpoints: Vec<Endpoint> = Vec::new();
+        let mut starters = BTreeMap::new();
         for (index, FleetHost { server, config: host }) in self.hosts.iter().enumerate() {
             let url = ServerUrl::parse(&format!("hosts[{index}].url"), &server.url)?;
             let id = server.id.clone().unwrap_or_else(|| url.authority.as_str().into());
+            if let Some(starter) = &server.start {
+                starter.validate(&format!("hosts[{index}].start"))?;
+                starters.insert(id.clone(), starter.clone());
+            }
             let instance = host.instance.clone().or_else(|| Some(url.hostname.clone()));
             let mut machine = host.machine.clone().or_else(|| host.instance.clone());
             // One server under two names is on one machine, whatever is told.
@@ -297,7 +321,7 @@ impl FleetConfig {
         }
         let prometheus = self.prometheus.as_ref().map(PrometheusServer::endpoint).transpose()?;
         config.validate()?;
-        Ok(Fleet { config, hosts: endpoints, prometheus })
+        Ok(Fleet { config, hosts: endpoints, prometheus, starters })
     }
 }
 

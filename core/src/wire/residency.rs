@@ -101,6 +101,8 @@ pub fn residency_post(effect: &Effect) -> Option<Post> {
         | Effect::Resolve { .. }
         | Effect::Reject { .. }
         | Effect::Refresh { .. }
+        | Effect::StartHost { .. }
+        | Effect::StopHost { .. }
         | Effect::Prepared { .. } => None,
     }
 }

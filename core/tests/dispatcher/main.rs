@@ -13,6 +13,7 @@ mod failing;
 mod keeping;
 mod looking;
 mod managing;
+mod powering;
 mod preparing;
 mod silence;
 mod stale;

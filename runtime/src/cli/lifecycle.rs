@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use smart_ai_core::wire::{Endpoint, Reply};
-use smart_ai_core::{LifecycleModel, LifecycleReport};
+use smart_ai_core::{LifecycleHost, LifecycleModel, LifecycleReport};
 
 use super::{DONE, FAILED, MISUSED, complain, print_json};
 use crate::http::{Server, look};
@@ -40,7 +40,7 @@ pub(super) struct LifecycleArgs {
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 enum What {
-    /// Every model in memory: how long it is held, why, and what was done lately
+    /// Every host that starts and stops, every model in memory: how long it is held, why, and what was done lately
     Status {
         /// Show it anew every two seconds until Ctrl+C
         #[arg(long)]
@@ -127,7 +127,8 @@ fn when(model: &LifecycleModel) -> Option<f64> {
 
 fn show_plan(out: &mut impl Write, report: &LifecycleReport) -> io::Result<()> {
     let plan = plan(report);
-    if plan.is_empty() {
+    let stops: Vec<&LifecycleHost> = report.hosts.iter().filter(|host| host.stops_in_s.is_some()).collect();
+    if plan.is_empty() && stops.is_empty() {
         writeln!(out, "Nothing is planned.")?;
     }
     for model in plan {
@@ -136,6 +137,14 @@ fn show_plan(out: &mut impl Write, report: &LifecycleReport) -> io::Result<()> {
         let moment = if seconds <= 0.0 { "now".to_owned() } else { format!("in {}", spoken(seconds)) };
         let (name, host, gb, load) = (&model.model, &model.host, model.gb, spoken(model.load_s));
         writeln!(out, "{moment}: {name} {verb} {host}: {gb:.1} GB, {load} to load; {}", model.why)?;
+    }
+    for host in stops {
+        let (moment, start) = (spoken(host.stops_in_s.unwrap_or(0.0)), spoken(host.start_s));
+        writeln!(
+            out,
+            "in {moment}: {} stops: {:.1} GB, {start} to start; {}",
+            host.host, host.idle_gb, host.why
+        )?;
     }
     Ok(())
 }
@@ -155,6 +164,7 @@ fn show(out: &mut impl Write, report: &LifecycleReport) -> io::Result<()> {
         report.saved_gb_hours_always_on,
         report.saved_gb_hours_keep_alive,
     )?;
+    show_hosts(out, report)?;
     writeln!(
         out,
         "{:<16} {:<26} {:>6} {:>8} {:>8} {:>8} {:>9}  WHY",
@@ -179,6 +189,33 @@ fn show(out: &mut impl Write, report: &LifecycleReport) -> io::Result<()> {
         writeln!(out, "{}: {}", action.outcome, action.reason)?;
     }
     Ok(())
+}
+
+fn show_hosts(out: &mut impl Write, report: &LifecycleReport) -> io::Result<()> {
+    if report.hosts.is_empty() {
+        return Ok(());
+    }
+    let or_dash = |seconds: Option<f64>| seconds.map_or_else(|| "-".to_owned(), spoken);
+    writeln!(
+        out,
+        "{:<16} {:<9} {:>6} {:>8} {:>8} {:>8} {:>8}  WHY",
+        "HOST", "STATE", "GB", "START", "UP", "IDLE", "STOPS"
+    )?;
+    for host in &report.hosts {
+        writeln!(
+            out,
+            "{:<16} {:<9} {:>6.1} {:>8} {:>8} {:>8} {:>8}  {}",
+            host.host.as_str(),
+            host.state.as_str(),
+            host.idle_gb,
+            spoken(host.start_s),
+            or_dash(host.up_s),
+            or_dash(host.idle_s),
+            or_dash(host.stops_in_s),
+            host.why
+        )?;
+    }
+    writeln!(out)
 }
 
 /// A duration as a person says it: `22 min`.

@@ -10,6 +10,7 @@ use super::message::Message;
 use super::signals::Signals;
 use super::task::Task;
 use crate::http::{look, timed_look};
+use crate::power::within;
 
 /// What a model is asked that need only show that it writes.
 const CANARY_PROMPT: &str = "Hi";
@@ -40,6 +41,21 @@ impl Task {
         tokio::spawn(async move {
             let failure = residency_failure(&look(server.post(&path, body), within).await);
             send(ended(arm, failure));
+        });
+    }
+
+    /// Starts or stops a host, and tells what came of it.
+    pub(super) fn power(&self, host: HostId, within_ms: u32, starts: bool) {
+        let Some(power) = self.powers.get(&host).cloned() else { return };
+        let (send, limit) = (self.sender(), Duration::from_millis(within_ms.into()));
+        tokio::spawn(async move {
+            let work = async { if starts { power.start().await } else { power.stop().await } };
+            let failure = within(limit, work).await.err();
+            send(if starts {
+                Event::StartEnded { host, failure }
+            } else {
+                Event::StopEnded { host, failure }
+            });
         });
     }
 

@@ -22,6 +22,7 @@ use super::relay::RelayEnd;
 use super::signals::MetricsServer;
 use super::{KeptAnswer, closed};
 use crate::http::Server;
+use crate::power::{Powers, powers};
 
 /// Between two tellings of what has been learned.
 const LEARNED_EVERY: Duration = Duration::from_secs(10);
@@ -32,6 +33,10 @@ pub(super) struct Task {
     pub(super) hosts: BTreeMap<HostId, Server>,
     pub(super) prometheus: Option<MetricsServer>,
     pub(super) messages: mpsc::WeakUnboundedSender<Message>,
+    /// By what means hosts are started and stopped.
+    pub(super) powers: Powers,
+    /// When hosts that others would stop were last told that they are in use.
+    renewed: BTreeMap<HostId, Instant>,
     inbox: mpsc::UnboundedReceiver<Message>,
     jobs: BTreeMap<JobId, Waiting>,
     /// Asks of many parts under way.
@@ -73,6 +78,8 @@ impl Task {
             hosts,
             prometheus,
             messages,
+            powers: powers(fleet)?,
+            renewed: BTreeMap::new(),
             inbox,
             jobs: BTreeMap::new(),
             parted: BTreeSet::new(),
@@ -101,6 +108,7 @@ impl Task {
             }
             self.answer_questions();
             self.tell_learned();
+            self.renew();
             if self.calls.is_empty() {
                 // Who waits hears of it by the end of the line.
                 self.loaded.clear();
@@ -269,6 +277,8 @@ impl Task {
             | Event::Prepare { .. }
             | Event::LoadEnded { .. }
             | Event::UnloadEnded { .. }
+            | Event::StartEnded { .. }
+            | Event::StopEnded { .. }
             | Event::StandBy { .. }
             | Event::Apply
             | Event::Feedback { .. }
@@ -370,6 +380,8 @@ impl Task {
                     Event::UnloadEnded { host, model, failure }
                 });
             }
+            Effect::StartHost { host, within_ms } => self.power(host, within_ms, true),
+            Effect::StopHost { host, within_ms } => self.power(host, within_ms, false),
             Effect::Prepared { job, prepared } => {
                 if let Some(reply) = self.prepares.remove(&job) {
                     // Whoever no longer waits has given it up.
@@ -379,6 +391,21 @@ impl Task {
             Effect::Refresh { source, within_ms } => {
                 self.refresh(source, Duration::from_millis(u64::from(within_ms)));
             }
+        }
+    }
+
+    /// Tells whoever would stop a host for idleness that a call of it is under way.
+    fn renew(&mut self) {
+        for (id, power) in &self.powers {
+            let Some(every) = power.renew_every() else { continue };
+            let fresh = self.renewed.get(id).is_some_and(|at| at.elapsed() < every);
+            if fresh || !self.calls.values().any(|call| call.arm.host == *id) {
+                continue;
+            }
+            self.renewed.insert(id.clone(), Instant::now());
+            let power = Arc::clone(power);
+            // One that fails is made up for by the next.
+            tokio::spawn(async move { drop(power.start().await) });
         }
     }
 

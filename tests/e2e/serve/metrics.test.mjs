@@ -147,13 +147,10 @@ test('every metric is documented with its type and labels, and every documented 
 	const [pc, nas] = [await startHost(program, { models }), await startHost(program, { models })];
 	const told = await startFront(nas.url, NATIVE);
 	const config = join(scratchFolder('metrics'), 'smart-ai.toml');
-	writeFileSync(config, '[[hosts]]\nurl = "http://127.0.0.1:1"\n[lifecycle]\nmode = "on"\n');
-	const sidecar = await startSidecar(program, { pc: pc.url, nas: told.url, gone: 'http://127.0.0.1:1' }, [
-		'--prometheus',
-		node.url,
-		'--config',
-		config,
-	]);
+	const host = (id, url) => `[[hosts]]\nid = "${id}"\nurl = "${url}"\n`;
+	const hosts = [host('pc', pc.url), host('nas', told.url), host('gone', 'http://127.0.0.1:1')].join('');
+	writeFileSync(config, `${hosts}start = { command = ["false"] }\n[lifecycle]\nmode = "on"\n`);
+	const sidecar = await startSidecar(program, {}, ['--prometheus', node.url, '--config', config]);
 	await until('the signals', async () => (await sidecar.scrape()).sum('dispatcher_metric_age_seconds') > 0);
 	const headers = { 'content-type': 'application/json' };
 	const wish = { method: 'POST', headers, body: JSON.stringify({ model: 'small:latest', host: 'pc' }) };

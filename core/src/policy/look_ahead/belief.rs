@@ -206,7 +206,9 @@ fn arm_traits(view: View<'_>, host: &Host, model: &Model) -> ArmTraits {
         Residency::Resident { bytes, .. } if bytes > 0 => bytes as f64,
         Residency::Resident { .. } | Residency::Cold => host.needed_bytes(model, 0),
     };
-    ArmTraits { bytes, load_s: load_s(host, model, view.now) }
+    // The first load on a host that sleeps waits for its start.
+    let rises_s = host.rises_in_s(view.now).unwrap_or(0.0);
+    ArmTraits { bytes, load_s: rises_s + load_s(host, model, view.now) }
 }
 
 #[derive(Clone, Copy)]

@@ -4,9 +4,19 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use prometheus_client::registry::Registry;
-use smart_ai_core::{Arm, LifecycleMode, LifecycleReport};
+use smart_ai_core::{Arm, LifecycleMode, LifecycleReport, ModelName, PowerState};
 
 use super::family::{Counts, Values, labels, register};
+
+/// How a host may stand.
+const STATES: [PowerState; 6] = [
+    PowerState::Unknown,
+    PowerState::Up,
+    PowerState::Asleep,
+    PowerState::Starting,
+    PowerState::Stopping,
+    PowerState::Down,
+];
 
 /// What is counted of comings and goings.
 #[derive(Debug, Default)]
@@ -14,6 +24,8 @@ pub(super) struct Lifecycle {
     decisions: Counts,
     actions: Counts,
     saved: Values,
+    power: Values,
+    start_seconds: Values,
     told: Mutex<Told>,
 }
 
@@ -28,13 +40,18 @@ struct Told {
 impl Lifecycle {
     pub(super) fn new(registry: &mut Registry) -> Self {
         let this = Self::default();
-        let decisions = "Unloads and loads decided on, in a dry run too";
+        let decisions = "Unloads, loads, starts and stops decided on, in a dry run too";
         register(registry, "ai_resource_decisions_total", decisions, this.decisions.clone());
-        let actions = "Unloads and loads carried out";
+        let actions = "Unloads, loads, starts and stops carried out";
         register(registry, "ai_optimization_actions_total", actions, this.actions.clone());
         let saved =
             "Memory times hours that models were not held for nothing; in a dry run, would not have been";
         register(registry, "smart_ai_saved_gb_hours", saved, this.saved.clone());
+        let power =
+            "1 for how a host stands that can be started: up, asleep, starting, stopping, down, unknown";
+        register(registry, "smart_ai_host_power", power, this.power.clone());
+        let start_seconds = "Seconds that the start of a host is expected to take";
+        register(registry, "smart_ai_host_start_seconds", start_seconds, this.start_seconds.clone());
         this
     }
 
@@ -46,9 +63,17 @@ impl Lifecycle {
         {
             self.saved.get_or_create(&labels([("against", against), ("mode", mode)])).set(saved);
         }
+        for host in &report.hosts {
+            for state in STATES {
+                let labels = labels([("host", host.host.as_str()), ("state", state.as_str())]);
+                self.power.get_or_create(&labels).set(f64::from(u8::from(host.state == state)));
+            }
+            self.start_seconds.get_or_create(&labels([("host", host.host.as_str())])).set(host.start_s);
+        }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         for action in report.actions.iter().rev() {
-            let arm = [("host", action.host.as_str()), ("model", action.model.as_str())];
+            let model = action.model.as_ref().map_or("", ModelName::as_str);
+            let arm = [("host", action.host.as_str()), ("model", model)];
             let kind = ("action", action.action.as_str());
             if action.number > told.last {
                 told.last = action.number;

@@ -133,6 +133,8 @@ impl Smart {
                 }
                 events.insert(0, Event::UnloadEnded { host, model, failure: None });
             }
+            Effect::StartHost { host, .. } => events.insert(0, Event::StartEnded { host, failure: None }),
+            Effect::StopHost { host, .. } => events.insert(0, Event::StopEnded { host, failure: None }),
             Effect::Prepared { .. } => {}
             Effect::Refresh { source, .. } => events.insert(0, look(truth, source)),
         }

@@ -1,0 +1,137 @@
+//! A container of Docker or Podman, by the Engine API. Only containers whose owner allows it by a label are touched.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bollard::Docker;
+use bollard::errors::Error;
+use bollard::models::{ContainerInspectResponse, ContainerState, HealthStatusEnum};
+use bollard::query_parameters::{
+    InspectContainerOptions, StartContainerOptions, StopContainerOptionsBuilder,
+};
+use smart_ai_core::{Failure, FailureKind};
+
+use super::{Power, failed, refused};
+
+/// What its owner writes at a container that may be started.
+const MANAGE: &str = "smart-ai.manage";
+/// What its owner writes at a container that nobody but Smart AI uses, so that it may be stopped, too.
+const EXCLUSIVE: &str = "smart-ai.exclusive";
+/// Between two looks at a container that is not healthy yet.
+const AGAIN: Duration = Duration::from_millis(200);
+/// Seconds that a container has from SIGTERM to SIGKILL. Nothing is in flight then.
+const GRACE_S: i32 = 30;
+
+/// One container.
+#[derive(Debug)]
+pub(super) struct Container {
+    name: String,
+    /// Where its engine listens, unless at the usual place.
+    engine: Option<String>,
+}
+
+impl Container {
+    pub(super) fn new(name: &str, engine: Option<&str>) -> Self {
+        Self { name: name.to_owned(), engine: engine.map(str::to_owned) }
+    }
+
+    async fn engine(&self) -> Result<Docker, Failure> {
+        let engine = match &self.engine {
+            Some(address) => Docker::connect_with_host(address),
+            None => Docker::connect_with_defaults(),
+        };
+        engine
+            .map_err(|error| self.failure(&error))?
+            .negotiate_version()
+            .await
+            .map_err(|error| self.failure(&error))
+    }
+
+    async fn look(&self, engine: &Docker) -> Result<ContainerInspectResponse, Failure> {
+        let found = engine.inspect_container(&self.name, None::<InspectContainerOptions>).await;
+        found.map_err(|error| self.failure(&error))
+    }
+
+    /// What the engine says, and which container is meant; never its address.
+    fn failure(&self, error: &Error) -> Failure {
+        let name = &self.name;
+        match error {
+            Error::DockerResponseServerError { status_code: 404, .. } => {
+                refused(format!("the container engine knows no container {name}"))
+            }
+            Error::DockerResponseServerError { status_code: 403, .. } => {
+                refused(format!("the socket's proxy does not allow this for the container {name}"))
+            }
+            Error::DockerResponseServerError { status_code, message } => {
+                failed(format!("container {name}: the engine says {status_code}: {message}"))
+            }
+            other => {
+                let detail = format!("the container engine does not answer: {}", cause(other));
+                Failure::new(FailureKind::Unreachable, &detail)
+            }
+        }
+    }
+
+    fn demand(&self, found: &ContainerInspectResponse, label: &str) -> Result<(), Failure> {
+        let labels: Option<&HashMap<String, String>> =
+            found.config.as_ref().and_then(|config| config.labels.as_ref());
+        if labels.and_then(|labels| labels.get(label)).is_some_and(|value| value == "true") {
+            return Ok(());
+        }
+        Err(refused(format!("the container {} lacks the label {label}=true", self.name)))
+    }
+}
+
+#[async_trait]
+impl Power for Container {
+    async fn start(&self) -> Result<(), Failure> {
+        let engine = self.engine().await?;
+        let found = self.look(&engine).await?;
+        self.demand(&found, MANAGE)?;
+        let (name, options) = (self.name.as_str(), None::<StartContainerOptions>);
+        // Of one that runs nothing is asked.
+        engine.start_container(name, options).await.map_err(|error| self.failure(&error))?;
+        loop {
+            let state = self.look(&engine).await?.state.unwrap_or_default();
+            if state.running != Some(true) {
+                return Err(failed(format!("the container {name} has ended{}", ended(&state))));
+            }
+            match state.health.and_then(|health| health.status) {
+                Some(HealthStatusEnum::STARTING) => tokio::time::sleep(AGAIN).await,
+                Some(HealthStatusEnum::UNHEALTHY) => {
+                    return Err(failed(format!("the container {name} is unhealthy by its own check")));
+                }
+                Some(HealthStatusEnum::EMPTY | HealthStatusEnum::NONE | HealthStatusEnum::HEALTHY) | None => {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn stop(&self) -> Result<(), Failure> {
+        let engine = self.engine().await?;
+        let found = self.look(&engine).await?;
+        self.demand(&found, MANAGE)?;
+        self.demand(&found, EXCLUSIVE)?;
+        let options = StopContainerOptionsBuilder::default().t(GRACE_S).build();
+        engine.stop_container(&self.name, Some(options)).await.map_err(|error| self.failure(&error))
+    }
+}
+
+/// How it ended, in words.
+fn ended(state: &ContainerState) -> String {
+    let code = state.exit_code.map(|code| format!(" with code {code}")).unwrap_or_default();
+    let memory = if state.oom_killed == Some(true) { ", out of memory" } else { "" };
+    let error = state.error.as_deref().filter(|error| !error.is_empty());
+    code + memory + &error.map(|error| format!(": {error}")).unwrap_or_default()
+}
+
+/// The innermost cause: the others name what was being done.
+fn cause(error: &Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
