@@ -293,14 +293,15 @@ impl World {
 
     /// Notes what an event says of memory.
     fn see(&mut self, event: &Event) {
-        match event {
-            Event::HostState { host, state: HostState::Up(_) } => {
-                self.starting.remove(host);
-                self.seen.insert(host.clone(), self.now);
-            }
-            Event::StartEnded { host, failure: Some(_) } => drop(self.starting.remove(host)),
-            Event::StopEnded { host, .. } => drop(self.stopping.remove(host)),
-            _ => {}
+        if let Event::HostState { host, state: HostState::Up(_) } = event {
+            self.starting.remove(host);
+            self.seen.insert(host.clone(), self.now);
+        }
+        if let Event::StartEnded { host, failure: Some(_) } = event {
+            self.starting.remove(host);
+        }
+        if let Event::StopEnded { host, .. } = event {
+            self.stopping.remove(host);
         }
         if let Event::HostState { host, state: HostState::Up(report) } = event {
             self.loaded.retain(|arm| !arm.ends_with(&format!("@{host}")));

@@ -55,21 +55,15 @@ impl Container {
 
     /// What the engine says, and which container is meant; never its address.
     fn failure(&self, error: &Error) -> Failure {
+        let Error::DockerResponseServerError { status_code, message } = error else {
+            let detail = format!("the container engine does not answer: {}", cause(error));
+            return Failure::new(FailureKind::Unreachable, &detail);
+        };
         let name = &self.name;
-        match error {
-            Error::DockerResponseServerError { status_code: 404, .. } => {
-                refused(format!("the container engine knows no container {name}"))
-            }
-            Error::DockerResponseServerError { status_code: 403, .. } => {
-                refused(format!("the socket's proxy does not allow this for the container {name}"))
-            }
-            Error::DockerResponseServerError { status_code, message } => {
-                failed(format!("container {name}: the engine says {status_code}: {message}"))
-            }
-            other => {
-                let detail = format!("the container engine does not answer: {}", cause(other));
-                Failure::new(FailureKind::Unreachable, &detail)
-            }
+        match *status_code {
+            404 => refused(format!("the container engine knows no container {name}")),
+            403 => refused(format!("the socket's proxy does not allow this for the container {name}")),
+            code => failed(format!("container {name}: the engine says {code}: {message}")),
         }
     }
 

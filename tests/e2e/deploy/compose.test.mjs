@@ -17,6 +17,36 @@ const mounts = Object.values(services)
 	.flatMap((service) => service.volumes ?? [])
 	.map((mount) => mount.split(':'));
 
+test('what manages containers goes through a proxy that lets through three things about one of them', () => {
+	const managed = parse(read('compose.manage.yaml'));
+	const { ollama, engine, ...others } = managed.services;
+	const name = ollama.container_name;
+	assert.deepEqual(ollama.labels, { 'smart-ai.manage': 'true', 'smart-ai.exclusive': 'true' });
+	assert.match(engine.image, /:\d+\.\d+\.\d+$/);
+	assert.ok(engine.read_only && !engine.ports && managed.networks.engine.internal);
+	for (const { volumes: own = [] } of Object.values(others)) assert.ok(!own.join().includes('docker.sock'));
+	const allows = (method, path) =>
+		engine.command.some((flag) => {
+			const pattern = flag.startsWith(`-allow${method}=`) && flag.slice(`-allow${method}=`.length);
+			return pattern && new RegExp(`^${pattern}$`).test(path);
+		});
+	for (const prefix of ['', '/v1.41', '/v1.53']) {
+		assert.ok(allows('GET', `${prefix}/version`) && allows('GET', `${prefix}/containers/${name}/json`));
+		assert.ok(allows('POST', `${prefix}/containers/${name}/start`));
+		assert.ok(allows('POST', `${prefix}/containers/${name}/stop?t=30`));
+		for (const path of ['/containers/create', '/containers/n8n/stop', `/containers/${name}/exec`, '/images/create']) {
+			assert.ok(!allows('POST', `${prefix}${path}`), path);
+		}
+		for (const path of ['/containers/json', `/containers/${name}/archive`, '/secrets', '/info']) {
+			assert.ok(!allows('GET', `${prefix}${path}`), path);
+		}
+		assert.ok(!allows('POST', `${prefix}/containers/${name}/stop?t=30&x=/../../create`));
+	}
+	for (const method of ['PUT', 'DELETE', 'PATCH']) assert.ok(!allows(method, `/containers/${name}`));
+	const file = read('smart-ai.manage.toml');
+	assert.match(file, new RegExp(`container = "${name}"\nengine = "tcp://engine:2375"`));
+});
+
 test('docker compose accepts it', async (t) => {
 	const bed = await needOrSkip(t, 'compose');
 	if (!bed) return;
@@ -25,6 +55,13 @@ test('docker compose accepts it', async (t) => {
 	const { GRAFANA_PASSWORD, ...without } = process.env;
 	const { stdout } = await config({ ...without, GRAFANA_PASSWORD: GRAFANA_PASSWORD ?? 'one of its own' });
 	assert.deepEqual(Object.keys(parse(stdout).services).sort(), Object.keys(services).sort());
+	const both = ['compose.yaml', 'compose.manage.yaml'].flatMap((name) => ['-f', path.join(folder, name)]);
+	const env = { ...process.env, GRAFANA_PASSWORD: 'one of its own', DOCKER_GID: '999' };
+	const managed = parse((await run(command, [...args, ...both, 'config'], { env })).stdout).services;
+	// Older ones write a mount as one text.
+	const sources = managed['smart-ai'].volumes.map((mount) => mount.source ?? mount.split(':')[0]);
+	const held = sources.filter((source) => source.endsWith('.toml')).map((source) => path.basename(source));
+	assert.deepEqual(held, ['smart-ai.manage.toml']);
 });
 
 test('Prometheus accepts its configuration', async (t) => {
