@@ -7,8 +7,8 @@ use std::error::Error;
 use std::path::Path;
 
 use smart_ai_core::wire::{
-    Answer, Ask, Classification, Embeddings, Feedback, Fleet, FleetConfig, FleetHost, HostServer,
-    HostStarter, Piece, Post, Prepare, PrometheusServer, Reply, Verdict,
+    Answer, Ask, CallStep, Classification, Embeddings, Feedback, Fleet, FleetConfig, FleetHost, HostServer,
+    HostStarter, Outgoing, Piece, Prepare, PrometheusServer, Reply, Verdict,
 };
 use smart_ai_core::{
     Config, ConfigError, Decision, DispatchError, Event, Failure, Outcome, Request, Snapshot, Step, Tuning,
@@ -49,6 +49,7 @@ fn the_committed_declarations_are_those_of_the_types() -> Result<(), Box<dyn Err
     found.visit::<Step>();
     found.visit::<Answer>();
     found.visit::<Ask>();
+    found.visit::<CallStep>();
     found.visit::<Classification>();
     found.visit::<Embeddings>();
     found.visit::<Feedback>();
@@ -59,7 +60,7 @@ fn the_committed_declarations_are_those_of_the_types() -> Result<(), Box<dyn Err
     found.visit::<HostStarter>();
     found.visit::<PrometheusServer>();
     found.visit::<Piece>();
-    found.visit::<Post>();
+    found.visit::<Outgoing>();
     found.visit::<Prepare>();
     found.visit::<Reply>();
     found.visit::<Tuning>();

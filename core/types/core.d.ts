@@ -199,6 +199,19 @@ detail?: string,
 ms: number, };
 
 /**
+ * The body of a request.
+ */
+export type Body = { 
+/**
+ * The header `Content-Type`.
+ */
+content_type: string, 
+/**
+ * The body itself.
+ */
+text: string, };
+
+/**
  * Load-time and generation options the dispatcher decides.
  */
 export type CallOptions = { 
@@ -215,6 +228,31 @@ num_predict: number | null,
  * server's own.
  */
 keep_alive_s?: number | null, };
+
+/**
+ * What a driver does next for a call. Once a response has ended, the last step is `Again` or `Ended`.
+ */
+export type CallStep = { "type": "event", 
+/**
+ * About this call.
+ */
+event: Event, } | { "type": "text", 
+/**
+ * The text.
+ */
+text: string, } | { "type": "check", 
+/**
+ * A JSON schema, or `"json"`.
+ */
+schema: unknown, 
+/**
+ * JSON.
+ */
+answer: string, } | { "type": "again" } | { "type": "ended", 
+/**
+ * `Succeeded` or `Failed`, for the dispatcher.
+ */
+event: Event, };
 
 /**
  * An arm with its score.
@@ -1658,6 +1696,23 @@ ms: Phases,
 predicted_ms: number, };
 
 /**
+ * One HTTP request to a server of the fleet: a GET, or a POST where it has a body.
+ */
+export type Outgoing = { 
+/**
+ * Its path.
+ */
+path: string, 
+/**
+ * What it carries.
+ */
+body: Body | null, 
+/**
+ * Whether the response is wanted as it comes.
+ */
+streams: boolean, };
+
+/**
  * Where a job's time went, in milliseconds since Submit or by the server's count.
  */
 export type Phases = { 
@@ -1727,19 +1782,6 @@ better_in: number,
  * Seconds gained by all jobs together, on average.
  */
 gain_s: number, };
-
-/**
- * One POST to a host.
- */
-export type Post = { 
-/**
- * Its path.
- */
-path: string, 
-/**
- * Its body in JSON.
- */
-body: string, };
 
 /**
  * How a host stands that can be started and stopped.

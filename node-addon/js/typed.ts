@@ -17,31 +17,23 @@ const functions = {
 	askBody: [true, false, true],
 	feedbackEvent: [true],
 	prepareEvent: [false, true, false],
-	residencyPost: [true],
-	residencyFailure: [true],
 	askVerdict: [true, false, false],
-	repairPrompt: [false],
 	readEmbeddings: [false],
 	readVersion: [false],
 	readTags: [false],
 	readPs: [false, false],
 	readShow: [false],
 	readMetrics: [false, false],
-	metricsQuery: [],
-	settleMs: [],
 	failureOfStatus: [false, false, false, false],
 	failureOfConnection: [false, false],
 	remedy: [false],
-	hostState: [true, true, true],
-	modelState: [true],
 	canaryFailure: [true],
-	signalsState: [true],
 	answerResolved: [true, false, true, true, true],
 	answerRejected: [true, false, true, true, true],
 	answerRefused: [true, true],
 } satisfies Partial<Record<keyof Core, boolean[]>>;
 
-const texts = new Set(['askEndpoint', 'askBody', 'metricsQuery', 'repairPrompt']);
+const texts = new Set(['askEndpoint', 'askBody']);
 
 /** The addon with the names, shapes and types of {@link Core}. */
 export function typed(native: Native): Core {

@@ -54,12 +54,6 @@ pub fn ask_verdict(ask: String, text: String, reason: String) -> Result<String, 
     to_json(&ask_of(&ask)?.verdict(&text, &reason))
 }
 
-/// What a model is told after an answer that does not fit its schema.
-#[napi(js_name = "repairPrompt", catch_unwind)]
-pub fn repair_prompt(misfit: String) -> String {
-    wire::repair_prompt(&misfit)
-}
-
 /// The event of a judgement of an answer. Throws `invalid_request`.
 #[napi(js_name = "feedbackEvent", catch_unwind)]
 pub fn feedback_event(feedback: String) -> Result<String, Code> {
@@ -71,18 +65,6 @@ pub fn feedback_event(feedback: String) -> Result<String, Code> {
 pub fn prepare_event(job: f64, wish: String, wall_ms: f64) -> Result<String, Code> {
     let event = wire::prepare_event(JobId(job as u64), from_json(&wish)?, wall_ms as u64);
     to_json(&event.map_err(dispatch_error)?)
-}
-
-/// What to send for a load or an unload; null for any other effect.
-#[napi(js_name = "residencyPost", catch_unwind)]
-pub fn residency_post(effect: String) -> Result<String, Code> {
-    to_json(&wire::residency_post(&from_json(&effect)?))
-}
-
-/// Why it was not carried out; null where it was.
-#[napi(js_name = "residencyFailure", catch_unwind)]
-pub fn residency_failure(reply: String) -> Result<String, Code> {
-    to_json(&wire::residency_failure(&from_json(&reply)?))
 }
 
 /// Reads a streamed answer piece by piece.
@@ -170,40 +152,10 @@ pub fn remedy(detail: String) -> Result<String, Code> {
     to_json(&wire::remedy(&detail))
 }
 
-/// The state of a host from its replies to version, tags and ps.
-#[napi(js_name = "hostState", catch_unwind)]
-pub fn host_state(version: String, tags: String, resident: String) -> Result<String, Code> {
-    to_json(&wire::host_state(&from_json(&version)?, &from_json(&tags)?, &from_json(&resident)?))
-}
-
-/// The state of a model from its host's reply to show.
-#[napi(js_name = "modelState", catch_unwind)]
-pub fn model_state(show: String) -> Result<String, Code> {
-    to_json(&wire::model_state(&from_json(&show)?))
-}
-
 /// Why an ask of one token brought none; null where it did.
 #[napi(js_name = "canaryFailure", catch_unwind)]
 pub fn canary_failure(reply: String) -> Result<String, Code> {
     to_json(&wire::canary_failure(&from_json(&reply)?))
-}
-
-/// The state of the signals from the metrics server's reply.
-#[napi(js_name = "signalsState", catch_unwind)]
-pub fn signals_state(reply: String) -> Result<String, Code> {
-    to_json(&wire::signals_state(&from_json(&reply)?))
-}
-
-/// Milliseconds that a dry run waits, at most, for looks that are under way.
-#[napi(js_name = "settleMs", catch_unwind)]
-pub fn settle_ms() -> String {
-    smart_ai_core::Dispatcher::SETTLE_MS.to_string()
-}
-
-/// The metrics query: the `query` form field.
-#[napi(js_name = "metricsQuery", catch_unwind)]
-pub fn metrics_query() -> String {
-    wire::metrics_query()
 }
 
 /// The answer of a job that has one.

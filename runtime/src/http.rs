@@ -8,13 +8,10 @@ use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, Identity, Method, RequestBuilder, Response, StatusCode};
 use rustls::{ClientConfig, RootCertStore};
-use smart_ai_core::wire::{Endpoint, Reply};
+use smart_ai_core::wire::{BODY_MAX, Body, Endpoint, Outgoing, Reply};
 use smart_ai_core::{ConfigError, Failure, wire};
 
 use crate::certificates;
-
-/// Bytes a look's answer may have.
-const REPLY_MAX_BYTES: usize = 4 << 20;
 
 /// A look of which no dispatcher says how long it may take.
 pub(crate) const ONE_LOOK: Duration = Duration::from_secs(30);
@@ -56,6 +53,16 @@ impl Server {
     /// Sends a JSON text.
     pub(crate) fn post(&self, path: &str, json: String) -> RequestBuilder {
         self.to(path).header(reqwest::header::CONTENT_TYPE, "application/json").body(json)
+    }
+
+    /// What core wants sent.
+    pub(crate) fn send(&self, request: Outgoing) -> RequestBuilder {
+        match request.body {
+            None => self.get(&request.path),
+            Some(Body { content_type, text }) => {
+                self.to(&request.path).header(reqwest::header::CONTENT_TYPE, content_type).body(text)
+            }
+        }
     }
 
     /// Sends a body as it is.
@@ -204,21 +211,6 @@ pub(crate) fn connection_failure(error: &reqwest::Error) -> Failure {
     wire::failure_of_connection(code(error), &words(error))
 }
 
-/// A whole body of at most so many bytes.
-///
-/// # Errors
-/// A body that is longer, or a connection that does not last.
-pub(crate) async fn whole(mut response: Response, most: usize) -> Result<String, Failure> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| connection_failure(&error))? {
-        if body.len() + chunk.len() > most {
-            return Err(wire::answer_too_long());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(String::from_utf8_lossy(&body).into_owned())
-}
-
 async fn answered(mut response: Response) -> Reply {
     let status = response.status().as_u16();
     let header = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
@@ -227,9 +219,9 @@ async fn answered(mut response: Response) -> Reply {
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() <= REPLY_MAX_BYTES => body.extend_from_slice(&chunk),
+            Ok(Some(chunk)) if body.len() + chunk.len() <= BODY_MAX => body.extend_from_slice(&chunk),
             Ok(Some(_)) => {
-                let message = format!("the answer is larger than {REPLY_MAX_BYTES} bytes");
+                let message = format!("the answer is larger than {BODY_MAX} bytes");
                 return Reply::Lost { code: None, message };
             }
             Ok(None) => break,
@@ -244,7 +236,7 @@ fn lost(error: &reqwest::Error) -> Reply {
 }
 
 /// The system's word for a lost connection, as every driver reports it.
-fn code(error: &reqwest::Error) -> Option<&'static str> {
+pub(crate) fn code(error: &reqwest::Error) -> Option<&'static str> {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(current) = cause {
         if let Some(code) = within(current).and_then(certificates::code) {
@@ -275,7 +267,7 @@ fn within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
 }
 
 /// The innermost cause: what a person needs. Never the URL, whose query could hold a key.
-fn words(error: &reqwest::Error) -> String {
+pub(crate) fn words(error: &reqwest::Error) -> String {
     let mut cause: &dyn Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;

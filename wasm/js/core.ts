@@ -2,6 +2,7 @@ import type {
 	Answer,
 	Ask,
 	CallOptions,
+	CallStep,
 	Classification,
 	Config,
 	Decision,
@@ -13,19 +14,16 @@ import type {
 	Feedback,
 	Fleet,
 	FleetConfig,
-	HostState,
 	ModelDetails,
-	ModelState,
 	ModelTag,
 	Outcome,
+	Outgoing,
 	Piece,
-	Post,
 	Prepare,
 	Reply,
 	Request,
 	ResidentModel,
 	Sample,
-	SignalsState,
 	Snapshot,
 	Step,
 	Verdict,
@@ -67,11 +65,72 @@ export interface AnswerReader {
 	finish(): Piece | null;
 }
 
+/** One ask, which crosses into core once. A driver frees it when its job has ended. */
+export interface Asked {
+	/** Throws `invalid_request`. `streaming`: the caller gets the text as it comes. */
+	request(streaming: boolean): Request;
+	/** How many of its messages each part of it holds, in order. */
+	parts(): Uint32Array;
+	/** A call of it for the effect `call`. */
+	call(attempt: number, model: string, options: CallOptions, streaming: boolean): CallMachine;
+	/** The answer of its job, where no call brought anything. */
+	answer(error: DispatchError | null, outcome: Outcome, decision: Decision | null): Answer;
+	free(): void;
+}
+
+/** One call, from its request to its judged end. A driver sends, hands over what comes, and carries out the steps. */
+export interface CallMachine {
+	request(): Outgoing;
+	answered(status: number, retryAfter: string | undefined, location: string | undefined): CallStep[];
+	push(now: number, bytes: Uint8Array): CallStep[];
+	/** The body has ended. */
+	finish(now: number): CallStep[];
+	/** The connection could not be made or did not last. */
+	lost(now: number, code: string | undefined, message: string): CallStep[];
+	/** Answers the step `check`: what of the answer does not fit its schema. */
+	checked(misfit: string | undefined): CallStep[];
+	/** The answer of its job, which takes what the call has brought. */
+	answer(error: DispatchError | null, outcome: Outcome, decision: Decision | null): Answer;
+	free(): void;
+}
+
+/** The short exchanges of one fleet: looks, canaries, loads and unloads. */
+export interface Exchanges {
+	/** Begins what an effect asks for; undefined where it is carried out in another way. */
+	begin(now: number, effect: Effect): Exchange | undefined;
+}
+
+/** What one effect asks of one server. */
+export interface Exchange {
+	/** The host to send to; undefined: the metrics server. */
+	host(): string | undefined;
+	/** Milliseconds each request may take. */
+	withinMs(): number;
+	/** What to send now, all at once. */
+	requests(): Outgoing[];
+	/** Takes the replies in their order; gives the event they make, or null: then there is more to send. */
+	replied(now: number, replies: Reply[]): Event | null;
+	free(): void;
+}
+
+/** What the WASM exports beside {@link Core}: the machines that its driver feeds. */
+export interface Machines {
+	/** Reads an ask from JSON. Throws `invalid_request`. */
+	Asked: new (
+		json: string,
+	) => Asked;
+	Exchanges: new () => Exchanges;
+	Clock: new () => Clock;
+	/** Bytes the body of a short exchange may have. */
+	bodyMax(): number;
+	/** Milliseconds that a dry run waits, at most, for looks that are under way. */
+	settleMs(): number;
+}
+
 /** The core, as each build exports it. */
 export interface Core {
 	Dispatcher: DispatcherClass;
 	AnswerReader: new () => AnswerReader;
-	Clock: new () => Clock;
 	splitConfig(config: FleetConfig): Fleet;
 	classify(text: string): Classification;
 	askRequest(ask: Ask): Request;
@@ -80,32 +139,21 @@ export interface Core {
 	/** How many of its messages each part of an ask holds, in order. */
 	askParts(ask: Ask): number[];
 	askVerdict(ask: Ask, text: string, reason: string): Verdict;
-	repairPrompt(misfit: string): string;
 	feedbackEvent(feedback: Feedback): Event;
 	/** The event of a wish to have a model in memory; `wallMs` is the time of day since 1970. */
 	prepareEvent(job: number, wish: Prepare, wallMs: number): Event;
-	/** What to send for a load or an unload. */
-	residencyPost(effect: Effect): Post | null;
-	/** Why it was not carried out. */
-	residencyFailure(reply: Reply): Failure | null;
 	readEmbeddings(body: string): Read<Embeddings>;
 	readVersion(body: string): Read<string>;
 	readTags(body: string): Read<ModelTag[]>;
 	readPs(body: string, date: string | null): Read<ResidentModel[]>;
 	readShow(body: string): Read<ModelDetails>;
 	readMetrics(status: number, body: string): Read<Sample[]>;
-	metricsQuery(): string;
-	/** Milliseconds that a dry run waits, at most, for looks that are under way. */
-	settleMs(): number;
 	failureOfStatus(status: number, body: string, retryAfter?: string, location?: string): Failure;
 	failureOfConnection(code: string | undefined, message: string): Failure;
 	/** How to mend what a failure's detail tells, where that is known. */
 	remedy(detail: string): string | null | undefined;
-	hostState(version: Reply, tags: Reply, resident: Reply): HostState;
-	modelState(show: Reply): ModelState;
 	/** Why an ask of one token brought none. */
 	canaryFailure(reply: Reply): Failure | null;
-	signalsState(reply: Reply): SignalsState;
 	answerResolved(
 		id: unknown,
 		text: string,

@@ -1,12 +1,13 @@
 import { Alarm } from './alarm.js';
-import { Call, type Gathered, nothing } from './call.js';
-import type { Core, Dispatcher } from './core.js';
+import { Call } from './call.js';
+import type { Asked, Core, Dispatcher, Exchange, Exchanges, Machines } from './core.js';
 import { refusalOf, SmartAiError } from './error.js';
 import { look, requestOf } from './exchange.js';
 import type {
 	Answer,
 	Ask,
 	Decision,
+	DispatchError,
 	Effect,
 	Endpoint,
 	Event,
@@ -15,6 +16,8 @@ import type {
 	Fleet,
 	FleetConfig,
 	HostSnapshot,
+	Outcome,
+	Outgoing,
 	Prepare,
 	Prepared,
 	Reply,
@@ -28,9 +31,6 @@ import { streamed } from './stream.js';
 import { askJson, jsonOf, optionsOf } from './taken.js';
 import type { Hands } from './transport.js';
 
-/** What a model is asked that need only show that it writes. */
-const CANARY: Ask = { prompt: 'Hi' };
-
 /** What starts and stops hosts needs more than HTTP to Ollama. */
 const NO_HANDS: Failure = {
 	kind: 'bad_request',
@@ -38,7 +38,7 @@ const NO_HANDS: Failure = {
 };
 
 interface Job {
-	ask: Ask;
+	asked: Asked;
 	options: AskOptions;
 	settle(answer: Answer): void;
 	fail(error: unknown): void;
@@ -55,6 +55,7 @@ export class Driver implements SmartAi {
 	readonly #fleet: Fleet;
 	readonly #endpoints = new Map<string, Endpoint>();
 	readonly #dispatcher: Dispatcher;
+	readonly #exchanges: Exchanges;
 	readonly #alarm: Alarm;
 	readonly #closing = new AbortController();
 	readonly #jobs = new Map<number, Job>();
@@ -74,7 +75,7 @@ export class Driver implements SmartAi {
 	#lastJob = 0;
 
 	constructor(
-		private readonly core: Core,
+		private readonly core: Core & Machines,
 		private readonly hands: Hands,
 		config: FleetConfig,
 		seed = 0,
@@ -92,6 +93,7 @@ export class Driver implements SmartAi {
 		for (const endpoint of this.#fleet.hosts) this.#endpoints.set(endpoint.id, endpoint);
 		const own = this.#fleet.config;
 		this.#dispatcher = learned ? core.Dispatcher.restore(own, seed, learned) : new core.Dispatcher(own, seed);
+		this.#exchanges = new core.Exchanges();
 		this.#alarm = new Alarm(hands, () => this.#post({ type: 'tick' }));
 		this.#carryOut(this.#dispatcher.start(this.#now()));
 	}
@@ -100,41 +102,46 @@ export class Driver implements SmartAi {
 		return this.#draining || this.#closing.signal.aborted;
 	}
 
-	async ask(asked: Ask, given?: AskOptions): Promise<Answer> {
+	async ask(ask: Ask, given?: AskOptions): Promise<Answer> {
 		this.#mustBeOpen();
 		const options = optionsOf(given);
-		let ask: Ask | undefined;
-		let parts: number[];
+		let json = 'null';
+		let asked: Asked;
 		try {
-			ask = JSON.parse(askJson(asked)) as Ask;
-			parts = this.core.askParts(ask);
+			json = askJson(ask);
+			asked = new this.core.Asked(json);
 		} catch (error) {
-			return this.core.answerRefused(ask?.id ?? null, refusalOf(error));
+			return this.core.answerRefused(idOf(json), refusalOf(error));
 		}
+		const parts = asked.parts();
 		this.#asks += 1;
 		try {
-			if (parts.length === 1) return await this.#askWhole(ask, options);
-			const askOne = (part: Ask, own: AskOptions) => this.#askWhole(part, own);
-			return await askParts(ask, parts, askOne, options.signal, () => this.hands.now());
+			if (parts.length === 1) return await this.#askOnce(asked, options, () => idOf(json));
+			const askOne = (part: Ask, own: AskOptions) => this.#askPart(part, own);
+			return await askParts(JSON.parse(json), parts, askOne, options.signal, () => this.hands.now());
 		} finally {
 			this.#asks -= 1;
 			if (this.#asks === 0) for (const ended of this.#drained.splice(0)) ended();
 		}
 	}
 
-	async #askWhole(ask: Ask, options: AskOptions): Promise<Answer> {
+	async #askPart(part: Ask, options: AskOptions): Promise<Answer> {
+		return await this.#askOnce(new this.core.Asked(JSON.stringify(part)), options, () => part.id ?? null);
+	}
+
+	async #askOnce(asked: Asked, options: AskOptions, id: () => unknown): Promise<Answer> {
 		this.#mustLive();
 		let request: Request;
 		try {
-			request = { ...this.core.askRequest(ask), streaming: options.onText !== undefined };
+			request = asked.request(options.onText !== undefined);
 		} catch (error) {
-			return this.core.answerRefused(ask.id ?? null, refusalOf(error));
+			return this.core.answerRefused(id(), refusalOf(error));
 		}
 		this.#lastJob += 1;
 		const job = this.#lastJob;
 		const cancel = () => this.#post({ type: 'cancel', job });
 		const answer = new Promise<Answer>((settle, fail) => {
-			this.#jobs.set(job, { ask, options, settle, fail });
+			this.#jobs.set(job, { asked, options, settle, fail });
 		});
 		this.#post({ type: 'submit', job, request });
 		options.signal?.addEventListener('abort', cancel);
@@ -148,7 +155,9 @@ export class Driver implements SmartAi {
 
 	async decide(ask: Ask): Promise<Decision> {
 		this.#mustBeOpen();
-		const request = this.core.askRequest(JSON.parse(askJson(ask)));
+		const asked = new this.core.Asked(askJson(ask));
+		const request = asked.request(false);
+		asked.free();
 		await this.#seen();
 		return this.#dispatcher.decide(this.#now(), request);
 	}
@@ -278,24 +287,10 @@ export class Driver implements SmartAi {
 				this.#calls.get(effect.attempt)?.abort();
 				return;
 			case 'resolve':
-				this.#end(effect.job, (job, decision) => {
-					const gathered = this.#gathered(effect.outcome.attempt);
-					const { text, embeddings } = gathered;
-					const answer = this.core.answerResolved(job.ask.id ?? null, text, embeddings, effect.outcome, decision);
-					return { ...answer, ...beside(gathered) };
-				});
+				this.#end(effect.job, null, effect.outcome);
 				return;
 			case 'reject':
-				this.#end(effect.job, (job, decision) => {
-					const gathered = this.#gathered(effect.outcome.attempt);
-					const { text } = gathered;
-					const answer = this.core.answerRejected(job.ask.id ?? null, text, effect.error, effect.outcome, decision);
-					return { ...answer, ...beside(gathered) };
-				});
-				return;
-			case 'load':
-			case 'unload':
-				void this.#move(effect).then((event) => this.#post(event));
+				this.#end(effect.job, effect.error, effect.outcome);
 				return;
 			case 'start_host':
 			case 'stop_host': {
@@ -310,13 +305,17 @@ export class Driver implements SmartAi {
 				this.#prepares.delete(job);
 				return;
 			}
-			case 'refresh': {
-				const done = this.#look(effect).then((event) => {
+			case 'refresh':
+			case 'load':
+			case 'unload': {
+				const exchange = this.#exchanges.begin(this.#now(), effect);
+				if (exchange === undefined) return;
+				const done = this.#exchange(exchange).then((event) => {
 					this.#looks.delete(done);
 					this.#post(event);
 				});
 				// A stuck host answers no canary, and nobody need wait for it.
-				if (effect.source.type !== 'canary') this.#looks.add(done);
+				if (effect.type === 'refresh' && effect.source.type !== 'canary') this.#looks.add(done);
 				return;
 			}
 		}
@@ -327,105 +326,68 @@ export class Driver implements SmartAi {
 		const job = this.#jobs.get(id);
 		const endpoint = this.#endpoints.get(effect.host);
 		if (job === undefined || endpoint === undefined) return;
-		const onText = (text: string) => {
+		const { onText } = job.options;
+		const heard = (text: string) => {
 			try {
-				if (this.#jobs.has(id)) job.options.onText?.(text);
+				if (this.#jobs.has(id)) onText?.(text);
 			} catch (error) {
 				job.fail(error);
 				this.#post({ type: 'cancel', job: id });
 			}
 		};
-		const call = new Call(this.core, this.hands, (event) => this.#post(event), onText, effect);
+		const call = new Call(this.hands, (event) => this.#post(event), job.asked, effect, onText && heard);
 		this.#calls.set(attempt, call);
-		const ended = call.run(
-			job.ask,
-			endpoint,
-			this.#fleet.config.connect_timeout_ms ?? 0,
-			job.options.onText === undefined,
-		);
-		ended
+		call
+			.run(endpoint, this.#fleet.config.connect_timeout_ms ?? 0)
 			.catch((error) => this.#break(error))
 			.finally(() => {
 				call.ended = true;
-				if (!this.#jobs.has(id)) this.#calls.delete(attempt);
+				if (!this.#jobs.has(id)) this.#forget(attempt, call);
 			});
 	}
 
-	#end(id: number, answer: (job: Job, decision: Decision | null) => Answer): void {
+	#end(id: number, error: DispatchError | null, outcome: Outcome): void {
 		const job = this.#jobs.get(id);
 		if (job === undefined) return;
-		job.settle(answer(job, this.#dispatcher.decision(id)));
+		const call = outcome.attempt === null ? undefined : this.#calls.get(outcome.attempt);
+		const said = call?.machine ?? job.asked;
+		job.settle(said.answer(error, outcome, this.#dispatcher.decision(id)));
 		this.#jobs.delete(id);
-		for (const [attempt, call] of this.#calls) {
-			if (call.job === id && call.ended) this.#calls.delete(attempt);
+		job.asked.free();
+		for (const [attempt, ended] of this.#calls) {
+			if (ended.job === id && ended.ended) this.#forget(attempt, ended);
 		}
 	}
 
-	#gathered(attempt: number | null): Gathered {
-		return (attempt === null ? undefined : this.#calls.get(attempt)?.gathered) ?? nothing();
+	#forget(attempt: number, call: Call): void {
+		this.#calls.delete(attempt);
+		call.machine.free();
 	}
 
-	/** Loads or unloads a model. */
-	async #move(effect: Extract<Effect, { type: 'load' | 'unload' }>): Promise<Event> {
-		const { host, model, within_ms: withinMs } = effect;
-		const post = this.core.residencyPost(effect);
-		const content = { type: 'application/json', body: post?.body ?? '' };
-		const reply = await this.#fetch(this.#endpoints.get(host), withinMs, post?.path ?? '', content);
-		return { type: `${effect.type}_ended`, host, model, failure: this.core.residencyFailure(reply) };
-	}
-
-	async #look({ source, within_ms: withinMs }: Extract<Effect, { type: 'refresh' }>): Promise<Event> {
-		switch (source.type) {
-			case 'host': {
-				const get = (path: string) => this.#fetch(this.#endpoints.get(source.host), withinMs, path);
-				const [version, tags, resident] = await Promise.all([get('/api/version'), get('/api/tags'), get('/api/ps')]);
-				return { type: 'host_state', host: source.host, state: this.core.hostState(version, tags, resident) };
+	async #exchange(exchange: Exchange): Promise<Event> {
+		const host = exchange.host();
+		const endpoint = host === undefined ? this.#fleet.prometheus : this.#endpoints.get(host);
+		try {
+			for (;;) {
+				const asked = exchange.requests().map((request) => this.#reply(endpoint, request, exchange.withinMs()));
+				const event = exchange.replied(this.#now(), await Promise.all(asked));
+				if (event !== null) return event;
 			}
-			case 'model': {
-				const { host, model } = source;
-				const content = { type: 'application/json', body: JSON.stringify({ model }) };
-				const show = await this.#fetch(this.#endpoints.get(host), withinMs, '/api/show', content);
-				return { type: 'model_state', host, model, state: this.core.modelState(show) };
-			}
-			case 'canary': {
-				const { host, model, options } = source;
-				const path = this.core.askEndpoint(CANARY);
-				const content = { type: 'application/json', body: this.core.askBody(CANARY, model, options) };
-				const reply = await this.#fetch(this.#endpoints.get(host), withinMs, path, content);
-				const failure = this.core.canaryFailure(reply);
-				return { type: 'canary', host, model, failure };
-			}
-			case 'signals': {
-				const body = `query=${encodeURIComponent(this.core.metricsQuery())}`;
-				const content = { type: 'application/x-www-form-urlencoded', body };
-				const reply = await this.#fetch(this.#fleet.prometheus ?? undefined, withinMs, '/api/v1/query', content);
-				return { type: 'signals', state: this.core.signalsState(reply) };
-			}
+		} finally {
+			exchange.free();
 		}
 	}
 
-	async #fetch(
-		endpoint: Endpoint | undefined,
-		withinMs: number,
-		path: string,
-		content?: { type: string; body: string },
-	): Promise<Reply> {
-		if (endpoint === undefined) return { type: 'lost', code: null, message: 'not configured' };
+	async #reply(endpoint: Endpoint | null | undefined, request: Outgoing, withinMs: number): Promise<Reply> {
+		if (endpoint == null) return { type: 'lost', code: null, message: 'not configured' };
 		const connectTimeoutMs = this.#fleet.config.connect_timeout_ms ?? 0;
 		const signal = this.#closing.signal;
-		return await look(
-			this.hands,
-			requestOf(endpoint, path, content, { signal, stream: false, connectTimeoutMs }),
-			withinMs,
-			signal,
-		);
+		const sent = requestOf(endpoint, request, { signal, connectTimeoutMs });
+		return await look(this.hands, sent, withinMs, this.core.bodyMax(), signal);
 	}
 }
 
-/** What an answer carries beside its text, where it came. */
-function beside({ thinking, toolCalls }: Gathered): Pick<Answer, 'thinking' | 'tool_calls'> {
-	return {
-		...(thinking !== '' && { thinking }),
-		...(toolCalls.length > 0 && { tool_calls: toolCalls }),
-	};
+/** The caller's own name for an ask that makes no sense. */
+function idOf(json: string): unknown {
+	return (JSON.parse(json) as Ask | null)?.id ?? null;
 }

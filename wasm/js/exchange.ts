@@ -1,33 +1,31 @@
-import type { Endpoint, Reply } from './generated/core.js';
+import type { Endpoint, Outgoing, Reply } from './generated/core.js';
 import type { Hands, HttpRequest } from './transport.js';
 
-/** Characters a reply may have; a longer one is cut, and then read as what it is: broken. */
-const BODY_MAX = 64 * 1024 * 1024;
-
-/** The request of one path of a server. */
+/** What core wants sent to a server. */
 export function requestOf(
 	endpoint: Endpoint,
-	path: string,
-	content: { type: string; body: string } | undefined,
-	rest: Pick<HttpRequest, 'signal' | 'stream' | 'connectTimeoutMs'>,
+	{ path, body, streams }: Outgoing,
+	rest: Pick<HttpRequest, 'signal' | 'connectTimeoutMs'>,
 ): HttpRequest {
 	const url = endpoint.url + path;
 	const server = {
 		...rest,
+		stream: streams,
 		...(endpoint.ca == null ? {} : { ca: endpoint.ca }),
 		...(endpoint.client_cert == null ? {} : { cert: endpoint.client_cert }),
 		...(endpoint.client_key == null ? {} : { key: endpoint.client_key }),
 	};
-	if (content === undefined) return { method: 'GET', url, headers: { ...endpoint.headers }, ...server };
-	const headers = { ...endpoint.headers, 'content-type': content.type };
-	return { method: 'POST', url, headers, body: content.body, ...server };
+	if (body === null) return { method: 'GET', url, headers: { ...endpoint.headers }, ...server };
+	const headers = { ...endpoint.headers, 'content-type': body.content_type };
+	return { method: 'POST', url, headers, body: body.text, ...server };
 }
 
-/** One short exchange, ended within a bound of milliseconds. Never throws. */
+/** One short exchange, bounded in milliseconds and in bytes of its answer. Never throws. */
 export async function look(
 	hands: Hands,
 	request: Omit<HttpRequest, 'signal'>,
 	withinMs: number,
+	bodyMax: number,
 	closing: AbortSignal,
 ): Promise<Reply> {
 	const connection = new AbortController();
@@ -44,7 +42,7 @@ export async function look(
 	};
 	try {
 		const late = hands.sleep(withinMs, waiting.signal).then(given, given);
-		return await Promise.race([exchange(hands, { ...request, signal: connection.signal }), late]);
+		return await Promise.race([exchange(hands, { ...request, signal: connection.signal }, bodyMax), late]);
 	} finally {
 		done = true;
 		closing.removeEventListener('abort', end);
@@ -52,10 +50,10 @@ export async function look(
 	}
 }
 
-async function exchange(hands: Hands, request: HttpRequest): Promise<Reply> {
+async function exchange(hands: Hands, request: HttpRequest, bodyMax: number): Promise<Reply> {
 	try {
 		const response = await hands.transport.request(request);
-		const body = await textOf(response.body);
+		const body = await textOf(response.body, bodyMax);
 		return {
 			type: 'answered',
 			status: response.status,
@@ -70,12 +68,14 @@ async function exchange(hands: Hands, request: HttpRequest): Promise<Reply> {
 }
 
 /** The whole body as text. */
-export async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+async function textOf(body: AsyncIterable<Uint8Array>, bodyMax: number): Promise<string> {
 	const decoder = new TextDecoder();
 	let text = '';
+	let bytes = 0;
 	for await (const chunk of body) {
+		bytes += chunk.length;
+		if (bytes > bodyMax) throw new Error(`the answer is larger than ${bodyMax} bytes`);
 		text += decoder.decode(chunk, { stream: true });
-		if (text.length > BODY_MAX) break;
 	}
 	return text + decoder.decode();
 }

@@ -13,7 +13,7 @@ type AskOne = (part: Ask, options: AskOptions) => Promise<Answer>;
  */
 export async function askParts(
 	ask: Ask,
-	lengths: number[],
+	lengths: Iterable<number>,
 	askOne: AskOne,
 	signal: AbortSignal | undefined,
 	now: () => number,
@@ -54,9 +54,9 @@ export async function askParts(
 	}
 }
 
-function cut(ask: Ask, lengths: number[]): Ask[] {
+function cut(ask: Ask, lengths: Iterable<number>): Ask[] {
 	let end = 0;
-	return lengths.map((length) => {
+	return Array.from(lengths, (length) => {
 		end += length;
 		return { ...ask, messages: ask.messages?.slice(end - length, end) };
 	});

@@ -6,9 +6,11 @@
     reason = "what is thrown is documented once, in the TypeScript facade; the macro takes values"
 )]
 
+mod call;
 mod dispatcher;
 mod value;
 mod wire;
 
+pub use call::*;
 pub use dispatcher::Dispatcher;
 pub use wire::*;

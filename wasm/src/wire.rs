@@ -8,6 +8,7 @@ use smart_ai_core::wire::{self, Answer, Ask, FleetConfig};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use crate::call::explained;
 use crate::value::{config_error, dispatch_error, from_js, json, to_js};
 
 fn ask_of(ask: &JsValue) -> Result<Ask, JsValue> {
@@ -61,24 +62,6 @@ pub fn ask_verdict(ask: &JsValue, text: &str, reason: &str) -> Result<JsValue, J
 pub fn prepare_event(job: f64, wish: &JsValue, wall_ms: f64) -> Result<JsValue, JsValue> {
     let event = wire::prepare_event(JobId(job as u64), from_js(wish)?, wall_ms as u64);
     to_js(&event.map_err(dispatch_error)?)
-}
-
-/// What to send for a load or an unload; null for any other effect.
-#[wasm_bindgen(js_name = residencyPost)]
-pub fn residency_post(effect: &JsValue) -> Result<JsValue, JsValue> {
-    to_js(&wire::residency_post(&from_js(effect)?))
-}
-
-/// Why it was not carried out; null where it was.
-#[wasm_bindgen(js_name = residencyFailure)]
-pub fn residency_failure(reply: &JsValue) -> Result<JsValue, JsValue> {
-    to_js(&wire::residency_failure(&from_js(reply)?))
-}
-
-/// What a model is told after an answer that does not fit its schema.
-#[wasm_bindgen(js_name = repairPrompt)]
-pub fn repair_prompt(misfit: &str) -> String {
-    wire::repair_prompt(misfit)
 }
 
 /// The event of a judgement of an answer. Throws `invalid_request`.
@@ -170,28 +153,10 @@ pub fn remedy(detail: &str) -> Option<String> {
     wire::remedy(detail).map(str::to_owned)
 }
 
-/// The state of a host from its replies to version, tags and ps.
-#[wasm_bindgen(js_name = hostState)]
-pub fn host_state(version: &JsValue, tags: &JsValue, resident: &JsValue) -> Result<JsValue, JsValue> {
-    to_js(&wire::host_state(&from_js(version)?, &from_js(tags)?, &from_js(resident)?))
-}
-
-/// The state of a model from its host's reply to show.
-#[wasm_bindgen(js_name = modelState)]
-pub fn model_state(show: &JsValue) -> Result<JsValue, JsValue> {
-    to_js(&wire::model_state(&from_js(show)?))
-}
-
 /// Why an ask of one token brought none; null where it did.
 #[wasm_bindgen(js_name = canaryFailure)]
 pub fn canary_failure(reply: &JsValue) -> Result<JsValue, JsValue> {
     to_js(&wire::canary_failure(&from_js(reply)?))
-}
-
-/// The state of the signals from the metrics server's reply.
-#[wasm_bindgen(js_name = signalsState)]
-pub fn signals_state(reply: &JsValue) -> Result<JsValue, JsValue> {
-    to_js(&wire::signals_state(&from_js(reply)?))
 }
 
 /// What time it is for a driver: a clock that no setting moves, and that goes on while the machine sleeps.
@@ -220,12 +185,6 @@ pub fn settle_ms() -> f64 {
     smart_ai_core::Dispatcher::SETTLE_MS as f64
 }
 
-/// The metrics query: the `query` form field.
-#[wasm_bindgen(js_name = metricsQuery)]
-pub fn metrics_query() -> String {
-    wire::metrics_query()
-}
-
 /// The answer of a job that has one.
 #[wasm_bindgen(js_name = answerResolved)]
 pub fn answer_resolved(
@@ -236,7 +195,7 @@ pub fn answer_resolved(
     decision: &JsValue,
 ) -> Result<JsValue, JsValue> {
     let answer = Answer::resolved(Value::Null, text, from_js(embeddings)?, from_js(outcome)?, None);
-    told(answer, id, decision)
+    with_id(answer, id, decision)
 }
 
 /// The answer of a job that ended without one.
@@ -249,19 +208,16 @@ pub fn answer_rejected(
     decision: &JsValue,
 ) -> Result<JsValue, JsValue> {
     let answer = Answer::rejected(Value::Null, text, from_js(error)?, from_js(outcome)?, None);
-    told(answer, id, decision)
+    with_id(answer, id, decision)
 }
 
 /// The answer to an ask that never became a job.
 #[wasm_bindgen(js_name = answerRefused)]
 pub fn answer_refused(id: &JsValue, error: &JsValue) -> Result<JsValue, JsValue> {
-    told(Answer::refused(Value::Null, from_js(error)?), id, &JsValue::NULL)
+    with_id(Answer::refused(Value::Null, from_js(error)?), id, &JsValue::NULL)
 }
 
-/// The answer with its decision, which core made and nobody need read again.
-fn told(mut answer: Answer, id: &JsValue, decision: &JsValue) -> Result<JsValue, JsValue> {
+fn with_id(mut answer: Answer, id: &JsValue, decision: &JsValue) -> Result<JsValue, JsValue> {
     answer.id = from_js(id)?;
-    let answer = to_js(&answer)?;
-    js_sys::Reflect::set(&answer, &"decision".into(), decision)?;
-    Ok(answer)
+    explained(&answer, decision)
 }

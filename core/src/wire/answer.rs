@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::ask::Ask;
 use crate::decision::Decision;
 use crate::effect::{AttemptReport, Outcome, Phases};
 use crate::event::Usage;
@@ -63,6 +64,19 @@ pub struct AnswerUsage {
 impl From<Usage> for AnswerUsage {
     fn from(usage: Usage) -> Self {
         Self { prompt_tokens: usage.prompt_tokens, output_tokens: usage.output_tokens }
+    }
+}
+
+impl Ask {
+    /// The answer of its job, without anything that a call brought. `error`: the job ended without an answer.
+    pub fn answer(
+        &self,
+        error: Option<DispatchError>,
+        outcome: Outcome,
+        decision: Option<Decision>,
+    ) -> Answer {
+        let ok = error.is_none();
+        Answer { ok, ..Answer::ended(self.id.clone(), String::new(), error, outcome, decision) }
     }
 }
 

@@ -108,6 +108,11 @@ impl AnswerReader {
 
     /// The stream ended: what is missing, if anything.
     pub fn finish(&mut self) -> Option<Piece> {
+        self.end().pop()
+    }
+
+    /// The stream ended: what a last line without a line end still brings, and what is missing.
+    pub(super) fn end(&mut self) -> Vec<Piece> {
         let mut pieces = Vec::new();
         if self.buffer.trim_ascii_start().first().is_some_and(|byte| *byte != b'{')
             || self.buffer.len() > EAGER_MAX
@@ -120,7 +125,7 @@ impl AnswerReader {
                 &mut pieces,
             );
         }
-        pieces.pop()
+        pieces
     }
 
     fn hold(&mut self, part: &[u8], pieces: &mut Vec<Piece>) {

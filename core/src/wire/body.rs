@@ -12,12 +12,17 @@ impl Ask {
     /// The body to send to [`Ask::endpoint`] for this model. A chat always streams, and is never silently cut to fit:
     /// a prompt that is too long comes back as `context_too_small`.
     pub fn body(&self, model: &str, options: &CallOptions) -> Value {
+        self.body_with(model, options, &[])
+    }
+
+    /// The body, with messages that follow those of the ask.
+    pub(super) fn body_with(&self, model: &str, options: &CallOptions, more: &[Object]) -> Value {
         let mut body = Object::new();
         put(&mut body, "model", model);
         if self.task == Some(Task::Embed) {
             put(&mut body, "input", self.texts().into_iter().map(Value::from).collect::<Vec<_>>());
         } else {
-            put(&mut body, "messages", self.chat_messages());
+            put(&mut body, "messages", self.chat_messages(more));
             put(&mut body, "stream", true);
             put(&mut body, "truncate", false);
             insert(&mut body, "format", self.schema.as_ref());
@@ -35,7 +40,7 @@ impl Ask {
         body.into()
     }
 
-    fn chat_messages(&self) -> Value {
+    fn chat_messages(&self, more: &[Object]) -> Value {
         let mut messages: Vec<Value> = Vec::new();
         for (role, text) in [("system", &self.system), ("user", &self.prompt)] {
             messages.extend(text.as_ref().map(|text| message(role, text)));
@@ -50,6 +55,7 @@ impl Ask {
             let all: Vec<Value> = own.chain(images.iter().map(|image| image.as_str().into())).collect();
             put(message, "images", all);
         }
+        messages.extend(more.iter().cloned().map(Value::Object));
         messages.into()
     }
 

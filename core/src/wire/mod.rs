@@ -1,20 +1,25 @@
-//! What every driver must know of the wire, written once as pure functions: a driver moves bytes and holds no rule.
+//! What every driver must know of the wire, written once as pure functions and as machines without I/O: a driver moves bytes,
+//! texts and clocks, and holds no rule.
 
 mod answer;
 mod answer_reader;
 mod ask;
 mod body;
+mod call;
 mod clock;
 mod connection;
 mod embeddings;
+mod exchange;
 mod feedback;
 mod fields;
 mod fleet_config;
 mod host;
 mod json;
 mod metrics;
+mod outgoing;
 mod parts;
 mod preset;
+mod progress;
 mod remedy;
 mod reply;
 mod residency;
@@ -30,17 +35,21 @@ pub use crate::classify::{Classification, classify};
 pub use answer::{Answer, AnswerUsage};
 pub use answer_reader::{ANSWER_MAX, AnswerReader, Piece, answer_too_long};
 pub use ask::Ask;
+pub use call::{Call, CallStep};
 pub use clock::Clock;
 pub use connection::failure_of_connection;
 pub use embeddings::{Embeddings, read_embeddings};
+pub use exchange::{Exchange, Exchanges};
 pub use feedback::{Feedback, feedback_event};
 pub use fleet_config::{Endpoint, Fleet, FleetConfig, FleetHost, HostServer, PrometheusServer};
 pub use host::{read_ps, read_ps_entries, read_tag_entries, read_tags, read_version};
 pub use metrics::{metrics_query, read_metrics, recorded_query};
+pub use outgoing::{Body, Outgoing};
 pub use preset::{Preset, PresetSignal, presets};
+pub use progress::Progress;
 pub use remedy::remedy;
-pub use reply::{Reply, canary_failure, host_state, model_state, signals_state};
-pub use residency::{Post, Prepare, prepare_event, residency_failure, residency_post};
+pub use reply::{BODY_MAX, Reply, canary_failure, host_state, model_state, signals_state};
+pub use residency::{Prepare, prepare_event, residency_failure, residency_request};
 pub use rollout::Rollout;
 pub use show::read_show;
 pub use starter::HostStarter;

@@ -8,6 +8,9 @@ use crate::event::{HostReport, HostState, ModelState, SignalsState};
 use crate::failure::{Failure, FailureKind};
 use serde::{Deserialize, Serialize};
 
+/// Bytes the body of a short exchange may have. A longer one counts as a lost connection.
+pub const BODY_MAX: usize = 4 << 20;
+
 /// One HTTP exchange, as it ended.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields = nullable))]

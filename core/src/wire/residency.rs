@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::Reply;
 use super::fields::{Fields, invalid};
+use super::outgoing::Outgoing;
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::failure::{DispatchError, Failure, FailureKind};
 use crate::names::{HostId, JobId, ModelName, Shape};
 use crate::request::{Mode, Request, Task};
-use serde::Serialize;
 
 const KNOWN: &str = "task, model, models, host, mode, shape, at";
 /// Tokens of a prompt that is not known yet.
@@ -60,18 +60,8 @@ pub fn prepare_event(job: JobId, value: Value, wall_ms: u64) -> Result<Event, Di
     Ok(Event::Prepare { job, request, in_ms })
 }
 
-/// One POST to a host.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
-pub struct Post {
-    /// Its path.
-    pub path: String,
-    /// Its body in JSON.
-    pub body: String,
-}
-
 /// What to send for an [`Effect::Load`] or [`Effect::Unload`]; nothing for any other effect.
-pub fn residency_post(effect: &Effect) -> Option<Post> {
+pub fn residency_request(effect: &Effect) -> Option<Outgoing> {
     match effect {
         Effect::Load { model, embeds, options, .. } => {
             let mut body = json!({ "model": model });
@@ -89,12 +79,12 @@ pub fn residency_post(effect: &Effect) -> Option<Post> {
                 put(&mut body, "stream", false.into());
                 "/api/generate"
             };
-            Some(Post { path: path.to_owned(), body: body.to_string() })
+            Some(Outgoing::json(path, &body))
         }
         // Without a prompt, for a model that only embeds, too.
         Effect::Unload { model, .. } => {
             let body = json!({ "model": model, "keep_alive": 0, "stream": false });
-            Some(Post { path: "/api/generate".to_owned(), body: body.to_string() })
+            Some(Outgoing::json("/api/generate", &body))
         }
         Effect::Call { .. }
         | Effect::Abort { .. }
@@ -141,7 +131,8 @@ mod tests {
 
     #[test]
     fn a_model_that_only_embeds_is_loaded_by_embedding_nothing() {
-        let post = |effect: &Effect| residency_post(effect).map(|post| (post.path, post.body));
+        let post =
+            |effect: &Effect| residency_request(effect).and_then(|sent| Some((sent.path, sent.body?.text)));
         let text = r#"{"model":"m","keep_alive":330,"options":{"num_ctx":8192},"stream":false}"#;
         assert_eq!(post(&load(false, Some(330))), Some(("/api/generate".into(), text.into())));
         let text = r#"{"model":"m","options":{"num_ctx":8192},"input":[]}"#;

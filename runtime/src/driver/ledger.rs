@@ -1,15 +1,16 @@
 //! What the task remembers of jobs, calls and questions under way.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use smart_ai_core::wire::Ask;
 use smart_ai_core::{Arm, AttemptId, Decision, FailureKind, JobId, Millis, Request, Snapshot};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::KeptAnswer;
+use super::call::Call;
 use super::clock::since_1970;
 use super::observer::MadeCall;
 use super::relay::{Relay, RelayEnd};
@@ -26,20 +27,21 @@ pub(super) struct Waiting {
     pub(super) submitted_at: Duration,
     /// Its calls that have ended.
     pub(super) made: Vec<MadeCall>,
+    /// Its calls that were begun, with what each has brought: the text of one that was cut short is the answer's, too.
+    pub(super) begun: BTreeMap<AttemptId, Call>,
 }
 
 /// Who waits, and for what.
 pub(super) enum Caller {
-    Ask { ask: Box<Ask>, pieces: Option<mpsc::UnboundedSender<String>>, reply: oneshot::Sender<KeptAnswer> },
+    Ask { ask: Arc<Ask>, pieces: Option<mpsc::UnboundedSender<String>>, reply: oneshot::Sender<KeptAnswer> },
     Relay { relay: Arc<Relay>, refusal: Option<Refusal>, reply: oneshot::Sender<RelayEnd> },
 }
 
-/// A call under way and what it has brought.
+/// A call under way.
 pub(super) struct Underway {
     pub(super) job: JobId,
     pub(super) arm: Arm,
     pub(super) began_at: Duration,
-    pub(super) brought: Brought,
     pub(super) task: AbortHandle,
 }
 
@@ -49,14 +51,6 @@ impl Underway {
         let (arm, began_at) = (self.arm.clone(), self.began_at);
         MadeCall { attempt, arm, outcome, began_at, ended_at: since_1970() }
     }
-}
-
-#[derive(Default)]
-pub(super) struct Brought {
-    pub(super) text: String,
-    pub(super) thinking: String,
-    pub(super) tool_calls: Vec<Value>,
-    pub(super) embeddings: Option<Vec<Vec<f64>>>,
 }
 
 /// A question that waits for the fleet to be known, until this time at most.

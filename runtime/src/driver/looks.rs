@@ -1,112 +1,87 @@
-//! What the task asks hosts and metrics for besides answers: looks, canaries and loads.
+//! What the task asks of hosts and of the metrics server by short exchanges: looks, canaries, loads and unloads.
 
 use std::time::Duration;
 
-use smart_ai_core::wire::{Ask, Post, canary_failure, host_state, model_state, residency_failure};
-use smart_ai_core::{Arm, Event, Failure, HostId, ModelName, Source};
+use futures_util::future::join_all;
+use smart_ai_core::wire::{Exchange, Reply};
+use smart_ai_core::{Arm, Effect, Event, HostId};
 
-use super::call::body;
+use super::clock::now;
 use super::message::Message;
-use super::signals::Signals;
+use super::observer::Observers;
 use super::task::Task;
-use crate::http::{look, timed_look};
+use crate::http::{Server, TimedReply, timed_look};
 use crate::power::within;
 
-/// What a model is asked that need only show that it writes.
-const CANARY_PROMPT: &str = "Hi";
-
 impl Task {
-    /// Sends events here, as long as the engine lives.
-    fn sender(&self) -> impl Fn(Event) + use<> {
-        let messages = self.messages.clone();
-        move |event: Event| {
+    /// Begins the exchanges that an effect asks for; the event that they make comes as a message.
+    pub(super) fn exchange(&self, effect: &Effect) {
+        let Some(mut exchange) = self.exchanges.begin(now(), effect) else { return };
+        let server = exchange.host().map_or(self.prometheus.as_ref(), |host| self.hosts.get(host));
+        let Some(server) = server.cloned() else { return };
+        let (messages, observers) = (self.messages.clone(), self.observers.clone());
+        tokio::spawn(async move {
+            let (event, replies) = exchanged(&mut exchange, &server).await;
+            let canary = canary_end(&event);
+            // The dispatcher first: who waits for a look submits a job once it is told of it.
             if let Some(messages) = messages.upgrade() {
                 drop(messages.send(Message::Event(event)));
             }
-        }
-    }
-
-    /// Loads or unloads a model, and tells what came of it.
-    pub(super) fn post_residency(
-        &self,
-        post: Option<Post>,
-        arm: (HostId, ModelName),
-        within: Duration,
-        ended: fn((HostId, ModelName), Option<Failure>) -> Event,
-    ) {
-        let (Some(Post { path, body }), Some(server)) = (post, self.hosts.get(&arm.0).cloned()) else {
-            return;
-        };
-        let send = self.sender();
-        tokio::spawn(async move {
-            let failure = residency_failure(&look(server.post(&path, body), within).await);
-            send(ended(arm, failure));
+            tell(&observers, exchange.host(), canary, &replies);
         });
     }
 
     /// Starts or stops a host, and tells what came of it.
     pub(super) fn power(&self, host: HostId, within_ms: u32, starts: bool) {
         let Some(power) = self.powers.get(&host).cloned() else { return };
-        let (send, limit) = (self.sender(), Duration::from_millis(within_ms.into()));
+        let (messages, limit) = (self.messages.clone(), Duration::from_millis(within_ms.into()));
         tokio::spawn(async move {
             let work = async { if starts { power.start().await } else { power.stop().await } };
             let failure = within(limit, work).await.err();
-            send(if starts {
-                Event::StartEnded { host, failure }
-            } else {
-                Event::StopEnded { host, failure }
-            });
+            if let Some(messages) = messages.upgrade() {
+                drop(messages.send(Message::Event(if starts {
+                    Event::StartEnded { host, failure }
+                } else {
+                    Event::StopEnded { host, failure }
+                })));
+            }
         });
     }
+}
 
-    pub(super) fn refresh(&self, source: Source, within: Duration) {
-        let send = self.sender();
-        match source {
-            Source::Host { host } => {
-                let Some(server) = self.hosts.get(&host).cloned() else { return };
-                let observers = self.observers.clone();
-                tokio::spawn(async move {
-                    let (version, tags, resident) = tokio::join!(
-                        timed_look(server.get("/api/version"), within),
-                        timed_look(server.get("/api/tags"), within),
-                        timed_look(server.get("/api/ps"), within),
-                    );
-                    let state = host_state(&version.reply, &tags.reply, &resident.reply);
-                    // The dispatcher first: who waits for a look submits a job once it is told of it.
-                    send(Event::HostState { host: host.clone(), state });
-                    observers.looked(&host, [("version", &version), ("tags", &tags), ("ps", &resident)]);
-                });
-            }
-            Source::Model { host, model } => {
-                let Some(server) = self.hosts.get(&host).cloned() else { return };
-                tokio::spawn(async move {
-                    let body = serde_json::json!({ "model": model }).to_string();
-                    let show = look(server.post("/api/show", body), within).await;
-                    send(Event::ModelState { host, model, state: model_state(&show) });
-                });
-            }
-            Source::Canary { host, model, options } => {
-                let Some(server) = self.hosts.get(&host).cloned() else { return };
-                let observers = self.observers.clone();
-                tokio::spawn(async move {
-                    let ask = Ask { prompt: Some(CANARY_PROMPT.to_owned()), ..Ask::default() };
-                    let (path, body) = body(&ask, model.as_str(), &options);
-                    let failure = canary_failure(&look(server.post(path, body), within).await);
-                    let arm = Arm { host: host.clone(), model: model.clone() };
-                    observers
-                        .canary_ended(&arm, failure.as_ref().map_or("ok", |failure| failure.kind.as_str()));
-                    send(Event::Canary { host, model, failure });
-                });
-            }
-            Source::Signals => {
-                let Some(server) = self.prometheus.clone() else { return };
-                let observers = self.observers.clone();
-                tokio::spawn(async move {
-                    let Signals { reply, state, .. } = server.signals(within).await;
-                    observers.asked_metrics(&reply);
-                    send(Event::Signals { state });
-                });
-            }
+/// Carries out an exchange: the event it makes, and the replies to the requests that were sent last.
+pub(crate) async fn exchanged(exchange: &mut Exchange, server: &Server) -> (Event, Vec<TimedReply>) {
+    let within = Duration::from_millis(u64::from(exchange.within_ms()));
+    loop {
+        let requests = exchange.requests().iter();
+        let looks = requests.map(|request| timed_look(server.send(request.clone()), within));
+        let timed = join_all(looks).await;
+        let replies: Vec<Reply> = timed.iter().map(|timed| timed.reply.clone()).collect();
+        if let Some(event) = exchange.replied(now(), &replies) {
+            return (event, timed);
         }
+    }
+}
+
+/// The arm of a canary, and `ok` or the failure's word.
+fn canary_end(event: &Event) -> Option<(Arm, &'static str)> {
+    let Event::Canary { host, model, failure } = event else { return None };
+    let arm = Arm { host: host.clone(), model: model.clone() };
+    Some((arm, failure.as_ref().map_or("ok", |failure| failure.kind.as_str())))
+}
+
+fn tell(
+    observers: &Observers,
+    host: Option<&HostId>,
+    canary: Option<(Arm, &'static str)>,
+    replies: &[TimedReply],
+) {
+    match (host, canary, replies) {
+        (_, Some((arm, outcome)), _) => observers.canary_ended(&arm, outcome),
+        (None, None, [.., last]) => observers.asked_metrics(&last.reply),
+        (Some(host), None, [version, tags, resident]) => {
+            observers.looked(host, [("version", version), ("tags", tags), ("ps", resident)]);
+        }
+        (Some(_) | None, None, _) => {}
     }
 }

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use smart_ai_core::wire::Ask;
 use smart_ai_core::{
     Arm, AttemptId, Decision, DispatchError, Event, Failure, JobId, Knowledge, LifecycleReport, Prepared,
-    Request, Snapshot, Usage,
+    Request, Snapshot,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,7 +20,7 @@ pub(super) enum Message {
     Ask {
         job: JobId,
         part_of: Option<JobId>,
-        ask: Box<Ask>,
+        ask: Arc<Ask>,
         request: Request,
         pieces: Option<mpsc::UnboundedSender<String>>,
         reply: oneshot::Sender<KeptAnswer>,
@@ -74,18 +73,6 @@ pub(super) enum Message {
         attempt: AttemptId,
         text: String,
     },
-    Thinking {
-        attempt: AttemptId,
-        text: String,
-    },
-    ToolCalls {
-        attempt: AttemptId,
-        calls: Value,
-    },
-    Embeddings {
-        attempt: AttemptId,
-        embeddings: Vec<Vec<f64>>,
-    },
     /// Take no more asks; answered when the last job has ended.
     Drain(oneshot::Sender<()>),
     /// Which loads go on though nobody waits for them.
@@ -115,13 +102,5 @@ impl Reporter {
 
     pub(super) fn failed(&self, failure: Failure) {
         self.event(Event::Failed { attempt: self.attempt, failure });
-    }
-
-    pub(super) fn end(&self, end: Result<Usage, Failure>) {
-        let attempt = self.attempt;
-        self.event(match end {
-            Ok(usage) => Event::Succeeded { attempt, usage },
-            Err(failure) => Event::Failed { attempt, failure },
-        });
     }
 }

@@ -10,7 +10,6 @@ mod parts;
 mod passing;
 mod relay;
 mod schema;
-mod signals;
 mod task;
 
 use std::future::Future;
@@ -30,13 +29,13 @@ use smart_ai_core::{
 use tokio::sync::{mpsc, oneshot};
 
 use clock::since_1970;
+pub(crate) use looks::exchanged;
 use message::Message;
 #[cfg(test)]
 pub(crate) use observer::Texts;
 pub(crate) use observer::{Call, JobEnd, Looks, MadeCall, Observer, Observers};
 use parts::Parted;
 pub(crate) use relay::{Part, Read, Reader, Relay, RelayEnd};
-pub(crate) use signals::MetricsServer;
 use task::Task;
 
 /// An engine's task that does not answer within this is stuck. It never waits while it takes a message.
@@ -143,7 +142,7 @@ impl Engine {
             request.streaming = options.pieces.is_some();
             let (reply, answer) = oneshot::channel();
             let pieces = options.pieces;
-            self.send(Message::Ask { job, part_of, ask: Box::new(ask), request, pieces, reply });
+            self.send(Message::Ask { job, part_of, ask: Arc::new(ask), request, pieces, reply });
             (Caller { engine: self.clone(), job, waits: true }, answer)
         });
         async {

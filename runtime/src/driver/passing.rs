@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use smart_ai_core::wire::Piece;
+use smart_ai_core::wire::{Piece, Progress};
 use smart_ai_core::{Arm, CallOptions, Event, Failure, FailureKind};
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::call::Progress;
+use super::clock::now;
 use super::message::{Message, Reporter};
 use super::relay::{Part, Read, Reader, Relay};
 use crate::http::{Server, connection_failure, refusal};
@@ -37,8 +37,9 @@ pub(super) async fn relay(
         }
         Err(error) => return report.failed(connection_failure(&error)),
     };
-    report.event(Event::Started { attempt: report.attempt });
-    Passing { relay: &relay, arm, job, report, progress: Progress::new(), reader, emitted: false }
+    let attempt = report.attempt;
+    report.event(Event::Started { attempt });
+    Passing { relay: &relay, arm, job, report, progress: Progress::new(attempt), reader, emitted: false }
         .pass(response)
         .await;
 }
@@ -60,6 +61,12 @@ impl Passing<'_> {
         *self.relay.speaker.get_or_init(|| self.report.attempt) == self.report.attempt
     }
 
+    fn tell(&mut self, of: impl FnOnce(&mut Progress) -> Option<Event>) {
+        if let Some(event) = of(&mut self.progress) {
+            self.report.event(event);
+        }
+    }
+
     /// Another call answers: the dispatcher is about to abort this one.
     async fn step_back(self) {
         let report = self.report;
@@ -76,7 +83,7 @@ impl Passing<'_> {
             Err(TrySendError::Full(part)) => {
                 self.report.event(Event::Held { attempt });
                 self.relay.parts.send(part).await.ok()?;
-                self.progress.again(&self.report);
+                self.report.event(self.progress.again());
                 Some(())
             }
         }
@@ -104,12 +111,12 @@ impl Passing<'_> {
                 if !self.speaks() {
                     return self.step_back().await;
                 }
-                self.progress.at_least_one(&self.report);
+                self.tell(|progress| progress.at_least_one(now()));
             }
             for piece in pieces {
                 match piece {
                     Piece::Text { .. } | Piece::Thinking { .. } | Piece::ToolCalls { .. } => {
-                        self.progress.piece(&self.report);
+                        self.tell(|progress| progress.piece(now()));
                     }
                     // Told before the client reads it, who may leave at once.
                     Piece::Done { usage, .. } if ended.is_none() => {

@@ -4,22 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use smart_ai_core::wire::{Answer, Fleet, residency_post};
+use smart_ai_core::wire::{self, Answer, Exchanges, Fleet};
 use smart_ai_core::{
     Arm, AttemptId, ConfigError, DispatchError, Dispatcher, Effect, Event, FailureKind, HostId, JobId,
     Millis, Outcome, Prepared, Request,
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::call::{Judged, body, call};
+use super::call::Call;
 use super::clock::{now, since_1970};
-use super::ledger::{Asked, Brought, Caller, Question, Underway, Waiting};
+use super::ledger::{Asked, Caller, Question, Underway, Waiting};
 use super::message::{Message, Reporter};
-use super::observer::{Call, JobEnd, Observers, Texts};
+use super::observer::{self, JobEnd, Observers, Texts};
 use super::passing::relay;
 use super::relay::RelayEnd;
-use super::signals::MetricsServer;
 use super::{KeptAnswer, closed};
 use crate::http::Server;
 use crate::power::{Powers, powers};
@@ -31,7 +29,8 @@ const LEARNED_EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Task {
     dispatcher: Dispatcher,
     pub(super) hosts: BTreeMap<HostId, Server>,
-    pub(super) prometheus: Option<MetricsServer>,
+    pub(super) prometheus: Option<Server>,
+    pub(super) exchanges: Exchanges,
     pub(super) messages: mpsc::WeakUnboundedSender<Message>,
     /// By what means hosts are started and stopped.
     pub(super) powers: Powers,
@@ -72,11 +71,11 @@ impl Task {
         }
         let prometheus =
             fleet.prometheus.as_ref().map(|endpoint| Server::new(endpoint, connect_ms)).transpose()?;
-        let prometheus = prometheus.map(MetricsServer::new);
         Ok(Self {
             dispatcher,
             hosts,
             prometheus,
+            exchanges: Exchanges::default(),
             messages,
             powers: powers(fleet)?,
             renewed: BTreeMap::new(),
@@ -144,7 +143,7 @@ impl Task {
             Message::Ask { ask, part_of, reply, .. }
                 if !self.drained.is_empty() && part_of.is_none_or(|id| !self.parted.contains(&id)) =>
             {
-                drop(reply.send(Answer::refused(ask.id, closed()).into()));
+                drop(reply.send(Answer::refused(ask.id.clone(), closed()).into()));
             }
             // Its client hears that the engine is closed.
             Message::Relay { .. } if !self.drained.is_empty() => {}
@@ -189,17 +188,7 @@ impl Task {
                 drop(reply.send(self.dispatcher.refusal(&request, &decision)));
             }
             Message::Event(event) => self.handle(event),
-            Message::Text { attempt, text } => self.take_text(attempt, text),
-            Message::Thinking { attempt, text } => {
-                self.brought(attempt, |brought| brought.thinking.push_str(&text));
-            }
-            Message::ToolCalls { attempt, calls } => {
-                let calls = calls.as_array().cloned().unwrap_or_default();
-                self.brought(attempt, |brought| brought.tool_calls.extend(calls));
-            }
-            Message::Embeddings { attempt, embeddings } => {
-                self.brought(attempt, |brought| brought.embeddings = Some(embeddings));
-            }
+            Message::Text { attempt, text } => self.hand_out(attempt, text),
             Message::Drain(reply) => self.drained.push(reply),
             Message::Loading(reply) => {
                 let left = self.calls.values().filter(|call| !self.jobs.contains_key(&call.job));
@@ -219,20 +208,14 @@ impl Task {
             failed: None,
             submitted_at: since_1970(),
             made: Vec::new(),
+            begun: BTreeMap::new(),
         };
         self.jobs.insert(job, waiting);
         self.handle(Event::Submit { job, request });
     }
 
-    fn brought(&mut self, attempt: AttemptId, add: impl FnOnce(&mut Brought)) {
-        if let Some(call) = self.calls.get_mut(&attempt) {
-            add(&mut call.brought);
-        }
-    }
-
-    fn take_text(&mut self, attempt: AttemptId, text: String) {
-        let Some(call) = self.calls.get_mut(&attempt) else { return };
-        call.brought.text.push_str(&text);
+    fn hand_out(&self, attempt: AttemptId, text: String) {
+        let Some(call) = self.calls.get(&attempt) else { return };
         if let Some(Caller::Ask { pieces: Some(pieces), .. }) =
             self.jobs.get(&call.job).map(|job| &job.caller)
         {
@@ -304,7 +287,7 @@ impl Task {
         }
     }
 
-    /// Counts a call's end; what it brought stays until the dispatcher has spoken.
+    /// Counts a call's end.
     fn call_ended(&mut self, attempt: AttemptId, outcome: &'static str, failure: Option<FailureKind>) {
         let Some(call) = self.calls.get(&attempt) else { return };
         self.observers.call_ended(&call.arm, outcome);
@@ -331,7 +314,7 @@ impl Task {
                 }
                 waiting.calls += 1;
                 let decision = self.dispatcher.decision(job);
-                self.observers.called(&Call {
+                self.observers.called(&observer::Call {
                     arm: &arm,
                     request: &waiting.request,
                     decision: decision.as_ref(),
@@ -341,13 +324,11 @@ impl Task {
                 let report = Reporter { attempt, messages: self.messages.clone() };
                 let task = match &waiting.caller {
                     Caller::Ask { ask, .. } => {
-                        let judged = (!waiting.request.streaming).then(|| Judged {
-                            ask: ask.clone(),
-                            arm: arm.clone(),
-                            options: options.clone(),
-                        });
-                        let content = body(ask, arm.model.as_str(), &options);
-                        tokio::spawn(call(server.clone(), content, judged, report))
+                        let (ask, model) = (Arc::clone(ask), arm.model.clone());
+                        let streams = waiting.request.streaming;
+                        let call = Call::new(wire::Call::new(ask, attempt, model, options, streams));
+                        waiting.begun.insert(attempt, call.clone());
+                        tokio::spawn(call.carry_out(server.clone(), report))
                     }
                     Caller::Relay { relay: request, .. } => {
                         let (request, name) = (Arc::clone(request), self.observers.name(job));
@@ -356,9 +337,7 @@ impl Task {
                     }
                 };
                 let task = task.abort_handle();
-                let underway =
-                    Underway { job, arm, began_at: since_1970(), brought: Brought::default(), task };
-                self.calls.insert(attempt, underway);
+                self.calls.insert(attempt, Underway { job, arm, began_at: since_1970(), task });
             }
             Effect::Abort { attempt } => {
                 self.call_ended(attempt, "cancelled", None);
@@ -368,18 +347,6 @@ impl Task {
             }
             Effect::Resolve { job, outcome } => self.end(job, None, outcome),
             Effect::Reject { job, error, outcome } => self.end(job, Some(error), outcome),
-            Effect::Load { ref host, ref model, within_ms, .. } => {
-                let (arm, within) = ((host.clone(), model.clone()), Duration::from_millis(within_ms.into()));
-                self.post_residency(residency_post(&effect), arm, within, |(host, model), failure| {
-                    Event::LoadEnded { host, model, failure }
-                });
-            }
-            Effect::Unload { ref host, ref model, within_ms } => {
-                let (arm, within) = ((host.clone(), model.clone()), Duration::from_millis(within_ms.into()));
-                self.post_residency(residency_post(&effect), arm, within, |(host, model), failure| {
-                    Event::UnloadEnded { host, model, failure }
-                });
-            }
             Effect::StartHost { host, within_ms } => self.power(host, within_ms, true),
             Effect::StopHost { host, within_ms } => self.power(host, within_ms, false),
             Effect::Prepared { job, prepared } => {
@@ -388,9 +355,7 @@ impl Task {
                     drop(reply.send(prepared));
                 }
             }
-            Effect::Refresh { source, within_ms } => {
-                self.refresh(source, Duration::from_millis(u64::from(within_ms)));
-            }
+            Effect::Refresh { .. } | Effect::Load { .. } | Effect::Unload { .. } => self.exchange(&effect),
         }
     }
 
@@ -410,7 +375,8 @@ impl Task {
     }
 
     fn end(&mut self, id: JobId, error: Option<DispatchError>, outcome: Outcome) {
-        let Some(Waiting { caller, request, calls, submitted_at, mut made, .. }) = self.jobs.remove(&id)
+        let Some(Waiting { caller, request, calls, submitted_at, mut made, mut begun, .. }) =
+            self.jobs.remove(&id)
         else {
             return;
         };
@@ -418,10 +384,9 @@ impl Task {
             self.observers.left_queue(&request);
         }
         let decision = self.dispatcher.decision(id);
-        let answer = outcome
-            .attempt
-            .and_then(|attempt| self.calls.get(&attempt))
-            .map(|call| call.brought.text.as_str());
+        let call = outcome.attempt.and_then(|attempt| begun.remove(&attempt));
+        let mut machine = call.as_ref().map(Call::machine);
+        let answer = machine.as_ref().map(|call| call.text());
         let (texts, traceparent) = match &caller {
             Caller::Ask { ask, .. } => (Texts { ask: Some(&**ask), answer }, None),
             Caller::Relay { relay, .. } => (Texts::default(), relay.traceparent.as_deref()),
@@ -445,17 +410,12 @@ impl Task {
             traceparent,
         });
         self.has_learned = true;
-        let call = outcome.attempt.and_then(|attempt| self.calls.get_mut(&attempt));
         match caller {
             Caller::Ask { ask, reply, .. } => {
-                let brought = call.map(|call| std::mem::take(&mut call.brought)).unwrap_or_default();
-                let Brought { text, thinking, tool_calls, embeddings } = brought;
-                let mut answer = match error {
-                    None => Answer::resolved(ask.id, text, embeddings, outcome, decision),
-                    Some(error) => Answer::rejected(ask.id, text, error, outcome, decision),
+                let answer = match &mut machine {
+                    Some(call) => call.answer(error, outcome, decision),
+                    None => ask.answer(error, outcome, decision),
                 };
-                answer.thinking = Some(thinking).filter(|text| !text.is_empty());
-                answer.tool_calls = (!tool_calls.is_empty()).then(|| Value::from(tool_calls));
                 // A caller that is gone needs no answer.
                 drop(reply.send(KeptAnswer { answer, job: self.observers.name(id) }));
             }

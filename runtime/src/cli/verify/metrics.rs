@@ -1,11 +1,11 @@
 //! The metrics server, and what it knows of each host.
 
-use smart_ai_core::wire::{Fleet, presets};
-use smart_ai_core::{HostConfig, HostSnapshot, SignalAge, SignalName, Snapshot};
+use smart_ai_core::wire::{Exchanges, Fleet, presets};
+use smart_ai_core::{Effect, HostConfig, HostSnapshot, Millis, SignalAge, SignalName, Snapshot, Source};
 
 use super::Check;
 use super::exporters::Exporters;
-use crate::driver::MetricsServer;
+use crate::driver::exchanged;
 use crate::http::{ONE_LOOK, Server};
 
 /// What is needed of every host, and what a decision lacks without it.
@@ -32,7 +32,7 @@ pub(super) async fn checks(fleet: &Fleet, snapshot: &Snapshot) -> Vec<Check> {
     }
     let exporters = Exporters::find(prometheus).await;
     let recorded = match Server::new(prometheus, fleet.config.connect_timeout_ms) {
-        Ok(server) => MetricsServer::new(server).signals(ONE_LOOK).await.recorded,
+        Ok(server) => records(&server).await,
         Err(_) => false,
     };
     let asked = if recorded {
@@ -137,4 +137,12 @@ fn words(reading: &SignalAge) -> String {
         | SignalName::ContainerMemoryLimitBytes => format!("{:.1} GB", reading.value / 1e9),
     };
     format!("{value}, {:.0} s ago", reading.age_ms as f64 / 1e3)
+}
+
+/// Whether the server's rules record the signals.
+async fn records(server: &Server) -> bool {
+    let look = Effect::Refresh { source: Source::Signals, within_ms: ONE_LOOK.as_millis() as u32 };
+    let Some(mut exchange) = Exchanges::default().begin(Millis(0), &look) else { return false };
+    exchanged(&mut exchange, server).await;
+    exchange.is_recorded()
 }
