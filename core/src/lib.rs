@@ -43,8 +43,8 @@ pub use learn::{
     Change, Demand, Estimate, Judged, Knowledge, Lengths, Lessons, LogMean, Qualities, Reliability, Subject,
 };
 pub use lifecycle::{
-    LifecycleAction, LifecycleActionKind, LifecycleConfig, LifecycleHost, LifecycleMode, LifecycleModel,
-    LifecycleReport, PowerState, PrepareState, Prepared, StartConfig,
+    Gaps, HabitSnapshot, LifecycleAction, LifecycleActionKind, LifecycleConfig, LifecycleHost, LifecycleMode,
+    LifecycleModel, LifecycleReport, PowerState, PrepareState, Prepared, StartConfig,
 };
 pub use names::{AttemptId, HostId, JobId, Millis, ModelName, Shape};
 pub use range::ConfigError;

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::decision::SignalAge;
 use crate::fleet::{Contact, Device, Fleet, Host, Model, Remembered, Residency};
 use crate::learn::{Change, Lengths, LogMean, Qualities, Reliability, Sharing, all_shared};
-use crate::lifecycle::LifecycleReport;
+use crate::lifecycle::{Gaps, HabitSnapshot, LifecycleReport};
 use crate::names::{HostId, Millis, ModelName};
 use crate::range::ConfigError;
 use crate::request::{Capability, Task};
@@ -43,6 +43,10 @@ pub struct Snapshot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub lifecycle: Option<LifecycleReport>,
+    /// When models are used, wherever they run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Vec<HabitSnapshot>>", optional))]
+    pub habits: Vec<HabitSnapshot>,
 }
 
 /// One host as it is believed to be.
@@ -107,6 +111,10 @@ pub struct RememberedModel {
     pub decode: LogMean,
     /// Learned reliability.
     pub reliability: Reliability,
+    /// Learned gaps between its uses.
+    #[serde(default, skip_serializing_if = "Gaps::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Gaps>", optional))]
+    pub gaps: Gaps,
 }
 
 /// One model on a host as it is believed to be.
@@ -136,6 +144,10 @@ pub struct ModelSnapshot {
     pub decode: LogMean,
     /// Learned reliability.
     pub reliability: Reliability,
+    /// Learned gaps between its uses.
+    #[serde(default, skip_serializing_if = "Gaps::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Gaps>", optional))]
+    pub gaps: Gaps,
     /// How good its answers are believed to be, 0 to 1, for each task.
     #[cfg_attr(feature = "typescript", ts(as = "std::collections::BTreeMap<Task, f64>"))]
     pub quality: BTreeMap<Task, f64>,
@@ -153,6 +165,7 @@ pub(crate) fn snapshot(now: Millis, config: &Config, fleet: &Fleet, lengths: &Le
         qualities: Qualities::default(),
         embedder: None,
         lifecycle: None,
+        habits: Vec::new(),
     }
 }
 
@@ -197,8 +210,8 @@ fn host_snapshot(now: Millis, config: &Config, fleet: &Fleet, host: &Host) -> Ho
 }
 
 fn remembered_model(model: &ModelName, remembered: Remembered) -> RememberedModel {
-    let Remembered { prefill, decode, reliability } = remembered;
-    RememberedModel { model: model.clone(), prefill, decode, reliability }
+    let Remembered { prefill, decode, reliability, gaps } = remembered;
+    RememberedModel { model: model.clone(), prefill, decode, reliability, gaps }
 }
 
 fn model_snapshot(model: &Model) -> ModelSnapshot {
@@ -216,6 +229,7 @@ fn model_snapshot(model: &Model) -> ModelSnapshot {
         prefill: model.prefill,
         decode: model.decode,
         reliability: model.reliability,
+        gaps: model.stay.gaps,
         quality: by_task(model),
     }
 }
@@ -246,12 +260,12 @@ pub(crate) fn restore(fleet: &mut Fleet, snapshot: &Snapshot) -> Result<Lengths,
         host.device = kept.device;
         host.load_speed = kept.load_speed;
         host.estimate();
-        for RememberedModel { model, prefill, decode, reliability } in kept.remembered.clone() {
-            host.remembered.insert(model, Remembered { prefill, decode, reliability });
+        for RememberedModel { model, prefill, decode, reliability, gaps } in kept.remembered.clone() {
+            host.remembered.insert(model, Remembered { prefill, decode, reliability, gaps });
         }
         for model in &kept.models {
-            let ModelSnapshot { prefill, decode, reliability, .. } = *model;
-            host.remembered.insert(model.model.clone(), Remembered { prefill, decode, reliability });
+            let ModelSnapshot { prefill, decode, reliability, gaps, .. } = *model;
+            host.remembered.insert(model.model.clone(), Remembered { prefill, decode, reliability, gaps });
         }
     }
     fleet.share_experience();

@@ -1002,6 +1002,29 @@ model: ModelName,
 predicted_ms: number, };
 
 /**
+ * Learned gaps of use of one model on one host: how many there were of each length, after fading. Place 0 holds gaps of up to 1 s, each
+ * next one gaps √2 times longer.
+ */
+export type Gaps = number[];
+
+/**
+ * When one model is used, wherever it runs.
+ */
+export type HabitSnapshot = { 
+/**
+ * Its tag.
+ */
+model: ModelName, 
+/**
+ * When uses began after a while without any, oldest first.
+ */
+starts: Array<Millis>, 
+/**
+ * The last request, as an example of the next; it holds no text.
+ */
+example: Request, };
+
+/**
  * One host of the fleet.
  */
 export type HostConfig = { 
@@ -1314,7 +1337,15 @@ reason: string,
 /**
  * `dry_run`, `begun`, `ok`, or the failure's word.
  */
-outcome: string, };
+outcome: string, 
+/**
+ * Gigabytes (10^9 bytes) of memory that it frees or takes.
+ */
+gb: number, 
+/**
+ * Milliseconds it took; 0 until it has ended, and in a dry run.
+ */
+ms: number, };
 
 /**
  * What can be done with a model or a host.
@@ -1619,6 +1650,10 @@ decode: LogMean,
  * Learned reliability.
  */
 reliability: Reliability, 
+/**
+ * Learned gaps between its uses.
+ */
+gaps?: Gaps, 
 /**
  * How good its answers are believed to be, 0 to 1, for each task.
  */
@@ -1969,7 +2004,11 @@ decode: LogMean,
 /**
  * Learned reliability.
  */
-reliability: Reliability, };
+reliability: Reliability, 
+/**
+ * Learned gaps between its uses.
+ */
+gaps?: Gaps, };
 
 /**
  * One HTTP exchange, as it ended.
@@ -2249,7 +2288,11 @@ embedder?: ModelName | null,
 /**
  * Which models come and go by themselves; absent where that is off.
  */
-lifecycle?: LifecycleReport, };
+lifecycle?: LifecycleReport, 
+/**
+ * When models are used, wherever they run.
+ */
+habits?: Array<HabitSnapshot>, };
 
 /**
  * Something to look at.

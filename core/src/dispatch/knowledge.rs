@@ -5,12 +5,18 @@ use crate::fleet::{Host, Remembered};
 use crate::learn::{
     Estimate, Knowledge, Lessons, LogMean, Reliability, Sharing, Subject, Wordiness, all_shared,
 };
+use crate::lifecycle::Gaps;
+use crate::names::ModelName;
 
 /// Names of estimates.
 const PREFILL: &str = "prefill";
 const DECODE: &str = "decode";
 const CALLS: &str = "calls";
 const SHARING: &str = "sharing";
+const GAPS: &str = "gaps";
+const START: &str = "start";
+const STARTS: &str = "starts";
+const EXAMPLE: &str = "example";
 const CHOSEN: &str = "model";
 /// Before the name of a server whose work slows this one's answers.
 const SLOWED_BY: &str = "slowed_by ";
@@ -33,7 +39,18 @@ impl Dispatcher {
             let remembered = host.remembered.iter().map(|(name, remembered)| (name, *remembered));
             for (model, arm) in remembered.chain(known) {
                 knowledge.put(Subject::Arm { host: id.clone(), model: model.clone() }, of_arm(arm));
+                if !arm.gaps.is_empty() {
+                    let mut lessons = Lessons::default();
+                    lessons.keep(GAPS, Estimate::Gaps(arm.gaps));
+                    knowledge.put(Subject::Uses { host: id.clone(), model: model.clone() }, lessons);
+                }
             }
+        }
+        for habit in self.habits() {
+            let mut lessons = Lessons::default();
+            lessons.keep(STARTS, Estimate::Starts(habit.starts));
+            lessons.keep(EXAMPLE, Estimate::Example(Box::new(habit.example)));
+            knowledge.put(Subject::Habit { model: habit.model }, lessons);
         }
         self.lengths.tell(&mut knowledge);
         self.qualities.tell(&mut knowledge);
@@ -69,15 +86,16 @@ impl Dispatcher {
                     for (name, mean) in speeds(host) {
                         add(mean, name);
                     }
+                    if host.config.start.is_some() {
+                        add(&mut host.power.seconds, START);
+                        host.power.gaps = gaps(host.power.gaps, before, lessons);
+                    }
                     let moved = moved(Some(lessons), SHARING) - moved(before, SHARING);
                     host.sharing = Sharing::believed(host.sharing.taken + moved);
                 }
                 Subject::Arm { host, model } => {
                     let Some(host) = self.fleet.host_mut(host) else { continue };
-                    let mut arm = match host.models.get(model) {
-                        Some(known) => Remembered::of(known),
-                        None => host.remembered.get(model).copied().unwrap_or_default(),
-                    };
+                    let mut arm = arm(host, model);
                     add(&mut arm.prefill, PREFILL);
                     add(&mut arm.decode, DECODE);
                     if let Some(Estimate::Calls(calls)) = lessons.get(CALLS) {
@@ -89,9 +107,18 @@ impl Dispatcher {
                         };
                         arm.reliability = arm.reliability.united(before, *calls);
                     }
-                    match host.models.get_mut(model) {
-                        Some(known) => arm.recall(known),
-                        None => drop(host.remembered.insert(model.clone(), arm)),
+                    put(host, model, arm);
+                }
+                Subject::Uses { host, model } => {
+                    let Some(host) = self.fleet.host_mut(host) else { continue };
+                    let known = arm(host, model);
+                    put(host, model, Remembered { gaps: gaps(known.gaps, before, lessons), ..known });
+                }
+                Subject::Habit { model } => {
+                    if let (Some(Estimate::Starts(starts)), Some(Estimate::Example(example))) =
+                        (lessons.get(STARTS), lessons.get(EXAMPLE))
+                    {
+                        self.recall_habit(model, starts, example);
                     }
                 }
                 Subject::Shape { .. } | Subject::Task { .. } | Subject::Model { .. } => {
@@ -126,6 +153,31 @@ impl Dispatcher {
     }
 }
 
+/// What is known of a model on a host, whether it shows it or not.
+fn arm(host: &Host, model: &ModelName) -> Remembered {
+    match host.models.get(model) {
+        Some(known) => Remembered::of(known),
+        None => host.remembered.get(model).copied().unwrap_or_default(),
+    }
+}
+
+fn put(host: &mut Host, model: &ModelName, arm: Remembered) {
+    match host.models.get_mut(model) {
+        Some(known) => arm.recall(known),
+        None => drop(host.remembered.insert(model.clone(), arm)),
+    }
+}
+
+/// What was known of gaps, and what `lessons` learned of them since `before`.
+fn gaps(known: Gaps, before: Option<&Lessons>, lessons: &Lessons) -> Gaps {
+    let of = |lessons: &Lessons| match lessons.get(GAPS) {
+        Some(Estimate::Gaps(gaps)) => Some(*gaps),
+        Some(_) | None => None,
+    };
+    let theirs = of(lessons);
+    theirs.map_or(known, |theirs| known.united(before.and_then(of).unwrap_or_default(), theirs))
+}
+
 fn moved(lessons: Option<&Lessons>, name: &str) -> f64 {
     match lessons.and_then(|lessons| lessons.get(name)) {
         Some(Estimate::Moved(by)) if by.is_finite() => *by,
@@ -154,6 +206,12 @@ fn of_host(host: &Host) -> Lessons {
         ("reload_rate", host.reload_rate),
     ] {
         lessons.mean(name, mean);
+    }
+    if host.config.start.is_some() {
+        lessons.mean(START, host.power.seconds);
+        if !host.power.gaps.is_empty() {
+            lessons.keep(GAPS, Estimate::Gaps(host.power.gaps));
+        }
     }
     let moved = host.sharing.taken - all_shared();
     if moved != 0.0 {

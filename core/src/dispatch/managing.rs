@@ -4,14 +4,15 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::dispatch::Dispatcher;
+use crate::dispatch::acted::Acted;
+use crate::dispatch::habits::Habit;
 use crate::dispatch::job::JobState;
 use crate::dispatch::powering::{Rousing, last_use};
 use crate::effect::Effect;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::fleet::{Contact, DEFAULT_KEEP_ALIVE_S, Host, Model, Residency};
 use crate::lifecycle::{
-    Absence, Holding, LifecycleAction, LifecycleActionKind, LifecycleMode, LifecycleModel, LifecycleReport,
-    NEAR_MS, Rhythm, duration, holding, seconds,
+    Absence, Holding, LifecycleActionKind, LifecycleMode, NEAR_MS, duration, holding, seconds,
 };
 use crate::names::{HostId, JobId, Millis, ModelName};
 use crate::policy::{Backlog, Exclusions, InMemory, View, load_s, value_per_gb};
@@ -22,12 +23,8 @@ const UNLOAD_LOST_MS: u64 = 60_000;
 /// Milliseconds an unload may take: a host answers it at once.
 const UNLOAD_MS: u32 = 30_000;
 const HOUR_MS: u64 = 3_600_000;
-/// A model that was not used for so long begins anew when it is.
-const START_GAP_MS: u64 = 120_000;
 /// Loads begin so much before they are expected: the load's expected time × 1.5, and this.
 const LEAD_MS: f64 = 5_000.0;
-/// Actions that are told of.
-const TOLD: usize = 50;
 /// A model that would leave by itself so soon is left to it.
 const SOON_S: f64 = 2.0;
 /// The host's own keep-alive may be so much longer than is believed before somebody is said to want it.
@@ -37,55 +34,19 @@ const SLACK_S: f64 = 5.0;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Managing {
     /// Another program acts.
-    standby: Option<String>,
+    pub(super) standby: Option<String>,
     /// Once, whatever the mode.
     apply: bool,
     /// When actions of the last hour were begun.
-    actions: VecDeque<Millis>,
-    log: VecDeque<LifecycleAction>,
-    numbered: u64,
-    habits: BTreeMap<ModelName, Habit>,
+    pub(super) actions: VecDeque<Millis>,
+    pub(super) acted: Acted,
+    pub(super) habits: BTreeMap<ModelName, Habit>,
     pub(super) unloading: BTreeMap<(usize, ModelName), Millis>,
     next: Option<Millis>,
 }
 
-/// When a model is used, wherever it runs.
-#[derive(Clone, Debug)]
-struct Habit {
-    rhythm: Rhythm,
-    /// The last request, as an example of the next.
-    example: Request,
-    last: Millis,
-    /// When the next use is expected that comes back by the clock, as of the last start.
-    expected: Option<Millis>,
-    /// The expected use that was seen to.
-    dealt: Millis,
-}
-
-impl Habit {
-    fn new(now: Millis, request: &Request) -> Self {
-        let mut rhythm = Rhythm::default();
-        rhythm.start(now);
-        Self { rhythm, example: request.clone(), last: now, expected: None, dealt: Millis(0) }
-    }
-
-    fn start(&mut self, now: Millis, request: &Request) {
-        self.rhythm.start(now);
-        self.example.clone_from(request);
-        self.expected = self.rhythm.expected(now);
-    }
-
-    /// The next expected use; one that has not come is given up.
-    fn expect(&mut self, now: Millis) -> Option<Millis> {
-        if self.expected.is_some_and(|at| at.plus(NEAR_MS) <= now) {
-            self.expected = self.rhythm.expected(now);
-        }
-        self.expected
-    }
-}
-
 /// Why a model in memory stays, or when it leaves.
-enum Fate {
+pub(super) enum Fate {
     /// Nobody but its owner or a client lets it go.
     Kept(&'static str),
     /// In use, or about to be.
@@ -107,13 +68,9 @@ impl Dispatcher {
                 model.stay.begin_use(now);
             }
         }
-        if let Some(habit) = self.managing.habits.get_mut(name) {
-            if now.since(habit.last) >= START_GAP_MS {
-                habit.start(now, request);
-            }
-            habit.last = now;
-        } else {
-            self.managing.habits.insert(name.clone(), Habit::new(now, request));
+        match self.managing.habits.get_mut(name) {
+            Some(habit) => habit.begin_use(now, request),
+            None => drop(self.managing.habits.insert(name.clone(), Habit::new(now, request))),
         }
     }
 
@@ -145,7 +102,7 @@ impl Dispatcher {
     /// Does what is due, and notes when the next thing will be.
     pub(super) fn manage(&mut self) {
         let now = self.now;
-        self.managing.unloading.retain(|_, since| now.since(*since) < UNLOAD_LOST_MS);
+        self.forget_unloads();
         self.managing.next = None;
         let apply = std::mem::take(&mut self.managing.apply);
         let mode = if apply { LifecycleMode::On } else { self.config.lifecycle.mode };
@@ -230,7 +187,7 @@ impl Dispatcher {
     }
 
     /// What becomes of a model in memory, and when.
-    fn fate(&self, position: usize, host: &Host, model: &Model) -> Fate {
+    pub(super) fn fate(&self, position: usize, host: &Host, model: &Model) -> Fate {
         let lifecycle = &self.config.lifecycle;
         // Tags of one file share a runner.
         let twin = |other: &Model| {
@@ -262,7 +219,7 @@ impl Dispatcher {
         by_itself.map_or(Fate::Leaves(leaves), |at| Fate::Leaves(leaves.max(at.plus(1))))
     }
 
-    fn holding(&self, host: &Host, model: &Model) -> Holding {
+    pub(super) fn holding(&self, host: &Host, model: &Model) -> Holding {
         let bytes = match model.residency {
             Residency::Resident { bytes, .. } => bytes as f64,
             Residency::Cold => host.needed_bytes(model, 0),
@@ -300,6 +257,7 @@ impl Dispatcher {
             duration(idle_s)
         );
         let by_itself = now.plus(u64::from(host.likely_keep_alive_s()) * 1_000);
+        self.log(mode, LifecycleActionKind::Unload, &id, Some(name), reason);
         let Some(host) = self.fleet.hosts.get_mut(position) else { return };
         for twin in host.models.values_mut() {
             if twin.name != *name && (digest.is_empty() || twin.tag.digest != digest) {
@@ -315,11 +273,24 @@ impl Dispatcher {
                 twin.prompts.clear();
             }
         }
-        self.log(mode, LifecycleActionKind::Unload, &id, Some(name), reason);
         if mode == LifecycleMode::On {
             self.managing.actions.push_back(now);
             self.managing.unloading.insert((position, name.clone()), now);
             self.effects.push_back(Effect::Unload { host: id, model: name.clone(), within_ms: UNLOAD_MS });
+        }
+    }
+
+    /// Unloads of which nothing was heard.
+    fn forget_unloads(&mut self) {
+        let lost = |since: Millis| self.now.since(since) >= UNLOAD_LOST_MS;
+        let lost = self.managing.unloading.iter().filter(|(_, since)| lost(**since));
+        let lost: Vec<(usize, ModelName)> = lost.map(|(arm, _)| arm.clone()).collect();
+        for (position, name) in lost {
+            let id = self.fleet.hosts.get(position).map(|host| host.config.id.clone());
+            let failure = Failure::new(FailureKind::Unreachable, "nothing was heard of the unload");
+            if let Some(id) = id {
+                self.unload_ended(&id, &name, Some(&failure));
+            }
         }
     }
 
@@ -432,118 +403,6 @@ impl Dispatcher {
             }
         }
     }
-
-    fn expected(&self, name: &ModelName) -> Option<Millis> {
-        self.managing.habits.get(name)?.expected
-    }
-
-    pub(super) fn log(
-        &mut self,
-        mode: LifecycleMode,
-        action: LifecycleActionKind,
-        host: &HostId,
-        model: Option<&ModelName>,
-        reason: String,
-    ) {
-        let outcome = if mode == LifecycleMode::On { "begun" } else { "dry_run" }.to_owned();
-        self.managing.numbered += 1;
-        let (number, at) = (self.managing.numbered, self.now);
-        let (host, model) = (host.clone(), model.cloned());
-        self.managing.log.push_front(LifecycleAction { number, at, action, host, model, reason, outcome });
-        self.managing.log.truncate(TOLD);
-    }
-
-    /// The last action of this kind has ended.
-    pub(super) fn outcome(
-        &mut self,
-        kind: LifecycleActionKind,
-        host: &HostId,
-        model: Option<&ModelName>,
-        failure: Option<&Failure>,
-    ) {
-        let begun = |action: &&mut LifecycleAction| {
-            family(action.action) == family(kind)
-                && action.host == *host
-                && action.model.as_ref() == model
-                && action.outcome == "begun"
-        };
-        if let Some(action) = self.managing.log.iter_mut().find(begun) {
-            failure.map_or("ok", |failure| failure.kind.as_str()).clone_into(&mut action.outcome);
-        }
-    }
-
-    /// What is in memory and why, what was done lately, and what that has saved.
-    pub fn lifecycle(&self, now: Millis) -> LifecycleReport {
-        let now = self.now.max(now);
-        let (mut always, mut kept) = (0.0, 0.0);
-        let mut models = Vec::new();
-        for (position, host) in self.fleet.hosts.iter().enumerate() {
-            let asleep = host.power.saved_gb_s(now, host.config.start.as_ref());
-            always += asleep;
-            kept += asleep;
-            for model in host.models.values() {
-                let saved = model.stay.saved(now);
-                always += saved.0;
-                kept += saved.1;
-                let expected = self.expected(&model.name);
-                if model.residency != Residency::Cold || expected.is_some() {
-                    models.push(self.told(now, position, host, model, expected));
-                }
-            }
-        }
-        LifecycleReport {
-            mode: self.config.lifecycle.mode,
-            standby: self.managing.standby.clone(),
-            actions_last_hour: self.managing.actions.len() as u32,
-            max_actions_per_hour: self.config.lifecycle.max_actions_per_hour,
-            saved_gb_hours_always_on: always / 3_600.0,
-            saved_gb_hours_keep_alive: kept / 3_600.0,
-            hosts: self.powers(now),
-            models,
-            actions: self.managing.log.iter().cloned().collect(),
-        }
-    }
-
-    fn told(
-        &self,
-        now: Millis,
-        position: usize,
-        host: &Host,
-        model: &Model,
-        expected: Option<Millis>,
-    ) -> LifecycleModel {
-        let resident = model.residency != Residency::Cold;
-        let held = self.holding(host, model);
-        let fate = if resident { Some(self.fate(position, host, model)) } else { None };
-        let leaves = if let Some(Fate::Leaves(at)) = &fate { Some(*at) } else { None };
-        let by = if held.learned { "its learned gaps of use" } else { "what its load is worth" };
-        let why = match fate {
-            None => format!("not in memory; {} to load", duration(held.load_s)),
-            Some(Fate::InUse) => "in use, or about to be".to_owned(),
-            Some(Fate::Kept(why)) => why.to_owned(),
-            Some(Fate::Leaves(_)) if model.stay.absence.is_some() => "would have left".to_owned(),
-            Some(Fate::Leaves(_)) => format!("held {} after its last use, by {by}", duration(held.hold_s)),
-        };
-        LifecycleModel {
-            host: host.config.id.clone(),
-            model: model.name.clone(),
-            resident,
-            gb: held.gb,
-            load_s: held.load_s,
-            idle_s: model.stay.used.map(|used| seconds(used, now)),
-            hold_s: held.hold_s,
-            p95_gap_s: held.p95_gap_s,
-            value_per_gb: value_per_gb(host, model, now),
-            leaves_in_s: leaves.map(|at| seconds(now, at)),
-            expected_in_s: expected.map(|at| seconds(now, at)),
-            why,
-        }
-    }
-}
-
-/// Loads of every cause end alike.
-fn family(kind: LifecycleActionKind) -> LifecycleActionKind {
-    if kind == LifecycleActionKind::Prewarm { LifecycleActionKind::Prepare } else { kind }
 }
 
 /// Why only its owner, or whoever asked for it, lets a model go.

@@ -1,5 +1,6 @@
 //! The state machine: events in, effects out, time given from outside.
 
+mod acted;
 mod assess;
 mod attempt;
 mod budget;
@@ -11,6 +12,7 @@ mod context;
 mod embedder;
 mod ending;
 mod failing;
+mod habits;
 mod hedge;
 mod job;
 mod knowledge;
@@ -21,6 +23,7 @@ mod patience;
 mod powering;
 mod preparing;
 mod queue;
+mod telling;
 mod timeouts;
 mod waking;
 mod watch;
@@ -136,6 +139,9 @@ impl Dispatcher {
         dispatcher.lengths = restore(&mut dispatcher.fleet, snapshot)?;
         dispatcher.qualities = snapshot.qualities.clone();
         dispatcher.embedder.clone_from(&snapshot.embedder);
+        for habit in &snapshot.habits {
+            dispatcher.recall_habit(&habit.model, &habit.starts, &habit.example);
+        }
         Ok(dispatcher)
     }
 
@@ -234,6 +240,7 @@ impl Dispatcher {
             qualities: self.qualities.clone(),
             embedder: self.embedder.clone(),
             lifecycle: managed.then(|| self.lifecycle(self.now)),
+            habits: self.habits().collect(),
             metrics: failure.map(|failure| format!("{}: {}", failure.kind.as_str(), failure.detail)),
             ..snapshot(self.now, &self.config, &self.fleet, &self.lengths)
         }

@@ -12,6 +12,7 @@ use crate::fleet::{
     Signals, load_rates,
 };
 use crate::learn::{Change, LogMean, Reliability, Room, SeenModel, Sharing, Slowing};
+use crate::lifecycle::Gaps;
 use crate::names::{Millis, ModelName};
 
 /// Seconds over which the share of our own work is averaged, about a metric's own window.
@@ -55,15 +56,18 @@ pub(crate) struct Remembered {
     pub(crate) prefill: LogMean,
     pub(crate) decode: LogMean,
     pub(crate) reliability: Reliability,
+    pub(crate) gaps: Gaps,
 }
 
 impl Remembered {
     pub(crate) fn of(model: &Model) -> Self {
-        Self { prefill: model.prefill, decode: model.decode, reliability: model.reliability }
+        let Model { prefill, decode, reliability, .. } = *model;
+        Self { prefill, decode, reliability, gaps: model.stay.gaps }
     }
 
     pub(crate) fn recall(self, model: &mut Model) {
         (model.prefill, model.decode, model.reliability) = (self.prefill, self.decode, self.reliability);
+        model.stay.gaps = self.gaps;
     }
 }
 

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::learn::judged::Judged;
 use crate::learn::log_mean::LogMean;
 use crate::learn::reliability::Reliability;
+use crate::lifecycle::{Gaps, Rhythm};
 use crate::names::{HostId, Millis, ModelName, Shape};
-use crate::request::Task;
+use crate::request::{Request, Task};
 
 /// What estimates are about.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -25,6 +26,18 @@ pub enum Subject {
         /// The host's name.
         host: HostId,
         /// The model's tag.
+        model: ModelName,
+    },
+    /// How long a model stays unused between two uses on a host.
+    Uses {
+        /// The host's name.
+        host: HostId,
+        /// The model's tag.
+        model: ModelName,
+    },
+    /// At which times a model is used, wherever it runs.
+    Habit {
+        /// Its tag.
         model: ModelName,
     },
     /// How long the answers to one shape are.
@@ -67,6 +80,12 @@ pub enum Estimate {
     Moved(f64),
     /// A model that was chosen; the first choice stays.
     Chosen(ModelName),
+    /// Gaps between uses.
+    Gaps(Gaps),
+    /// When uses began after a while without any, oldest first.
+    Starts(Vec<Millis>),
+    /// The last request of its kind, without its text.
+    Example(Box<Request>),
 }
 
 impl Estimate {
@@ -89,8 +108,29 @@ impl Estimate {
                 let base = if let Some(Self::Moved(base)) = base { *base } else { 0.0 };
                 *own += other - base;
             }
+            (Self::Gaps(own), Self::Gaps(other)) => {
+                let base = if let Some(Self::Gaps(base)) = base { *base } else { Gaps::default() };
+                *own = own.united(base, *other);
+            }
+            (Self::Starts(own), Self::Starts(other)) => {
+                let mut rhythm = Rhythm::default();
+                rhythm.absorb(own);
+                rhythm.absorb(other);
+                *own = rhythm.starts();
+            }
+            (Self::Example(own), Self::Example(other)) => own.clone_from(other),
             // What was chosen first stays, and two kinds under one name come from another version.
-            (Self::Mean(_) | Self::Calls(_) | Self::Judged(_) | Self::Moved(_) | Self::Chosen(_), _) => {}
+            (
+                Self::Mean(_)
+                | Self::Calls(_)
+                | Self::Judged(_)
+                | Self::Moved(_)
+                | Self::Chosen(_)
+                | Self::Gaps(_)
+                | Self::Starts(_)
+                | Self::Example(_),
+                _,
+            ) => {}
         }
     }
 
@@ -99,7 +139,8 @@ impl Estimate {
             Self::Mean(mean) => mean.updated,
             Self::Calls(calls) => calls.updated,
             Self::Judged(judged) => judged.updated,
-            Self::Moved(_) | Self::Chosen(_) => Millis(0),
+            Self::Starts(starts) => starts.last().copied().unwrap_or_default(),
+            Self::Moved(_) | Self::Chosen(_) | Self::Gaps(_) | Self::Example(_) => Millis(0),
         }
     }
 }

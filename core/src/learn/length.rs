@@ -251,7 +251,12 @@ impl Lengths {
                     lessons.add_to(self.models.entry(model.clone()).or_default(), LENGTH, before);
                 }
             }
-            Subject::Host { .. } | Subject::Arm { .. } | Subject::Quality { .. } | Subject::Embedder => {}
+            Subject::Host { .. }
+            | Subject::Arm { .. }
+            | Subject::Uses { .. }
+            | Subject::Habit { .. }
+            | Subject::Quality { .. }
+            | Subject::Embedder => {}
         }
     }
 

@@ -1,5 +1,7 @@
 //! How long a model stays unused between two uses: a histogram on a logarithmic scale, so that minutes and days both show.
 
+use serde::{Deserialize, Serialize};
+
 /// Places of the histogram: each is √2 times longer than the one before; the first ends at 1 s, the last has no end.
 const PLACES: usize = 41;
 /// What is left of an old gap's weight at the next.
@@ -7,15 +9,36 @@ const KEPT: f64 = 0.98;
 /// Gaps from which on what was learned decides.
 const TELLING: f64 = 8.0;
 
-/// Learned gaps of use of one model on one host.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Gaps {
+/// Learned gaps of use of one model on one host: how many there were of each length, after fading. Place 0 holds gaps of up to 1 s, each
+/// next one gaps √2 times longer.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", type = "number[]"))]
+#[serde(from = "Vec<f32>", into = "Vec<f32>")]
+pub struct Gaps {
     weights: [f32; PLACES],
 }
 
 impl Default for Gaps {
     fn default() -> Self {
         Self { weights: [0.0; PLACES] }
+    }
+}
+
+impl From<Vec<f32>> for Gaps {
+    fn from(kept: Vec<f32>) -> Self {
+        let mut gaps = Self::default();
+        for (weight, kept) in gaps.weights.iter_mut().zip(kept) {
+            *weight = if kept.is_finite() { kept.max(0.0) } else { 0.0 };
+        }
+        gaps
+    }
+}
+
+impl From<Gaps> for Vec<f32> {
+    /// Without the places at the end that hold none.
+    fn from(gaps: Gaps) -> Self {
+        let used = gaps.weights.iter().rposition(|weight| *weight > 0.0).map_or(0, |last| last + 1);
+        gaps.weights.into_iter().take(used).collect()
     }
 }
 
@@ -39,6 +62,18 @@ impl Gaps {
         if let Some(weight) = self.weights.get_mut(place.min(PLACES - 1)) {
             *weight += 1.0;
         }
+    }
+
+    /// Adds what `other` has seen since `base`.
+    pub(crate) fn united(mut self, base: Self, other: Self) -> Self {
+        for (own, (base, other)) in self.weights.iter_mut().zip(base.weights.iter().zip(other.weights)) {
+            *own = (*own + other - base).max(0.0);
+        }
+        self
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.weights.iter().all(|weight| *weight <= 0.0)
     }
 
     /// Gaps it stands for, after fading.
@@ -107,6 +142,18 @@ mod tests {
         assert!(seen(&[(4_000.0, 50)]).cheapest_s(120.0) <= 0.0, "no gap is worth it");
         let hold = seen(&[(100.0, 50)]).cheapest_s(120.0);
         assert!((100.0..130.0).contains(&hold), "{hold}");
+    }
+
+    #[test]
+    fn what_two_programs_saw_counts_once_each_and_survives_as_a_list() {
+        let before = seen(&[(20.0, 9)]);
+        let (mut one, mut other) = (before, before);
+        one.observe(40_000.0);
+        other.observe(20.0);
+        let both = before.united(before, one).united(before, other);
+        assert!((both.count() - 10.0).abs() < 1.0 && both.quantile_s(1.0).is_some_and(|s| s > 30_000.0));
+        assert_eq!(Gaps::from(Vec::from(both)), both);
+        assert!(Vec::from(before).len() < 12 && Vec::from(Gaps::default()).is_empty());
     }
 
     #[test]

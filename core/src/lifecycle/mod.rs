@@ -2,6 +2,7 @@
 
 mod config;
 mod gaps;
+mod habit;
 mod holding;
 mod prepared;
 mod report;
@@ -10,7 +11,8 @@ mod start;
 mod stay;
 
 pub use config::{LifecycleConfig, LifecycleMode};
-pub(crate) use gaps::Gaps;
+pub use gaps::Gaps;
+pub use habit::HabitSnapshot;
 pub(crate) use holding::{Holding, holding};
 pub use prepared::{PrepareState, Prepared};
 pub use report::{

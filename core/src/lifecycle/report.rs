@@ -130,6 +130,10 @@ pub struct LifecycleAction {
     pub reason: String,
     /// `dry_run`, `begun`, `ok`, or the failure's word.
     pub outcome: String,
+    /// Gigabytes (10^9 bytes) of memory that it frees or takes.
+    pub gb: f64,
+    /// Milliseconds it took; 0 until it has ended, and in a dry run.
+    pub ms: f64,
 }
 
 /// What can be done with a model or a host.

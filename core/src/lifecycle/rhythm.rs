@@ -11,6 +11,8 @@ const HOUR_MS: u64 = 3_600_000;
 const PERIODS_MS: [u64; 3] = [HOUR_MS, 24 * HOUR_MS, 7 * 24 * HOUR_MS];
 /// A start this near to the time it is expected at is the one expected.
 pub(crate) const NEAR_MS: u64 = 180_000;
+/// Two programs that saw starts so near to each other saw one.
+const SAME_MS: u64 = 60_000;
 /// Starts in a row, one period apart, from which on the next is expected.
 const IN_A_ROW: u64 = 2;
 /// Where more would come back by chance than this, none is believed.
@@ -29,6 +31,19 @@ impl Rhythm {
             self.starts.pop_front();
         }
         self.starts.push_back(at);
+    }
+
+    /// The starts remembered, oldest first.
+    pub(crate) fn starts(&self) -> Vec<Millis> {
+        self.starts.iter().copied().collect()
+    }
+
+    /// Adds starts that others saw.
+    pub(crate) fn absorb(&mut self, starts: &[Millis]) {
+        let mut all: Vec<Millis> = self.starts.iter().chain(starts).copied().collect();
+        all.sort_unstable();
+        all.dedup_by(|later, earlier| later.since(*earlier) < SAME_MS);
+        self.starts = all.split_off(all.len().saturating_sub(KEPT)).into();
     }
 
     /// When the next use is expected that follows a period and begins after `now`: it has begun at that time of the hour, day or

@@ -1,8 +1,8 @@
 //! Models that leave memory when nobody uses them, and come back before somebody does.
 
 use smart_ai_core::{
-    AttemptId, Config, Effect, Event, HostConfig, HostReport, HostState, LifecycleConfig, LifecycleMode,
-    LifecycleReport, Millis, ModelTag, ResidentModel, Source,
+    AttemptId, Config, Dispatcher, Effect, Event, HostConfig, HostReport, HostState, Knowledge,
+    LifecycleConfig, LifecycleMode, LifecycleReport, Millis, ModelTag, ResidentModel, Source,
 };
 
 use crate::world::{Fleet, ask, usage};
@@ -208,18 +208,67 @@ fn two_tags_of_one_file_share_their_uses_and_leave_once() {
     assert_eq!(left.len(), 1, "{left:?}");
 }
 
-#[test]
-fn a_model_used_every_morning_is_loaded_before_the_third() {
+const DAY_MS: u64 = 86_400_000;
+
+/// A fleet whose model was used on two days at one time, and when that was first.
+fn two_mornings() -> (Fleet, u64) {
     let mut fleet = fleet(lifecycle());
-    let day = 86_400_000;
     let start = fleet.now;
     for (job, days) in [(1, 0), (2, 1)] {
-        fleet.now = start + days * day;
+        fleet.now = start + days * DAY_MS;
         look(&mut fleet, &[("m", Some(300.0))]);
         call(&mut fleet, job);
         fleet.now += 400_000;
         look(&mut fleet, &[]);
     }
+    (fleet, start)
+}
+
+#[test]
+fn what_was_learned_of_uses_outlives_the_dispatcher() -> Result<(), serde_json::Error> {
+    let (before, start) = two_mornings();
+    let known = before.dispatcher.knowledge();
+    let told = report(&before);
+    let config = || Config { lifecycle: lifecycle(), ..Config::new(vec![HostConfig::new("pc")]) };
+    let mut absorbed = Fleet::new(config());
+    absorbed.dispatcher.absorb(&Knowledge::default(), &known);
+    let kept = serde_json::to_string(&before.dispatcher.snapshot())?;
+    let restored = Dispatcher::restore(config(), 7, &serde_json::from_str(&kept)?);
+    let mut restored = restored.map(|dispatcher| Fleet { dispatcher, now: before.now }).into_iter().collect();
+    let mut fleets = vec![absorbed];
+    fleets.append(&mut restored);
+    assert_eq!(fleets.len(), 2);
+    for mut fleet in fleets {
+        fleet.now = start + DAY_MS + 500_000;
+        look(&mut fleet, &[]);
+        let again = report(&fleet);
+        let of = |report: &LifecycleReport| {
+            report.models.first().map(|model| (model.p95_gap_s, model.expected_in_s.is_some()))
+        };
+        assert_eq!(of(&again), of(&told));
+        assert_eq!(again.models.first().and_then(|model| model.expected_in_s), Some(85_900.0));
+        assert_eq!(fleet.dispatcher.knowledge(), known, "each use counts once");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_ended_is_told_once_to_be_kept() {
+    let mut fleet = fleet(lifecycle());
+    fleet.now += 275_000;
+    assert_eq!(unloads(&look(&mut fleet, &[("m", Some(25.0))])), ["m@pc"]);
+    assert_eq!(fleet.dispatcher.poll_action(), None, "it has not ended");
+    fleet.after(70, Event::UnloadEnded { host: "pc".into(), model: "m".into(), failure: None });
+    let action = fleet.dispatcher.poll_action();
+    let ended = action.map(|action| (action.outcome, action.ms, action.gb));
+    assert_eq!(ended, Some(("ok".to_owned(), 70.0, 4.0)));
+    assert_eq!(fleet.dispatcher.poll_action(), None);
+}
+
+#[test]
+fn a_model_used_every_morning_is_loaded_before_the_third() {
+    let (mut fleet, start) = two_mornings();
+    let day = DAY_MS;
     let loads =
         |effects: &[Effect]| effects.iter().filter(|effect| matches!(effect, Effect::Load { .. })).count();
     for (before_ms, begun) in [(60_000, 0), (12_000, 1)] {

@@ -1,23 +1,26 @@
 //! `smart-ai history`: past jobs, newest first.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use clap::Args;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, Zoned, civil};
 
-use super::{DONE, FAILED, MISUSED, complain, print_json};
+use super::cells::{harmless, local};
+use super::{DONE, FAILED, MISUSED, actions, complain, print_json};
 use crate::store::{Filter, HistoryConfig, Reader, Row};
 
 #[derive(Args, Debug)]
 pub(super) struct HistoryArgs {
     #[command(flatten)]
     which: Which,
+    /// What was loaded and let go by itself, instead of jobs
+    #[arg(long, conflicts_with_all = ["task", "job"])]
+    actions: bool,
     /// How many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     limit: u32,
-    /// The next page: only jobs older than this one
+    /// The next page: only jobs, or actions, older than this one
     #[arg(long, value_name = "JOB")]
     before: Option<String>,
     /// One JSON object a line: the decision with every term, the calls, the outcome
@@ -95,6 +98,9 @@ pub(super) async fn run(history: &HistoryConfig, arguments: &HistoryArgs) -> io:
         Ok(filter) => Filter { before: arguments.before.clone(), ..filter },
         Err(error) => return Ok(complain(&error, MISUSED)),
     };
+    if arguments.actions {
+        return actions::run(history, &filter, arguments.json, arguments.csv).await;
+    }
     let rows = match Reader::open(history).await {
         Ok(reader) => reader.page(&filter).await,
         Err(error) => Err(error),
@@ -119,16 +125,6 @@ fn outcome(row: &Row) -> &str {
 
 fn task(row: &Row) -> &str {
     row.decision.as_ref().map_or("", |decision| decision.task.as_str())
-}
-
-/// A spreadsheet takes a text that begins so for a formula, and carries it out.
-fn harmless(text: &str) -> Cow<'_, str> {
-    match text.chars().next() {
-        Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '\t' | '\r' | '\n') => {
-            Cow::Owned(format!("'{text}"))
-        }
-        Some(_) | None => Cow::Borrowed(text),
-    }
 }
 
 fn comma_separated(rows: &[Row]) -> io::Result<Vec<u8>> {
@@ -184,11 +180,10 @@ fn table(rows: &[Row]) -> io::Result<()> {
         "SENT", "TASK", "MODEL", "HOST", "TOOK", "EXPECTED", "OUTCOME"
     )?;
     for row in rows {
-        let sent = Timestamp::from_millisecond(i64::try_from(row.at_ms).unwrap_or(0)).unwrap_or_default();
         writeln!(
             out,
             "{:<19}  {:<9}  {:<24}  {:<16}  {:>5.1} s  {:>7.1} s  {:<18}  {}",
-            sent.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            local(row.at_ms),
             task(row),
             row.model.as_deref().unwrap_or("-"),
             row.host.as_deref().unwrap_or("-"),

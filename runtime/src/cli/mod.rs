@@ -1,8 +1,10 @@
 //! The command line. Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage or configuration.
 
+mod actions;
 mod ask;
 mod batch;
 mod bench;
+mod cells;
 mod decide;
 mod history;
 mod lifecycle;

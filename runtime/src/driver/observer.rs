@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use smart_ai_core::wire::{Ask, Reply};
 use smart_ai_core::{
-    Arm, AttemptId, Decision, DispatchError, FailureKind, HostId, JobId, Knowledge, Outcome, Request,
+    Arm, AttemptId, Decision, DispatchError, FailureKind, HostId, JobId, Knowledge, LifecycleAction, Outcome,
+    Request,
 };
 
 use crate::http::TimedReply;
@@ -75,6 +76,8 @@ pub(crate) trait Observer: Debug + Send + Sync {
     fn canary_ended(&self, _arm: &Arm, _outcome: &str) {}
     /// A job ended.
     fn ended(&self, _end: &JobEnd<'_>) {}
+    /// A model was loaded or let go by itself, or would have been; told once it has ended.
+    fn acted(&self, _action: &LifecycleAction) {}
     /// What it calls a job where others look for it.
     fn name(&self, _job: JobId) -> Option<String> {
         None
@@ -122,6 +125,10 @@ impl Observers {
 
     pub(super) fn ended(&self, end: &JobEnd<'_>) {
         self.each(|observer| observer.ended(end));
+    }
+
+    pub(super) fn acted(&self, action: &LifecycleAction) {
+        self.each(|observer| observer.acted(action));
     }
 
     /// The name that some observer has for the job.

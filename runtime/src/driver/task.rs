@@ -281,6 +281,9 @@ impl Task {
             while let Some(effect) = self.dispatcher.poll_effect() {
                 self.carry_out(effect, computing);
             }
+            while let Some(action) = self.dispatcher.poll_action() {
+                self.observers.acted(&action);
+            }
         }
         if let Some((attempt, _)) = ended {
             self.calls.remove(&attempt);

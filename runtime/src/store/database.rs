@@ -8,11 +8,11 @@ use sqlx::{Any, Executor as _, Pool};
 
 use super::config::{Opening, Place};
 use super::insert::insert;
-use super::row::Row;
+use super::row::Kept;
 
 /// A server answers within this, or counts as away.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Jobs deleted at a time, so that writing is not held up.
+/// Rows deleted at a time, so that writing is not held up.
 const DELETED_AT_ONCE: i64 = 1_000;
 /// Then rows that wait are written first.
 const DELETIONS_AT_ONCE: usize = 5;
@@ -88,7 +88,7 @@ impl Database {
     }
 
     /// All of these rows, or none. A row that is there already stays as it is.
-    pub(super) async fn write(&self, rows: &[Row]) -> Result<(), sqlx::Error> {
+    pub(super) async fn write(&self, rows: &[Kept]) -> Result<(), sqlx::Error> {
         timed(PATIENCE * 4, async {
             let mut transaction = self.pool.begin().await?;
             insert(&mut transaction, rows).await?;
@@ -97,24 +97,34 @@ impl Database {
         .await
     }
 
-    /// Deletes jobs sent before `oldest_ms`, and the oldest beyond `keep_rows`; `true` where some are left to delete.
+    /// Deletes jobs and actions older than `oldest_ms`, and the oldest of either beyond `keep_rows`; `true` where some are left to
+    /// delete.
     pub(super) async fn forget(&self, oldest_ms: i64, keep_rows: u32) -> Result<bool, sqlx::Error> {
+        let mut more = false;
+        for (table, name) in [("jobs", "job"), ("actions", "name")] {
+            more |= self.forget_in(table, name, oldest_ms, keep_rows).await?;
+        }
+        Ok(more)
+    }
+
+    async fn forget_in(
+        &self,
+        table: &str,
+        name: &str,
+        oldest_ms: i64,
+        keep_rows: u32,
+    ) -> Result<bool, sqlx::Error> {
+        let beyond = format!("SELECT at_ms FROM {table} ORDER BY at_ms DESC, {name} DESC LIMIT 1 OFFSET $1");
         let beyond: Option<i64> =
-            sqlx::query_scalar("SELECT at_ms FROM jobs ORDER BY at_ms DESC, job DESC LIMIT 1 OFFSET $1")
-                .bind(i64::from(keep_rows))
-                .fetch_optional(&self.pool)
-                .await?;
+            sqlx::query_scalar(&beyond).bind(i64::from(keep_rows)).fetch_optional(&self.pool).await?;
         let before = beyond.map_or(oldest_ms, |at_ms| oldest_ms.max(at_ms.saturating_add(1)));
+        let delete = format!(
+            "DELETE FROM {table} WHERE {name} IN
+             (SELECT {name} FROM {table} WHERE at_ms < $1 ORDER BY at_ms LIMIT $2)"
+        );
         for _ in 0..DELETIONS_AT_ONCE {
-            let gone = sqlx::query(
-                "DELETE FROM jobs WHERE job IN (SELECT job FROM jobs WHERE at_ms < $1 ORDER BY at_ms LIMIT $2)",
-            )
-            .bind(before)
-            .bind(DELETED_AT_ONCE)
-            .execute(&self.pool)
-            .await?
-            .rows_affected();
-            if gone == 0 {
+            let deletion = sqlx::query(&delete).bind(before).bind(DELETED_AT_ONCE);
+            if deletion.execute(&self.pool).await?.rows_affected() == 0 {
                 return Ok(false);
             }
         }

@@ -2,8 +2,10 @@
 
 use sqlx::{Any, Transaction};
 
+use super::action::{self, Action};
 use super::moment::integer;
-use super::row::Row;
+use super::row::{Kept, Row};
+use super::value::{Value, places};
 
 /// Values one statement may carry: `SQLite` takes 32,766, `PostgreSQL` 65,535.
 const VALUES_MOST: usize = 30_000;
@@ -31,22 +33,17 @@ const JOB: [&str; 19] = [
 const DECISION: [&str; 2] = ["job", "detail"];
 const ATTEMPT: [&str; 7] = ["job", "number", "host", "model", "outcome", "detail", "ms"];
 
-/// A value of a column.
-pub(super) enum Value {
-    Text(String),
-    Absent,
-    Whole(i64),
-    Real(f64),
-}
-
-/// All of these rows with their decisions and attempts. A job that is there already stays as it is.
+/// All of these rows; jobs with their decisions and attempts. What is there already stays as it is.
 pub(super) async fn insert(
     transaction: &mut Transaction<'static, Any>,
-    rows: &[Row],
+    kept: &[Kept],
 ) -> Result<(), sqlx::Error> {
-    into(transaction, "jobs", JOB, rows.iter().map(job).collect()).await?;
-    into(transaction, "decisions", DECISION, rows.iter().filter_map(decision).collect()).await?;
-    into(transaction, "attempts", ATTEMPT, rows.iter().flat_map(attempts).collect()).await
+    let jobs = || kept.iter().filter_map(Kept::job);
+    into(transaction, "jobs", JOB, jobs().map(job).collect()).await?;
+    into(transaction, "decisions", DECISION, jobs().filter_map(decision).collect()).await?;
+    into(transaction, "attempts", ATTEMPT, jobs().flat_map(attempts).collect()).await?;
+    let actions = kept.iter().filter_map(Kept::action).map(Action::values);
+    into(transaction, "actions", action::COLUMNS, actions.collect()).await
 }
 
 fn decision(row: &Row) -> Option<[Value; 2]> {
@@ -114,36 +111,4 @@ async fn into<const COLUMNS: usize>(
         bound.execute(&mut **transaction).await?;
     }
     Ok(())
-}
-
-/// Places for so many rows of values: `($1, $2), ($3, $4)`.
-pub(super) fn places(rows: usize, columns: usize) -> String {
-    let row = |row: usize| {
-        let places: Vec<String> =
-            (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
-        format!("({})", places.join(", "))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
-}
-
-type Query<'q> = sqlx::query::Query<'q, Any, sqlx::any::AnyArguments<'q>>;
-
-impl Value {
-    /// `PostgreSQL` holds no NUL in a text.
-    pub(super) fn text(text: &str) -> Self {
-        Self::Text(text.replace('\0', ""))
-    }
-
-    fn maybe(text: Option<&str>) -> Self {
-        text.map_or(Self::Absent, Self::text)
-    }
-
-    pub(super) fn bind(self, query: Query<'_>) -> Query<'_> {
-        match self {
-            Self::Text(text) => query.bind(text),
-            Self::Absent => query.bind(None::<String>),
-            Self::Whole(number) => query.bind(number),
-            Self::Real(number) => query.bind(number),
-        }
-    }
 }

@@ -10,10 +10,10 @@ use sqlx::{Any, Row as _, Transaction};
 use super::config::Place;
 use super::database::{Database, Purpose, timed};
 use super::former;
-use super::insert::{Value, places};
 use super::moment::{KEPT_MS, integer, now_ms};
 use super::ratings;
 use super::say;
+use super::value::{Value, places};
 
 /// Of this format: rows of another one are left alone.
 pub(super) const VERSION: i64 = 1;
@@ -241,6 +241,8 @@ fn kind(subject: &Subject) -> &'static str {
     match subject {
         Subject::Host { .. } => "host",
         Subject::Arm { .. } => "arm",
+        Subject::Uses { .. } => "uses",
+        Subject::Habit { .. } => "habit",
         Subject::Shape { .. } => SHAPE,
         Subject::Task { .. } => "task",
         Subject::Model { .. } => "model",

@@ -2,6 +2,7 @@
 //!
 //! Losing it never fails a job. Tables and columns: `docs/history.md`.
 
+mod action;
 mod config;
 mod database;
 mod former;
@@ -16,6 +17,7 @@ mod ratings;
 mod recorder;
 mod refusal;
 mod row;
+mod value;
 mod writer;
 
 use std::io::Write as _;
@@ -31,6 +33,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::{Engine, Observer, Observers};
+pub(crate) use action::Action;
 pub use config::HistoryConfig;
 pub(crate) use config::Place;
 use database::{Database, Purpose, timed};

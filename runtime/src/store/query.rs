@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
+use super::action::{self, Action};
 use super::config::{HistoryConfig, Place};
 use super::database::{Database, Purpose};
 use super::row::{Attempt, Decided, Fault, Phases, Row, Usage};
+use super::value::Query;
 use super::{HistoryError, Rated, ratings};
 
 /// Jobs completed by one question.
@@ -81,6 +83,14 @@ impl Reader {
         Ok(rows)
     }
 
+    /// What was done by itself, newest first. `task` and `job` of the filter say nothing of actions.
+    ///
+    /// # Errors
+    /// The store refuses.
+    pub(crate) async fn actions(&self, filter: &Filter) -> Result<Vec<Action>, HistoryError> {
+        self.said(actions(&self.database, filter).await)
+    }
+
     /// Keeps a rating; `None` where no model answered such a job.
     ///
     /// # Errors
@@ -99,13 +109,7 @@ async fn page(database: &Database, filter: &Filter, whole: bool) -> Result<Vec<R
     let limit = bounds.len() + 1;
     let jobs =
         format!("SELECT {COLUMNS} FROM jobs j {conditions} ORDER BY j.at_ms DESC, j.job DESC LIMIT ${limit}");
-    let mut query = sqlx::query(&jobs);
-    for bound in bounds {
-        query = match bound {
-            Bound::Text(text) => query.bind(text),
-            Bound::Number(number) => query.bind(number),
-        };
-    }
+    let query = bounds.into_iter().fold(sqlx::query(&jobs), |query, bound| bound.bind(query));
     let found = query.bind(i64::from(filter.limit)).fetch_all(&database.pool).await?;
     let mut rows = found.iter().map(row).collect::<Result<Vec<_>, _>>()?;
     for some in rows.chunks_mut(AT_ONCE) {
@@ -114,38 +118,79 @@ async fn page(database: &Database, filter: &Filter, whole: bool) -> Result<Vec<R
     Ok(rows)
 }
 
-fn conditions(filter: &Filter) -> (String, Vec<Bound>) {
-    let mut conditions = Vec::new();
-    let mut bounds = Vec::new();
-    let mut add = |condition: &str, bound: Bound| {
-        bounds.push(bound);
-        conditions.push(condition.replace('?', &format!("${}", bounds.len())));
-    };
-    for (condition, number) in [("j.at_ms >= ?", filter.since_ms), ("j.at_ms < ?", filter.until_ms)] {
-        if let Some(number) = number {
-            add(condition, Bound::Number(number));
+async fn actions(database: &Database, filter: &Filter) -> Result<Vec<Action>, sqlx::Error> {
+    let before = filter.before.clone().map(Bound::Text);
+    let older = "(at_ms, name) < (SELECT at_ms, name FROM actions WHERE name = ?)";
+    let (conditions, bounds) =
+        joined(common(filter, "").into_iter().chain(before.map(|bound| (older.to_owned(), bound))));
+    let limit = bounds.len() + 1;
+    let columns = action::COLUMNS.join(", ");
+    let question =
+        format!("SELECT {columns} FROM actions {conditions} ORDER BY at_ms DESC, name DESC LIMIT ${limit}");
+    let query = bounds.into_iter().fold(sqlx::query(&question), |query, bound| bound.bind(query));
+    match query.bind(i64::from(filter.limit)).fetch_all(&database.pool).await {
+        Ok(found) => found.iter().map(Action::read).collect(),
+        // The tables of an earlier version, opened by who may only read.
+        Err(sqlx::Error::Database(_)) if !has_actions(database).await => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn has_actions(database: &Database) -> bool {
+    sqlx::query("SELECT 1 FROM actions LIMIT 1").fetch_optional(&database.pool).await.is_ok()
+}
+
+impl Bound {
+    fn bind(self, query: Query<'_>) -> Query<'_> {
+        match self {
+            Self::Text(text) => query.bind(text),
+            Self::Number(number) => query.bind(number),
         }
     }
-    let outcome = if filter.outcome.as_deref() == Some("failed") {
-        ("j.outcome <> ?", Some("ok".to_owned()))
+}
+
+/// Conditions on columns that jobs and actions share, with `?` for the value.
+fn common(filter: &Filter, table: &str) -> Vec<(String, Bound)> {
+    let failed = filter.outcome.as_deref() == Some("failed");
+    // What a dry run would have done has not failed.
+    let outcome = if failed && table.is_empty() {
+        format!("{table}outcome <> 'dry_run' AND {table}outcome <> ?")
+    } else if failed {
+        format!("{table}outcome <> ?")
     } else {
-        ("j.outcome = ?", filter.outcome.clone())
+        format!("{table}outcome = ?")
     };
-    for (condition, text) in [
-        ("j.model = ?", filter.model.clone()),
-        ("j.host = ?", filter.host.clone()),
+    let said = if failed { Some("ok".to_owned()) } else { filter.outcome.clone() };
+    let numbers = [("at_ms >= ?", filter.since_ms), ("at_ms < ?", filter.until_ms)];
+    let numbers =
+        numbers.into_iter().filter_map(|(of, number)| Some((format!("{table}{of}"), Bound::Number(number?))));
+    let texts = [
+        (format!("{table}model = ?"), filter.model.clone()),
+        (format!("{table}host = ?"), filter.host.clone()),
+        (outcome, said),
+    ];
+    numbers.chain(texts.into_iter().filter_map(|(of, text)| Some((of, Bound::Text(text?))))).collect()
+}
+
+/// All of these conditions as one clause, and their values in order.
+fn joined(conditions: impl IntoIterator<Item = (String, Bound)>) -> (String, Vec<Bound>) {
+    let (mut clauses, mut bounds) = (Vec::new(), Vec::new());
+    for (condition, bound) in conditions {
+        bounds.push(bound);
+        clauses.push(condition.replace('?', &format!("${}", bounds.len())));
+    }
+    let clause = if clauses.is_empty() { String::new() } else { format!("WHERE {}", clauses.join(" AND ")) };
+    (clause, bounds)
+}
+
+fn conditions(filter: &Filter) -> (String, Vec<Bound>) {
+    let own = [
         ("j.task = ?", filter.task.clone()),
-        outcome,
         ("j.job = ?", filter.job.clone()),
         ("(j.at_ms, j.job) < (SELECT at_ms, job FROM jobs WHERE job = ?)", filter.before.clone()),
-    ] {
-        if let Some(text) = text {
-            add(condition, Bound::Text(text));
-        }
-    }
-    let conditions =
-        if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
-    (conditions, bounds)
+    ];
+    let own = own.into_iter().filter_map(|(of, text)| Some((of.to_owned(), Bound::Text(text?))));
+    joined(common(filter, "j.").into_iter().chain(own))
 }
 
 /// Adds the attempts, and the decisions' terms where they are wanted.

@@ -5,12 +5,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use smart_ai_core::wire::Ask;
-use smart_ai_core::{JobId, Knowledge, Subject};
+use smart_ai_core::{JobId, Knowledge, LifecycleAction, Subject};
 use tokio::sync::{mpsc, watch};
 
+use super::action::Action;
 use super::learned::Told;
 use super::moment::now_ms;
-use super::row::Ended;
+use super::row::{Ended, Seen};
 use crate::driver::{JobEnd, Observer};
 
 /// How the history fares; clones show the same.
@@ -34,7 +35,7 @@ pub(crate) struct Recorder {
     /// What every job of this run of the program is called, before its number.
     run: String,
     prompts: bool,
-    rows: mpsc::Sender<Ended>,
+    rows: mpsc::Sender<Seen>,
     learning: Mutex<Learning>,
     /// Held by who reads what was learned from the store, or writes it there: what is read is then known to be written, or not.
     pub(super) exchange: tokio::sync::Mutex<Exchange>,
@@ -62,7 +63,7 @@ struct Learning {
 
 impl Recorder {
     /// `base`: what the dispatcher starts with.
-    pub(super) fn new(prompts: bool, rows: mpsc::Sender<Ended>, health: Health, base: Knowledge) -> Self {
+    pub(super) fn new(prompts: bool, rows: mpsc::Sender<Seen>, health: Health, base: Knowledge) -> Self {
         let run = format!("{:x}-{:x}", now_ms(), std::process::id());
         let learning = Mutex::new(Learning { base, told: None, stores: 0 });
         let (exchange, stopped) = (tokio::sync::Mutex::default(), watch::Sender::default());
@@ -113,6 +114,13 @@ impl Recorder {
         self.learning().base.clone()
     }
 
+    fn send(&self, seen: Seen) {
+        match self.rows.try_send(seen) {
+            Ok(()) => drop(self.health.queue.inc()),
+            Err(_) => drop(self.health.dropped.inc()),
+        }
+    }
+
     fn learning(&self) -> MutexGuard<'_, Learning> {
         self.learning.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -135,10 +143,13 @@ impl Observer for Recorder {
             prompt: end.texts.ask.filter(|_| self.prompts).and_then(prompt),
             text: end.texts.answer.filter(|_| self.prompts).map(str::to_owned),
         };
-        match self.rows.try_send(row) {
-            Ok(()) => drop(self.health.queue.inc()),
-            Err(_) => drop(self.health.dropped.inc()),
-        }
+        self.send(Seen::Job(Box::new(row)));
+    }
+
+    fn acted(&self, action: &LifecycleAction) {
+        let name = format!("{}-a{}", self.run, action.number);
+        let at_ms = now_ms().saturating_sub(action.ms.max(0.0) as u64);
+        self.send(Seen::Action(Action::of(action, name, at_ms)));
     }
 
     fn name(&self, job: JobId) -> Option<String> {
@@ -198,7 +209,7 @@ mod tests {
         }
         assert_eq!((health.queue.get(), health.dropped.get()), (1, 2));
         assert!(
-            rows.try_recv().is_ok_and(|row| row.text.is_none()),
+            matches!(rows.try_recv(), Ok(Seen::Job(row)) if row.text.is_none()),
             "an answer is kept, though nobody asked for it"
         );
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use smart_ai_core::{Decision, DispatchError, Outcome, Request};
 
+use super::action::Action;
 use crate::word::word;
 
 /// One job. The result of `smart-ai ask --json`, with its time, and without the texts unless they are kept.
@@ -111,6 +112,47 @@ pub(crate) struct Phases {
     pub(crate) first_token: f64,
     /// Until the end.
     pub(crate) total: f64,
+}
+
+/// What the driver saw, before it is put into words.
+#[derive(Debug)]
+pub(crate) enum Seen {
+    Job(Box<Ended>),
+    Action(Action),
+}
+
+/// A row of the history.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    Job(Box<Row>),
+    Action(Action),
+}
+
+impl Kept {
+    pub(super) fn job(&self) -> Option<&Row> {
+        if let Self::Job(row) = self { Some(row) } else { None }
+    }
+
+    pub(super) fn action(&self) -> Option<&Action> {
+        if let Self::Action(action) = self { Some(action) } else { None }
+    }
+
+    /// What people are told it is.
+    pub(super) fn spoken(&self) -> String {
+        match self {
+            Self::Job(row) => format!("job {}", row.job),
+            Self::Action(action) => format!("action {}", action.name),
+        }
+    }
+}
+
+impl From<Seen> for Kept {
+    fn from(seen: Seen) -> Self {
+        match seen {
+            Seen::Job(ended) => Self::Job(Box::new(Row::from(*ended))),
+            Seen::Action(action) => Self::Action(action),
+        }
+    }
 }
 
 /// A job as the driver saw it end.

@@ -12,7 +12,7 @@ use super::learned::{self, Told};
 use super::moment::{integer, now_ms};
 use super::recorder::{Health, Recorder};
 use super::refusal::{is_read_only, only_read, refusal};
-use super::row::{Ended, Row};
+use super::row::{Kept, Seen};
 use super::say;
 
 /// Rows written in one transaction.
@@ -39,7 +39,7 @@ pub(super) struct Writer {
     pub(super) keep_days: u32,
     pub(super) keep_rows: u32,
     pub(super) recorder: Arc<Recorder>,
-    pub(super) rows: mpsc::Receiver<Ended>,
+    pub(super) rows: mpsc::Receiver<Seen>,
     pub(super) stopped: watch::Receiver<bool>,
     pub(super) health: Health,
     /// What was learned and could not be written yet.
@@ -60,7 +60,7 @@ impl Writer {
             }
             self.gather(&mut batch).await;
             if !batch.is_empty() {
-                let rows: Vec<Row> = batch.drain(..).map(Row::from).collect();
+                let rows: Vec<Kept> = batch.drain(..).map(Kept::from).collect();
                 self.keep(&rows).await;
             }
             if !self.is_stopped() {
@@ -78,7 +78,7 @@ impl Writer {
     }
 
     /// Waits for a row, then a little for more.
-    async fn gather(&mut self, batch: &mut Vec<Ended>) {
+    async fn gather(&mut self, batch: &mut Vec<Seen>) {
         if !self.is_stopped() {
             tokio::select! {
                 _ = self.rows.recv_many(batch, BATCH) => {}
@@ -97,7 +97,7 @@ impl Writer {
 
     /// Writes these rows, however long it takes; once asked to stop, tries once. A store that is slow gets fewer at a time, and a row
     /// that the store refuses is dropped alone.
-    async fn keep(&mut self, rows: &[Row]) {
+    async fn keep(&mut self, rows: &[Kept]) {
         let mut pause = RETRY.0;
         let mut left = rows;
         while let Some(some) = left.get(..self.batch.min(left.len())).filter(|some| !some.is_empty()) {
@@ -114,8 +114,8 @@ impl Writer {
                 (Err(_), Some(code), [row]) => {
                     self.health.dropped.inc();
                     say(&format!(
-                        "the row of job {} is dropped: the store refuses it (code {code})",
-                        row.job
+                        "the row of {} is dropped: the store refuses it (code {code})",
+                        row.spoken()
                     ));
                 }
                 (Err(_), Some(_), _) => {
@@ -146,7 +146,7 @@ impl Writer {
         }
     }
 
-    async fn write(&mut self, rows: &[Row]) -> Result<(), sqlx::Error> {
+    async fn write(&mut self, rows: &[Kept]) -> Result<(), sqlx::Error> {
         self.open().await?.write(rows).await
     }
 
@@ -243,7 +243,7 @@ impl Writer {
     }
 }
 
-fn count(rows: &[Row]) -> u64 {
+fn count(rows: &[Kept]) -> u64 {
     u64::try_from(rows.len()).unwrap_or(u64::MAX)
 }
 
@@ -297,7 +297,7 @@ mod tests {
         };
         let mut batch = Vec::new();
         writer.gather(&mut batch).await;
-        writer.keep(&batch.into_iter().map(Row::from).collect::<Vec<_>>()).await;
+        writer.keep(&batch.into_iter().map(Kept::from).collect::<Vec<_>>()).await;
         let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM jobs").fetch_one(&database.pool).await?;
         assert_eq!((kept, health.rows.get(), health.dropped.get(), health.queue.get()), (9, 9, 1, 0));
         database.pool.close().await;

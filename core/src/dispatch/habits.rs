@@ -1,0 +1,89 @@
+//! When models are used, wherever they run: what comes back by the clock is expected.
+
+use crate::dispatch::Dispatcher;
+use crate::lifecycle::{HabitSnapshot, NEAR_MS, Rhythm};
+use crate::names::{Millis, ModelName};
+use crate::request::Request;
+
+/// A model that was not used for so long begins anew when it is.
+const START_GAP_MS: u64 = 120_000;
+/// Habits of so many models are kept.
+const MOST: usize = 1_000;
+
+/// When a model is used, wherever it runs.
+#[derive(Clone, Debug)]
+pub(super) struct Habit {
+    rhythm: Rhythm,
+    /// The last request, as an example of the next.
+    pub(super) example: Request,
+    last: Millis,
+    /// When the next use is expected that comes back by the clock, as of the last start.
+    expected: Option<Millis>,
+    /// The expected use that was seen to.
+    pub(super) dealt: Millis,
+}
+
+impl Habit {
+    pub(super) fn new(now: Millis, request: &Request) -> Self {
+        let mut rhythm = Rhythm::default();
+        rhythm.start(now);
+        Self { rhythm, example: request.clone(), last: now, expected: None, dealt: Millis(0) }
+    }
+
+    /// A model is used; where it was idle for a while, that begins anew.
+    pub(super) fn begin_use(&mut self, now: Millis, request: &Request) {
+        if now.since(self.last) >= START_GAP_MS {
+            self.start(now, request);
+        }
+        self.last = now;
+    }
+
+    fn start(&mut self, now: Millis, request: &Request) {
+        self.rhythm.start(now);
+        self.example.clone_from(request);
+        self.expected = self.rhythm.expected(now);
+    }
+
+    /// The next expected use; one that has not come is given up.
+    pub(super) fn expect(&mut self, now: Millis) -> Option<Millis> {
+        if self.expected.is_some_and(|at| at.plus(NEAR_MS) <= now) {
+            self.expected = self.rhythm.expected(now);
+        }
+        self.expected
+    }
+}
+
+impl Dispatcher {
+    /// When the next use of a model is expected that comes back by the clock.
+    pub(super) fn expected(&self, name: &ModelName) -> Option<Millis> {
+        self.managing.habits.get(name)?.expected
+    }
+
+    /// The habits of all models, to be kept.
+    pub(super) fn habits(&self) -> impl Iterator<Item = HabitSnapshot> + '_ {
+        self.managing.habits.iter().map(|(model, habit)| HabitSnapshot {
+            model: model.clone(),
+            starts: habit.rhythm.starts(),
+            example: habit.example.clone(),
+        })
+    }
+
+    /// Adds starts of a model's uses that an earlier dispatcher, or another program, saw.
+    pub(super) fn recall_habit(&mut self, model: &ModelName, starts: &[Millis], example: &Request) {
+        let habits = &mut self.managing.habits;
+        if !habits.contains_key(model) && habits.len() >= MOST {
+            return;
+        }
+        let (now, last) = (self.now, starts.last().copied().unwrap_or_default());
+        let habit = habits.entry(model.clone()).or_insert_with(|| Habit {
+            rhythm: Rhythm::default(),
+            example: example.clone(),
+            last,
+            expected: None,
+            dealt: Millis(0),
+        });
+        habit.rhythm.absorb(starts);
+        habit.last = habit.last.max(last);
+        habit.expected = habit.rhythm.expected(now.max(last));
+    }
+}
