@@ -158,6 +158,20 @@ test('a tool that is bound twice is sent once; a choice that forces one is told 
 	assert.match(asked[0].request.messages.at(-1).content, /^Hello\?\n\nAnswer by calling one of the tools/);
 });
 
+test('a rollout keeps a conversation on one side, and its comparison is told', async () => {
+	const comparison = { switched: true, named: null, chosen: null, gain_ms: 0 };
+	const told = { ...whole, decision: { reason: 'best', comparison } };
+	const { model: plain, asked } = model(told, [], { defaults: { model: 'm', rollout: { percent: 10 } } });
+	const report = {};
+	const later = [...hello, { role: 'assistant', content: [text('Yes?')] }, { role: 'user', content: [text('More.')] }];
+	for (const messages of [hello, later]) await plain.generate(messages, { report });
+	for (const { request } of asked) assert.deepEqual(request.rollout, { percent: 10, key: 'Hello?' });
+	assert.deepEqual(report.rollout, comparison);
+	const own = model(told, [], { defaults: { model: 'm', rollout: { percent: 10, key: 'Ada' } } });
+	await own.model.generate(hello);
+	assert.equal(own.asked[0].request.rollout.key, 'Ada');
+});
+
 /** n8n's adapter, as far as it is mended: it keeps what it is called with. */
 function adapter() {
 	const calls = [];

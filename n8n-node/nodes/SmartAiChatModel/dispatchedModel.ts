@@ -107,7 +107,11 @@ export class DispatchedModel implements ChatModel {
 
 	private async request(messages: Message[], { tool_choice: choice }: CallConfig): Promise<AskRequest> {
 		const { defaults, load, schemaOf } = this.around;
-		const request: AskRequest = { ...defaults, messages: await turnsOf(messages, load) };
+		const turns = await turnsOf(messages, load);
+		const request: AskRequest = { ...defaults, messages: turns };
+		// Every call of a conversation fares alike: what it began with decides.
+		const opening = turns.find(({ role }) => role === 'user')?.content;
+		if (defaults.rollout && opening) request.rollout = { key: opening, ...defaults.rollout };
 		if (this.tools.length > 0 && choice !== 'none') {
 			request.tools = toolsOf(this.tools, schemaOf);
 			// Ollama has no such setting: the model is told in words.
@@ -139,6 +143,7 @@ function reportOf(answer: Served): IDataObject {
 		ms: ms.total,
 		engine,
 		...(decision && { reason: decision.reason }),
+		...(decision?.comparison && { rollout: { ...decision.comparison } }),
 		...(thinking && { thinking }),
 		...(error && { cut_off: error.message }),
 	};

@@ -8,6 +8,7 @@ mod fit;
 mod groups;
 mod html;
 mod replay;
+mod rollout;
 mod rows;
 mod spread;
 mod timeline;
@@ -37,6 +38,8 @@ pub(crate) struct Report {
     task_courses: Vec<timeline::Course>,
     calibration: calibration::Calibration,
     fallbacks: fallbacks::Fallbacks,
+    /// Absent where no job was in a rollout.
+    rollout: Option<rollout::Rollout>,
     /// Absent where it was not asked for, or where too little is known.
     replay: Option<replay::Replay>,
 }
@@ -57,6 +60,7 @@ pub(crate) fn report(rows: &[Row], replayed: bool) -> Report {
         task_courses: timeline::courses(rows, task),
         calibration: calibration::calibration(rows),
         fallbacks: fallbacks::fallbacks(rows),
+        rollout: rollout::rollout(rows),
         replay: if replayed { replay::replay(rows) } else { None },
     }
 }

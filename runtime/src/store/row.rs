@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use smart_ai_core::{Decision, DispatchError, Outcome, Request};
+use smart_ai_core::{Comparison, Decision, DispatchError, Outcome, Request};
 
 use super::action::Action;
 use crate::word::word;
@@ -87,6 +87,9 @@ pub(crate) struct Attempt {
 pub(crate) struct Decided {
     /// The kind of work.
     pub(crate) task: String,
+    /// Both sides of a gradual rollout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) comparison: Option<Comparison>,
     /// Candidates with every term, dropped arms, signals, notes.
     #[serde(flatten, skip_deserializing)]
     pub(crate) rest: Map<String, Value>,
@@ -173,7 +176,8 @@ impl Decided {
     pub(super) fn of(detail: Value) -> Option<Self> {
         let Value::Object(mut rest) = detail else { return None };
         let task = rest.remove("task")?.as_str()?.to_owned();
-        Some(Self { task, rest })
+        let comparison = rest.remove("comparison").and_then(|both| serde_json::from_value(both).ok());
+        Some(Self { task, comparison, rest })
     }
 }
 
@@ -188,7 +192,7 @@ impl From<Ended> for Row {
             ms: attempt.ms as f64,
         });
         let detail = decision.and_then(|decision| serde_json::to_value(decision).ok());
-        let bare = || Decided { task: request.task.as_str().to_owned(), rest: Map::new() };
+        let bare = || Decided { task: request.task.as_str().to_owned(), ..Decided::default() };
         Self {
             at_ms,
             job,

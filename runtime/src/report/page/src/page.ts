@@ -100,6 +100,23 @@ function fallbackCard(): HTMLElement {
 	);
 }
 
+function rolloutCard(): HTMLElement[] {
+	const { rollout } = report;
+	if (!rollout) return [];
+	const { jobs, switched, expected, saved, named } = rollout;
+	const time = (share: number) => `${percent(Math.abs(share))} ${share < 0 ? 'more' : 'less'} time`;
+	const measured =
+		saved === null ? 'Not both sides have answered jobs alike yet.' : `It took ${time(saved)} where both sides answered.`;
+	return [
+		card(
+			'Beside the model that is named',
+			`${count(jobs, 'job')} named ${named.join(', ')} with a rollout; for ${switched} of them Smart AI chose. ` +
+				`Its choice was expected to take ${time(expected)}. ${measured}`,
+			[],
+		),
+	];
+}
+
 function replayCards(): HTMLElement[] {
 	const { replay } = report;
 	if (!replay) return [];
@@ -176,6 +193,7 @@ cards.append(
 		[drawn(calibration(report)), key(WENT)],
 	),
 	fallbackCard(),
+	...rolloutCard(),
 	...replayCards(),
 );
 main.append(

@@ -46,6 +46,14 @@ export interface Report {
 	task_courses: Course[];
 	calibration: { median_error: number; within_quarter: number; dots: Dot[] };
 	fallbacks: { saved: number; mean_delay_s: number; causes: { word: string; jobs: number; saved: number }[] };
+	/** `expected` and `saved`: of the named models' time, less than 0 where it takes longer. */
+	rollout: null | {
+		jobs: number;
+		switched: number;
+		expected: number;
+		saved: number | null;
+		named: string[];
+	};
 	replay: null | {
 		actual_mean_s: number;
 		policies: Policy[];
