@@ -173,16 +173,20 @@ function firstJson(lines) {
 	return JSON.parse(lines.slice(0, end).join('\n'));
 }
 
-async function serve(node, command, settings, { port, deadlineMs = 120_000 } = {}) {
+/** `role`: what the process does, as n8n's commands are called; in queue mode it may be a `webhook` or a `worker`. */
+async function serve(node, command, settings, { role = 'start', args = [], port, deadlineMs = 120_000 } = {}) {
 	const listen = port ?? (await freePort());
+	const health = { QUEUE_HEALTH_CHECK_ACTIVE: 'true', QUEUE_HEALTH_CHECK_PORT: String(listen) };
+	const address = role === 'worker' ? health : { N8N_PORT: String(listen) };
 	const url = `http://127.0.0.1:${listen}`;
 	const server = await launch({
-		name: `n8n :${listen}`,
+		name: `n8n ${role} :${listen}`,
 		command: node,
-		args: [command, 'start'],
-		env: { ...settings, N8N_PORT: String(listen), N8N_RUNNERS_BROKER_PORT: String(await freePort()) },
+		args: [command, role, ...args],
+		env: { ...settings, ...address, N8N_RUNNERS_BROKER_PORT: String(await freePort()) },
 		ready: `${url}/healthz/readiness`,
 		deadlineMs,
 	});
-	return { url, pid: server.pid, log: server.log, stop: server.stop, session: () => openSession(url) };
+	const { pid, log, stop, ended } = server;
+	return { url, pid, log, stop, ended, session: () => openSession(url) };
 }

@@ -7,5 +7,6 @@ import * as n8n from './n8n.mjs';
 import * as ollama from './ollama.mjs';
 import * as postgres from './postgres.mjs';
 import * as prometheus from './prometheus.mjs';
+import * as redis from './redis.mjs';
 
-export const parts = Object.freeze({ ollama, models, prometheus, postgres, n8n, chromium, compose, docker });
+export const parts = Object.freeze({ ollama, models, prometheus, postgres, redis, n8n, chromium, compose, docker });

@@ -64,6 +64,36 @@ test('docker compose accepts it', async (t) => {
 	assert.deepEqual(held, ['smart-ai.manage.toml']);
 });
 
+test('docker compose accepts queue mode on top of it, with two sidecars and workers', async (t) => {
+	const bed = await needOrSkip(t, 'compose');
+	if (!bed) return;
+	const { command, args } = await bed.compose.install();
+	const secrets = ['GRAFANA_PASSWORD', 'POSTGRES_PASSWORD', 'N8N_ENCRYPTION_KEY', 'SMART_AI_KEY'];
+	const env = { ...process.env, ...Object.fromEntries(secrets.map((name) => [name, `its-${name}`])) };
+	const files = ['compose.yaml', 'queue.yaml'].flatMap((name) => ['-f', path.join(folder, name)]);
+	const { stdout } = await run(command, [...args, ...files, 'config'], { env });
+	const { services: merged } = parse(stdout);
+	const added = ['n8n-webhook', 'n8n-worker', 'postgres', 'redis', 'smart-ai-2'];
+	assert.deepEqual(Object.keys(merged).sort(), [...Object.keys(services), ...added].sort());
+	for (const name of ['smart-ai', 'smart-ai-2']) {
+		assert.ok(merged[name].command.includes('--standby') && !merged[name].command.includes('--key-file'));
+		assert.equal(merged[name].environment.SMART_AI_HISTORY, 'postgres://n8n:its-POSTGRES_PASSWORD@postgres/smart');
+		assert.equal(merged[name].environment.SMART_AI_KEY, 'its-SMART_AI_KEY');
+	}
+	for (const name of ['n8n', 'n8n-webhook', 'n8n-worker']) {
+		const { EXECUTIONS_MODE, N8N_ENCRYPTION_KEY } = merged[name].environment;
+		assert.deepEqual([EXECUTIONS_MODE, N8N_ENCRYPTION_KEY], ['queue', 'its-N8N_ENCRYPTION_KEY'], name);
+	}
+	const queue = read('queue.yaml');
+	for (const name of secrets.slice(1)) assert.ok(queue.includes(`\${${name}:?is not set.`), `${name} has a default`);
+	for (const name of added) {
+		assert.ok(merged[name].healthcheck, `${name} has no healthcheck`);
+		assert.match(merged[name].image, /:v?\d+(\.\d+)+$/, `${name} is not pinned`);
+	}
+	for (const [, port] of queue.matchAll(/^ +- "(.*:\d+)"$/gm)) assert.match(port, /^127\.0\.0\.1:/);
+	assert.ok(existsSync(path.join(folder, 'smart.sql')));
+});
+
 test('Prometheus accepts its configuration', async (t) => {
 	const bed = await needOrSkip(t, 'prometheus');
 	if (!bed) return;

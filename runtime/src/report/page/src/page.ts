@@ -105,8 +105,8 @@ function rolloutCard(): HTMLElement[] {
 	if (!rollout) return [];
 	const { jobs, switched, expected, saved, named } = rollout;
 	const time = (share: number) => `${percent(Math.abs(share))} ${share < 0 ? 'more' : 'less'} time`;
-	const measured =
-		saved === null ? 'Not both sides have answered jobs alike yet.' : `It took ${time(saved)} where both sides answered.`;
+	const none = 'Not both sides have answered jobs alike yet.';
+	const measured = saved === null ? none : `It took ${time(saved)} where both sides answered.`;
 	return [
 		card(
 			'Beside the model that is named',
