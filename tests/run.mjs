@@ -73,6 +73,7 @@ const rest = [
 	nodeTest('The proxy against real Ollama alone', 'tests/e2e/serve/differential.test.mjs'),
 	nodeTest('History in SQLite and PostgreSQL', ...testsIn('tests/e2e/history')),
 	nodeTest('Models that come and go', 'tests/e2e/lifecycle/lifecycle.test.mjs'),
+	nodeTest('Hosts that sleep in containers', 'tests/e2e/lifecycle/containers.test.mjs'),
 	nodeTest('Faults on real Ollama', 'tests/e2e/faults/real.test.mjs'),
 	nodeTest('Test bed', 'tests/e2e/bed/cache.test.mjs', 'tests/e2e/bed/bed.test.mjs'),
 	nodeTest(

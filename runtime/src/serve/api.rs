@@ -61,16 +61,20 @@ pub(super) async fn health() -> Reply<Value> {
     Reply(StatusCode::OK, json!({ "ok": true, "version": env!("CARGO_PKG_VERSION") }))
 }
 
-/// Whether the engine takes jobs, a host answers, and no other sidecar is to be asked in its place.
+/// Whether the engine takes jobs, a host answers or is started when it is needed, and no other sidecar is to be asked in its place.
 pub(super) async fn ready(State(sidecar): State<Arc<Sidecar>>) -> Reply<Value> {
     let engine = sidecar.engine.answers().await;
     let hosts = sidecar.inventory.hosts();
     let up: Vec<&str> = hosts.iter().filter(|(_, view)| view.up).map(|(id, _)| id.as_str()).collect();
-    let down: Vec<&str> = hosts.iter().filter(|(_, view)| !view.up).map(|(id, _)| id.as_str()).collect();
+    let others = || hosts.iter().filter(|(_, view)| !view.up).map(|(id, _)| id);
+    let (asleep, down): (Vec<_>, Vec<_>) = others().partition(|id| sidecar.inventory.is_startable(id));
     let waits = sidecar.standing.as_ref().and_then(|standing| standing.borrow().waits().map(str::to_owned));
-    let ok = engine && !up.is_empty() && waits.is_none();
+    let ok = engine && !(up.is_empty() && asleep.is_empty()) && waits.is_none();
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut told = json!({ "ok": ok, "engine": engine, "up": up, "down": down });
+    if let Some(told) = told.as_object_mut().filter(|_| !asleep.is_empty()) {
+        told.insert("asleep".to_owned(), json!(asleep));
+    }
     if let (Some(holder), Some(told)) = (waits, told.as_object_mut()) {
         told.insert("waits".to_owned(), json!(true));
         told.insert("why".to_owned(), json!(format!("stands by; who serves: {holder}")));

@@ -19,6 +19,8 @@ const MODELS_MAX: usize = 200;
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
     hosts: RwLock<BTreeMap<HostId, Arc<HostView>>>,
+    /// Hosts that are started when they are needed: what they have can be asked for while they sleep.
+    startable: BTreeSet<HostId>,
     /// Looks taken in so far.
     looks: watch::Sender<u64>,
 }
@@ -51,9 +53,9 @@ pub(super) struct Change {
 
 impl Inventory {
     /// Hosts nobody has looked at yet are down.
-    pub(super) fn new(hosts: impl IntoIterator<Item = HostId>) -> Self {
+    pub(super) fn new(hosts: impl IntoIterator<Item = HostId>, startable: BTreeSet<HostId>) -> Self {
         let hosts = hosts.into_iter().map(|host| (host, Arc::default())).collect();
-        Self { hosts: RwLock::new(hosts), looks: watch::Sender::default() }
+        Self { hosts: RwLock::new(hosts), startable, looks: watch::Sender::default() }
     }
 
     pub(super) fn hosts(&self) -> RwLockReadGuard<'_, BTreeMap<HostId, Arc<HostView>>> {
@@ -110,11 +112,29 @@ impl Inventory {
         found
     }
 
-    /// The models of every host that answers, each name once, in the hosts' order.
+    /// Whether a host is down that nobody starts when it is needed.
+    pub(super) fn any_lost(&self) -> bool {
+        self.hosts().iter().any(|(id, view)| !view.up && !self.is_startable(id))
+    }
+
+    /// Whether a host is started when it is needed.
+    pub(super) fn is_startable(&self, host: &HostId) -> bool {
+        self.startable.contains(host)
+    }
+
+    /// Whether a host sleeps that has never shown what it has.
+    pub(super) fn any_unknown_sleeper(&self) -> bool {
+        let hosts = self.hosts();
+        let asleep = hosts.iter().filter(|(id, view)| !view.up && self.startable.contains(id));
+        asleep.map(|(_, view)| view).any(|view| view.models.is_empty())
+    }
+
+    /// The models of every host that answers, or that is started when it is needed, each name once, in the hosts' order.
     pub(super) fn each_model<T>(&self, of: impl Fn(&Tag) -> T) -> Vec<T> {
         let hosts = self.hosts();
         let mut seen = BTreeSet::new();
-        let tags = hosts.values().filter(|view| view.up).flat_map(|view| view.models.iter());
+        let there = hosts.iter().filter(|(id, view)| view.up || self.startable.contains(id));
+        let tags = there.flat_map(|(_, view)| view.models.iter());
         tags.filter(|tag| seen.insert(ModelName::from(tag.name.as_str()).canonical())).map(of).collect()
     }
 }

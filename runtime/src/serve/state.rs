@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use smart_ai_core::HostId;
 use smart_ai_core::wire::FleetConfig;
+use smart_ai_core::{HostId, LifecycleMode};
 use tokio::sync::watch;
 
 use super::bodies::Bodies;
@@ -50,7 +50,9 @@ impl Sidecar {
         for endpoint in &fleet.hosts {
             hosts.insert(endpoint.id.clone(), Server::new(endpoint, fleet.config.connect_timeout_ms)?);
         }
-        let inventory = Arc::new(Inventory::new(hosts.keys().cloned()));
+        let starts = fleet.config.lifecycle.mode == LifecycleMode::On;
+        let startable = fleet.starters.keys().filter(|_| starts).cloned().collect();
+        let inventory = Arc::new(Inventory::new(hosts.keys().cloned(), startable));
         let host_metrics = Arc::new(HostMetrics::default());
         let health = history.map(|history| history.health().clone()).unwrap_or_default();
         let sent = traces.map(|traces| traces.sent().clone()).unwrap_or_default();

@@ -23,8 +23,8 @@ export async function find() {
 }
 
 /**
- * A fresh engine without images: `docker` runs its client, `logs` tells what a container has said; `stop` ends it with
- * all it holds.
+ * A fresh engine without images: `docker` runs its client, `logs` tells what a container has said, `socket` is where
+ * its API listens; `stop` ends it with all it holds.
  */
 export async function start() {
 	const { command, client } = await install();
@@ -65,5 +65,5 @@ export async function start() {
 		const left = mounts.filter((mount) => mount.startsWith(`${folder}/`)).reverse();
 		for (const mount of left) await run('umount', ['--lazy', mount], { anyCode: true });
 	};
-	return { docker, logs, stop };
+	return { docker, logs, socket: at('sock'), stop };
 }

@@ -261,7 +261,7 @@ impl Readings for View {
                 values: vec![
                     degraded("metrics_down", metrics_up == Some(false)),
                     degraded("signals_stale", signals.iter().any(|age| age.stale)),
-                    degraded("host_down", self.inventory.hosts().values().any(|view| !view.up)),
+                    degraded("host_down", self.inventory.any_lost()),
                 ],
             },
         ]

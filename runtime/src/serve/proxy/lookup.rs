@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use smart_ai_core::HostId;
 
 use super::inference::auto;
@@ -37,6 +38,15 @@ impl Sidecar {
         };
         let known = self.inventory.until(|_| found() || seen_again());
         drop(tokio::time::timeout(NEXT_LOOK, known).await);
+        if !found() && self.inventory.any_unknown_sleeper() {
+            // Whether a host that sleeps has it shows when it has been started.
+            let known = self.inventory.until(|_| found());
+            let prepared = self.engine.prepare(json!({ "model": model }));
+            tokio::select! {
+                () = known => {}
+                _ = prepared => {}
+            }
+        }
     }
 
     /// Returns once every host has been looked at. Bounded in time.
