@@ -39,6 +39,8 @@ pub(super) struct Attempt {
     pub(super) patience: Patience,
     /// When a second call beside it may be worth it.
     pub(super) hedge_at: Option<Millis>,
+    /// A second call was worth it, and no arm was free for one.
+    pub(super) is_late: bool,
     pub(super) running: Running,
     /// The share of its prompt that the runner had read before.
     pub(super) known_share: f64,

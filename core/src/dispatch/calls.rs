@@ -98,6 +98,7 @@ impl Dispatcher {
                 phase: Phase::BeforeFirstToken { by },
                 patience,
                 hedge_at,
+                is_late: false,
                 running,
                 known_share,
                 cold,

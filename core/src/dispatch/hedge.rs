@@ -1,6 +1,7 @@
 //! A second call of a job, on another host, when the first is late: whichever speaks first is kept.
 
 use crate::dispatch::Dispatcher;
+use crate::dispatch::attempt::{Attempt, Phase};
 use crate::dispatch::job::JobState;
 use crate::dispatch::wish::Wish;
 use crate::failure::FailureKind;
@@ -10,6 +11,8 @@ use crate::policy::KEPT;
 /// A late call for which no other arm is free now looks again after this, or an eighth of what it has waited, if that is more.
 const AGAIN_LEAST_MS: u64 = 250;
 const AGAIN_SHARE: u64 = 8;
+/// So many late calls, the longest first, are looked at before each round of placing jobs.
+const BEFORE_JOBS: usize = 4;
 
 impl Dispatcher {
     /// Calls a loaded model on another host beside a late call, where that promises the answer sooner; where none is free now, it
@@ -22,6 +25,7 @@ impl Dispatcher {
         if job.rival.is_some() || attempt.running.loading {
             return;
         }
+        attempt.is_late = true;
         attempt.hedge_at = Some(now.plus((attempt.elapsed_ms(now) / AGAIN_SHARE).max(AGAIN_LEAST_MS)));
         if self.hedges < 1.0 {
             return;
@@ -32,7 +36,8 @@ impl Dispatcher {
         let running = &attempt.running;
         let writing_s = running.length.mean() / running.decode_rate;
         let (job_id, late_s) = (attempt.job, attempt.elapsed_ms(self.now) as f64 / 1e3 + writing_s);
-        let backlogs = self.backlogs_with_queue();
+        // It has waited longer than the jobs in the queue.
+        let backlogs = self.backlogs();
         let view = self.view(&backlogs);
         let ranked = view.rank(&job.request, &tried, self.now.since(job.submitted));
         let sooner = ranked.best().filter(|arm| arm.startable && arm.resident && arm.expected_s < late_s);
@@ -42,12 +47,25 @@ impl Dispatcher {
         let first = job.decision.clone();
         let Some(rival) = self.call(job_id, decision, wish) else { return };
         if let Some(attempt) = self.attempts.get_mut(&id) {
-            attempt.hedge_at = None;
+            (attempt.hedge_at, attempt.is_late) = (None, false);
         }
         if let Some(job) = self.jobs.get_mut(&job_id) {
             job.state = JobState::Calling(id);
             let second = std::mem::replace(&mut job.decision, first);
             job.rival = Some((rival, second));
+        }
+    }
+
+    /// Gives late calls that found no other arm free one that is free now, before a job from the queue takes it.
+    pub(super) fn hedge_late_calls(&mut self) {
+        if self.hedges < 1.0 {
+            return;
+        }
+        let is_late =
+            |attempt: &Attempt| attempt.is_late && matches!(attempt.phase, Phase::BeforeFirstToken { .. });
+        let late = self.attempts.iter().filter(|(_, attempt)| is_late(attempt)).map(|(id, _)| *id);
+        for id in late.take(BEFORE_JOBS).collect::<Vec<_>>() {
+            self.hedge(id);
         }
     }
 

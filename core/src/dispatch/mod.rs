@@ -161,6 +161,7 @@ impl Dispatcher {
         if telling {
             self.send_canaries();
             self.prepare_models();
+            self.hedge_late_calls();
             self.place_waiting_jobs();
             self.manage();
         }
