@@ -17,6 +17,8 @@ import { table } from './table.mjs';
 
 const REPETITIONS = Number(process.env.REPETITIONS ?? 5);
 const SECONDS = Number(process.env.SECONDS ?? 60);
+/** Cells to measure, by a pattern of what names them: `GPU /v1.* heavy`. */
+const ONLY = new RegExp(process.env.ONLY ?? '');
 
 /** Three unlike hosts, speed against the fastest one. */
 const SPEEDS = [1, 0.5, 0.25];
@@ -63,7 +65,9 @@ export async function run() {
 	const rows = [];
 	for (const device of Object.keys(DEVICES)) {
 		for (const path of Object.keys(FORMS)) {
-			for (const load of Object.keys(LOADS)) rows.push(await cell({ device, path, load }));
+			for (const load of Object.keys(LOADS)) {
+				if (ONLY.test(`${device} ${path} ${load}`)) rows.push(await cell({ device, path, load }));
+			}
 		}
 	}
 	const figure = (value) => value.toFixed(2);

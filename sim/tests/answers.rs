@@ -30,6 +30,48 @@ async fn a_chat_streams_a_line_a_token_and_ends_with_counters() -> Result {
     Ok(())
 }
 
+/// The `data` of each event.
+fn events(text: &str) -> Vec<Value> {
+    let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
+    data.filter_map(|data| serde_json::from_str(data).ok()).collect()
+}
+
+#[tokio::test]
+async fn openai_and_anthropic_get_the_same_words_in_their_own_forms() -> Result {
+    let model = ModelConfig { answer: Some("one two three".into()), ..quick("a") };
+    let host = host(vec![model]).await?;
+    let more = json!({"stream": true, "stream_options": {"include_usage": true}, "max_tokens": 2});
+    let (status, kind, text) = post(&host, "/v1/chat/completions", chat_with("a", &more)).await?;
+    assert_eq!((status, kind.as_str()), (200, "text/event-stream"), "{text}");
+    let chunks = events(&text);
+    let words: String =
+        chunks.iter().filter_map(|chunk| chunk.pointer("/choices/0/delta/content")?.as_str()).collect();
+    assert_eq!(words, "one two");
+    assert_eq!(chunks.last().and_then(|last| last.pointer("/usage/completion_tokens")), Some(&json!(2)));
+    assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
+    let (_, whole) = ask(&host, "/v1/chat/completions", chat("a")).await?;
+    assert_eq!(whole["choices"][0]["message"]["content"], "one two three");
+    assert_eq!(whole["choices"][0]["finish_reason"], "stop");
+
+    let more = json!({"stream": true, "max_tokens": 2, "system": "Be short."});
+    let (_, _, text) = post(&host, "/v1/messages", chat_with("a", &more)).await?;
+    let events = events(&text);
+    let kinds: Vec<&str> = events.iter().filter_map(|event| event["type"].as_str()).collect();
+    assert_eq!(kinds.first().zip(kinds.last()), Some((&"message_start", &"message_stop")), "{kinds:?}");
+    let words: String = events.iter().filter_map(|event| event.pointer("/delta/text")?.as_str()).collect();
+    let ending = events.iter().find(|event| event["type"] == "message_delta");
+    assert_eq!(
+        (words.as_str(), ending.map(|event| &event["delta"]["stop_reason"])),
+        ("one two", Some(&json!("max_tokens")))
+    );
+    let (_, whole) = ask(&host, "/v1/messages", chat("a")).await?;
+    assert_eq!(
+        (&whole["content"][0]["text"], &whole["stop_reason"]),
+        (&json!("one two three"), &json!("end_turn"))
+    );
+    Ok(())
+}
+
 #[tokio::test]
 async fn generate_sends_response_and_context() -> Result {
     let host = host(vec![ModelConfig { echo: true, ..quick("a") }]).await?;

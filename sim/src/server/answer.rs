@@ -11,6 +11,7 @@ use http_body::Frame;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use super::dialect::Events;
 use super::generation::{Counters, Generation, Step, Token};
 use super::lines::{Content, Endpoint, Line};
 use super::reply::{ApiError, json_reply, typed};
@@ -18,6 +19,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::scheduler::Nanos;
 
 const NDJSON: &str = "application/x-ndjson";
+const EVENTS: &str = "text/event-stream";
 const JSON: &str = "application/json; charset=utf-8";
 const RUNNER_DIED: &str = "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, \
     check ollama server logs for details";
@@ -30,6 +32,16 @@ pub(crate) struct Asked {
     pub(crate) start: Nanos,
     pub(crate) load: Nanos,
     pub(crate) with_context: bool,
+    /// Whether a stream in `OpenAI`'s form ends with the counters.
+    pub(crate) with_usage: bool,
+}
+
+impl Asked {
+    /// The events of the answer, where it is not in Ollama's own form.
+    fn events(&self) -> Option<Events<'_>> {
+        let Self { endpoint, with_usage, .. } = *self;
+        (!endpoint.is_native()).then_some(Events { endpoint, model: &self.model, with_usage })
+    }
 }
 
 /// Streams one line a token. Nothing is sent before the first token, so an error until then has its own status; an instant answer is one write.
@@ -43,12 +55,16 @@ pub(crate) async fn stream(mut generation: Generation, asked: Asked) -> Result<R
         return Err(ApiError::internal(fault.text.as_deref().unwrap_or(RUNNER_DIED)));
     }
     let mut status = Status::Open;
+    if let Some(events) = asked.events() {
+        events.begin(&mut buffer);
+    }
     write_step(&mut generation, &asked, first, &mut buffer, &mut status);
     while status == Status::Open && generation.is_ready() {
         let step = generation.next().await;
         write_step(&mut generation, &asked, step, &mut buffer, &mut status);
     }
     let split = generation.split();
+    let content_type = if asked.endpoint.is_native() { NDJSON } else { EVENTS };
     let (lines, rest) = mpsc::channel(4);
     let first = Chunk::Bytes(buffer.split().freeze());
     // The channel is new and has room.
@@ -62,7 +78,7 @@ pub(crate) async fn stream(mut generation: Generation, asked: Asked) -> Result<R
             tokio::spawn(produce(generation, asked, lines));
         }
     }
-    Ok(typed(StatusCode::OK, NDJSON, Body::new(Lines { split, ..Lines::new(rest) })))
+    Ok(typed(StatusCode::OK, content_type, Body::new(Lines { split, ..Lines::new(rest) })))
 }
 
 async fn produce(mut generation: Generation, asked: Asked, lines: mpsc::Sender<Chunk>) {
@@ -112,6 +128,9 @@ fn finished(mut generation: Generation, asked: &Asked, counters: Counters) -> Re
     generation.end();
     let total = generation.ticket.host.now().saturating_sub(asked.start);
     let said = Said::new(&generation.script.tokens);
+    if let Some(events) = asked.events() {
+        return events.whole(&said.text, counters, generation.script.done_reason);
+    }
     let context = context(&generation, asked);
     let line = Line::new(asked.endpoint, &asked.model, said.content())
         .done(generation.script.done_reason)
@@ -173,11 +192,19 @@ fn write_step(
     match step {
         Step::Tokens(range) => {
             for token in generation.script.tokens.get(range).unwrap_or_default() {
-                write_line(buffer, &Line::new(asked.endpoint, &asked.model, Content::of(token)));
+                match asked.events() {
+                    Some(events) => events.token(buffer, token),
+                    None => write_line(buffer, &Line::new(asked.endpoint, &asked.model, Content::of(token))),
+                }
             }
         }
         Step::End(counters) => {
             generation.end();
+            if let Some(events) = asked.events() {
+                events.end(buffer, counters, generation.script.done_reason);
+                *status = Status::Ended;
+                return;
+            }
             let total = generation.ticket.host.now().saturating_sub(asked.start);
             let context = context(generation, asked);
             let line = Line::new(asked.endpoint, &asked.model, Content::default())

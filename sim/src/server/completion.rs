@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 use super::answer::{self, Asked};
+use super::dialect;
 use super::generation::Generation;
 use super::host::Host;
 use super::lines::{Content, Endpoint, Line};
@@ -30,7 +31,11 @@ pub(crate) async fn answer(host: Arc<Host>, endpoint: Endpoint, body: Bytes) -> 
 
 async fn respond(host: Arc<Host>, endpoint: Endpoint, body: &[u8]) -> Result<Response, ApiError> {
     let start = host.now();
-    let request: CompletionRequest = request::read(body, endpoint.go_type())?;
+    let (request, with_usage) = if endpoint.is_native() {
+        (request::read::<CompletionRequest>(body, endpoint.go_type())?, false)
+    } else {
+        dialect::read(endpoint, body)?
+    };
     let session = request::session(request.keep_alive.as_ref())?;
     let think = request::think(request.think.as_ref())?;
     if request.top_logprobs.is_some_and(|count| !(0..=20).contains(&count)) {
@@ -39,7 +44,9 @@ async fn respond(host: Arc<Host>, endpoint: Endpoint, body: &[u8]) -> Result<Res
     let asked = request.model.clone().unwrap_or_default();
     let model = find(&host, endpoint, &asked)?;
     let empty = match endpoint {
-        Endpoint::Chat => request.messages.as_ref().is_none_or(Vec::is_empty),
+        Endpoint::Chat | Endpoint::OpenAi | Endpoint::Anthropic => {
+            request.messages.as_ref().is_none_or(Vec::is_empty)
+        }
         Endpoint::Generate => request.prompt.as_deref().unwrap_or_default().is_empty(),
     };
     let without_words =
@@ -64,7 +71,7 @@ async fn respond(host: Arc<Host>, endpoint: Endpoint, body: &[u8]) -> Result<Res
         return Ok(without_words("load"));
     }
     let streams = request.stream != Some(false);
-    match speak(Spoken { ticket, request, options, think, asked, endpoint, start, load }).await {
+    match speak(Spoken { ticket, request, options, think, asked, endpoint, with_usage, start, load }).await {
         Err(error) if streams => Ok(error.into_stream_response()),
         answer => answer,
     }
@@ -78,12 +85,13 @@ struct Spoken {
     think: Option<bool>,
     asked: String,
     endpoint: Endpoint,
+    with_usage: bool,
     start: Nanos,
     load: Nanos,
 }
 
 async fn speak(spoken: Spoken) -> Result<Response, ApiError> {
-    let Spoken { mut ticket, request, options, think, asked, endpoint, start, load } = spoken;
+    let Spoken { mut ticket, request, options, think, asked, endpoint, with_usage, start, load } = spoken;
     let config = &ticket.host.config;
     let setting = Setting {
         seed: config.seed,
@@ -98,7 +106,7 @@ async fn speak(spoken: Spoken) -> Result<Response, ApiError> {
         }
     };
     let with_context = endpoint == Endpoint::Generate && request.raw != Some(true);
-    let asked = Asked { endpoint, model: asked, start, load, with_context };
+    let asked = Asked { endpoint, model: asked, start, load, with_context, with_usage };
     let generation = Generation::start(ticket, script, endpoint.path()).await;
     if request.stream == Some(false) {
         answer::whole(generation, asked).await
@@ -109,7 +117,7 @@ async fn speak(spoken: Spoken) -> Result<Response, ApiError> {
 
 fn find(host: &Host, endpoint: Endpoint, asked: &str) -> Result<Arc<Model>, ApiError> {
     let name = ModelName::parse(asked).map_err(|error| match error {
-        NameError::Missing if endpoint == Endpoint::Chat => ApiError::bad_request("model is required"),
+        NameError::Missing if endpoint != Endpoint::Generate => ApiError::bad_request("model is required"),
         NameError::Missing => ApiError::not_found(asked),
         NameError::Invalid => ApiError::bad_request("invalid model name"),
         NameError::Cloud => ApiError::cloud("remote model is unavailable"),
@@ -139,7 +147,7 @@ fn check_capabilities(
         return Err(ApiError::bad_request(format!("{asked:?} does not support {}", endpoint.verb())));
     }
     let wants_tools =
-        endpoint == Endpoint::Chat && request.tools.as_ref().is_some_and(|tools| !tools.is_empty());
+        endpoint != Endpoint::Generate && request.tools.as_ref().is_some_and(|tools| !tools.is_empty());
     let wants_insert =
         endpoint == Endpoint::Generate && request.suffix.as_ref().is_some_and(|text| !text.is_empty());
     for (wanted, capability, word) in

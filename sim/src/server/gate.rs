@@ -43,7 +43,7 @@ pub(crate) async fn pass(State(host): State<Arc<Host>>, request: Request, next: 
 }
 
 fn runs_a_model(path: &str) -> bool {
-    matches!(path, "/api/chat" | "/api/generate" | "/api/embed")
+    matches!(path, "/api/chat" | "/api/generate" | "/api/embed" | "/v1/chat/completions" | "/v1/messages")
 }
 
 fn stand_in(fault: &Fault) -> Response {

@@ -14,6 +14,10 @@ pub(crate) enum Endpoint {
     Chat,
     /// `/api/generate`
     Generate,
+    /// `/v1/chat/completions`
+    OpenAi,
+    /// `/v1/messages`
+    Anthropic,
 }
 
 impl Endpoint {
@@ -21,21 +25,28 @@ impl Endpoint {
         match self {
             Self::Chat => "/api/chat",
             Self::Generate => "/api/generate",
+            Self::OpenAi => "/v1/chat/completions",
+            Self::Anthropic => "/v1/messages",
         }
     }
 
     pub(crate) fn go_type(self) -> &'static str {
         match self {
-            Self::Chat => "ChatRequest",
+            Self::Chat | Self::OpenAi | Self::Anthropic => "ChatRequest",
             Self::Generate => "GenerateRequest",
         }
     }
 
     pub(crate) fn verb(self) -> &'static str {
         match self {
-            Self::Chat => "chat",
+            Self::Chat | Self::OpenAi | Self::Anthropic => "chat",
             Self::Generate => "generate",
         }
+    }
+
+    /// Whether it is Ollama's own form: the others carry no durations.
+    pub(crate) fn is_native(self) -> bool {
+        matches!(self, Self::Chat | Self::Generate)
     }
 }
 

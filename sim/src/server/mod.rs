@@ -3,6 +3,7 @@
 mod answer;
 mod completion;
 mod control;
+mod dialect;
 mod embed;
 mod gate;
 mod generation;
@@ -162,6 +163,14 @@ fn routes(host: Arc<Host>) -> Router {
         .route(
             "/api/generate",
             post(|State(host), body: Bytes| completion::answer(host, Endpoint::Generate, body)),
+        )
+        .route(
+            "/v1/chat/completions",
+            post(|State(host), body: Bytes| completion::answer(host, Endpoint::OpenAi, body)),
+        )
+        .route(
+            "/v1/messages",
+            post(|State(host), body: Bytes| completion::answer(host, Endpoint::Anthropic, body)),
         )
         .route("/api/embed", post(embed::embed))
         .merge(control::routes())
