@@ -46,6 +46,8 @@ pub(super) struct Attempt {
     pub(super) known_share: f64,
     /// It found its model not loaded, so that its load time teaches.
     pub(super) cold: bool,
+    /// The system had its model's file in memory, as far as can be told.
+    pub(super) cached: bool,
     /// Nobody else was loading on the host when it began.
     pub(super) alone: bool,
     pub(super) belief: Belief,

@@ -12,8 +12,8 @@ use crate::fleet::Residency;
 use crate::learn::Wordiness;
 use crate::names::{AttemptId, JobId, Millis, ModelName};
 use crate::policy::{
-    DEFAULT_CONTEXT_TOKENS, Measured, Record, Running, answer_context, keep_alive_s, learn_load, learn_rates,
-    tokens_of_context,
+    DEFAULT_CONTEXT_TOKENS, Measured, Record, Running, answer_context, is_cached, keep_alive_s, learn_load,
+    learn_rates, tokens_of_context,
 };
 
 /// A load shorter than this was none.
@@ -56,9 +56,10 @@ impl Dispatcher {
         self.note_use(id, position, &model);
         let held_s = self.held_s(position, &model);
         let host = self.fleet.hosts.get_mut(position)?;
-        let mut known_share = 0.0;
+        let (mut known_share, mut cached) = (0.0, false);
         if let Some(model) = host.models.get_mut(&model) {
             model.demand.observe(self.now);
+            cached = is_cached(model, self.now);
             if running.loading {
                 model.prompts.clear();
             }
@@ -102,6 +103,7 @@ impl Dispatcher {
                 running,
                 known_share,
                 cold,
+                cached,
                 alone,
                 belief: if cold { Belief::Checked } else { Belief::Unchecked },
                 slept: false,
@@ -197,6 +199,8 @@ impl Dispatcher {
         attempt.hedge_at = others.then(|| now.plus(attempt.patience.hedge_ms));
         let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
         attempt.running.shared_began = host.shared_s;
+        // Who is in memory now, and who is not any more, tells how much there is.
+        host.suspect |= host.load_tells_memory(now, self.config.stale_after_ms(), &attempt.model);
         if let Some(model) = host.models.get_mut(&attempt.model) {
             model.hold(now, attempt.context.known());
         }
@@ -225,7 +229,7 @@ impl Dispatcher {
         {
             let load_s = attempt.elapsed_ms(self.now) as f64 / 1e3 - attempt.running.prefill_s;
             if attempt.alone && load_s > TELLING_LOAD_MS / 1e3 {
-                learn_load(self.now, host, &attempt.model, load_s);
+                learn_load(self.now, host, &attempt.model, load_s, attempt.cached);
             }
         }
         self.close(id);
@@ -316,7 +320,7 @@ impl Dispatcher {
         host.breaker.succeed(now);
         host.moved = now;
         if attempt.cold && attempt.alone && usage.load_ms > TELLING_LOAD_MS {
-            learn_load(now, host, &attempt.model, usage.load_ms / 1e3);
+            learn_load(now, host, &attempt.model, usage.load_ms / 1e3, attempt.cached);
         }
         let shares = attempt.shares(host.shared_s, now);
         let measured = Measured { usage, shares, known_share: attempt.known_share, beside: &beside };

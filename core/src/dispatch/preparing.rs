@@ -10,7 +10,9 @@ use crate::failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
 use crate::fleet::{Host, Model, Residency};
 use crate::lifecycle::{LifecycleActionKind, LifecycleMode, PrepareState, Prepared};
 use crate::names::{HostId, JobId, Millis, ModelName};
-use crate::policy::{Backlog, Exclusions, View, answer_context, keep_alive_s, learn_load, load_s, refusal};
+use crate::policy::{
+    Backlog, Exclusions, View, answer_context, is_cached, keep_alive_s, learn_load, load_s, refusal,
+};
 use crate::request::{Capability, Request};
 
 /// The server itself gives a load up sooner.
@@ -265,7 +267,8 @@ impl Dispatcher {
             if failure.is_none() {
                 let took_s = now.since(loading.since) as f64 / 1e3;
                 if loading.alone && took_s > TELLING_LOAD_S {
-                    learn_load(now, host, name, took_s);
+                    let cached = host.models.get(name).is_some_and(|model| is_cached(model, loading.since));
+                    learn_load(now, host, name, took_s, cached);
                     host.estimate();
                 }
                 if let Some(model) = host.models.get_mut(name) {

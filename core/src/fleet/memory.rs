@@ -2,7 +2,7 @@
 
 use crate::event::SignalName;
 use crate::fleet::{Device, Host, Model};
-use crate::names::Millis;
+use crate::names::{Millis, ModelName};
 
 /// Weights take a little more in memory than on disk.
 const WEIGHTS_OVERHEAD: f64 = 1.05;
@@ -31,6 +31,12 @@ impl Host {
     /// is usual. Always finite.
     pub(crate) fn memory_bound(&self, now: Millis, stale_ms: u64) -> f64 {
         self.told_memory(now, stale_ms).unwrap_or_else(|| self.room.bytes(now, self.usual_memory()))
+    }
+
+    /// Whether a look after a load of this model may tell how much memory there is: others are there, or were.
+    pub(crate) fn load_tells_memory(&self, now: Millis, stale_ms: u64, loaded: &ModelName) -> bool {
+        let mut others = self.models.values().filter(|model| model.name != *loaded);
+        self.told_memory(now, stale_ms).is_none() && others.any(|model| model.last_resident.is_some())
     }
 
     fn usual_memory(&self) -> f64 {

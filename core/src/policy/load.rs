@@ -21,15 +21,15 @@ pub(crate) fn load_s(host: &Host, model: &Model, now: Millis) -> f64 {
 }
 
 /// Whether the system probably still has the file in memory.
-fn is_cached(model: &Model, now: Millis) -> bool {
+pub(crate) fn is_cached(model: &Model, now: Millis) -> bool {
     model.last_resident.is_some_and(|at| now.since(at) < CACHED_MS)
 }
 
-/// Takes a measured load into the host's rates.
-pub(crate) fn learn_load(now: Millis, host: &mut Host, model_name: &ModelName, seconds: f64) {
+/// Takes a measured load into the host's rates; `cached`: the system had the file in memory when it began.
+pub(crate) fn learn_load(now: Millis, host: &mut Host, model_name: &ModelName, seconds: f64, cached: bool) {
     let Some(model) = host.models.get(model_name) else { return };
     let rate = model.bytes() / (seconds - LOAD_START_S).max(0.05);
-    if is_cached(model, now) {
+    if cached {
         host.reload_rate.observe(now, rate);
     } else {
         host.load_rate.observe(now, rate);

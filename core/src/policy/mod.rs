@@ -20,7 +20,7 @@ mod work;
 pub(crate) use backlog::{Backlog, Running};
 pub(crate) use feasibility::Exclusions;
 pub(crate) use keep_alive::{keep_alive_s, value_per_gb};
-pub(crate) use load::{Eviction, InMemory, learn_load, load_s};
+pub(crate) use load::{Eviction, InMemory, is_cached, learn_load, load_s};
 pub(crate) use look_ahead::{CallView, Outlook, plan};
 pub(crate) use plan::Plan;
 pub(crate) use quality::{Priors, qualities};

@@ -1,8 +1,8 @@
 //! What is believed of hosts that nobody described: their class, their memory, their speed, their machines.
 
 use smart_ai_core::{
-    AttemptId, Config, Device, DropCode, Event, HostConfig, HostReport, HostSnapshot, HostState, Millis,
-    ModelTag, Request, ResidentModel, Usage,
+    AttemptId, Config, Device, DropCode, Effect, Event, HostConfig, HostReport, HostSnapshot, HostState,
+    Millis, ModelTag, Request, ResidentModel, Source, Usage,
 };
 
 use crate::world::{Fleet, ask};
@@ -64,6 +64,38 @@ fn sets_of_models_that_are_loaded_together_and_pushed_out_tell_the_memory_of_a_g
     // 6 + 5 ÷ 0.8 were there together; 6 + 4 + 5 ÷ 0.8 were not.
     let believed = memory_gb(&fleet);
     assert!(believed > 12.2 && believed < 16.3, "{believed}");
+}
+
+#[test]
+fn a_load_beside_other_models_is_followed_by_a_look_which_tells_the_memory() {
+    let looks = |memory_gb: Option<f64>| {
+        let host = HostConfig { memory_gb, ..HostConfig::new("pc") };
+        let mut fleet = Fleet::new(Config::new(vec![host]));
+        fleet.up("pc", &[("a", 4.0), ("b", 5.0)], &["a"]);
+        fleet.submit(1, Request { model: Some("b".into()), ..ask() });
+        let step = fleet.after(3_000, Event::FirstToken { attempt: AttemptId(1) });
+        step.effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Refresh { source: Source::Host { .. }, .. }))
+    };
+    assert!(looks(None));
+    assert!(!looks(Some(16.0)), "its owner tells");
+}
+
+#[test]
+fn a_load_from_disk_and_one_from_the_cache_teach_a_rate_of_their_own() {
+    let mut fleet = Fleet::of(&["pc"]);
+    fleet.up("pc", &[("a", 4.0)], &[]);
+    let mut load = |attempt: u64, ms: u64| {
+        fleet.submit(attempt, ask());
+        fleet.after(ms, Event::FirstToken { attempt: AttemptId(attempt) });
+        let usage = Usage { load_ms: ms as f64, prompt_tokens: 200, output_tokens: 9, ..Usage::default() };
+        fleet.after(500, Event::Succeeded { attempt: AttemptId(attempt), usage });
+        fleet.up("pc", &[("a", 4.0)], &[]);
+        believed(&fleet).map(|host| (host.load_rate.weight > 0.0, host.reload_rate.weight > 0.0))
+    };
+    assert_eq!(load(1, 8_500), Some((true, false)));
+    assert_eq!(load(2, 1_500), Some((true, true)), "it was in memory a moment ago");
 }
 
 #[test]
