@@ -5,6 +5,8 @@ export type EngineWish = 'auto' | EngineName;
 /** An engine that this machine cannot load, and why. */
 export interface Unavailable {
 	unavailable: string;
+	/** It is there, and its owner is to be told why it does not serve. */
+	tell?: boolean;
 }
 
 /** Throws where the engine refuses the configuration. */
@@ -21,7 +23,16 @@ export async function chooseEngine(
 ): Promise<Engine | Unavailable> {
 	if (wish !== 'auto') return await makers[wish](config);
 	const native = await makers.native(config);
-	return isUnavailable(native) ? await makers.wasm(config) : native;
+	if (!isUnavailable(native)) return native;
+	const engine = await makers.wasm(config);
+	return native.tell && !isUnavailable(engine) ? detoured(engine, native.unavailable) : engine;
+}
+
+/** The engine, whose answers say why it served and not another. */
+function detoured(engine: Engine, detour: string): Engine {
+	const ask = engine.ask.bind(engine);
+	engine.ask = async (request, options) => ({ detour, ...(await ask(request, options)) });
+	return engine;
 }
 
 export function isUnavailable(engine: Engine | Unavailable): engine is Unavailable {

@@ -3,10 +3,12 @@ import { test } from 'node:test';
 
 import choice from '../dist-test/engine/choice.js';
 import configuration from '../dist-test/engine/configuration.js';
+import native from '../dist-test/engine/native.js';
 import poolModule from '../dist-test/engine/pool.js';
 import concurrency from '../dist-test/nodes/SmartAi/concurrency.js';
 
 const { chooseEngine } = choice;
+const { outdated } = native;
 const { engineConfig, fleetHosts } = configuration;
 const { EnginePool } = poolModule;
 const { eachIndex } = concurrency;
@@ -30,6 +32,17 @@ test('auto takes native where it loads, otherwise WebAssembly; a forced choice d
 	assert.equal((await chooseEngine('auto', config, makers(missing))).name, 'wasm');
 	assert.equal(await chooseEngine('native', config, makers(missing)), missing);
 	assert.equal((await chooseEngine('wasm', config, makers(engine('native')))).name, 'wasm');
+});
+
+test('a native package that is older than ours is not taken, and each answer says so', async () => {
+	const reason = outdated('0.1.9', '0.2.0');
+	assert.match(reason, /ai-model-dispatcher 0\.1\.9 is older than n8n-nodes-smart-ai 0\.2\.0 .*npm install/);
+	for (const same of ['0.2.0', '0.2.1', '1.0.0', '0.10.0', '0.2.0-rc.1'])
+		assert.equal(outdated(same, '0.2.0'), undefined);
+	const makers = { native: async () => ({ unavailable: reason, tell: true }), wasm: async () => engine('wasm') };
+	const chosen = await chooseEngine('auto', config, makers);
+	assert.deepEqual(await chosen.ask({}), { ok: true, text: 'wasm', detour: reason });
+	assert.equal(chosen.name, 'wasm');
 });
 
 test('a configuration that native refuses is not tried on WebAssembly', async () => {
