@@ -71,7 +71,8 @@ before(async () => {
 					'Ask in the Chat': { public: true, mode: 'webhook' },
 				}),
 			);
-			add(template('classify-at-night', real.fleet, { 'Classify Row': by(real.tags.smollm2) }));
+			const small = by(real.tags.smollm2);
+			add(template('classify-at-night', real.fleet, { 'Load Model': small, 'Classify Row': small }));
 		}
 		started = await startServer(n8n, { credentials, workflows: Object.values(flows) });
 	} catch (error) {
@@ -211,6 +212,8 @@ onRealModels('rows are classified and saved; those that are done are left alone'
 	assert.equal(first.status, 'success', JSON.stringify(first.error));
 	const [{ labels, ...report }] = first.items('Report');
 	assert.deepEqual(report, { rows: 5, classified: 5, left_for_next_night: 0 });
+	const [{ ok, state, model }] = first.items('Load Model');
+	assert.deepEqual([ok, state, model], [true, 'begun', real.tags.smollm2]);
 	const [open] = first.items('Get Open Rows');
 	assert.deepEqual(open, {});
 	for (const { label, labelled_by: by } of first.items('Save Label')) {
