@@ -62,16 +62,17 @@ test('an answer of another engine than should have says why', () => {
 
 test('a rollout says what was to be gained, and what was where both sides answered', () => {
 	const forecast = (ms) => ({ host: 'nas', model: 'm', predicted_ms: ms });
-	const of = (switched, total) => ({
+	const of = (switched, total, chosen = 1000) => ({
 		...answer([]),
 		ok: true,
 		ms: { total },
 		decision: {
 			candidates: [],
-			comparison: { switched, named: forecast(4000), chosen: forecast(1000), gain_ms: 3000 },
+			comparison: { switched, named: forecast(4000), chosen: forecast(chosen), gain_ms: 4000 - chosen },
 		},
 	});
 	assert.match(answeredBy(of(false, 4000)), /; Smart AI's own pick: 75 % less time than the chosen model expected$/);
+	assert.match(answeredBy(of(false, 4000, 4100)), /own pick: about as much time as the chosen model expected$/);
 	assert.match(
 		summaryOf([of(false, 4000), of(true, 1200), of(false, 3600)]),
 		/75 % less time than the chosen model expected; 1.2 s \(1\) on average by its pick, 3.8 s \(2\) by the model$/,

@@ -33,7 +33,11 @@ function rolloutOf(answers: Served[]): string[] {
 	const total = sum(told.map(({ named }) => named));
 	if (total <= 0) return [];
 	const share = sum(told.map(({ gain }) => gain)) / total;
-	const much = `${Math.round(Math.abs(share) * 100)} % ${share < 0 ? 'more' : 'less'} time than the chosen model`;
+	const points = Math.round(Math.abs(share) * 100);
+	const much =
+		points < ALIKE_PERCENT
+			? 'about as much time as the chosen model'
+			: `${points} % ${share < 0 ? 'more' : 'less'} time than the chosen model`;
 	const [its, theirs] = [true, false].map((side) => told.filter(({ ok, switched }) => ok && switched === side));
 	const taken = (side: typeof told) =>
 		`${seconds(sum(side.map(({ ms }) => ms)) / 1000 / side.length)} (${side.length})`;
@@ -44,6 +48,9 @@ function rolloutOf(answers: Served[]): string[] {
 			: []),
 	];
 }
+
+/** What both sides are expected to take differs by less than predictions do. */
+const ALIKE_PERCENT = 5;
 
 const sum = (numbers: number[]): number => numbers.reduce((total, number) => total + number, 0);
 
