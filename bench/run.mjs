@@ -22,6 +22,9 @@ const all = [
 	'scrape',
 	'endurance',
 	'conversations',
+	'queue',
+	'n8n',
+	'n8n-memory',
 ];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !all.includes(name));

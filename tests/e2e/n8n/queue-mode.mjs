@@ -6,6 +6,7 @@ import { PACKAGE } from './workbench.mjs';
 
 /** Executions that one worker runs at a time. */
 export const CONCURRENCY = 5;
+const WORKERS = 2;
 
 /** Two sidecars before these hosts, of which one is ready; `start` begins another. */
 export async function startSidecars(program, hosts, history) {
@@ -28,8 +29,8 @@ export async function databaseOf(store) {
 	};
 }
 
-/** Main, webhook process and `workers` workers; `session` is the editor's, `addWorker` begins one more. */
-export async function startQueueMode(n8n, { store, redis, credentials, workflows, workers = 2, packages = [PACKAGE] }) {
+/** Main, webhook process and workers. `session` is the editor's; `addWorker` begins one more. */
+export async function startQueueMode(n8n, { store, redis, credentials, workflows, concurrency = CONCURRENCY }) {
 	const env = {
 		...(await databaseOf(store)),
 		EXECUTIONS_MODE: 'queue',
@@ -41,13 +42,13 @@ export async function startQueueMode(n8n, { store, redis, credentials, workflows
 		QUEUE_WORKER_LOCK_RENEW_TIME: '1000',
 		QUEUE_WORKER_STALLED_INTERVAL: '2000',
 	};
-	const instance = await n8n.start({ packages, credentials, workflows, env });
-	const addWorker = () => instance.server({ role: 'worker', args: [`--concurrency=${CONCURRENCY}`] });
+	const instance = await n8n.start({ packages: [PACKAGE], credentials, workflows, env });
+	const addWorker = () => instance.server({ role: 'worker', args: [`--concurrency=${concurrency}`] });
 	const main = await instance.server();
 	const session = await main.session();
 	const [webhook, ...started] = await Promise.all([
 		instance.server({ role: 'webhook' }),
-		...Array.from({ length: workers }, addWorker),
+		...Array.from({ length: WORKERS }, addWorker),
 	]);
 	return { main, webhook, workers: started, session, addWorker };
 }
