@@ -79,7 +79,7 @@ fn competition(arguments: &SimulateArgs) -> Result<Competition, String> {
     let scenario = Scenario::from_json(&json).map_err(|error| format!("{file}: {error}"))?;
     let known = || {
         format!(
-            "smart, greedy, {}, always-on, keep-alive:SECONDS, ttl:SECONDS, clairvoyant-idle",
+            "smart, greedy, {}, always-on, keep-alive:SECONDS, ttl:SECONDS, sablier:SECONDS, clairvoyant-idle",
             Policy::OTHERS.map(|(name, _)| name).join(", ")
         )
     };

@@ -142,6 +142,8 @@ fn hosts(rates: &BTreeMap<(&str, &str), Rates>, models: &[Model]) -> Vec<Host> {
                 parallel: 1,
                 max_loaded: 3,
                 gpu: false,
+                start_s: None,
+                idle_memory_gb: 0.0,
             }
         })
         .collect()

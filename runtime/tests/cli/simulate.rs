@@ -68,6 +68,8 @@ async fn the_json_has_the_keys_that_others_rely_on() -> Result {
         "regret",
         "resident_gb_hours",
         "sd_s",
+        "starts",
+        "stops",
         "success",
         "unloads",
         "warm_share",

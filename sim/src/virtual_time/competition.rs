@@ -129,6 +129,8 @@ fn play(scenario: &Scenario, name: &str, policy: Policy, seed: u64) -> Run {
         idle_gb_s: truth.idle_gb_s,
         unloads: truth.unloads,
         prewarms: truth.prewarms,
+        starts: truth.starts,
+        stops: truth.stops,
         warm,
         rows,
     }

@@ -21,6 +21,8 @@ pub(crate) struct Run {
     pub(crate) idle_gb_s: f64,
     pub(crate) unloads: u64,
     pub(crate) prewarms: u64,
+    pub(crate) starts: u64,
+    pub(crate) stops: u64,
     /// Requests of each class, and those of them that found their model in memory.
     pub(crate) warm: BTreeMap<String, (usize, usize)>,
     pub(crate) rows: Vec<Row>,
@@ -68,6 +70,10 @@ pub struct Measures {
     pub unloads: f64,
     /// Models loaded before anybody asked them in a run, on average.
     pub prewarms: f64,
+    /// Hosts started in a run, on average.
+    pub starts: f64,
+    /// Hosts stopped in a run, on average.
+    pub stops: f64,
     /// Share of the requests of each class that found their model in memory.
     pub warm_share: BTreeMap<String, f64>,
     /// Mean ÷ the clairvoyant's mean on the same seeds − 1.
@@ -114,6 +120,8 @@ impl Measures {
             idle_gb_hours: average(|run| run.idle_gb_s / 3_600.0),
             unloads: average(|run| run.unloads as f64),
             prewarms: average(|run| run.prewarms as f64),
+            starts: average(|run| run.starts as f64),
+            stops: average(|run| run.stops as f64),
             warm_share: warm_share(runs),
             regret: mean_s / best_s.max(1e-9) - 1.0,
         }

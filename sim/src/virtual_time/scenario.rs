@@ -93,6 +93,12 @@ pub struct Host {
     /// Its models are in the memory of a GPU, as far as they fit.
     #[serde(default)]
     pub gpu: bool,
+    /// Seconds its start takes, where it can be stopped and started: a container.
+    #[serde(default)]
+    pub start_s: Option<f64>,
+    /// Memory that it holds itself while it runs.
+    #[serde(default)]
+    pub idle_memory_gb: f64,
 }
 
 fn all() -> f64 {
@@ -493,7 +499,9 @@ impl Host {
         within(format!("{place}.disk_gb_per_s"), self.disk_gb_per_s, 1e-4, 1e4)?;
         within(format!("{place}.sharing"), self.sharing, 0.0, 2.0)?;
         within(format!("{place}.parallel"), f64::from(self.parallel), 1.0, 1024.0)?;
-        within(format!("{place}.max_loaded"), f64::from(self.max_loaded), 1.0, 1024.0)
+        within(format!("{place}.max_loaded"), f64::from(self.max_loaded), 1.0, 1024.0)?;
+        within(format!("{place}.start_s"), self.start_s.unwrap_or(1.0), 0.1, 3_600.0)?;
+        within(format!("{place}.idle_memory_gb"), self.idle_memory_gb, 0.0, 1e5)
     }
 }
 

@@ -47,10 +47,35 @@ pub(crate) enum Occurrence {
 
 #[derive(Clone, Copy, Debug)]
 enum Change {
-    Speed { host: usize, factor: f64 },
-    Foreign { host: usize, cpu: f64, memory_gb: f64 },
-    Fault { host: usize, kind: FaultKind, begins: bool },
-    Join { host: usize },
+    Speed {
+        host: usize,
+        factor: f64,
+    },
+    Foreign {
+        host: usize,
+        cpu: f64,
+        memory_gb: f64,
+    },
+    Fault {
+        host: usize,
+        kind: FaultKind,
+        begins: bool,
+    },
+    Join {
+        host: usize,
+    },
+    /// A start ends.
+    Started {
+        host: usize,
+    },
+}
+
+/// Whether a host that can be stopped runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Power {
+    On,
+    Starting,
+    Off,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +86,7 @@ struct Condition {
     faults: Vec<FaultKind>,
     /// Share of the CPU in use, averaged.
     metric: f64,
+    power: Power,
 }
 
 impl Condition {
@@ -101,6 +127,10 @@ pub struct Truth<'a> {
     pub unloads: u64,
     /// Models loaded before anybody asked them.
     pub prewarms: u64,
+    /// Hosts started.
+    pub starts: u64,
+    /// Hosts stopped.
+    pub stops: u64,
 }
 
 impl<'a> Truth<'a> {
@@ -122,7 +152,14 @@ impl<'a> Truth<'a> {
             };
             (traits, scenario.models.iter().map(arm).collect())
         });
-        let well = Condition { factor: 1.0, cpu: 0.0, memory_gb: 0.0, faults: Vec::new(), metric: 0.0 };
+        let well = Condition {
+            factor: 1.0,
+            cpu: 0.0,
+            memory_gb: 0.0,
+            faults: Vec::new(),
+            metric: 0.0,
+            power: Power::On,
+        };
         let mut truth = Self {
             scenario,
             jobs,
@@ -138,6 +175,8 @@ impl<'a> Truth<'a> {
             idle_gb_s: 0.0,
             unloads: 0,
             prewarms: 0,
+            starts: 0,
+            stops: 0,
         };
         truth.plan();
         truth
@@ -210,6 +249,12 @@ impl<'a> Truth<'a> {
                 self.fleet.state(host, *model) == RunnerState::Loaded && self.fleet.jobs(host, *model) == 0
             });
             self.idle_gb_s += idle.map(|(_, model)| model.gb).sum::<f64>() * elapsed.max(0.0);
+            let own_gb = self.scenario.hosts.get(host).map_or(0.0, |traits| traits.idle_memory_gb);
+            if condition.power != Power::Off {
+                self.resident_gb_s += own_gb * elapsed.max(0.0);
+                let idle = !self.fleet.is_busy(host);
+                self.idle_gb_s += if idle { own_gb * elapsed.max(0.0) } else { 0.0 };
+            }
             let used = if self.fleet.is_busy(host) { 1.0 } else { condition.cpu };
             condition.metric +=
                 (used - condition.metric) * (1.0 - (-elapsed.max(0.0) / METRIC_WINDOW_S).exp());
@@ -265,6 +310,13 @@ impl<'a> Truth<'a> {
             Change::Foreign { host, cpu, memory_gb } => self.with(host, |condition| {
                 (condition.cpu, condition.memory_gb) = (cpu, memory_gb);
             }),
+            Change::Started { host } => {
+                if let Some(condition) =
+                    self.conditions.get_mut(host).filter(|it| it.power == Power::Starting)
+                {
+                    condition.power = Power::On;
+                }
+            }
             Change::Join { host } => self.with(host, |condition| condition.end(FaultKind::Down)),
             Change::Fault { host, kind, begins } => {
                 self.with(host, |condition| {
@@ -325,7 +377,9 @@ impl<'a> Truth<'a> {
         });
         let cold = self.fleet.state(host, model) == RunnerState::Cold;
         let refusal = self.conditions.get(host).and_then(|condition| match condition {
-            condition if condition.has(FaultKind::Down) => Some(FailureKind::Unreachable),
+            condition if condition.has(FaultKind::Down) || condition.power != Power::On => {
+                Some(FailureKind::Unreachable)
+            }
             condition if condition.has(FaultKind::Busy) => Some(FailureKind::Busy),
             condition if condition.has(FaultKind::Oom) && cold => Some(FailureKind::OutOfMemory),
             _ => None,
@@ -406,7 +460,39 @@ impl<'a> Truth<'a> {
 
     /// Whether a host answers when looked at.
     pub fn is_up(&self, host: usize) -> bool {
-        self.conditions.get(host).is_some_and(|condition| !condition.has(FaultKind::Down))
+        let up = |condition: &Condition| condition.power == Power::On && !condition.has(FaultKind::Down);
+        self.conditions.get(host).is_some_and(up)
+    }
+
+    /// Whether a host is on its way up.
+    pub(crate) fn is_starting(&self, host: usize) -> bool {
+        self.conditions.get(host).is_some_and(|condition| condition.power == Power::Starting)
+    }
+
+    /// Begins the start of a host that was stopped.
+    pub fn start(&mut self, host: usize) {
+        let start_s = self.scenario.hosts.get(host).and_then(|traits| traits.start_s).unwrap_or(0.0);
+        let Some(condition) = self.conditions.get_mut(host).filter(|it| it.power == Power::Off) else {
+            return;
+        };
+        condition.power = Power::Starting;
+        self.starts += 1;
+        let at = self.now() + start_s;
+        let place = self.changes.partition_point(|(due, _)| *due > at);
+        self.changes.insert(place, (at, Change::Started { host }));
+    }
+
+    /// Stops a host that can be: its models are gone, and what it answers breaks.
+    pub fn stop(&mut self, host: usize) {
+        let can_stop = self.scenario.hosts.get(host).is_some_and(|traits| traits.start_s.is_some());
+        let Some(condition) = self.conditions.get_mut(host).filter(|it| can_stop && it.power == Power::On)
+        else {
+            return;
+        };
+        condition.power = Power::Off;
+        self.stops += 1;
+        self.break_calls(host, |_| true, FailureKind::Unreachable);
+        self.fleet.restart(host);
     }
 
     /// Whether a loaded model of a host would write.

@@ -11,6 +11,7 @@ mod litellm;
 mod oracle;
 mod peak_ewma;
 mod random;
+mod sablier;
 mod smart;
 mod static_choice;
 mod warm_first;
@@ -49,6 +50,8 @@ pub enum Policy {
     Clairvoyant,
     /// Smart AI's choices on hosts that keep an idle model for so many seconds.
     KeepAlive(f64),
+    /// Smart AI's choices on hosts that Sablier starts, and stops so many seconds after the last request.
+    Sablier(f64),
     /// Smart AI's choices, and models that come and go by somebody who knows their next use.
     ClairvoyantIdle,
 }
@@ -83,6 +86,10 @@ impl Policy {
                 let seconds: f64 = weights.parse().ok()?;
                 (0.0..=idle::FOR_EVER_S).contains(&seconds).then_some(Self::KeepAlive(seconds))
             }
+            "sablier" => {
+                let seconds: f64 = weights.parse().ok()?;
+                (1.0..=idle::FOR_EVER_S).contains(&seconds).then_some(Self::Sablier(seconds))
+            }
             _ => Self::OTHERS.into_iter().find(|(known, _)| *known == name).map(|(_, policy)| policy),
         }
     }
@@ -93,6 +100,7 @@ impl Policy {
             Self::KeepAlive(seconds) => seconds,
             Self::ClairvoyantIdle => idle::FOR_EVER_S,
             Self::Smart(..)
+            | Self::Sablier(_)
             | Self::Static
             | Self::LeastConnections
             | Self::WarmFirst
@@ -119,6 +127,12 @@ impl Policy {
                 return Box::new(smart::Smart::new(truth, seed, look_ahead, tuning, metrics, lifecycle));
             }
             Self::KeepAlive(_) => return Box::new(alone()),
+            Self::Sablier(session_s) => {
+                let tuning = Tuning { keep_alive: 0.0, ..Tuning::default() };
+                let smart = smart::Smart::new(truth, seed, LookAhead::Off, tuning, true, Some(starts_only()));
+                let hosts = truth.scenario.hosts.len();
+                return Box::new(sablier::Sablier::new(smart, session_s, hosts));
+            }
             Self::ClairvoyantIdle => return Box::new(idle::ClairvoyantIdle::new(alone())),
             Self::Static => Box::new(static_choice::Static),
             Self::LeastConnections => Box::new(least_connections::LeastConnections),
@@ -138,6 +152,11 @@ impl Policy {
 /// Models come and go by themselves.
 fn on() -> LifecycleConfig {
     LifecycleConfig { mode: LifecycleMode::On, ..LifecycleConfig::default() }
+}
+
+/// Hosts are started for those who wait; nothing else is done to them or their models.
+fn starts_only() -> LifecycleConfig {
+    LifecycleConfig { max_actions_per_hour: 0, prewarm: false, ..on() }
 }
 
 /// Leaves out the metrics of a scenario that has them.

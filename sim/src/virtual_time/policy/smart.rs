@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use smart_ai_core::{
     AttemptId, Capability, Config, Dispatcher, Effect, Event, Failure, FailureKind, HostConfig, HostId,
     HostReport, HostState, JobId, LifecycleConfig, LookAhead, Millis, Mode, ModelDetails, ModelName,
-    ModelState, ModelTag, Request, ResidentModel, Sample, SignalName, SignalsState, Source, Task, Tuning,
-    Usage,
+    ModelState, ModelTag, Request, ResidentModel, Sample, SignalName, SignalsState, Source, StartConfig,
+    Task, Tuning, Usage,
 };
 
 use super::Player;
@@ -46,6 +46,12 @@ impl Smart {
             keep_alive_s: Some(KEEP_ALIVE_S),
             memory_gb: Some(host.memory_gb).filter(|_| scenario.tells(Blind::Memory)),
             instance: Some(host.id.clone()),
+            start: host.start_s.map(|start_s| StartConfig {
+                start_s,
+                exclusive: true,
+                idle_gb: host.idle_memory_gb.max(0.01),
+                ..StartConfig::default()
+            }),
             ..HostConfig::new(host.id.as_str())
         });
         let mut config = Config::new(hosts.collect());
@@ -133,8 +139,18 @@ impl Smart {
                 }
                 events.insert(0, Event::UnloadEnded { host, model, failure: None });
             }
-            Effect::StartHost { host, .. } => events.insert(0, Event::StartEnded { host, failure: None }),
-            Effect::StopHost { host, .. } => events.insert(0, Event::StopEnded { host, failure: None }),
+            Effect::StartHost { host, .. } => {
+                if let Some(at) = truth.scenario.host(host.as_str()) {
+                    truth.start(at);
+                }
+                events.insert(0, Event::StartEnded { host, failure: None });
+            }
+            Effect::StopHost { host, .. } => {
+                if let Some(at) = truth.scenario.host(host.as_str()) {
+                    truth.stop(at);
+                }
+                events.insert(0, Event::StopEnded { host, failure: None });
+            }
             Effect::Prepared { .. } => {}
             Effect::Refresh { source, .. } => events.insert(0, look(truth, source)),
         }
