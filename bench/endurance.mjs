@@ -57,7 +57,7 @@ export async function run() {
 }
 
 async function measure(create, faulty) {
-	const hosts = await Promise.all([0, 1, 2].map(() => startHost({ models: [MODEL], parallel: 2 })));
+	const hosts = await Promise.all([0, 1, 2].map((at) => startHost({ models: [MODEL], parallel: 2, seed: at })));
 	let turn = 0;
 	const next = () => hosts[turn % hosts.length].set({ ...IN_TURN[turn++ % IN_TURN.length], seconds: 1 });
 	let timer;

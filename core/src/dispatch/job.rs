@@ -184,12 +184,9 @@ impl Dispatcher {
         let calls = job.attempts.len() as u64;
         let asked = job.last_failure.as_ref().and_then(|failure| failure.retry_after_ms).unwrap_or(0);
         let busy = job.last_failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Busy);
-        // Each host may have a free place at any moment: what counts is how often all of them can have been asked.
-        let (first_ms, before) = if busy {
-            (BUSY_BACKOFF_MS, calls.saturating_sub(1) / (self.fleet.hosts.len() as u64).max(1))
-        } else {
-            (FIRST_BACKOFF_MS, calls.saturating_sub(1))
-        };
+        // Any busy host may have a free place at any moment, and rests by itself the longer the more often it had none.
+        let (first_ms, before) =
+            if busy { (BUSY_BACKOFF_MS, 0) } else { (FIRST_BACKOFF_MS, calls.saturating_sub(1)) };
         let doubled = first_ms.saturating_mul(1 << before.min(8)).min(LONGEST_BACKOFF_MS);
         let wait_ms = (doubled as f64 * (0.75 + 0.5 * self.spread(id.0 ^ calls))) as u64;
         let until = self.now.plus(wait_ms.max(asked));

@@ -7,7 +7,7 @@ const FIRST_PAUSE_MS: u64 = 5_000;
 const LONGEST_PAUSE_MS: u64 = 300_000;
 /// How long a busy host rests that turned a call away: the first figure, doubled with each in a row, at most the second. It may have a
 /// free place as soon as any answer ends.
-const BUSY_REST_MS: (u64, u64) = (50, 1_000);
+const BUSY_REST_MS: (u64, u64) = (50, 500);
 /// How long a host rests that allows no more calls for a while (429), likewise: such a limit lasts longer.
 const LIMIT_REST_MS: (u64, u64) = (500, 8_000);
 /// The longest pause that a server's `Retry-After` brings about: a limit of hours is not the host's state.
