@@ -62,6 +62,15 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
     from_value(serde_json::from_str(text).map_err(|error| refusal("", &error))?)
 }
 
+/// Reads what a program wrote, not a person: the message does not say where a wrong value stands. Takes half the time of [`from_str`], and
+/// far less code.
+///
+/// # Errors
+/// The first thing that is not as it must be.
+pub fn from_program<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+    serde_json::from_str(text).map_err(|error| refusal("", &error))
+}
+
 /// Reads a JSON value.
 ///
 /// # Errors

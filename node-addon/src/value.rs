@@ -17,7 +17,7 @@ pub(crate) fn to_json(value: &impl Serialize) -> Result<String, Code> {
 }
 
 pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Code> {
-    smart_ai_core::json::from_str(&json_text(text.as_bytes())).map_err(misuse)
+    smart_ai_core::json::from_program(&json_text(text.as_bytes())).map_err(misuse)
 }
 
 pub(crate) fn config_error(error: ConfigError) -> napi::Error<Code> {

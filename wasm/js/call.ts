@@ -1,27 +1,22 @@
-import type { Asked, CallMachine } from './core.js';
+import type { CallMachine } from './core.js';
 import { lost, requestOf } from './exchange.js';
-import type { CallStep, Effect, Endpoint, Event } from './generated/core.js';
+import type { CallStep, Endpoint, Event } from './generated/core.js';
 import { misfit } from './schema.js';
 import type { Hands } from './transport.js';
 
 /** One call of one arm: moves bytes between its host and core. Says nothing more once aborted. */
 export class Call {
-	/** What core knows of it; to be freed when nobody asks any more what it has brought. */
-	readonly machine: CallMachine;
-	readonly job: number;
 	ended = false;
 	readonly #connection = new AbortController();
 
 	constructor(
+		readonly job: number,
+		/** What core knows of it; to be freed when nobody asks any more what it has brought. */
+		readonly machine: CallMachine,
 		private readonly hands: Hands,
 		private readonly tell: (event: Event) => void,
-		asked: Asked,
-		effect: Extract<Effect, { type: 'call' }>,
 		private readonly onText: ((text: string) => void) | undefined,
-	) {
-		this.job = effect.job;
-		this.machine = asked.call(effect.attempt, effect.model, effect.options, onText !== undefined);
-	}
+	) {}
 
 	abort(): void {
 		this.#connection.abort();

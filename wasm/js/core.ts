@@ -7,7 +7,6 @@ import type {
 	Config,
 	Decision,
 	DispatchError,
-	Effect,
 	Embeddings,
 	Event,
 	Failure,
@@ -48,9 +47,9 @@ export interface Dispatcher {
 }
 
 /** `new Dispatcher(config, seed)`; throws an Error with code `config_invalid` and `field`. */
-export interface DispatcherClass {
-	new (config: Config, seed?: number): Dispatcher;
-	restore(config: Config, seed: number, snapshot: Snapshot): Dispatcher;
+export interface DispatcherClass<D = Dispatcher> {
+	new (config: Config, seed?: number): D;
+	restore(config: Config, seed: number, snapshot: Snapshot): D;
 }
 
 /** What time it is for a driver: a clock that no setting moves, and that goes on while the machine sleeps. */
@@ -71,10 +70,8 @@ export interface Asked {
 	request(streaming: boolean): Request;
 	/** How many of its messages each part of it holds, in order. */
 	parts(): Uint32Array;
-	/** A call of it for the effect `call`. */
-	call(attempt: number, model: string, options: CallOptions, streaming: boolean): CallMachine;
-	/** The answer of its job, where no call brought anything. */
-	answer(error: DispatchError | null, outcome: Outcome, decision: Decision | null): Answer;
+	/** The answer of its job, where no call brought anything, for the effect `resolve` or `reject` of the last step. */
+	answer(dispatcher: Dispatcher, place: number): Answer;
 	free(): void;
 }
 
@@ -89,18 +86,20 @@ export interface CallMachine {
 	lost(now: number, code: string | undefined, message: string): CallStep[];
 	/** Answers the step `check`: what of the answer does not fit its schema. */
 	checked(misfit: string | undefined): CallStep[];
-	/** The answer of its job, which takes what the call has brought. */
-	answer(error: DispatchError | null, outcome: Outcome, decision: Decision | null): Answer;
+	/** As {@link Asked.answer}; takes what the call has brought. */
+	answer(dispatcher: Dispatcher, place: number): Answer;
 	free(): void;
 }
 
-/** The short exchanges of one fleet: looks, canaries, loads and unloads. */
-export interface Exchanges {
-	/** Begins what an effect asks for; undefined where it is carried out in another way. */
-	begin(now: number, effect: Effect): Exchange | undefined;
+/** What the dispatcher of the WASM begins for effects of the last step, by their place in it. */
+export interface Beginning extends Dispatcher {
+	/** What the effect asks by short exchanges; undefined where it is carried out in another way. */
+	exchange(now: number, place: number): Exchange | undefined;
+	/** A call of this ask for the effect `call`; undefined for any other. */
+	call(place: number, asked: Asked, streaming: boolean): CallMachine | undefined;
 }
 
-/** What one effect asks of one server. */
+/** What one effect asks of one server: a look, a canary, a load or an unload. */
 export interface Exchange {
 	/** The host to send to; undefined: the metrics server. */
 	host(): string | undefined;
@@ -115,11 +114,11 @@ export interface Exchange {
 
 /** What the WASM exports beside {@link Core}: the machines that its driver feeds. */
 export interface Machines {
+	Dispatcher: DispatcherClass<Beginning>;
 	/** Reads an ask from JSON. Throws `invalid_request`. */
 	Asked: new (
 		json: string,
 	) => Asked;
-	Exchanges: new () => Exchanges;
 	Clock: new () => Clock;
 	/** Bytes the body of a short exchange may have. */
 	bodyMax(): number;
@@ -164,3 +163,6 @@ export interface Core {
 	answerRejected(id: unknown, text: string, error: DispatchError, outcome: Outcome, decision: Decision | null): Answer;
 	answerRefused(id: unknown, error: DispatchError): Answer;
 }
+
+/** All that the WASM exports. */
+export type WasmCore = Omit<Core, 'Dispatcher'> & Machines;

@@ -1,13 +1,12 @@
 import { Alarm } from './alarm.js';
 import { Call } from './call.js';
-import type { Asked, Core, Dispatcher, Exchange, Exchanges, Machines } from './core.js';
+import type { Asked, Beginning, Exchange, WasmCore } from './core.js';
 import { refusalOf, SmartAiError } from './error.js';
 import { look, requestOf } from './exchange.js';
 import type {
 	Answer,
 	Ask,
 	Decision,
-	DispatchError,
 	Effect,
 	Endpoint,
 	Event,
@@ -16,7 +15,6 @@ import type {
 	Fleet,
 	FleetConfig,
 	HostSnapshot,
-	Outcome,
 	Outgoing,
 	Prepare,
 	Prepared,
@@ -54,8 +52,7 @@ export class Driver implements SmartAi {
 	readonly engine = 'wasm';
 	readonly #fleet: Fleet;
 	readonly #endpoints = new Map<string, Endpoint>();
-	readonly #dispatcher: Dispatcher;
-	readonly #exchanges: Exchanges;
+	readonly #dispatcher: Beginning;
 	readonly #alarm: Alarm;
 	readonly #closing = new AbortController();
 	readonly #jobs = new Map<number, Job>();
@@ -75,7 +72,7 @@ export class Driver implements SmartAi {
 	#lastJob = 0;
 
 	constructor(
-		private readonly core: Core & Machines,
+		private readonly core: WasmCore,
 		private readonly hands: Hands,
 		config: FleetConfig,
 		seed = 0,
@@ -93,7 +90,6 @@ export class Driver implements SmartAi {
 		for (const endpoint of this.#fleet.hosts) this.#endpoints.set(endpoint.id, endpoint);
 		const own = this.#fleet.config;
 		this.#dispatcher = learned ? core.Dispatcher.restore(own, seed, learned) : new core.Dispatcher(own, seed);
-		this.#exchanges = new core.Exchanges();
 		this.#alarm = new Alarm(hands, () => this.#post({ type: 'tick' }));
 		this.#carryOut(this.#dispatcher.start(this.#now()));
 	}
@@ -269,7 +265,7 @@ export class Driver implements SmartAi {
 	}
 
 	#carryOut(step: Step): void {
-		for (const effect of step.effects) this.#effect(effect);
+		for (const [place, effect] of step.effects.entries()) this.#effect(effect, place);
 		// Nobody waits, and no model is to come or go: no timer keeps the process alive, and the next event brings core up
 		// to date.
 		const mode = this.#fleet.config.lifecycle?.mode ?? 'off';
@@ -278,19 +274,18 @@ export class Driver implements SmartAi {
 		this.#alarm.set(waits ? step.wakeAt : null);
 	}
 
-	#effect(effect: Effect): void {
+	/** `place`: of the effect in the last step. */
+	#effect(effect: Effect, place: number): void {
 		switch (effect.type) {
 			case 'call':
-				this.#call(effect);
+				this.#call(effect, place);
 				return;
 			case 'abort':
 				this.#calls.get(effect.attempt)?.abort();
 				return;
 			case 'resolve':
-				this.#end(effect.job, null, effect.outcome);
-				return;
 			case 'reject':
-				this.#end(effect.job, effect.error, effect.outcome);
+				this.#end(effect.job, effect.outcome.attempt, place);
 				return;
 			case 'start_host':
 			case 'stop_host': {
@@ -308,7 +303,7 @@ export class Driver implements SmartAi {
 			case 'refresh':
 			case 'load':
 			case 'unload': {
-				const exchange = this.#exchanges.begin(this.#now(), effect);
+				const exchange = this.#dispatcher.exchange(this.#now(), place);
 				if (exchange === undefined) return;
 				const done = this.#exchange(exchange).then((event) => {
 					this.#looks.delete(done);
@@ -321,7 +316,7 @@ export class Driver implements SmartAi {
 		}
 	}
 
-	#call(effect: Extract<Effect, { type: 'call' }>): void {
+	#call(effect: Extract<Effect, { type: 'call' }>, place: number): void {
 		const { job: id, attempt } = effect;
 		const job = this.#jobs.get(id);
 		const endpoint = this.#endpoints.get(effect.host);
@@ -335,7 +330,9 @@ export class Driver implements SmartAi {
 				this.#post({ type: 'cancel', job: id });
 			}
 		};
-		const call = new Call(this.hands, (event) => this.#post(event), job.asked, effect, onText && heard);
+		const machine = this.#dispatcher.call(place, job.asked, onText !== undefined);
+		if (machine === undefined) return;
+		const call = new Call(id, machine, this.hands, (event) => this.#post(event), onText && heard);
 		this.#calls.set(attempt, call);
 		call
 			.run(endpoint, this.#fleet.config.connect_timeout_ms ?? 0)
@@ -346,16 +343,15 @@ export class Driver implements SmartAi {
 			});
 	}
 
-	#end(id: number, error: DispatchError | null, outcome: Outcome): void {
+	#end(id: number, attempt: number | null, place: number): void {
 		const job = this.#jobs.get(id);
 		if (job === undefined) return;
-		const call = outcome.attempt === null ? undefined : this.#calls.get(outcome.attempt);
-		const said = call?.machine ?? job.asked;
-		job.settle(said.answer(error, outcome, this.#dispatcher.decision(id)));
+		const call = attempt === null ? undefined : this.#calls.get(attempt);
+		job.settle((call?.machine ?? job.asked).answer(this.#dispatcher, place));
 		this.#jobs.delete(id);
 		job.asked.free();
-		for (const [attempt, ended] of this.#calls) {
-			if (ended.job === id && ended.ended) this.#forget(attempt, ended);
+		for (const [number, ended] of this.#calls) {
+			if (ended.job === id && ended.ended) this.#forget(number, ended);
 		}
 	}
 

@@ -2,7 +2,7 @@
 import { platform, uptime } from 'node:os';
 import { withAuthorities } from './authorities.js';
 import { clockOf } from './clock.js';
-import type { Core, Machines } from './core.js';
+import type { WasmCore } from './core.js';
 import { Driver } from './driver.js';
 import type { FleetConfig } from './generated/core.js';
 import { nodeTransport } from './node-transport.js';
@@ -12,7 +12,7 @@ import type { Hands } from './transport.js';
 import * as exports from './wasm-file.js';
 
 /** The core as it is, for those who bring a driver of their own. */
-export const core = exports as unknown as Core & Machines;
+export const core = exports as unknown as WasmCore;
 export const { Dispatcher, AnswerReader, classify } = core;
 
 const started = Date.now() - uptime() * 1e3;

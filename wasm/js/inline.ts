@@ -1,5 +1,5 @@
 /** Smart AI in one file: the WASM is inlined, and nothing of the platform is touched but what the caller hands in. */
-import type { Core, Machines } from './core.js';
+import type { WasmCore } from './core.js';
 import { Driver } from './driver.js';
 import type { FleetConfig, Snapshot } from './generated/core.js';
 import type { SmartAi } from './smart-ai.js';
@@ -12,7 +12,7 @@ export interface Remembering extends SmartAi {
 }
 
 /** The core as it is, for those who bring a driver of their own. */
-export const core = exports as unknown as Core & Machines;
+export const core = exports as unknown as WasmCore;
 export const { Dispatcher, AnswerReader, classify } = core;
 
 /**

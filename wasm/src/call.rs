@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use smart_ai_core::wire::{self, Answer, Ask};
-use smart_ai_core::{AttemptId, Millis};
+use smart_ai_core::wire::{self, Ask};
+use smart_ai_core::{AttemptId, CallOptions, Decision, DispatchError, Effect, Millis, ModelName, Outcome};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use crate::dispatcher::Dispatcher;
 use crate::value::{dispatch_error, from_js, to_js};
 
 /// One ask, which crosses the border once.
@@ -33,21 +34,46 @@ impl Asked {
         self.0.parts()
     }
 
-    /// A call of it for the effect `call`.
-    pub fn call(
-        &self,
-        attempt: f64,
-        model: &str,
-        options: &JsValue,
-        streaming: bool,
-    ) -> Result<Call, JsValue> {
-        let (ask, attempt, options) = (Arc::clone(&self.0), AttemptId(attempt as u64), from_js(options)?);
-        Ok(Call(wire::Call::new(ask, attempt, model.into(), options, streaming)))
+    /// The answer of its job, where no call brought anything, for the effect `resolve` or `reject` of the last step.
+    pub fn answer(&self, dispatcher: &Dispatcher, place: usize) -> Result<JsValue, JsValue> {
+        to_js(&End::of(dispatcher, place).map(|end| self.0.answer(end.error, end.outcome, end.decision)))
     }
+}
 
-    /// The answer of its job, where no call brought anything. `error` is null where the job has an answer.
-    pub fn answer(&self, error: &JsValue, outcome: &JsValue, decision: &JsValue) -> Result<JsValue, JsValue> {
-        explained(&self.0.answer(from_js(error)?, from_js(outcome)?, None), decision)
+impl Asked {
+    pub(crate) fn called(
+        &self,
+        attempt: AttemptId,
+        model: ModelName,
+        options: CallOptions,
+        streaming: bool,
+    ) -> Call {
+        Call(wire::Call::new(Arc::clone(&self.0), attempt, model, options, streaming))
+    }
+}
+
+/// How a job ended.
+struct End {
+    error: Option<DispatchError>,
+    outcome: Outcome,
+    decision: Option<Decision>,
+}
+
+impl End {
+    fn of(dispatcher: &Dispatcher, place: usize) -> Option<Self> {
+        let (job, error, outcome) = match dispatcher.effects.get(place)? {
+            Effect::Resolve { job, outcome } => (*job, None, outcome.clone()),
+            Effect::Reject { job, error, outcome } => (*job, Some(error.clone()), outcome.clone()),
+            Effect::Call { .. }
+            | Effect::Abort { .. }
+            | Effect::Refresh { .. }
+            | Effect::Load { .. }
+            | Effect::Unload { .. }
+            | Effect::StartHost { .. }
+            | Effect::StopHost { .. }
+            | Effect::Prepared { .. } => return None,
+        };
+        Some(Self { error, outcome, decision: dispatcher.core.decision(job) })
     }
 }
 
@@ -92,46 +118,15 @@ impl Call {
         to_js(&self.0.checked(misfit.as_deref()))
     }
 
-    /// The answer of its job, which takes what the call has brought. `error` is null where the job has an answer.
-    pub fn answer(
-        &mut self,
-        error: &JsValue,
-        outcome: &JsValue,
-        decision: &JsValue,
-    ) -> Result<JsValue, JsValue> {
-        explained(&self.0.answer(from_js(error)?, from_js(outcome)?, None), decision)
+    /// The answer of its job, which takes what the call has brought, for the effect `resolve` or `reject` of the last step.
+    pub fn answer(&mut self, dispatcher: &Dispatcher, place: usize) -> Result<JsValue, JsValue> {
+        to_js(&End::of(dispatcher, place).map(|end| self.0.answer(end.error, end.outcome, end.decision)))
     }
 }
 
-/// The answer with its decision, which core made and nobody need read again.
-pub(crate) fn explained(answer: &Answer, decision: &JsValue) -> Result<JsValue, JsValue> {
-    let answer = to_js(answer)?;
-    js_sys::Reflect::set(&answer, &"decision".into(), decision)?;
-    Ok(answer)
-}
-
-/// The short exchanges of one fleet: looks, canaries, loads and unloads.
+/// What one effect asks of one server: a look, a canary, a load or an unload.
 #[wasm_bindgen]
-#[derive(Default)]
-pub struct Exchanges(wire::Exchanges);
-
-#[wasm_bindgen]
-impl Exchanges {
-    /// Of a fleet that nothing has been asked of yet.
-    #[wasm_bindgen(constructor)]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Begins what an effect asks for; undefined where it is carried out in another way.
-    pub fn begin(&self, now: f64, effect: &JsValue) -> Result<Option<Exchange>, JsValue> {
-        Ok(self.0.begin(Millis(now as u64), &from_js(effect)?).map(Exchange))
-    }
-}
-
-/// What one effect asks of one server.
-#[wasm_bindgen]
-pub struct Exchange(wire::Exchange);
+pub struct Exchange(pub(crate) wire::Exchange);
 
 #[wasm_bindgen]
 impl Exchange {

@@ -1,14 +1,34 @@
 //! The dispatcher as a JavaScript class.
 
-use smart_ai_core::{Config, Event, JobId, Millis, Snapshot};
+use smart_ai_core::wire::Exchanges;
+use smart_ai_core::{Config, Effect, Event, JobId, Millis, Snapshot};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use crate::call::{Asked, Call, Exchange};
 use crate::value::{config_error, from_js, json, to_js};
 
 /// Decides; a driver feeds it events and carries out effects.
 #[wasm_bindgen]
-pub struct Dispatcher(smart_ai_core::Dispatcher);
+pub struct Dispatcher {
+    pub(crate) core: smart_ai_core::Dispatcher,
+    /// Of the last step: what a driver begins for one of them does not cross the border twice.
+    pub(crate) effects: Vec<Effect>,
+    exchanges: Exchanges,
+}
+
+impl Dispatcher {
+    fn of(core: smart_ai_core::Dispatcher) -> Self {
+        Self { core, effects: Vec::new(), exchanges: Exchanges::default() }
+    }
+
+    fn stepped(&mut self, now: f64, event: Event) -> Result<JsValue, JsValue> {
+        let step = self.core.step(Millis(now as u64), event);
+        let told = to_js(&step);
+        self.effects = step.effects;
+        told
+    }
+}
 
 #[wasm_bindgen]
 impl Dispatcher {
@@ -17,7 +37,7 @@ impl Dispatcher {
     pub fn new(config: &JsValue, seed: Option<f64>) -> Result<Self, JsValue> {
         let config = Config::from_json(&json(config)?).map_err(config_error)?;
         smart_ai_core::Dispatcher::new(config, seed.unwrap_or_default() as u64)
-            .map(Self)
+            .map(Self::of)
             .map_err(config_error)
     }
 
@@ -25,36 +45,59 @@ impl Dispatcher {
     pub fn restore(config: &JsValue, seed: f64, snapshot: &JsValue) -> Result<Self, JsValue> {
         let config = Config::from_json(&json(config)?).map_err(config_error)?;
         let snapshot: Snapshot = from_js(snapshot)?;
-        smart_ai_core::Dispatcher::restore(config, seed as u64, &snapshot).map(Self).map_err(config_error)
+        smart_ai_core::Dispatcher::restore(config, seed as u64, &snapshot).map(Self::of).map_err(config_error)
     }
 
     /// The driver's first call: what to look at before any job.
     pub fn start(&mut self, now: f64) -> Result<JsValue, JsValue> {
-        to_js(&self.0.step(Millis(now as u64), Event::Tick))
+        self.stepped(now, Event::Tick)
     }
 
     /// Takes one event; gives what to do and when to send `tick` at the latest.
     pub fn step(&mut self, now: f64, event: &JsValue) -> Result<JsValue, JsValue> {
-        to_js(&self.0.step(Millis(now as u64), from_js(event)?))
+        self.stepped(now, from_js(event)?)
+    }
+
+    /// Begins what this effect of the last step asks by short exchanges; undefined where it is carried out in another way.
+    pub fn exchange(&self, now: f64, place: usize) -> Option<Exchange> {
+        self.exchanges.begin(Millis(now as u64), self.effects.get(place)?).map(Exchange)
+    }
+
+    /// A call of this ask for the effect `call` of the last step; undefined for any other.
+    pub fn call(&self, place: usize, asked: &Asked, streaming: bool) -> Option<Call> {
+        match self.effects.get(place)? {
+            Effect::Call { attempt, model, options, .. } => {
+                Some(asked.called(*attempt, model.clone(), options.clone(), streaming))
+            }
+            Effect::Abort { .. }
+            | Effect::Resolve { .. }
+            | Effect::Reject { .. }
+            | Effect::Refresh { .. }
+            | Effect::Load { .. }
+            | Effect::Unload { .. }
+            | Effect::StartHost { .. }
+            | Effect::StopHost { .. }
+            | Effect::Prepared { .. } => None,
+        }
     }
 
     /// The event to send before another, where the driver comes so late that it must have slept; null otherwise.
     pub fn slept(&self, now: f64) -> Result<JsValue, JsValue> {
-        to_js(&self.0.slept(Millis(now as u64)))
+        to_js(&self.core.slept(Millis(now as u64)))
     }
 
     /// What would be chosen now. Nothing is called.
     pub fn decide(&self, now: f64, request: &JsValue) -> Result<JsValue, JsValue> {
-        to_js(&self.0.decide(Millis(now as u64), &from_js(request)?))
+        to_js(&self.core.decide(Millis(now as u64), &from_js(request)?))
     }
 
     /// The decision of a live job, or of one that ended in the last step; null otherwise.
     pub fn decision(&self, job: f64) -> Result<JsValue, JsValue> {
-        to_js(&self.0.decision(JobId(job as u64)))
+        to_js(&self.core.decision(JobId(job as u64)))
     }
 
     /// What it believes: hosts, models, rates, breakers.
     pub fn snapshot(&self) -> Result<JsValue, JsValue> {
-        to_js(&self.0.snapshot())
+        to_js(&self.core.snapshot())
     }
 }

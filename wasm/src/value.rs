@@ -12,7 +12,7 @@ pub(crate) fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
 }
 
 pub(crate) fn from_js<T: DeserializeOwned>(value: &JsValue) -> Result<T, JsValue> {
-    smart_ai_core::json::from_str(&json_text(json(value)?.as_bytes())).map_err(misuse)
+    smart_ai_core::json::from_program(&json_text(json(value)?.as_bytes())).map_err(misuse)
 }
 
 /// The JSON of a value.

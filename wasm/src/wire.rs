@@ -8,7 +8,6 @@ use smart_ai_core::wire::{self, Answer, Ask, FleetConfig};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::call::explained;
 use crate::value::{config_error, dispatch_error, from_js, json, to_js};
 
 fn ask_of(ask: &JsValue) -> Result<Ask, JsValue> {
@@ -219,5 +218,8 @@ pub fn answer_refused(id: &JsValue, error: &JsValue) -> Result<JsValue, JsValue>
 
 fn with_id(mut answer: Answer, id: &JsValue, decision: &JsValue) -> Result<JsValue, JsValue> {
     answer.id = from_js(id)?;
-    explained(&answer, decision)
+    // Core made the decision, and nobody need read it again.
+    let answer = to_js(&answer)?;
+    js_sys::Reflect::set(&answer, &"decision".into(), decision)?;
+    Ok(answer)
 }
