@@ -1,4 +1,4 @@
-//! Smart AI with hands: talks to Ollama and Prometheus, and carries out what core decides.
+//! Carries out what core decides: talks to Ollama and Prometheus, keeps the history, and serves the proxy and its metrics.
 //!
 //! One task owns the dispatcher; everything else sends it messages. No rule lives here: what to call, when to
 //! give up, and what an answer means is core's.

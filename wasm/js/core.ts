@@ -47,9 +47,9 @@ export interface Dispatcher {
 }
 
 /** `new Dispatcher(config, seed)`; throws an Error with code `config_invalid` and `field`. */
-export interface DispatcherClass<D = Dispatcher> {
-	new (config: Config, seed?: number): D;
-	restore(config: Config, seed: number, snapshot: Snapshot): D;
+export interface DispatcherClass {
+	new (config: Config, seed?: number): Dispatcher;
+	restore(config: Config, seed: number, snapshot: Snapshot): Dispatcher;
 }
 
 /** What time it is for a driver: a clock that no setting moves, and that goes on while the machine sleeps. */
@@ -70,7 +70,9 @@ export interface Asked {
 	request(streaming: boolean): Request;
 	/** How many of its messages each part of it holds, in order. */
 	parts(): Uint32Array;
-	/** The answer of its job, where no call brought anything, for the effect `resolve` or `reject` of the last step. */
+	/** A call of it for the effect `call` of the last step, by its place in it; undefined for any other. */
+	call(dispatcher: Dispatcher, place: number, streaming: boolean): CallMachine | undefined;
+	/** The answer of its job, for `resolve` or `reject` of the last step, where no call brought anything. */
 	answer(dispatcher: Dispatcher, place: number): Answer;
 	free(): void;
 }
@@ -91,14 +93,6 @@ export interface CallMachine {
 	free(): void;
 }
 
-/** What the dispatcher of the WASM begins for effects of the last step, by their place in it. */
-export interface Beginning extends Dispatcher {
-	/** What the effect asks by short exchanges; undefined where it is carried out in another way. */
-	exchange(now: number, place: number): Exchange | undefined;
-	/** A call of this ask for the effect `call`; undefined for any other. */
-	call(place: number, asked: Asked, streaming: boolean): CallMachine | undefined;
-}
-
 /** What one effect asks of one server: a look, a canary, a load or an unload. */
 export interface Exchange {
 	/** The host to send to; undefined: the metrics server. */
@@ -114,7 +108,8 @@ export interface Exchange {
 
 /** What the WASM exports beside {@link Core}: the machines that its driver feeds. */
 export interface Machines {
-	Dispatcher: DispatcherClass<Beginning>;
+	/** Begins what an effect of the last step asks by short exchanges; undefined where it asks in another way. */
+	Exchange: { begin(dispatcher: Dispatcher, now: number, place: number): Exchange | undefined };
 	/** Reads an ask from JSON. Throws `invalid_request`. */
 	Asked: new (
 		json: string,
@@ -165,4 +160,4 @@ export interface Core {
 }
 
 /** All that the WASM exports. */
-export type WasmCore = Omit<Core, 'Dispatcher'> & Machines;
+export type WasmCore = Core & Machines;

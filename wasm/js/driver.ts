@@ -1,6 +1,6 @@
 import { Alarm } from './alarm.js';
 import { Call } from './call.js';
-import type { Asked, Beginning, Exchange, WasmCore } from './core.js';
+import type { Asked, Dispatcher, Exchange, WasmCore } from './core.js';
 import { refusalOf, SmartAiError } from './error.js';
 import { look, requestOf } from './exchange.js';
 import type {
@@ -52,7 +52,7 @@ export class Driver implements SmartAi {
 	readonly engine = 'wasm';
 	readonly #fleet: Fleet;
 	readonly #endpoints = new Map<string, Endpoint>();
-	readonly #dispatcher: Beginning;
+	readonly #dispatcher: Dispatcher;
 	readonly #alarm: Alarm;
 	readonly #closing = new AbortController();
 	readonly #jobs = new Map<number, Job>();
@@ -303,7 +303,7 @@ export class Driver implements SmartAi {
 			case 'refresh':
 			case 'load':
 			case 'unload': {
-				const exchange = this.#dispatcher.exchange(this.#now(), place);
+				const exchange = this.core.Exchange.begin(this.#dispatcher, this.#now(), place);
 				if (exchange === undefined) return;
 				const done = this.#exchange(exchange).then((event) => {
 					this.#looks.delete(done);
@@ -330,7 +330,7 @@ export class Driver implements SmartAi {
 				this.#post({ type: 'cancel', job: id });
 			}
 		};
-		const machine = this.#dispatcher.call(place, job.asked, onText !== undefined);
+		const machine = job.asked.call(this.#dispatcher, place, onText !== undefined);
 		if (machine === undefined) return;
 		const call = new Call(id, machine, this.hands, (event) => this.#post(event), onText && heard);
 		this.#calls.set(attempt, call);

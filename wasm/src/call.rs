@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use smart_ai_core::wire::{self, Ask};
-use smart_ai_core::{AttemptId, CallOptions, Decision, DispatchError, Effect, Millis, ModelName, Outcome};
+use smart_ai_core::{Decision, DispatchError, Effect, Millis, Outcome};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -34,21 +34,18 @@ impl Asked {
         self.0.parts()
     }
 
+    /// A call of it for the effect `call` of the last step; undefined for any other.
+    pub fn call(&self, dispatcher: &Dispatcher, place: usize, streaming: bool) -> Option<Call> {
+        let Effect::Call { attempt, model, options, .. } = dispatcher.effects.get(place)? else {
+            return None;
+        };
+        let (ask, model, options) = (Arc::clone(&self.0), model.clone(), options.clone());
+        Some(Call(wire::Call::new(ask, *attempt, model, options, streaming)))
+    }
+
     /// The answer of its job, where no call brought anything, for the effect `resolve` or `reject` of the last step.
     pub fn answer(&self, dispatcher: &Dispatcher, place: usize) -> Result<JsValue, JsValue> {
         to_js(&End::of(dispatcher, place).map(|end| self.0.answer(end.error, end.outcome, end.decision)))
-    }
-}
-
-impl Asked {
-    pub(crate) fn called(
-        &self,
-        attempt: AttemptId,
-        model: ModelName,
-        options: CallOptions,
-        streaming: bool,
-    ) -> Call {
-        Call(wire::Call::new(Arc::clone(&self.0), attempt, model, options, streaming))
     }
 }
 
@@ -126,10 +123,15 @@ impl Call {
 
 /// What one effect asks of one server: a look, a canary, a load or an unload.
 #[wasm_bindgen]
-pub struct Exchange(pub(crate) wire::Exchange);
+pub struct Exchange(wire::Exchange);
 
 #[wasm_bindgen]
 impl Exchange {
+    /// Begins what this effect of the last step asks; undefined where it is carried out in another way.
+    pub fn begin(dispatcher: &Dispatcher, now: f64, place: usize) -> Option<Self> {
+        dispatcher.exchanges.begin(Millis(now as u64), dispatcher.effects.get(place)?).map(Self)
+    }
+
     /// The host to send to; undefined: the metrics server.
     pub fn host(&self) -> Option<String> {
         self.0.host().map(ToString::to_string)

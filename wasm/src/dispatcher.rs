@@ -5,7 +5,6 @@ use smart_ai_core::{Config, Effect, Event, JobId, Millis, Snapshot};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::call::{Asked, Call, Exchange};
 use crate::value::{config_error, from_js, json, to_js};
 
 /// Decides; a driver feeds it events and carries out effects.
@@ -14,7 +13,7 @@ pub struct Dispatcher {
     pub(crate) core: smart_ai_core::Dispatcher,
     /// Of the last step: what a driver begins for one of them does not cross the border twice.
     pub(crate) effects: Vec<Effect>,
-    exchanges: Exchanges,
+    pub(crate) exchanges: Exchanges,
 }
 
 impl Dispatcher {
@@ -56,29 +55,6 @@ impl Dispatcher {
     /// Takes one event; gives what to do and when to send `tick` at the latest.
     pub fn step(&mut self, now: f64, event: &JsValue) -> Result<JsValue, JsValue> {
         self.stepped(now, from_js(event)?)
-    }
-
-    /// Begins what this effect of the last step asks by short exchanges; undefined where it is carried out in another way.
-    pub fn exchange(&self, now: f64, place: usize) -> Option<Exchange> {
-        self.exchanges.begin(Millis(now as u64), self.effects.get(place)?).map(Exchange)
-    }
-
-    /// A call of this ask for the effect `call` of the last step; undefined for any other.
-    pub fn call(&self, place: usize, asked: &Asked, streaming: bool) -> Option<Call> {
-        match self.effects.get(place)? {
-            Effect::Call { attempt, model, options, .. } => {
-                Some(asked.called(*attempt, model.clone(), options.clone(), streaming))
-            }
-            Effect::Abort { .. }
-            | Effect::Resolve { .. }
-            | Effect::Reject { .. }
-            | Effect::Refresh { .. }
-            | Effect::Load { .. }
-            | Effect::Unload { .. }
-            | Effect::StartHost { .. }
-            | Effect::StopHost { .. }
-            | Effect::Prepared { .. } => None,
-        }
     }
 
     /// The event to send before another, where the driver comes so late that it must have slept; null otherwise.
