@@ -4,11 +4,15 @@ use std::process::Stdio;
 
 use async_trait::async_trait;
 use smart_ai_core::Failure;
+use tokio::io::AsyncReadExt as _;
+use tokio::process::ChildStderr;
 
 use super::{Power, failed, refused};
 
-/// Bytes of a program's last words that are told.
+/// Letters of a program's last words that are told.
 const TOLD: usize = 200;
+/// Bytes of its words that are kept.
+const TAIL: usize = 2_048;
 
 /// One program with its arguments.
 #[derive(Clone, Debug)]
@@ -27,15 +31,44 @@ impl Command {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let mut command = tokio::process::Command::new(&self.program);
         let command = command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null());
-        let ended = command.stderr(Stdio::piped()).kill_on_drop(true).output().await;
-        let ended = ended.map_err(|error| failed(format!("{} does not run: {error}", self.program)))?;
-        if ended.status.success() {
+        let child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn();
+        let cannot = |error: std::io::Error| failed(format!("{} does not run: {error}", self.program));
+        let mut child = child.map_err(cannot)?;
+        let mut words = child.stderr.take();
+        let mut tail: Vec<u8> = Vec::new();
+        // What it leaves running in the background may hold its output open: only its own end counts.
+        let status = loop {
+            tokio::select! {
+                biased;
+                more = read(&mut words, &mut tail), if words.is_some() => {
+                    if !more {
+                        words = None;
+                    }
+                }
+                ended = child.wait() => break ended.map_err(cannot)?,
+            }
+        };
+        if status.success() {
             return Ok(());
         }
-        let words = String::from_utf8_lossy(&ended.stderr);
+        let words = String::from_utf8_lossy(&tail);
         let last = words.trim().lines().next_back().unwrap_or_default();
         let last: String = last.chars().take(TOLD).collect();
-        Err(failed(format!("{} ended with {}: {last}", self.program, ended.status)))
+        Err(failed(format!("{} ended with {status}: {last}", self.program)))
+    }
+}
+
+/// Reads on, and keeps the end; gives whether there may be more.
+async fn read(words: &mut Option<ChildStderr>, tail: &mut Vec<u8>) -> bool {
+    let (Some(words), mut chunk) = (words, [0; 1_024]) else { return false };
+    match words.read(&mut chunk).await {
+        Ok(count) if count > 0 => {
+            tail.extend(chunk.iter().take(count));
+            let old = tail.len().saturating_sub(TAIL);
+            tail.drain(..old);
+            true
+        }
+        Ok(_) | Err(_) => false,
     }
 }
 
@@ -87,6 +120,16 @@ mod tests {
                 .await
                 .is_err_and(|said| said.starts_with("/no/such/program does not run"))
         );
+    }
+
+    #[tokio::test]
+    async fn what_a_program_leaves_running_is_not_waited_for() {
+        let Some(command) = command(&["sh", "-c", "sleep 30 & echo $! >&2; exit 1"]) else { return };
+        let ended = super::super::within(std::time::Duration::from_secs(20), command.run()).await;
+        let detail = ended.err().map(|failure| failure.detail).unwrap_or_default();
+        let left = detail.rsplit(' ').next().unwrap_or_default().to_owned();
+        assert!(left.parse::<u32>().is_ok(), "{detail}");
+        drop(std::process::Command::new("kill").arg(left).status());
     }
 
     #[tokio::test]

@@ -59,3 +59,47 @@ impl Power for Sablier {
         Some(Duration::from_secs(SESSION_S / 3))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that gives these answers in turn, and what it was asked.
+    async fn asked(answers: &[&str]) -> std::io::Result<(Vec<Result<(), String>>, Vec<String>)> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let url = format!("http://{}/", listener.local_addr()?);
+        let sablier = Sablier::new(&"nas".into(), &url, "my models", 1_000).map_err(std::io::Error::other)?;
+        let (mut told, mut lines) = (Vec::new(), Vec::new());
+        for answer in answers {
+            let serve = async {
+                let (mut client, _) = listener.accept().await?;
+                let mut request = vec![0; 2_048];
+                let length = client.read(&mut request).await?;
+                let head = format!("HTTP/1.1 {answer}\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+                client.write_all(head.as_bytes()).await?;
+                Ok::<_, std::io::Error>(
+                    String::from_utf8_lossy(request.get(..length).unwrap_or_default()).into(),
+                )
+            };
+            let (started, request) = tokio::join!(sablier.start(), serve);
+            told.push(started.map_err(|failure| failure.detail));
+            let request: String = request?;
+            lines.push(request.lines().next().unwrap_or_default().to_owned());
+        }
+        Ok((told, lines))
+    }
+
+    #[tokio::test]
+    async fn a_session_of_the_group_is_asked_for_and_its_failure_is_told() -> std::io::Result<()> {
+        let (told, lines) = asked(&["200 OK", "504 Gateway Timeout"]).await?;
+        let wanted =
+            "GET /api/strategies/blocking?group=my%20models&session_duration=600s&timeout=110s HTTP/1.1";
+        assert_eq!(lines, [wanted, wanted]);
+        assert_eq!(told.first(), Some(&Ok(())));
+        assert!(matches!(told.last(), Some(Err(detail)) if detail.starts_with("Sablier: ")), "{told:?}");
+        Ok(())
+    }
+}

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { needOrSkip, scratchFolder, stopAll, until } from '../bed/index.mjs';
+import { freePort, needOrSkip, scratchFolder, stopAll, until } from '../bed/index.mjs';
 import { build, startHost, startSidecar } from '../serve/sidecar.mjs';
 
 after(stopAll);
@@ -107,6 +107,48 @@ test('a dry run says what it would do and does nothing', async () => {
 		deadlineMs: 60_000,
 	});
 	assert.deepEqual(await loaded(host.url), ['m:latest']);
+});
+
+test("a host that sleeps is started by its owner's command, and stopped by another", async () => {
+	const program = build();
+	const [port, folder] = [await freePort(), scratchFolder('command')];
+	const [config, pid] = [path.join(folder, 'host.json'), path.join(folder, 'pid')];
+	writeFileSync(config, JSON.stringify({ models: [{ name: 'm:latest', load_s: 0.1 }], port }));
+	const begin = `${program('fake-ollama')} --config ${config} >/dev/null 2>&1 & echo $! > ${pid}`;
+	const [start, stop] = [
+		['sh', '-c', begin],
+		['sh', '-c', `kill $(cat ${pid})`],
+	].map((list) => JSON.stringify(list));
+	const file = path.join(folder, 'smart-ai.toml');
+	writeFileSync(
+		file,
+		`refresh_ms = 500
+[[hosts]]
+id = "nas"
+url = "http://127.0.0.1:${port}"
+start = { command = ${start}, stop_command = ${stop}, exclusive = true, min_up_s = 0 }
+[lifecycle]
+mode = "on"
+wait_price = 0.0
+min_resident_s = 0
+`,
+	);
+	const sidecar = await startSidecar(program, {}, ['--config', file]);
+	const state = async () => (await told(sidecar)).hosts[0].state;
+	await until('the first look', async () => (await state()) === 'asleep');
+	const ready = await fetch(`${sidecar.proxy}/smart-ai/ready`);
+	assert.deepEqual([ready.status, (await ready.json()).asleep], [200, ['nas']], 'asleep is not down');
+	const auto = await generate(sidecar.proxy, { model: 'auto', prompt: 'Hi', stream: false });
+	assert.equal(auto.done, true);
+	assert.equal(await state(), 'up');
+	await until('its stop', async () => (await state()) === 'asleep', { deadlineMs: 60_000 });
+	const { models } = await (await fetch(`${sidecar.proxy}/api/tags`)).json();
+	assert.ok(
+		models.some(({ name }) => name === 'm:latest'),
+		'what it has is listed while it sleeps',
+	);
+	const { actions } = await told(sidecar);
+	assert.match(actions[0].reason, /^nas stops: 0\.5 GB, \d+ s to start, last used \d+ s ago$/);
 });
 
 test('on a real Ollama what is idle leaves, what others use stays', { timeout: 900_000 }, async (t) => {
