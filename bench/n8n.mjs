@@ -12,19 +12,18 @@ const MODEL = 'm:latest';
 const CALLS = 6;
 const AT_ONCE = 2;
 const ITEMS = 50;
-/** Callers wait so long; in the row of the long generation, beyond its end. */
+/** Callers wait so long. */
 const PATIENCE_S = 30;
-const LONG_S = 360;
 const SCHEMA = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
 
 export const title = "Beside n8n's own Ollama nodes";
-export const about = `The same prompts in one real n8n 2.41.1, each node on two hosts of its own: \`pc\`, the first one,
-and \`nas\`, which is well and has the model in memory. n8n's nodes know one host, so they are given \`pc\`. Simulated
-hosts write 100 tokens a second and answers of 40 tokens. Each row: ${CALLS} calls by webhook, ${AT_ONCE} at a time;
-callers give up after ${PATIENCE_S} s. *Silent*: the host takes calls and says nothing. In the row of ${ITEMS} items
-they are in one call, and the time is the whole call's. The long generation takes ${LONG_S} s (its callers wait
-longer). A schema is asked for in the way each node offers (scripted hosts obey Ollama's \`format\`); an answer counts
-that follows it. With tools, the model calls the calculator once.`;
+export const about = `The same prompts in one real n8n 2.41.1, each node on two hosts of its own: \`pc\`, the
+first one, and \`nas\`, which is well and has the model in memory. n8n's nodes know one host, so they are given
+\`pc\`. Simulated hosts write 100 tokens a second and answers of 40 tokens. Each row: ${CALLS} calls by webhook,
+${AT_ONCE} at a time; callers give up after ${PATIENCE_S} s. *Silent*: the host takes calls and says nothing. In
+the row of ${ITEMS} items they are in one call, and the time is the whole call's. A schema is asked for in the
+way each node offers (scripted hosts obey Ollama's \`format\`); an answer counts that follows it. With tools,
+the model calls the calculator once.`;
 
 const fast = { name: MODEL, size_gb: 2, memory_gb: 2, decode_tok_per_s: 100, output_tokens: 40, load_s: 0.2 };
 const rowsOf = (program) => [
@@ -36,14 +35,12 @@ const rowsOf = (program) => [
 	{ name: 'a schema', hosts: scripted, schema: true },
 	{ name: 'tools', hosts: scripted, tools: true },
 	{ name: 'tools, the host is dead', hosts: () => scripted({ dead: true }), tools: true },
-	{ name: `a generation of ${LONG_S / 60} minutes`, hosts: () => pair(program, slow, { both: true }), long: true },
 ];
-const slow = { decode_tok_per_s: 10, output_tokens: LONG_S * 10 };
 
-/** Simulated hosts `pc` and `nas`; `of` changes the model on `pc`, on `both` where that is said. */
-async function pair(program, of = {}, { fault, cold = false, both = false } = {}) {
+/** Simulated hosts `pc` and `nas`; `of` changes the model on `pc`. */
+async function pair(program, of = {}, { fault, cold = false } = {}) {
 	const start = (more) => startHost(program, { memory_gb: 16, models: [{ ...fast, ...more }] });
-	const [pc, nas] = [await start(of), await start(both ? of : {})];
+	const [pc, nas] = [await start(of), await start({})];
 	const warm = ({ url }) =>
 		fetch(`${url}/api/generate`, { method: 'POST', body: JSON.stringify({ model: MODEL, stream: false }) });
 	for (const host of cold ? [nas] : [pc, nas]) await (await warm(host)).text();
@@ -174,8 +171,8 @@ async function measured(n8n, row) {
 }
 
 /** How many items were answered, and how long a call took on average and for 95 of 100. */
-async function called(server, flow, { items = 1, long = false, schema = false }) {
-	const wanted = items > 1 || long ? 1 : CALLS;
+async function called(server, flow, { items = 1, schema = false }) {
+	const wanted = items > 1 ? 1 : CALLS;
 	const times = [];
 	let [next, good] = [0, 0];
 	const caller = async () => {
@@ -183,7 +180,7 @@ async function called(server, flow, { items = 1, long = false, schema = false })
 			next += 1;
 			const questions = Array.from({ length: items }, (_, at) => `Which city is number ${next * 1000 + at}?`);
 			const start = performance.now();
-			const told = await answered(server, flow, questions, { long, schema });
+			const told = await answered(server, flow, questions, schema);
 			good += told;
 			times.push((performance.now() - start) / 1000);
 		}
@@ -196,8 +193,8 @@ async function called(server, flow, { items = 1, long = false, schema = false })
 const seconds = (s) => `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
 
 /** How many of these questions are answered before the caller gives up. */
-async function answered(server, flow, questions, { long, schema }) {
-	const signal = AbortSignal.timeout((long ? LONG_S + PATIENCE_S : PATIENCE_S) * 1000);
+async function answered(server, flow, questions, schema) {
+	const signal = AbortSignal.timeout(PATIENCE_S * 1000);
 	try {
 		const response = await call(server, flow, { items: questions }, { signal });
 		const told = await response.json();
