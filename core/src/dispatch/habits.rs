@@ -1,7 +1,7 @@
 //! When models are used, wherever they run: what comes back by the clock is expected.
 
 use crate::dispatch::Dispatcher;
-use crate::lifecycle::{HabitSnapshot, NEAR_MS, Rhythm};
+use crate::lifecycle::{Expectation, HabitSnapshot, Rhythm};
 use crate::names::{Millis, ModelName};
 use crate::request::Request;
 
@@ -17,8 +17,10 @@ pub(super) struct Habit {
     /// The last request, as an example of the next.
     pub(super) example: Request,
     last: Millis,
-    /// When the next use is expected that comes back by the clock, as of the last start.
-    expected: Option<Millis>,
+    /// The next use that may come, as of the last start.
+    next: Option<Expectation>,
+    /// Guesses since the last start for which a model was loaded.
+    guesses: u32,
     /// The expected use that was seen to.
     pub(super) dealt: Millis,
 }
@@ -27,7 +29,8 @@ impl Habit {
     pub(super) fn new(now: Millis, request: &Request) -> Self {
         let mut rhythm = Rhythm::default();
         rhythm.start(now);
-        Self { rhythm, example: request.clone(), last: now, expected: None, dealt: Millis(0) }
+        let next = rhythm.next(now, 0);
+        Self { rhythm, example: request.clone(), last: now, next, guesses: 0, dealt: Millis(0) }
     }
 
     /// A model is used; where it was idle for a while, that begins anew.
@@ -41,22 +44,30 @@ impl Habit {
     fn start(&mut self, now: Millis, request: &Request) {
         self.rhythm.start(now);
         self.example.clone_from(request);
-        self.expected = self.rhythm.expected(now);
+        self.guesses = 0;
+        self.next = self.rhythm.next(now, self.guesses);
     }
 
-    /// The next expected use; one that has not come is given up.
-    pub(super) fn expect(&mut self, now: Millis) -> Option<Millis> {
-        if self.expected.is_some_and(|at| at.plus(NEAR_MS) <= now) {
-            self.expected = self.rhythm.expected(now);
+    /// The next use that may come; one that has not come is given up.
+    pub(super) fn expect(&mut self, now: Millis) -> Option<Expectation> {
+        if self.next.is_some_and(|next| next.over() <= now) {
+            self.next = self.rhythm.next(now, self.guesses);
         }
-        self.expected
+        self.next
+    }
+
+    /// A model was loaded for this use.
+    pub(super) fn deal(&mut self, coming: Expectation) {
+        self.dealt = coming.at;
+        self.guesses += u32::from(coming.share < 1.0);
     }
 }
 
 impl Dispatcher {
     /// When the next use of a model is expected that comes back by the clock.
     pub(super) fn expected(&self, name: &ModelName) -> Option<Millis> {
-        self.managing.habits.get(name)?.expected
+        let next = self.managing.habits.get(name)?.next?;
+        (next.share >= 1.0).then_some(next.at)
     }
 
     /// The habits of all models, to be kept.
@@ -79,11 +90,12 @@ impl Dispatcher {
             rhythm: Rhythm::default(),
             example: example.clone(),
             last,
-            expected: None,
+            next: None,
+            guesses: 0,
             dealt: Millis(0),
         });
         habit.rhythm.absorb(starts);
         habit.last = habit.last.max(last);
-        habit.expected = habit.rhythm.expected(now.max(last));
+        habit.next = habit.rhythm.next(now.max(last), habit.guesses);
     }
 }

@@ -7,24 +7,19 @@ use crate::dispatch::Dispatcher;
 use crate::dispatch::acted::Acted;
 use crate::dispatch::habits::Habit;
 use crate::dispatch::job::JobState;
-use crate::dispatch::powering::{Rousing, last_use};
+use crate::dispatch::powering::last_use;
 use crate::effect::Effect;
 use crate::failure::{Failure, FailureKind};
 use crate::fleet::{Contact, DEFAULT_KEEP_ALIVE_S, Host, Model, Residency};
-use crate::lifecycle::{
-    Absence, Holding, LifecycleActionKind, LifecycleMode, NEAR_MS, duration, holding, seconds,
-};
+use crate::lifecycle::{Absence, Holding, LifecycleActionKind, LifecycleMode, duration, holding, seconds};
 use crate::names::{HostId, JobId, Millis, ModelName};
-use crate::policy::{Backlog, Exclusions, InMemory, View, load_s, value_per_gb};
-use crate::request::Request;
+use crate::policy::{load_s, value_per_gb};
 
 /// An unload that brought no event by then is forgotten.
 const UNLOAD_LOST_MS: u64 = 60_000;
 /// Milliseconds an unload may take: a host answers it at once.
 const UNLOAD_MS: u32 = 30_000;
 const HOUR_MS: u64 = 3_600_000;
-/// Loads begin so much before they are expected: the load's expected time × 1.5, and this.
-const LEAD_MS: f64 = 5_000.0;
 /// A model that would leave by itself so soon is left to it.
 const SOON_S: f64 = 2.0;
 /// The host's own keep-alive may be so much longer than is believed before somebody is said to want it.
@@ -150,7 +145,7 @@ impl Dispatcher {
     }
 
     /// Whether a host was just looked at; else it is, and decided about then.
-    fn is_just_seen(&mut self, position: usize, next: &mut Vec<Millis>) -> bool {
+    pub(super) fn is_just_seen(&mut self, position: usize, next: &mut Vec<Millis>) -> bool {
         let (now, fresh_ms) = (self.now, u64::from(self.config.refresh_ms));
         let Some(host) = self.fleet.hosts.get_mut(position) else { return false };
         if let Some(lost) = host.look_lost_at().filter(|lost| now < *lost) {
@@ -304,102 +299,6 @@ impl Dispatcher {
             host.suspect = true;
             if let Some(model) = host.models.get_mut(name).filter(|_| failure.is_some()) {
                 model.stay.absence = None;
-            }
-        }
-    }
-
-    /// Loads models shortly before uses that come back by the clock.
-    fn prewarm(&mut self, mode: LifecycleMode, next: &mut Vec<Millis>) {
-        if !self.config.lifecycle.prewarm {
-            return;
-        }
-        let now = self.now;
-        let expected: Vec<(ModelName, Millis)> = self
-            .managing
-            .habits
-            .iter_mut()
-            .filter_map(|(name, habit)| Some((name.clone(), habit.expect(now)?)))
-            .collect();
-        for (name, at) in expected {
-            let until = at.plus(NEAR_MS);
-            let mut lead_ms: Option<u64> = None;
-            let mut there = false;
-            for host in &mut self.fleet.hosts {
-                let rises_s = host.rises_in_s(now);
-                if rises_s.is_none() && !matches!(host.contact, Contact::Up) {
-                    continue;
-                }
-                let Some(model) = host.models.get(&name) else { continue };
-                let comes_s = rises_s.unwrap_or(0.0) + load_s(host, model, now);
-                let lead = (comes_s * 1_500.0 + LEAD_MS) as u64;
-                lead_ms = Some(lead_ms.map_or(lead, |least| least.min(lead)));
-                let Some(model) = host.models.get_mut(&name) else { continue };
-                if model.residency != Residency::Cold {
-                    there = true;
-                    // Loading it again would take longer than it is held.
-                    if at.since(now) <= lead {
-                        model.stay.reserved_until = model.stay.reserved_until.max(until);
-                    }
-                }
-            }
-            let Some(lead_ms) = lead_ms else { continue };
-            let begins = Millis(at.0.saturating_sub(lead_ms));
-            if begins > now {
-                next.push(begins);
-                continue;
-            }
-            let dealt = self.managing.habits.get(&name).is_some_and(|habit| habit.dealt == at);
-            let loading = self.loads.keys().any(|(_, model)| *model == name);
-            if there || dealt || loading || !self.may_act(mode, next) {
-                next.push(until);
-                continue;
-            }
-            next.push(now.plus(1_000));
-            self.prewarm_one(mode, &name, at, next);
-        }
-    }
-
-    fn prewarm_one(&mut self, mode: LifecycleMode, name: &ModelName, at: Millis, next: &mut Vec<Millis>) {
-        let now = self.now;
-        let Some(habit) = self.managing.habits.get(name) else { return };
-        let request = Request { model: Some(name.clone()), models: None, ..habit.example.clone() };
-        let backlogs: Vec<Backlog> = self.backlogs_with_queue();
-        let view = View { now, ..self.view(&backlogs) };
-        let nothing = Exclusions::default();
-        let ranked = view.rank(&request, &nothing, 0);
-        let Some(best) = ranked.best() else { return };
-        let (position, id) = (best.position, best.host.config.id.clone());
-        if best.terms.start_s > 0.0 {
-            self.rouse(position, Rousing::Expected(name, seconds(now, at)));
-            if let Some(host) = self.fleet.hosts.get_mut(position) {
-                host.power.reserved_until = at.plus(NEAR_MS);
-            }
-            return;
-        }
-        let Some(backlog) = backlogs.get(position) else { return };
-        let in_memory = InMemory::of(best.host, backlog);
-        let bound = best.host.memory_bound(now, self.config.stale_after_ms());
-        // Nobody is pushed out for what may not come.
-        let has_room = in_memory.takes(best.host, best.host.needed_bytes(best.model, 0), bound);
-        let load_s = load_s(best.host, best.model, now);
-        if !has_room || !self.is_just_seen(position, next) {
-            return;
-        }
-        if let Some(habit) = self.managing.habits.get_mut(name) {
-            habit.dealt = at;
-        }
-        let reason = format!(
-            "{name} comes to {id}: {} to load, its use is expected in {}",
-            duration(load_s),
-            duration(seconds(now, at))
-        );
-        self.log(mode, LifecycleActionKind::Prewarm, &id, Some(name), reason);
-        if mode == LifecycleMode::On {
-            self.managing.actions.push_back(now);
-            self.begin_load(position, name, &request, &backlogs);
-            let host = self.fleet.hosts.get_mut(position);
-            if let Some(model) = host.and_then(|host| host.models.get_mut(name)) {
-                model.stay.reserved_until = at.plus(NEAR_MS);
             }
         }
     }

@@ -22,6 +22,7 @@ mod outlook;
 mod patience;
 mod powering;
 mod preparing;
+mod prewarming;
 mod queue;
 mod telling;
 mod timeouts;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::lifecycle::rhythm::Expectation;
 use crate::range::{ConfigError, Range};
 
 /// Whether Smart AI unloads and loads models by itself.
@@ -52,7 +53,7 @@ impl Default for LifecycleConfig {
     fn default() -> Self {
         Self {
             mode: LifecycleMode::Off,
-            wait_price: 200.0,
+            wait_price: 160.0,
             min_resident_s: 30,
             max_idle_s: 3_600,
             max_actions_per_hour: 60,
@@ -75,6 +76,14 @@ const RANGES: &[Range<LifecycleConfig>] = &[
 impl LifecycleConfig {
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         RANGES.iter().try_for_each(|range| range.check("lifecycle.", self))
+    }
+
+    /// Whether a model of `gb` gigabytes, there `lead_ms` before it may be used, is worth its memory: what it holds until then, and
+    /// until it is given up where nobody comes, against the wait of `load_s` seconds that is spared where somebody does.
+    pub(crate) fn is_worth(&self, coming: &Expectation, lead_ms: u64, load_s: f64, gb: f64) -> bool {
+        let in_vain_ms = (1.0 - coming.share) * coming.wait_ms as f64;
+        let held_s = (lead_ms as f64 + in_vain_ms) / 1e3;
+        coming.share >= 1.0 || coming.share * load_s * self.wait_price >= gb * held_s
     }
 
     pub(crate) fn ranges() -> impl Iterator<Item = (String, f64, f64)> {

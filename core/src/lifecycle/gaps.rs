@@ -2,15 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Places of the histogram: each is √2 times longer than the one before; the first ends at 1 s, the last has no end.
+/// Places of the histogram: the last has no end.
 const PLACES: usize = 41;
-/// What is left of an old gap's weight at the next.
-const KEPT: f64 = 0.98;
+/// Seconds at which the first place ends.
+const FIRST_S: f64 = 4.0;
+/// Places from one length to its double.
+const PER_DOUBLE: f64 = 3.0;
+/// What is left of an old gap's weight at the next: the last 200 count.
+const KEPT: f64 = 0.995;
 /// Gaps from which on what was learned decides.
 const TELLING: f64 = 8.0;
 
-/// Learned gaps of use of one model on one host: how many there were of each length, after fading. Place 0 holds gaps of up to 1 s, each
-/// next one gaps √2 times longer.
+/// Learned gaps of use of one model on one host: how many there were of each length, after fading. Place 0 holds gaps of up to 4 s, each
+/// next one gaps 2^⅓ times longer.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", type = "number[]"))]
 #[serde(from = "Vec<f32>", into = "Vec<f32>")]
@@ -42,20 +46,20 @@ impl From<Gaps> for Vec<f32> {
     }
 }
 
-/// Where a place ends, in seconds: 2^(place ÷ 2).
+/// Where a place ends, in seconds.
 fn end_s(place: usize) -> f64 {
-    libm::exp2(place as f64 / 2.0)
+    FIRST_S * libm::exp2(place as f64 / PER_DOUBLE)
 }
 
 /// Seconds that stand for the gaps of a place: its geometric middle.
 fn middle_s(place: usize) -> f64 {
-    libm::exp2(place as f64 / 2.0 - 0.25)
+    FIRST_S * libm::exp2((place as f64 - 0.5) / PER_DOUBLE)
 }
 
 impl Gaps {
     /// It was used again after so many seconds.
     pub(crate) fn observe(&mut self, seconds: f64) {
-        let place = libm::ceil(2.0 * libm::log2(seconds.max(1.0))) as usize;
+        let place = libm::ceil(PER_DOUBLE * libm::log2((seconds / FIRST_S).max(1.0))) as usize;
         for weight in &mut self.weights {
             *weight *= KEPT as f32;
         }
@@ -151,7 +155,7 @@ mod tests {
         one.observe(40_000.0);
         other.observe(20.0);
         let both = before.united(before, one).united(before, other);
-        assert!((both.count() - 10.0).abs() < 1.0 && both.quantile_s(1.0).is_some_and(|s| s > 30_000.0));
+        assert!((both.count() - 11.0).abs() < 0.5 && both.quantile_s(1.0).is_some_and(|s| s > 30_000.0));
         assert_eq!(Gaps::from(Vec::from(both)), both);
         assert!(Vec::from(before).len() < 12 && Vec::from(Gaps::default()).is_empty());
     }

@@ -19,7 +19,7 @@ pub use report::{
     LifecycleAction, LifecycleActionKind, LifecycleHost, LifecycleModel, LifecycleReport, PowerState,
 };
 pub(crate) use report::{duration, seconds};
-pub(crate) use rhythm::{NEAR_MS, Rhythm};
+pub(crate) use rhythm::{Expectation, Rhythm};
 pub(crate) use start::START_RANGES;
 pub use start::StartConfig;
 pub(crate) use stay::{Absence, Stay};

@@ -7,16 +7,42 @@ use crate::names::Millis;
 /// Starts remembered.
 const KEPT: usize = 192;
 const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
 /// What may come back, and how far apart.
-const PERIODS_MS: [u64; 3] = [HOUR_MS, 24 * HOUR_MS, 7 * 24 * HOUR_MS];
+const PERIODS_MS: [u64; 3] = [HOUR_MS, DAY_MS, 7 * DAY_MS];
 /// A start this near to the time it is expected at is the one expected.
 pub(crate) const NEAR_MS: u64 = 180_000;
 /// Two programs that saw starts so near to each other saw one.
 const SAME_MS: u64 = 60_000;
+/// What was seen once is waited for so long.
+const GUESS_WAIT_MS: u64 = 60_000;
+/// A start comes so much earlier than expected while nothing is known of that.
+const EARLY_MS: u64 = 25_000;
+/// Starts that tell how early one may come.
+const TELLING: usize = 8;
 /// Starts in a row, one period apart, from which on the next is expected.
 const IN_A_ROW: u64 = 2;
 /// Where more would come back by chance than this, none is believed.
 const BY_CHANCE: f64 = 0.2;
+
+/// A use that may come.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Expectation {
+    pub(crate) at: Millis,
+    /// Milliseconds by which it may come earlier.
+    pub(crate) early_ms: u64,
+    /// Milliseconds after which it will not come any more.
+    pub(crate) wait_ms: u64,
+    /// How likely it is; 1 where it came back as often as is asked for.
+    pub(crate) share: f64,
+}
+
+impl Expectation {
+    /// When it has come, or will not.
+    pub(crate) fn over(&self) -> Millis {
+        self.at.plus(self.wait_ms)
+    }
+}
 
 /// When uses of a model began, after it had been idle for a while.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -46,9 +72,56 @@ impl Rhythm {
         self.starts = all.split_off(all.len().saturating_sub(KEPT)).into();
     }
 
+    /// The next use that may come after `now`: one that follows a period, or one a day after a use that was seen once.
+    /// `missed`: such guesses since the last start that came to nothing.
+    pub(crate) fn next(&self, now: Millis, missed: u32) -> Option<Expectation> {
+        let sure = self.expected(now).map(|(at, period_ms)| Expectation {
+            at,
+            early_ms: self.early_ms(period_ms),
+            wait_ms: NEAR_MS,
+            share: 1.0,
+        });
+        let guess = self.guess(now, missed);
+        // What is sure is kept for longer than a guess just before it.
+        let first = guess.filter(|guess| sure.is_none_or(|sure| guess.at.plus(NEAR_MS) < sure.at));
+        first.or(sure)
+    }
+
+    fn guess(&self, now: Millis, missed: u32) -> Option<Expectation> {
+        let recent = self.starts.iter().rev().take_while(|at| now.since(**at) < DAY_MS + GUESS_WAIT_MS);
+        let at = recent.map(|at| at.plus(DAY_MS)).filter(|at| at.plus(GUESS_WAIT_MS) > now);
+        let has_come = |at: &Millis| self.starts.iter().any(|start| start.0.abs_diff(at.0) <= NEAR_MS);
+        let at = at.filter(|at| !has_come(at)).min()?;
+        let first = self.starts.front()?;
+        let came_back =
+            |start: &Millis| self.shift(*start, DAY_MS).is_some_and(|by| by.abs() <= GUESS_WAIT_MS as f64);
+        let (mut all, mut back) = (missed, 0_u32);
+        for start in self.starts.iter().filter(|start| start.since(*first) + NEAR_MS >= DAY_MS) {
+            all += 1;
+            back += u32::from(came_back(start));
+        }
+        // Half of all uses come back where nothing is known yet.
+        let share = (f64::from(back) + 1.0) / (f64::from(all) + 2.0);
+        Some(Expectation { at, early_ms: self.early_ms(DAY_MS), wait_ms: GUESS_WAIT_MS, share })
+    }
+
+    /// Milliseconds by which a start came later than the nearest one a period before; `None` where there was none.
+    fn shift(&self, start: Millis, period_ms: u64) -> Option<f64> {
+        let before = start.0.checked_sub(period_ms)?;
+        let shifts = self.starts.iter().map(|other| before as f64 - other.0 as f64);
+        shifts.filter(|by| by.abs() <= NEAR_MS as f64).min_by(|one, other| one.abs().total_cmp(&other.abs()))
+    }
+
+    /// Milliseconds by which starts have come earlier than expected lately, and a third more.
+    fn early_ms(&self, period_ms: u64) -> u64 {
+        let shifts = self.starts.iter().rev().filter_map(|start| self.shift(*start, period_ms)).take(TELLING);
+        let earliest = shifts.map(|by| -by).reduce(f64::max);
+        earliest.map_or(EARLY_MS, |by| (by.max(0.0) * 4.0 / 3.0) as u64)
+    }
+
     /// When the next use is expected that follows a period and begins after `now`: it has begun at that time of the hour, day or
-    /// week at least twice in a row, and starts are too few for that to be chance.
-    pub(crate) fn expected(&self, now: Millis) -> Option<Millis> {
+    /// week at least twice in a row, and starts are too few for that to be chance. And the period.
+    fn expected(&self, now: Millis) -> Option<(Millis, u64)> {
         let next = |period_ms: u64| {
             if self.by_chance(now, period_ms) > BY_CHANCE {
                 return None;
@@ -57,7 +130,7 @@ impl Rhythm {
             let due = recent.filter(move |at| self.comes_back(**at, period_ms));
             due.map(move |at| at.plus(period_ms)).filter(|at| at.plus(NEAR_MS) > now).min()
         };
-        PERIODS_MS.iter().filter_map(|period_ms| next(*period_ms)).min()
+        PERIODS_MS.iter().filter_map(|period_ms| Some((next(*period_ms)?, *period_ms))).min()
     }
 
     /// How many of the last period's starts come back by chance alone, where they are many and at random.
@@ -95,7 +168,7 @@ mod tests {
     fn what_came_at_one_time_on_two_days_is_expected_on_the_third() {
         let rhythm = of(&[7.0, 19.5, 31.0, 43.51]);
         let expected =
-            |hour: f64| rhythm.expected(Millis((hour * 3.6e6) as u64)).map(|at| at.0 as f64 / 3.6e6);
+            |hour: f64| rhythm.expected(Millis((hour * 3.6e6) as u64)).map(|(at, _)| at.0 as f64 / 3.6e6);
         assert_eq!(expected(44.0), Some(55.0));
         assert!(expected(56.0).is_some_and(|hour| (67.5..67.6).contains(&hour)));
         assert_eq!(of(&[7.0, 19.5, 33.0]).expected(Millis(40 * HOUR_MS)), None);
@@ -106,12 +179,32 @@ mod tests {
         let week = 168.0;
         let rhythm = of(&[9.0, 9.0 + week]);
         let expected = rhythm.expected(Millis(((10.0 + week) * 3.6e6) as u64));
-        assert_eq!(expected, Some(Millis(((9.0 + 2.0 * week) * 3.6e6) as u64)));
+        assert_eq!(expected.map(|(at, _)| at), Some(Millis(((9.0 + 2.0 * week) * 3.6e6) as u64)));
     }
 
     #[test]
     fn starts_at_random_expect_nothing_by_the_hour() {
         let rhythm = of(&[1.0, 2.3, 3.1, 4.6, 5.2, 6.9, 7.4, 8.8]);
         assert_eq!(rhythm.expected(Millis(9 * HOUR_MS)), None);
+    }
+
+    #[test]
+    fn what_was_seen_once_is_guessed_a_day_later_and_less_so_after_guesses_that_came_to_nothing() {
+        let after = |hours: &[f64], missed| {
+            let now = hours.last().map_or(0, |last| (last * 3.6e6) as u64) + 1_000;
+            of(hours).next(Millis(now), missed).map(|next| (next.at.0 as f64 / 3.6e6, next.share))
+        };
+        assert_eq!(after(&[3.0], 0), Some((27.0, 0.5)));
+        assert_eq!(after(&[3.0], 1), Some((27.0, 1.0 / 3.0)));
+        assert_eq!(after(&[3.0, 27.0], 0), Some((51.0, 1.0)), "it has come back");
+        assert_eq!(after(&[3.0, 33.0], 0), Some((57.0, 1.0 / 3.0)), "it has not");
+    }
+
+    #[test]
+    fn what_comes_early_now_and_then_is_expected_early() {
+        let early = |hours: &[f64]| of(hours).early_ms(DAY_MS);
+        assert_eq!(early(&[3.0]), EARLY_MS);
+        assert_eq!(early(&[3.0, 27.01, 51.0]), 48_000);
+        assert_eq!(early(&[3.0, 27.0, 51.0]), 0);
     }
 }
