@@ -89,6 +89,7 @@ const rest = [
 		'tests/e2e/deploy/rules.test.mjs',
 		'tests/e2e/deploy/dashboards.test.mjs',
 		'tests/e2e/deploy/compose.test.mjs',
+		'tests/e2e/deploy/kubernetes.test.mjs',
 		'tests/e2e/deploy/image.test.mjs',
 	),
 	nodeTest('Expressions on a real Prometheus', 'tests/e2e/deploy/expressions.test.mjs'),

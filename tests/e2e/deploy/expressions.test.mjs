@@ -55,7 +55,8 @@ function quickRules() {
 async function startServe(hosts, exporter, prometheus) {
 	const config = path.join(scratchFolder('serve'), 'smart-ai.toml');
 	const host = ([id, url]) => `[[hosts]]\nid = "${id}"\nurl = "${url}"\ninstance = "${exporter}"\nmax_loaded = 1\n`;
-	writeFileSync(config, `${Object.entries(hosts).map(host).join('\n')}\n[prometheus]\nurl = "${prometheus}"\n`);
+	const rest = `[prometheus]\nurl = "${prometheus}"\n[lifecycle]\nmode = "dry-run"\n`;
+	writeFileSync(config, `${Object.entries(hosts).map(host).join('\n')}\n${rest}`);
 	const server = await launch({
 		name: 'smart-ai serve',
 		command: path.join(target, 'debug', 'smart-ai'),

@@ -81,6 +81,94 @@ export const lifecycle = page({
 			],
 		],
 		[
+			'By itself',
+			[
+				states({
+					title: 'Who acts',
+					unit: units.Short,
+					good: 'acts',
+					bad: 'stands by',
+					description: 'Which program holds the lock and acts on the fleet.',
+					queries: [['smart_ai_lifecycle_acting@@', '{{instance}}']],
+				}),
+				states({
+					title: 'Mode',
+					unit: units.Short,
+					good: 'yes',
+					bad: 'no',
+					description: 'Whether models come and go by themselves. Nothing: it is off.',
+					queries: [['max by (mode) (smart_ai_lifecycle_mode@@)', '{{mode}}']],
+				}),
+				lines({
+					title: 'Memory saved, GB × hours',
+					unit: units.Short,
+					description:
+						'Gigabytes of memory times hours that models were not held for nothing, since the start: against a host ' +
+						"that keeps every model, and against the hosts' own keep-alive. In a dry run, what would have been saved.",
+					queries: [['sum by (against) (smart_ai_saved_gb_hours@@)', 'against {{against}}']],
+				}),
+				lines({
+					title: 'Memory held',
+					unit: units.BytesIEC,
+					stacked: true,
+					description: 'Memory of each loaded model.',
+					queries: [['ollama_model_size_bytes@', '{{model}} on {{host}}']],
+				}),
+				lines({
+					title: 'Decided',
+					unit: units.Short,
+					stacked: true,
+					description: 'Unloads, loads, starts and stops decided on in an hour, dry runs too.',
+					queries: [
+						['sum by (action, mode) (increase(ai_resource_decisions_total@[1h])) or vector(0)', '{{action}} {{mode}}'],
+					],
+				}),
+				lines({
+					title: 'Done',
+					unit: units.Short,
+					stacked: true,
+					description: 'Of these, carried out in an hour, and those that failed.',
+					queries: [
+						['sum by (action, outcome) (increase(ai_optimization_actions_total@[1h]))', '{{action}} {{outcome}}'],
+					],
+				}),
+				lines({
+					title: 'Actions against the cap',
+					unit: units.Short,
+					description: 'Actions of the last hour, and how many there may be.',
+					queries: [
+						['max(smart_ai_lifecycle_actions_last_hour@@)', 'actions'],
+						['max(smart_ai_lifecycle_max_actions_per_hour@@)', 'cap'],
+					],
+				}),
+				lines({
+					title: 'Demand',
+					unit: units.Short,
+					description:
+						'Calls under way and requests that wait, at least 1 for five minutes after the last: what an autoscaler ' +
+						'goes by.',
+					queries: [['sum by (model) (smart_ai_demand@@)', '{{model}}']],
+				}),
+				states({
+					title: 'Hosts that start and stop',
+					unit: units.Short,
+					good: 'yes',
+					bad: 'no',
+					width: 24,
+					height: 8,
+					description: 'How each host stands that can be started and stopped.',
+					queries: [['smart_ai_host_power@', '{{host}} {{state}}']],
+				}),
+				lines({
+					title: 'A start takes',
+					unit: units.Seconds,
+					width: 24,
+					description: 'How long the start of such a host is expected to take, from past starts.',
+					queries: [['smart_ai_host_start_seconds@', '{{host}}']],
+				}),
+			],
+		],
+		[
 			'Comings and goings',
 			[
 				lines({

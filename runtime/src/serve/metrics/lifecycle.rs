@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use prometheus_client::registry::Registry;
-use smart_ai_core::{Arm, LifecycleMode, LifecycleReport, ModelName, PowerState};
+use smart_ai_core::{Arm, LifecycleActionKind, LifecycleMode, LifecycleReport, ModelName, PowerState};
 
-use super::family::{Counts, Values, labels, register};
+use super::family::{Counts, Labels, Values, labels, register};
 
 /// How a host may stand.
 const STATES: [PowerState; 6] = [
@@ -18,6 +18,10 @@ const STATES: [PowerState; 6] = [
     PowerState::Down,
 ];
 
+/// What is done to models.
+const OF_MODELS: [LifecycleActionKind; 3] =
+    [LifecycleActionKind::Unload, LifecycleActionKind::Prewarm, LifecycleActionKind::Prepare];
+
 /// What is counted of comings and goings.
 #[derive(Debug, Default)]
 pub(super) struct Lifecycle {
@@ -26,6 +30,10 @@ pub(super) struct Lifecycle {
     saved: Values,
     power: Values,
     start_seconds: Values,
+    modes: Values,
+    acting: Values,
+    counted: Values,
+    cap: Values,
     told: Mutex<Told>,
 }
 
@@ -52,7 +60,30 @@ impl Lifecycle {
         register(registry, "smart_ai_host_power", power, this.power.clone());
         let start_seconds = "Seconds that the start of a host is expected to take";
         register(registry, "smart_ai_host_start_seconds", start_seconds, this.start_seconds.clone());
+        let mode = "1 for whether models come and go by themselves: on, or dry-run";
+        register(registry, "smart_ai_lifecycle_mode", mode, this.modes.clone());
+        let acting = "1 if this program acts; 0 if another holds the lock";
+        register(registry, "smart_ai_lifecycle_acting", acting, this.acting.clone());
+        let counted = "Actions of the last hour that count against the cap";
+        register(registry, "smart_ai_lifecycle_actions_last_hour", counted, this.counted.clone());
+        let cap = "Actions in any hour, at most";
+        register(registry, "smart_ai_lifecycle_max_actions_per_hour", cap, this.cap.clone());
         this
+    }
+
+    /// A rate can be taken from the first action on.
+    fn start_at_zero(&self, host: &str, model: &str, actions: &[LifecycleActionKind]) {
+        for action in actions {
+            for outcome in ["ok", "failed"] {
+                let labels = labels([
+                    ("host", host),
+                    ("model", model),
+                    ("action", action.as_str()),
+                    ("outcome", outcome),
+                ]);
+                drop(self.actions.get_or_create(&labels));
+            }
+        }
     }
 
     /// Takes in what the dispatcher tells: each action once, and its end once.
@@ -63,7 +94,23 @@ impl Lifecycle {
         {
             self.saved.get_or_create(&labels([("against", against), ("mode", mode)])).set(saved);
         }
+        for (mode, is) in [("on", LifecycleMode::On), ("dry-run", LifecycleMode::DryRun)] {
+            let value = f64::from(u8::from(report.mode == is));
+            self.modes.get_or_create(&labels([("mode", mode)])).set(value);
+        }
+        let all = Labels::new();
+        self.acting.get_or_create(&all).set(f64::from(u8::from(report.standby.is_none())));
+        self.counted.get_or_create(&all).set(report.actions_last_hour.into());
+        self.cap.get_or_create(&all).set(report.max_actions_per_hour.into());
+        for model in &report.models {
+            self.start_at_zero(model.host.as_str(), model.model.as_str(), &OF_MODELS);
+        }
         for host in &report.hosts {
+            self.start_at_zero(
+                host.host.as_str(),
+                "",
+                &[LifecycleActionKind::Start, LifecycleActionKind::Stop],
+            );
             for state in STATES {
                 let labels = labels([("host", host.host.as_str()), ("state", state.as_str())]);
                 self.power.get_or_create(&labels).set(f64::from(u8::from(host.state == state)));

@@ -1,6 +1,7 @@
 //! Every metric: counted where things happen, shown where a scrape asks. Names, units and labels: `docs/metrics.md`.
 
 mod arms;
+mod demand;
 mod dispatcher;
 mod family;
 mod host_own;

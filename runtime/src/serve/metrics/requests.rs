@@ -1,15 +1,17 @@
 //! Requests of every client, as the proxy measured them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use prometheus_client::registry::Registry;
 use smart_ai_core::{Arm, Request};
 
 use super::Measured;
 use super::arms::Arms;
+use super::demand::Demand;
 use super::family::{
-    Counts, Labels, Levels, Spreads, Sums, Values, first_token, labels, operation, per_token, register,
-    seconds, tokens,
+    Counts, Labels, Levels, Shown, Spreads, Sums, Values, first_token, labels, operation, per_token,
+    register, seconds, tokens,
 };
 use crate::serve::inventory::Inventory;
 
@@ -25,6 +27,7 @@ pub(super) struct Requests {
     in_flight: Levels,
     queued: Levels,
     depth: Levels,
+    demand: Demand,
     duration: Spreads,
     first_token: Spreads,
     inter_token: Spreads,
@@ -61,6 +64,7 @@ impl Requests {
             in_flight: Levels::default(),
             queued: Levels::default(),
             depth: Levels::default(),
+            demand: Demand::default(),
             duration: seconds(),
             first_token: first_token(),
             inter_token: per_token(),
@@ -85,6 +89,8 @@ impl Requests {
         };
         drop(this.depth.get_or_create(&Labels::new()));
         drop(this.queued.get_or_create(&labels([("model", AUTO)])));
+        registry.register_collector(Box::new(Shown(this.demand.clone())));
+        this.demand.start_at_zero(AUTO);
         this.register(registry);
         this
     }
@@ -141,13 +147,17 @@ impl Requests {
     pub(super) fn waiting(&self, request: &Request, change: i64) {
         let model =
             request.model.as_ref().map_or(AUTO.to_owned(), |model| self.arms.label("", model.as_str()));
+        self.demand.change(&model, change, Instant::now());
         self.queued.get_or_create(&labels([("model", &model)])).inc_by(change);
         self.depth.get_or_create(&Labels::new()).inc_by(change);
     }
 
     /// A host begins to answer, or has ended.
     pub(super) fn answering(&self, arm: &Arm, change: i64) {
-        self.in_flight.get_or_create(&self.arm(arm)).inc_by(change);
+        let labels = self.arm(arm);
+        let model = labels.last().map_or("", |(_, model)| model.as_str());
+        self.demand.change(model, change, Instant::now());
+        self.in_flight.get_or_create(&labels).inc_by(change);
     }
 
     /// Whether the host is answering with this model.
@@ -164,6 +174,7 @@ impl Requests {
         drop(self.generation_seconds.get_or_create(&labels));
         drop(self.generation_tokens.get_or_create(&labels));
         drop(self.in_flight.get_or_create(&labels));
+        self.demand.start_at_zero(model);
     }
 
     /// A request ended.
