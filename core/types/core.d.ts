@@ -1002,8 +1002,8 @@ model: ModelName,
 predicted_ms: number, };
 
 /**
- * Learned gaps of use of one model on one host: how many there were of each length, after fading. Place 0 holds gaps of up to 1 s, each
- * next one gaps √2 times longer.
+ * Learned gaps of use of one model on one host: how many there were of each length, after fading. Place 0 holds gaps of up to 4 s, each
+ * next one gaps 2^⅓ times longer.
  */
 export type Gaps = number[];
 
