@@ -94,10 +94,10 @@ pub struct Config {
 pub struct HostConfig {
     /// Its name in every decision, metric and message.
     pub id: HostId,
-    /// Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`).
-    #[serde(default = "default_parallel")]
-    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
-    pub parallel: u32,
+    /// Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`). Absent: found out, beginning with Ollama's own 1: while
+    /// none has had to wait, as many again are tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel: Option<u32>,
     /// Models it keeps in memory at most (`OLLAMA_MAX_LOADED_MODELS`).
     #[serde(default = "default_max_loaded")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
@@ -127,7 +127,7 @@ impl HostConfig {
     pub fn new(id: impl Into<HostId>) -> Self {
         Self {
             id: id.into(),
-            parallel: 1,
+            parallel: None,
             max_loaded: 3,
             keep_alive_s: None,
             memory_gb: None,
@@ -211,7 +211,7 @@ const RANGES: &[Range<Config>] = &[
 
 /// The ranges of one host's numbers.
 const HOST_RANGES: &[Range<HostConfig>] = &[
-    Range::of("parallel", 1.0, 1024.0, |host| Some(host.parallel.into())),
+    Range::of("parallel", 1.0, 1024.0, |host| host.parallel.map(f64::from)),
     Range::of("max_loaded", 1.0, 1024.0, |host| Some(host.max_loaded.into())),
     Range::of("keep_alive_s", 0.0, 31_536_000.0, |host| host.keep_alive_s.map(f64::from)),
     Range::of("memory_gb", 0.01, 100_000.0, |host| host.memory_gb),
@@ -317,10 +317,6 @@ impl Config {
 
 fn default_chain() -> Vec<ModelName> {
     ["phi3:mini", "llama3.2:3b", "qwen2.5:7b"].map(ModelName::from).to_vec()
-}
-
-fn default_parallel() -> u32 {
-    1
 }
 
 fn default_max_loaded() -> u32 {

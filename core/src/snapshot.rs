@@ -97,6 +97,17 @@ pub struct HostSnapshot {
     /// How much its busy runners take from one another: 1 where they share all of the host, 0 where each has a part of its own.
     #[serde(default = "all_shared")]
     pub sharing: f64,
+    /// Requests that one of its models is known to answer at a time: told, or found out.
+    #[serde(default = "one")]
+    pub parallel: u32,
+    /// How much the requests that one of its models answers at a time take from one another: 1 where they share its speed, 0 where
+    /// each has all of it.
+    #[serde(default = "all_shared")]
+    pub batching: f64,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// What was learned of a model that has not been seen since.
@@ -205,6 +216,8 @@ fn host_snapshot(now: Millis, config: &Config, fleet: &Fleet, host: &Host) -> Ho
         shares_machine_with: neighbours.map(|other| other.config.id.clone()).collect(),
         memory_bytes: host.memory_bound(now, config.stale_after_ms()),
         sharing: host.sharing.taken,
+        parallel: host.known_slots(),
+        batching: host.batching.taken,
         load_speed: host.load_speed,
     }
 }
@@ -257,6 +270,8 @@ pub(crate) fn restore(fleet: &mut Fleet, snapshot: &Snapshot) -> Result<Lengths,
         host.reload_rate = kept.reload_rate;
         host.change = kept.change;
         host.sharing = Sharing::believed(kept.sharing);
+        host.batching = Sharing::believed(kept.batching);
+        host.found_slots.overlap(kept.parallel);
         host.device = kept.device;
         host.load_speed = kept.load_speed;
         host.estimate();

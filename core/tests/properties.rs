@@ -105,7 +105,11 @@ fn story() -> impl Strategy<Value = Vec<(u64, Word)>> {
 fn config(parallel: u32) -> Config {
     // As eager to unload and to stop as it may be.
     let start = StartConfig { exclusive: true, min_up_s: 0, ready_timeout_s: 30, ..StartConfig::default() };
-    let host = |id: &&str| HostConfig { parallel, start: Some(start.clone()), ..HostConfig::new(*id) };
+    let host = |id: &&str| HostConfig {
+        parallel: Some(parallel),
+        start: Some(start.clone()),
+        ..HostConfig::new(*id)
+    };
     let hosts = HOSTS.iter().map(host).collect();
     let lifecycle = LifecycleConfig {
         mode: LifecycleMode::On,

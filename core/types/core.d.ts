@@ -1033,7 +1033,8 @@ export type HostConfig = {
  */
 id: HostId, 
 /**
- * Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`).
+ * Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`). Absent: found out, beginning with Ollama's own 1: while
+ * none has had to wait, as many again are tried.
  */
 parallel?: number, 
 /**
@@ -1219,7 +1220,16 @@ shares_machine_with?: Array<HostId>,
 /**
  * How much its busy runners take from one another: 1 where they share all of the host, 0 where each has a part of its own.
  */
-sharing: number, };
+sharing: number, 
+/**
+ * Requests that one of its models is known to answer at a time: told, or found out.
+ */
+parallel: number, 
+/**
+ * How much the requests that one of its models answers at a time take from one another: 1 where they share its speed, 0 where
+ * each has all of it.
+ */
+batching: number, };
 
 /**
  * The keys of a host's `start` that only the driver needs. Exactly one of `container`, `command`, `sablier` and `wake` names the means.

@@ -99,9 +99,9 @@ export class SmartAiFleetApi implements ICredentialType {
 							displayName: 'Parallel Requests',
 							name: 'parallel',
 							type: 'number',
-							typeOptions: { minValue: 1 },
-							default: 1,
-							description: 'The OLLAMA_NUM_PARALLEL of that server',
+							typeOptions: { minValue: 0 },
+							default: 0,
+							description: 'The OLLAMA_NUM_PARALLEL of that server. 0 finds it out.',
 						},
 						{
 							displayName: 'Memory for Models in GB',

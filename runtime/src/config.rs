@@ -138,7 +138,7 @@ fn set(host: &mut HostConfig, setting: &str) -> Option<()> {
     let (key, value) = setting.split_once('=')?;
     match key {
         "instance" => host.instance = Some(value.to_owned()),
-        "parallel" => host.parallel = value.parse().ok()?,
+        "parallel" => host.parallel = Some(value.parse().ok()?),
         "memory_gb" => host.memory_gb = Some(value.parse().ok()?),
         _ => return None,
     }

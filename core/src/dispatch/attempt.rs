@@ -3,6 +3,7 @@
 use crate::dispatch::context::Context;
 use crate::dispatch::patience::Patience;
 use crate::event::Usage;
+use crate::learn::Freed;
 use crate::names::{HostId, JobId, Millis, ModelName};
 use crate::number::Between as _;
 use crate::policy::{Running, Shares};
@@ -55,6 +56,10 @@ pub(super) struct Attempt {
     pub(super) slept: bool,
     /// No other call of ours was on its runner when it began.
     pub(super) alone_in_runner: bool,
+    /// While it waits for its first piece: when another call of its runner ended, and how many were being answered.
+    pub(super) freed: Option<Freed>,
+    /// When it reached its loaded model.
+    pub(super) arrived: Millis,
     /// Its client let it wait: the time of its pieces is not the host's.
     pub(super) was_held: bool,
     /// Seconds that each host had worked when its first piece came.
@@ -116,20 +121,22 @@ impl Attempt {
     }
 
     /// The share of its host that it had while it read and while it wrote.
-    pub(super) fn shares(&self, shared_now: f64, now: Millis) -> Shares {
+    pub(super) fn shares(&self, now: Millis) -> Shares {
+        let had = self.running.had;
         let Phase::Answering { first_token, .. } = self.phase else {
-            let share = share(self.running.shared_began, shared_now, self.work_began, now);
-            return Shares { prefill: share, decode: share };
+            let share = |had_s: f64| share(had_s, self.work_began, now);
+            return Shares {
+                prefill: share(had.alone_s),
+                decode: share(had.alone_s),
+                slots: share(had.slot_s),
+            };
         };
-        let first = self.running.shared_first.unwrap_or(shared_now);
-        let decode = share(first, shared_now, first_token, now);
-        let telling = first_token.since(self.work_began) >= 10;
-        let prefill = if telling {
-            share(self.running.shared_began, first, self.work_began, first_token)
-        } else {
-            decode
-        };
-        Shares { prefill, decode }
+        let first = self.running.first.unwrap_or(had);
+        let decode = share(had.alone_s - first.alone_s, first_token, now);
+        let slots = share(had.slot_s - first.slot_s, first_token, now);
+        let telling = first_token.since(self.work_began) >= 10 && first.alone_s > 0.0;
+        let prefill = if telling { share(first.alone_s, self.work_began, first_token) } else { decode };
+        Shares { prefill, decode, slots }
     }
 
     /// Milliseconds since its first piece.
@@ -171,8 +178,8 @@ impl Attempt {
     }
 }
 
-/// Shared seconds ÷ seconds.
-fn share(shared_from: f64, shared_to: f64, from: Millis, to: Millis) -> f64 {
+/// Seconds that it had ÷ seconds.
+fn share(had_s: f64, from: Millis, to: Millis) -> f64 {
     let seconds = to.since(from) as f64 / 1e3;
-    if seconds <= 0.0 { 1.0 } else { ((shared_to - shared_from) / seconds).between(0.0, 1.0) }
+    if seconds <= 0.0 { 1.0 } else { (had_s / seconds).between(0.0, 1.0) }
 }

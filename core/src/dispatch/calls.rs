@@ -12,8 +12,8 @@ use crate::fleet::Residency;
 use crate::learn::Wordiness;
 use crate::names::{AttemptId, JobId, Millis, ModelName};
 use crate::policy::{
-    DEFAULT_CONTEXT_TOKENS, Measured, Record, Running, answer_context, is_cached, keep_alive_s, learn_load,
-    learn_rates, tokens_of_context,
+    DEFAULT_CONTEXT_TOKENS, Had, Measured, Record, Running, answer_context, is_cached, keep_alive_s,
+    learn_load, learn_rates, tokens_of_context,
 };
 
 /// A load shorter than this was none.
@@ -108,6 +108,8 @@ impl Dispatcher {
                 belief: if cold { Belief::Checked } else { Belief::Unchecked },
                 slept: false,
                 alone_in_runner,
+                freed: None,
+                arrived: self.now,
                 was_held: false,
                 worked_then: Vec::new(),
             },
@@ -133,8 +135,9 @@ impl Dispatcher {
             prefill_s: terms.prefill_s,
             length: wish.length,
             decode_rate: model.rates.decode / slowdown.max(1.0),
-            shared_began: host.shared_s,
-            shared_first: None,
+            waits: self.is_beyond_slots(wish.position, &wish.model),
+            had: Had::default(),
+            first: None,
             written: (0, 0.0),
         })
     }
@@ -197,8 +200,8 @@ impl Dispatcher {
         }
         let others = self.fleet.hosts.len() > 1 && !attempt.detached;
         attempt.hedge_at = others.then(|| now.plus(attempt.patience.hedge_ms));
+        attempt.arrived = now;
         let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
-        attempt.running.shared_began = host.shared_s;
         // Who is in memory now, and who is not any more, tells how much there is.
         host.suspect |= host.load_tells_memory(now, self.config.stale_after_ms(), &attempt.model);
         if let Some(model) = host.models.get_mut(&attempt.model) {
@@ -216,9 +219,16 @@ impl Dispatcher {
         attempt.worked_then = worked_then;
         let next_by = now.plus(attempt.patience.stall_ms);
         attempt.phase = Phase::Answering { first_token: now, next_by, piece: now, held: false };
-        let shared_s = self.fleet.hosts.get_mut(attempt.host_position).map_or(0.0, |host| host.move_on(now));
-        attempt.running.shared_first = Some(shared_s);
-        attempt.running.written = (1, shared_s);
+        let had = attempt.running.had;
+        attempt.running.waits = false;
+        attempt.running.first = Some(had);
+        attempt.running.written = (1, had.alone_s);
+        let (sent, prefill_s, freed) = (attempt.arrived, attempt.running.prefill_s, attempt.freed);
+        let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
+        host.moved = now;
+        if let Some(freed) = freed {
+            host.found_slots.first_piece(now, sent, prefill_s, freed);
+        }
     }
 
     /// A call whose job has moved on has loaded its model: that teaches, and nobody wants the answer.
@@ -272,14 +282,18 @@ impl Dispatcher {
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         if let Phase::Answering { next_by: by, piece, held, .. } = &mut attempt.phase {
             (*by, *piece, *held) = (self.now.plus(attempt.patience.stall_ms), self.now, false);
-            let shared_s =
-                self.fleet.hosts.get_mut(attempt.host_position).map_or(0.0, |host| host.move_on(self.now));
-            attempt.running.written = (tokens, shared_s);
+            attempt.running.written = (tokens, attempt.running.had.alone_s);
+            if let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) {
+                host.moved = self.now;
+            }
         }
+        self.note_overlap(id);
     }
 
     pub(super) fn call_succeeded(&mut self, id: AttemptId, usage: Usage) {
+        self.note_overlap(id);
         let Some(attempt) = self.attempts.remove(&id) else { return };
+        self.free_slot(&attempt);
         self.learn(&attempt, &usage);
         self.remember_prompt(&attempt);
         self.fleet.share_experience();
@@ -304,7 +318,7 @@ impl Dispatcher {
     fn remember_prompt(&mut self, attempt: &Attempt) {
         let Some(job) = self.jobs.get(&attempt.job) else { return };
         let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
-        let slots = host.config.parallel;
+        let slots = host.known_slots();
         if let Some(model) = host.models.get_mut(&attempt.model) {
             model.prompts.remember(&job.request.prefix, slots);
         }
@@ -322,7 +336,7 @@ impl Dispatcher {
         if attempt.cold && attempt.alone && usage.load_ms > TELLING_LOAD_MS {
             learn_load(now, host, &attempt.model, usage.load_ms / 1e3, attempt.cached);
         }
-        let shares = attempt.shares(host.shared_s, now);
+        let shares = attempt.shares(now);
         let measured = Measured { usage, shares, known_share: attempt.known_share, beside: &beside };
         learn_rates(now, host, &attempt.model, measured, self.config.tuning.change);
         let Some(model) = host.models.get_mut(&attempt.model) else { return };

@@ -22,6 +22,7 @@ const HOST_FAILURES: u32 = 2;
 impl Dispatcher {
     pub(super) fn call_failed(&mut self, id: AttemptId, failure: Failure) {
         let Some(attempt) = self.attempts.remove(&id) else { return };
+        self.free_slot(&attempt);
         let failure = Failure { kind: failure.kind.of_arm(self.is_remote(&attempt)), ..failure };
         self.blame(&attempt, &failure);
         if attempt.detached {
@@ -184,6 +185,7 @@ impl Dispatcher {
     /// Ends a call whose job no longer wants it. A load is never cut short: the call is kept until its model is loaded.
     pub(super) fn abandon(&mut self, id: AttemptId, outcome: &str) {
         let Some(mut attempt) = self.attempts.remove(&id) else { return };
+        self.free_slot(&attempt);
         self.report(&attempt, outcome, String::new());
         if attempt.running.loading {
             attempt.detached = true;

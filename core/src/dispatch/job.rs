@@ -141,10 +141,8 @@ impl Dispatcher {
 
     /// Milliseconds until the first of the calls under way ends, as far as can be told.
     fn soonest_ms(&self) -> u64 {
-        let left_s = |attempt: &Attempt| {
-            let shared_s = self.fleet.hosts.get(attempt.host_position).map_or(0.0, |host| host.shared_s);
-            attempt.running.load_left_s(self.now) + attempt.running.work_left_s(shared_s)
-        };
+        let left_s =
+            |attempt: &Attempt| attempt.running.load_left_s(self.now) + attempt.running.work_left_s();
         let soonest_s = self.attempts.values().map(left_s).fold(f64::INFINITY, f64::min);
         (soonest_s.between(0.5, 600.0) * 1e3) as u64
     }

@@ -1,13 +1,14 @@
-//! What the hosts have to do: the shared clock of each, and the backlog that scoring sees.
+//! What the hosts have to do: how far their calls are, and the backlog that scoring sees.
 
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::Attempt;
 use crate::fleet::OWN_BUSY_MEMORY_S;
+use crate::fleet::dynamics::slowed;
 use crate::names::{Millis, ModelName};
 use crate::policy::Backlog;
 
 impl Dispatcher {
-    /// Moves time on: each host's shared clock by the runners that were at work on its machine.
+    /// Moves time on: what each host was busy with, and what each call has had of its host.
     pub(super) fn advance(&mut self, now: Millis) {
         let elapsed_s = now.since(self.now) as f64 / 1e3;
         self.now = self.now.max(now);
@@ -21,6 +22,39 @@ impl Dispatcher {
             let on = |position: &usize| busy.get(*position).copied().unwrap_or(0);
             let machine = on(&position) + host.neighbours.iter().map(on).sum::<usize>();
             host.advance(elapsed_s, new_share, machine, on(&position));
+        }
+        self.advance_calls(elapsed_s, &busy);
+    }
+
+    /// Each call at work has had these seconds, less what other runners of its machine and other slots of its own took.
+    fn advance_calls(&mut self, elapsed_s: f64, busy: &[usize]) {
+        let on = |position: &usize| busy.get(*position).copied().unwrap_or(0);
+        let mut runners: Vec<(usize, &ModelName, usize)> = Vec::with_capacity(self.attempts.len());
+        let mut places = Vec::with_capacity(self.attempts.len());
+        for attempt in self.attempts.values() {
+            let same = |runner: &(usize, &ModelName, usize)| {
+                (runner.0, runner.1) == (attempt.host_position, &attempt.model)
+            };
+            let known = runners.iter().position(same);
+            let place = known.unwrap_or(runners.len());
+            if known.is_none() {
+                runners.push((attempt.host_position, &attempt.model, 0));
+            }
+            if let Some((_, _, count)) = runners.get_mut(place) {
+                *count += usize::from(attempt.running.is_at_work());
+            }
+            places.push(place);
+        }
+        let counts: Vec<usize> = runners.into_iter().map(|(_, _, count)| count).collect();
+        let at_work = |place: usize| counts.get(place).copied().unwrap_or(1);
+        for (attempt, place) in self.attempts.values_mut().zip(places) {
+            let Some(host) = self.fleet.hosts.get(attempt.host_position) else { continue };
+            if attempt.running.is_at_work() {
+                let machine = on(&attempt.host_position) + host.neighbours.iter().map(on).sum::<usize>();
+                let slot_s = elapsed_s / slowed(at_work(place), host.batching.taken);
+                attempt.running.had.slot_s += slot_s;
+                attempt.running.had.alone_s += slot_s / slowed(machine, host.sharing.taken);
+            }
         }
     }
 
@@ -50,13 +84,29 @@ impl Dispatcher {
     pub(super) fn backlogs_where(&self, counts: impl Fn(&Attempt) -> bool) -> Vec<Backlog> {
         let mut backlogs = vec![Backlog::default(); self.fleet.hosts.len()];
         for attempt in self.attempts.values().filter(|attempt| counts(attempt)) {
-            let shared_s = self.fleet.hosts.get(attempt.host_position).map_or(0.0, |host| host.shared_s);
             if let Some(backlog) = backlogs.get_mut(attempt.host_position) {
-                backlog.add(&attempt.running, shared_s, self.now);
+                backlog.add(&attempt.running, self.now);
             }
         }
         self.add_loads(&mut backlogs);
+        self.close_for_loads(&mut backlogs);
         backlogs
+    }
+
+    /// A call that found its model gone waits, with every load behind it, until a busy runner has done its work and leaves. A call
+    /// that reaches that runner meanwhile would let it stay: it gets none.
+    fn close_for_loads(&self, backlogs: &mut [Backlog]) {
+        for attempt in self.attempts.values().filter(|attempt| attempt.running.loading) {
+            let position = attempt.host_position;
+            let eviction = self.eviction(position, &attempt.model, backlogs);
+            if eviction.drain_s <= 0.0 {
+                continue;
+            }
+            let Some(backlog) = backlogs.get_mut(position) else { continue };
+            for runner in backlog.runners.iter_mut().filter(|runner| runner.model != attempt.model) {
+                runner.is_closed |= runner.calls > 0;
+            }
+        }
     }
 
     /// What each host has to do, and beside it the jobs of our own queue, each on the arm that it waits for.

@@ -24,6 +24,7 @@ mod powering;
 mod preparing;
 mod prewarming;
 mod queue;
+mod slots;
 mod telling;
 mod timeouts;
 mod waking;

@@ -6,7 +6,7 @@ use crate::dispatch::job::{Job, JobState};
 use crate::dispatch::powering::Rousing;
 use crate::dispatch::wish::Wish;
 use crate::failure::{DispatchError, DispatchErrorCode};
-use crate::fleet::{Host, Model, Residency};
+use crate::fleet::{Model, Residency};
 use crate::names::{JobId, Millis, ModelName};
 use crate::policy::{Backlog, Eviction, InMemory, KEPT, Ranked, Record, Scored, View, refusal};
 
@@ -86,12 +86,8 @@ impl Dispatcher {
     fn order_key(&self, id: JobId, backlogs: &[Backlog]) -> f64 {
         let age_s = |job: &Job| self.now.since(job.submitted) as f64 / 1e3 * self.config.tuning.age;
         let Some(job) = self.jobs.get(&id) else { return 0.0 };
-        let most = self.config.tuning.slowdown;
-        if let Some(least_s) = job.least_s.filter(|_| most > 0.0) {
-            let slowed = self.now.since(job.submitted) as f64 / 1e3 / least_s.max(LEAST_S);
-            if slowed > most {
-                return OVERDUE - slowed;
-            }
+        if let Some(slowed) = self.overdue(job) {
+            return OVERDUE - slowed;
         }
         let cost_s = if let Some(wish) = &job.wish {
             wish.load_s + wish.work_s
@@ -102,6 +98,29 @@ impl Dispatcher {
             ranked.best().map_or(0.0, |arm| arm.terms.load_s + arm.terms.prefill_s + arm.terms.decode_s)
         };
         cost_s - age_s(job)
+    }
+
+    /// How many times what it takes on an idle fleet a job has waited, where that is more than `slowdown`.
+    fn overdue(&self, job: &Job) -> Option<f64> {
+        let most = self.config.tuning.slowdown;
+        let least_s = job.least_s.filter(|_| most > 0.0)?;
+        let slowed = self.now.since(job.submitted) as f64 / 1e3 / least_s.max(LEAST_S);
+        (slowed > most).then_some(slowed)
+    }
+
+    /// Where a job that has waited too long needs a load, those who are to make way for it get no more calls: with several slots,
+    /// or several of them, some call is always under way.
+    fn make_way(&self, id: JobId, wish: &Wish, backlogs: &mut [Backlog]) {
+        let overdue = self.jobs.get(&id).is_some_and(|job| self.overdue(job).is_some());
+        if !overdue || wish.load_s <= 0.0 {
+            return;
+        }
+        let victims = self.eviction(wish.position, &wish.model, backlogs).victims;
+        if let Some(backlog) = backlogs.get_mut(wish.position) {
+            for victim in &victims {
+                backlog.close(victim);
+            }
+        }
     }
 
     /// Counts a job that waits where it wants to go: in part, while it may still go elsewhere.
@@ -135,6 +154,7 @@ impl Dispatcher {
         match placing {
             Placing::Call(decision, wish) => self.begin(id, decision, wish, backlogs),
             Placing::Hold(wish, expected_s, decision) => {
+                self.make_way(id, &wish, backlogs);
                 self.reserve(backlogs, &wish);
                 let again = self.now.plus(HELD_LOOK_MS);
                 let sleeps = self.rouse(wish.position, Rousing::Wanted(&wish.model));
@@ -226,29 +246,32 @@ impl Dispatcher {
             self.evict_for(position, &wish.model, backlogs);
         }
         let Some(attempt) = self.call(id, decision, wish) else { return };
-        let shared_s = self.fleet.hosts.get(position).map_or(0.0, |host| host.shared_s);
         if let (Some(backlog), Some(attempt)) = (backlogs.get_mut(position), self.attempts.get(&attempt)) {
-            backlog.add(&attempt.running, shared_s, self.now);
+            backlog.add(&attempt.running, self.now);
         }
     }
 
     /// A load that is about to begin pushes others out before the next look at the host shows it.
     pub(super) fn evict_for(&mut self, position: usize, name: &ModelName, backlogs: &[Backlog]) {
-        let now = self.now;
-        let bound = |host: &Host| host.memory_bound(now, self.config.stale_after_ms());
-        let (Some(host), Some(backlog)) = (self.fleet.hosts.get(position), backlogs.get(position)) else {
-            return;
-        };
-        let cold = |model: &&Model| model.residency == Residency::Cold;
-        let Some(model) = host.models.get(name).filter(cold) else { return };
-        let (in_memory, needed) = (InMemory::of(host, backlog), host.needed_bytes(model, 0));
-        let eviction = Eviction::of(host, backlog, in_memory, model, needed, bound(host), now);
+        let victims = self.eviction(position, name, backlogs).victims;
         let Some(host) = self.fleet.hosts.get_mut(position) else { return };
-        for victim in eviction.victims {
+        for victim in victims {
             if let Some(model) = host.models.get_mut(&victim) {
                 model.residency = Residency::Cold;
             }
         }
+    }
+
+    /// Whom the load of a model that is cold pushes out.
+    pub(super) fn eviction(&self, position: usize, name: &ModelName, backlogs: &[Backlog]) -> Eviction {
+        let (Some(host), Some(backlog)) = (self.fleet.hosts.get(position), backlogs.get(position)) else {
+            return Eviction::default();
+        };
+        let cold = |model: &&Model| model.residency == Residency::Cold;
+        let Some(model) = host.models.get(name).filter(cold) else { return Eviction::default() };
+        let (in_memory, needed) = (InMemory::of(host, backlog), host.needed_bytes(model, 0));
+        let bound = host.memory_bound(self.now, self.config.stale_after_ms());
+        Eviction::of(host, backlog, in_memory, model, needed, bound, self.now)
     }
 
     /// Whether the host answers a call of ours, or loads a model for one in the time that is given to it.

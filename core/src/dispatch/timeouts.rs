@@ -50,7 +50,8 @@ impl Dispatcher {
 
     /// Closes a call nobody waits for.
     pub(super) fn close(&mut self, id: AttemptId) {
-        if self.attempts.remove(&id).is_some() {
+        if let Some(attempt) = self.attempts.remove(&id) {
+            self.free_slot(&attempt);
             self.effects.push_back(Effect::Abort { attempt: id });
         }
     }
@@ -63,6 +64,14 @@ impl Dispatcher {
             let hint = "read the stream as it comes, or ask for less at once";
             let error = DispatchError::new(DispatchErrorCode::ClientSlow, message, hint);
             self.reject_with(attempt.job, error, Some((id, &attempt)));
+            return;
+        }
+        // Its prompt is read when a slot is free: until then it is its runner that must move.
+        if self.waits_for_slot(&attempt, Millis(self.now.0.saturating_sub(SIGN_OF_LIFE_MS)))
+            && attempt.elapsed_ms(self.now) < self.longest_silence_ms()
+            && let Some(attempt) = self.attempts.get_mut(&id)
+        {
+            attempt.phase = Phase::BeforeFirstToken { by: self.now.plus(attempt.patience.first_ms) };
             return;
         }
         let switches = attempt.patience.switch.is_some_and(|switch| switch <= self.now);

@@ -6,12 +6,11 @@ use crate::config::HostConfig;
 use crate::effect::{Effect, Source};
 use crate::event::{HostReport, HostState, ModelTag, ResidentModel, SignalName};
 use crate::failure::{Failure, FailureKind};
-use crate::fleet::dynamics::slowed;
 use crate::fleet::{
     Breaker, Device, Inquiries, Interest, Model, OwnKeepAlive, Pace, Power, PowerPhase, Rates, Residency,
     Signals, load_rates,
 };
-use crate::learn::{Change, LogMean, Reliability, Room, SeenModel, Sharing, Slowing};
+use crate::learn::{Change, LogMean, Reliability, Room, SeenModel, Sharing, Slots, Slowing};
 use crate::lifecycle::Gaps;
 use crate::names::{Millis, ModelName};
 
@@ -137,8 +136,10 @@ pub(crate) struct Host {
     pub(crate) worked_s: f64,
     /// How much its busy runners take from one another.
     pub(crate) sharing: Sharing,
-    /// Seconds of work one busy runner has had to itself so far: where all is shared, a second counts as 1 ÷ busy runners.
-    pub(crate) shared_s: f64,
+    /// How much the calls in the slots of one of its runners take from one another.
+    pub(crate) batching: Sharing,
+    /// How many calls a runner answers at a time, as far as its answers tell.
+    pub(crate) found_slots: Slots,
     /// Share of the last half minute in which calls of ours were at work on the machine.
     pub(crate) own_busy: f64,
     /// Share of the CPU that processes which are not ours took, when last it could be told, and when that was.
@@ -185,7 +186,8 @@ impl Host {
             slowing: Slowing::default(),
             worked_s: 0.0,
             sharing: Sharing::default(),
-            shared_s: 0.0,
+            batching: Sharing::default(),
+            found_slots: Slots::default(),
             own_busy: 0.0,
             foreign_busy: None,
             remembered: BTreeMap::new(),
@@ -338,21 +340,23 @@ impl Host {
         self.load_bytes_per_s = load_rates(&self.load_rate, &self.reload_rate, self.typical.load);
     }
 
-    /// Lets the shared clock run on: `busy` runners were at work on the machine, `own` of them on this server. The last half
-    /// minute is new by `new_share`.
+    /// `busy` runners were at work on the machine, `own` of them on this server. The last half minute is new by `new_share`.
     pub(crate) fn advance(&mut self, elapsed_s: f64, new_share: f64, busy: usize, own: usize) {
         if own > 0 {
             self.worked_s += elapsed_s;
         }
-        self.shared_s += elapsed_s / slowed(busy, self.sharing.taken);
         let at_work = f64::from(u8::from(busy > 0));
         self.own_busy += (at_work - self.own_busy) * new_share;
     }
 
-    /// A piece of an answer came; gives the shared clock.
-    pub(crate) fn move_on(&mut self, now: Millis) -> f64 {
-        self.moved = now;
-        self.shared_s
+    /// Calls that one of its models is sent at a time: as its owner tells, else as was found out, with those that try for more.
+    pub(crate) fn slots(&self, now: Millis) -> u32 {
+        self.config.parallel.unwrap_or_else(|| self.found_slots.open(now))
+    }
+
+    /// Calls that one of its models is known to answer at a time.
+    pub(crate) fn known_slots(&self) -> u32 {
+        self.config.parallel.unwrap_or_else(|| self.found_slots.known())
     }
 
     /// What the CPU does beside our calls; while they keep it busy, nobody can tell, and the last value stands.

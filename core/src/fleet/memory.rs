@@ -53,6 +53,6 @@ impl Host {
             Some((bytes, context)) => (bytes as f64, context.unwrap_or(0)),
             None => (model.bytes() * WEIGHTS_OVERHEAD, 0),
         };
-        bytes + f64::from(self.config.parallel) * f64::from(context_tokens.saturating_sub(counted)) * kv
+        bytes + f64::from(self.known_slots()) * f64::from(context_tokens.saturating_sub(counted)) * kv
     }
 }

@@ -1,4 +1,4 @@
-//! What outcomes teach: rates, load times, how runners slow each other, how much memory there is, answer lengths, demand, reliability, quality, and when a host has changed.
+//! What outcomes teach: rates, load times, how runners slow each other, how many requests they answer at a time, how much memory there is, answer lengths, demand, reliability, quality, and when a host has changed.
 
 mod arrivals;
 mod change;
@@ -12,6 +12,7 @@ mod quality;
 mod reliability;
 mod room;
 mod sharing;
+mod slots;
 
 pub(crate) use arrivals::{Arrivals, Kind};
 pub use change::Change;
@@ -26,3 +27,4 @@ pub use quality::Qualities;
 pub use reliability::Reliability;
 pub(crate) use room::{Room, SeenModel, USABLE_SHARE};
 pub(crate) use sharing::{Sharing, all_shared};
+pub(crate) use slots::{Freed, Slots, TELLING_MS};

@@ -6,14 +6,19 @@ use crate::number::Between as _;
 const BOUNDS: (f64, f64) = (0.1, 1.5);
 /// A call teaches how much runners take from one another only where it should be slowed by at least this share of it.
 const TELLING: f64 = 0.3;
-/// The share of what a call tells that becomes the new belief.
+/// The share of what a call tells that becomes the new belief, once many have told; the first counts for half.
 const LEARNED: f64 = 0.1;
+const FIRST: u32 = 1;
+/// Calls from which it is known.
+const KNOWN: u32 = 4;
 
 /// With `b` runners busy each is `1 + taken × (b − 1)` times slower than alone.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Sharing {
     /// 1 where runners share all of the host, towards 0 where each has a part of its own.
     pub(crate) taken: f64,
+    /// Calls that told of it.
+    told: u32,
 }
 
 /// What is believed of a host before anything was measured.
@@ -23,14 +28,19 @@ pub(crate) fn all_shared() -> f64 {
 
 impl Default for Sharing {
     fn default() -> Self {
-        Self { taken: all_shared() }
+        Self::believed(all_shared())
     }
 }
 
 impl Sharing {
     /// What was believed before, within bounds.
     pub(crate) fn believed(taken: f64) -> Self {
-        Self { taken: taken.between(BOUNDS.0, BOUNDS.1) }
+        Self { taken: taken.between(BOUNDS.0, BOUNDS.1), told: 0 }
+    }
+
+    /// Whether enough calls have told of it.
+    pub(crate) fn is_known(self) -> bool {
+        self.told >= KNOWN
     }
 
     /// Takes in a call that took `slower` times as long as it would have alone, and had `share` of the host by what was believed.
@@ -38,7 +48,9 @@ impl Sharing {
         let believed = 1.0 / share - 1.0;
         if believed >= TELLING * self.taken {
             let told = self.taken * (slower - 1.0) / believed;
-            self.taken += LEARNED * (told.between(BOUNDS.0, BOUNDS.1) - self.taken);
+            self.told = self.told.saturating_add(1);
+            let new = LEARNED.max(1.0 / f64::from(self.told.saturating_add(FIRST)));
+            self.taken += new * (told.between(BOUNDS.0, BOUNDS.1) - self.taken);
         }
     }
 }

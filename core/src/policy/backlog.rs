@@ -1,5 +1,6 @@
 //! What is ahead on a host: loads before ours, jobs in the model's slots, other runners at work.
 
+use crate::fleet::dynamics::slowed;
 use crate::learn::Length;
 use crate::names::{AttemptId, Millis, ModelName};
 use crate::number::Between as _;
@@ -12,6 +13,8 @@ pub(crate) struct Running {
     pub(crate) began: Millis,
     /// It waits for its model to load.
     pub(crate) loading: bool,
+    /// It was sent beyond the slots that are known, and may wait for one.
+    pub(crate) waits: bool,
     /// Seconds its load was expected to take from `began`.
     pub(crate) load_s: f64,
     /// Seconds its prompt was expected to take, with the host to itself.
@@ -20,12 +23,21 @@ pub(crate) struct Running {
     pub(crate) length: Length,
     /// Tokens a second of the answer, with the host to itself.
     pub(crate) decode_rate: f64,
-    /// The host's shared clock when its work began.
-    pub(crate) shared_began: f64,
-    /// The host's shared clock at the first token.
-    pub(crate) shared_first: Option<f64>,
-    /// Pieces that have come, and the host's shared clock when they were counted.
+    /// What it has had of the host since its model is loaded.
+    pub(crate) had: Had,
+    /// What it had had when the first token came.
+    pub(crate) first: Option<Had>,
+    /// Pieces that have come, and the seconds of `had` when they were counted.
     pub(crate) written: (u32, f64),
+}
+
+/// Seconds that a call has had of its host: a second counts as less while others slow it.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) struct Had {
+    /// As if it had had the host to itself.
+    pub(crate) alone_s: f64,
+    /// As if it had had its own runner to itself: only calls in other slots of that count.
+    pub(crate) slot_s: f64,
 }
 
 /// The least that a load past its expectation still counts for.
@@ -42,6 +54,11 @@ const LEAST_SLOW: f64 = 0.2;
 const TELLING_PIECES: u32 = 8;
 
 impl Running {
+    /// Whether it has a slot of a loaded model, as far as can be told.
+    pub(crate) fn is_at_work(&self) -> bool {
+        !self.loading && !self.waits
+    }
+
     /// Seconds until its load is done; zero when it is.
     pub(crate) fn load_left_s(&self, now: Millis) -> f64 {
         if !self.loading {
@@ -51,29 +68,28 @@ impl Running {
     }
 
     /// Seconds of its prompt still to read, and tokens written, both as far as they can be told.
-    pub(crate) fn progress(&self, shared_now: f64) -> (f64, f64) {
-        if self.shared_first.is_none() {
-            let done = if self.loading { 0.0 } else { shared_now - self.shared_began };
-            return ((self.prefill_s - done).max(0.0), 0.0);
+    pub(crate) fn progress(&self) -> (f64, f64) {
+        if self.first.is_none() {
+            return ((self.prefill_s - self.had.alone_s).max(0.0), 0.0);
         }
         let (pieces, counted) = self.written;
-        (0.0, f64::from(pieces) + (shared_now - counted).max(0.0) * self.decode_rate)
+        (0.0, f64::from(pieces) + (self.had.alone_s - counted).max(0.0) * self.decode_rate)
     }
 
     /// Seconds of work it still has, beyond its load, with the host to itself.
-    pub(crate) fn work_left_s(&self, shared_now: f64) -> f64 {
-        let (prefill_s, written) = self.progress(shared_now);
+    pub(crate) fn work_left_s(&self) -> f64 {
+        let (prefill_s, written) = self.progress();
         prefill_s + self.length.rest(written) / self.decode_rate
     }
 
     /// How many times slower than expected it goes, 0.2 to 10, and 1 where that may be chance: a slow call is evidence before
     /// it ends.
-    pub(crate) fn slowness(&self, shared_now: f64) -> f64 {
-        let (elapsed_s, expected_s, fastest) = match (self.shared_first, self.written) {
+    pub(crate) fn slowness(&self) -> f64 {
+        let (elapsed_s, expected_s, fastest) = match (self.first, self.written) {
             (Some(first), (pieces, counted)) if pieces >= TELLING_PIECES => {
-                (counted - first, f64::from(pieces) / self.decode_rate, LEAST_SLOW)
+                (counted - first.alone_s, f64::from(pieces) / self.decode_rate, LEAST_SLOW)
             }
-            (None, _) if !self.loading => (shared_now - self.shared_began, PATIENCE * self.prefill_s, 1.0),
+            (None, _) if self.is_at_work() => (self.had.alone_s, PATIENCE * self.prefill_s, 1.0),
             (Some(_) | None, _) => return 1.0,
         };
         let ratio = (elapsed_s / expected_s.max(OVERDUE_REST_S)).between(fastest, MOST_OVERDUE);
@@ -93,6 +109,8 @@ pub(crate) struct Runner {
     pub(crate) left_s: f64,
     /// Seconds until it is loaded.
     pub(crate) load_left_s: f64,
+    /// It is to make way for a load that has waited too long, and takes no more calls.
+    pub(crate) is_closed: bool,
 }
 
 /// What one host has to do.
@@ -105,12 +123,12 @@ pub(crate) struct Backlog {
 
 impl Backlog {
     /// Counts a call under way.
-    pub(crate) fn add(&mut self, call: &Running, shared_now: f64, now: Millis) {
-        let slowness = call.slowness(shared_now);
+    pub(crate) fn add(&mut self, call: &Running, now: Millis) {
+        let slowness = call.slowness();
         if slowness > 1.0 || self.slowness <= 1.0 && slowness < 1.0 {
             self.slowness = if self.slowness > 1.0 { self.slowness.max(slowness) } else { slowness };
         }
-        let (left_s, load_left_s) = (call.work_left_s(shared_now), call.load_left_s(now));
+        let (left_s, load_left_s) = (call.work_left_s(), call.load_left_s(now));
         let runner = self.runner_mut(&call.model);
         runner.calls += 1;
         runner.left_s += left_s;
@@ -123,6 +141,11 @@ impl Backlog {
         runner.waiting += 1;
         runner.left_s += work_s;
         runner.load_left_s = runner.load_left_s.max(load_s);
+    }
+
+    /// The runner takes no more calls.
+    pub(crate) fn close(&mut self, model: &ModelName) {
+        self.runner_mut(model).is_closed = true;
     }
 
     /// Counts a load that nobody waits for.
@@ -139,7 +162,14 @@ impl Backlog {
             if self.runners.is_empty() {
                 self.runners = Vec::with_capacity(1);
             }
-            self.runners.push(Runner { model, calls: 0, waiting: 0, left_s: zero, load_left_s: zero });
+            self.runners.push(Runner {
+                model,
+                calls: 0,
+                waiting: 0,
+                left_s: zero,
+                load_left_s: zero,
+                is_closed: false,
+            });
             self.runners.len() - 1
         });
         #[expect(clippy::indexing_slicing, reason = "the position was found or pushed just above")]
@@ -165,14 +195,20 @@ impl Backlog {
         self.runners.iter().map(|runner| runner.load_left_s).fold(0.0, f64::max)
     }
 
-    /// Seconds until a job of `own_s` may begin in a runner that has `slots`, or, where a slot is free, that the runner's
-    /// other calls take from it.
-    pub(crate) fn queue_s(runner: Option<&Runner>, slots: u32, own_s: f64) -> f64 {
+    /// Seconds until a job may begin in a runner that has so many `slots`, which take `batching` from one another; zero where one
+    /// is free.
+    pub(crate) fn queue_s(runner: Option<&Runner>, slots: u32, batching: f64) -> f64 {
         match runner {
-            None => 0.0,
-            Some(runner) if runner.calls + runner.waiting >= slots => runner.left_s,
-            Some(runner) => runner.left_s.min(own_s * f64::from(runner.calls + runner.waiting)),
+            Some(runner) if runner.calls + runner.waiting >= slots => {
+                runner.left_s * slowed(slots as usize, batching) / f64::from(slots.max(1))
+            }
+            Some(_) | None => 0.0,
         }
+    }
+
+    /// Seconds of work that the calls in other slots of the runner have left, each counted no further than `most_s`.
+    pub(crate) fn mates_s(runner: Option<&Runner>, most_s: f64) -> f64 {
+        runner.map_or(0.0, |runner| runner.left_s.min(most_s * f64::from(runner.calls + runner.waiting)))
     }
 
     /// Runners that have work left, one at least.
@@ -209,25 +245,32 @@ mod tests {
             prefill_s,
             length: Length { mean_ln: libm::log(tokens), sigma: 0.0, cap: 1e9 },
             decode_rate: 10.0,
-            shared_began: 0.0,
-            shared_first: None,
+            waits: false,
+            had: Had::default(),
+            first: None,
             written: (0, 0.0),
         }
     }
 
-    fn backlog(calls: &[Running], shared_now: f64) -> Backlog {
+    fn backlog(calls: &[Running]) -> Backlog {
         let mut backlog = Backlog::default();
         for call in calls {
-            backlog.add(call, shared_now, Millis(0));
+            backlog.add(call, Millis(0));
         }
         backlog
     }
 
+    fn had(alone_s: f64) -> Had {
+        Had { alone_s, slot_s: alone_s }
+    }
+
     #[test]
     fn one_slot_makes_the_next_job_wait_and_two_do_not() {
-        let backlog = backlog(&[call("m", 0.0, 100.0)], 0.0);
-        let at = |slots| Backlog::queue_s(backlog.runner(&"m".into()), slots, 1.0);
-        assert!((at(1) - 10.0).abs() < 1e-9 && (at(2) - 1.0).abs() < 1e-9);
+        let backlog = backlog(&[call("m", 0.0, 100.0)]);
+        let runner = backlog.runner(&"m".into());
+        let at = |slots| Backlog::queue_s(runner, slots, 1.0);
+        assert!((at(1) - 10.0).abs() < 1e-9 && at(2) == 0.0);
+        assert!((Backlog::mates_s(runner, 1.0) - 1.0).abs() < 1e-9);
     }
 
     #[test]
@@ -240,21 +283,23 @@ mod tests {
 
     #[test]
     fn a_call_past_its_time_counts_as_evidence() {
-        let waiting = call("m", 2.0, 10.0);
-        assert!((waiting.slowness(16.0) - 4.0).abs() < 1e-9);
+        let waiting = Running { had: had(16.0), ..call("m", 2.0, 10.0) };
+        assert!((waiting.slowness() - 4.0).abs() < 1e-9);
+        let queued = Running { waits: true, ..waiting };
+        assert!((queued.slowness() - 1.0).abs() < 1e-9, "it may wait for a slot");
         let mut slow = call("m", 0.0, 100.0);
-        slow.shared_first = Some(0.0);
-        slow.written = (20, 8.0);
-        assert!((slow.slowness(13.0) - 4.0).abs() < 1e-9);
-        assert!(call("m", 2.0, 1.0).slowness(1e9) <= MOST_OVERDUE);
+        slow.first = Some(had(0.0));
+        (slow.written, slow.had) = ((20, 8.0), had(13.0));
+        assert!((slow.slowness() - 4.0).abs() < 1e-9);
+        assert!(Running { had: had(1e9), ..call("m", 2.0, 1.0) }.slowness() <= MOST_OVERDUE);
     }
 
     #[test]
     fn what_is_written_is_no_longer_to_come() {
         let mut half = call("m", 1.0, 100.0);
-        assert!((half.work_left_s(0.0) - 11.0).abs() < 1e-9);
-        half.shared_first = Some(1.0);
-        half.written = (50, 6.0);
-        assert!((half.work_left_s(6.0) - 5.0).abs() < 0.6, "{}", half.work_left_s(6.0));
+        assert!((half.work_left_s() - 11.0).abs() < 1e-9);
+        half.first = Some(had(1.0));
+        (half.written, half.had) = ((50, 6.0), had(6.0));
+        assert!((half.work_left_s() - 5.0).abs() < 0.6, "{}", half.work_left_s());
     }
 }

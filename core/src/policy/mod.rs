@@ -17,7 +17,7 @@ mod score;
 mod view;
 mod work;
 
-pub(crate) use backlog::{Backlog, Running};
+pub(crate) use backlog::{Backlog, Had, Running};
 pub(crate) use feasibility::Exclusions;
 pub(crate) use keep_alive::{keep_alive_s, value_per_gb};
 pub(crate) use load::{Eviction, InMemory, is_cached, learn_load, load_s};

@@ -17,6 +17,8 @@ const STALE_SHARE: f64 = 0.1;
 /// However busy others keep a host, this share of it is left to us.
 const LEAST_SHARE: f64 = 0.1;
 
+/// Answers of a model from which it can be told whether the next one had to wait.
+const TELLING: f64 = 1.0;
 /// A job lets others go first where it has this many times the time that it needs.
 const SPARE: f64 = 2.0;
 
@@ -167,9 +169,12 @@ pub(crate) fn score<'a>(
         decode_s: slowdown * output_tokens / model.rates.decode,
         ..Terms::default()
     };
-    let slots = host.config.parallel;
-    let mut startable =
-        at.rises_s <= 0.0 && runner.is_none_or(|runner| runner.calls + runner.waiting < slots);
+    let known_slots = host.known_slots();
+    // More are tried where it can be told whether a call had to wait.
+    let slots = if model.decode.weight >= TELLING { host.slots(now) } else { known_slots };
+    let has_slot = runner.is_none_or(|runner| !runner.is_closed && runner.calls + runner.waiting < slots);
+    let mut startable = at.rises_s <= 0.0 && has_slot;
+    let batching = host.batching.taken;
     let loading = runner.filter(|runner| runner.load_left_s > 0.0);
     if let Some(runner) = loading {
         terms.load_s = runner.load_left_s;
@@ -186,29 +191,37 @@ pub(crate) fn score<'a>(
         startable &= free_s <= 0.0;
     }
     if resident && !wanted.request.prefix.is_empty() {
-        let again = model.prompts.displaced_tokens(&wanted.request.prefix, slots);
+        let again = model.prompts.displaced_tokens(&wanted.request.prefix, known_slots);
         terms.reload_s += tuning.reload * again / model.rates.prefill;
     }
     let own_s = terms.prefill_s + terms.decode_s;
-    let ahead_s = tuning.queue * Backlog::queue_s(runner, slots, own_s);
+    let queue_s = Backlog::queue_s(runner, known_slots, batching);
+    // Where a slot is free, the calls in the others slow it and are slowed by it.
+    let mates = |most_s: f64| if queue_s > 0.0 { 0.0 } else { Backlog::mates_s(runner, most_s) };
+    let ahead_s = tuning.queue * (queue_s + batching * mates(own_s));
     let until_s = ahead_s + own_s;
     let load_s = terms.load_s;
     let beside = |most_s: f64| beside_s(view, at, &model.name, load_s, most_s);
     let sharing = host.sharing.taken;
     let (shared_s, late) = (sharing * beside(until_s), at.late);
-    let may_wait = shared_s > 0.0 && startable && load_s <= 0.0 && tuning.turns > 0.0;
+    // While nobody knows what slots take from one another, they are used, which tells.
+    let turn_mates = |most_s: f64| if host.batching.is_known() { mates(most_s) } else { 0.0 };
+    let may_wait = shared_s + turn_mates(own_s) > 0.0 && startable && load_s <= 0.0 && tuning.turns > 0.0;
     terms.load_s *= tuning.load;
     terms.queue_s = ahead_s * late;
     let interference_s = tuning.interference * shared_s * late;
     terms.interference_s = interference_s + own_s * (late - 1.0) + own_s * at.foreign;
-    terms.harm_s = tuning.harm * shared_s;
+    terms.harm_s = tuning.harm * (shared_s + batching * mates(own_s));
     let mut turn = None;
     if may_wait {
         // The longer it has waited, the less it lets others go first.
-        let (wait_s, aged_s) = (beside(f64::INFINITY), until_s - tuning.age * wanted.waited_s);
+        let wait_s = beside(f64::INFINITY) + turn_mates(f64::INFINITY);
+        let aged_s = (until_s - tuning.age * wanted.waited_s).max(0.0);
+        let beside_now_s = sharing * beside(aged_s) + batching * turn_mates(aged_s.min(own_s));
         let in_time = wanted.deadline_s.is_none_or(|deadline_s| SPARE * (wait_s + until_s) <= deadline_s);
-        if in_time && wait_s < tuning.turns * 2.0 * sharing * beside(aged_s.max(0.0)) {
-            let others = Turn { wait: wait_s * late, interference: interference_s, harm: terms.harm_s };
+        if in_time && wait_s < tuning.turns * 2.0 * beside_now_s {
+            let later_s = wait_s - tuning.queue * batching * turn_mates(own_s);
+            let others = Turn { wait: later_s * late, interference: interference_s, harm: terms.harm_s };
             others.count(&mut terms, 1.0);
             turn = Some(others);
         }

@@ -71,8 +71,12 @@ pub(crate) struct Measured<'a> {
 pub(crate) struct Shares {
     pub(crate) prefill: f64,
     pub(crate) decode: f64,
+    /// The part of `decode` that calls in other slots of its runner took away: 1 where there were none.
+    pub(crate) slots: f64,
 }
 
+/// A call with more than this share of its runner was alone in it.
+const ALONE: f64 = 0.9;
 /// Another server that worked for less than this share of an answer did not disturb it.
 const UNDISTURBED: f64 = 0.15;
 /// A rate from so many calls is known well enough to tell of a change, or of what slowed a call.
@@ -102,11 +106,19 @@ pub(crate) fn learn_rates(
         let rate = alone * slower_beside(beside);
         // An arm that differs from what was supposed of it tells nothing of its host; one that differs from itself does.
         let measured_before = model.decode.weight >= 1.0;
-        if model.decode.weight >= KNOWN_WEIGHT {
-            host.sharing.observe(expected.decode / seen, share);
+        let slots = shares.slots.between(share, 1.0);
+        if model.decode.weight >= KNOWN_WEIGHT && slots > ALONE {
+            host.sharing.observe(expected.decode / seen * slots, share / slots);
         }
-        model.decode.observe(now, rate);
-        host.decode_speed.observe(now, rate / prior.decode);
+        // How fast it is alone is learned from calls that had a slot's runner to themselves; others tell what slots take.
+        let by_itself = model.decode.weight >= 1.0;
+        if slots <= ALONE && by_itself {
+            host.batching.observe(expected.decode / seen * share / slots, slots);
+        }
+        if slots > ALONE || !by_itself || host.batching.is_known() {
+            model.decode.observe(now, rate);
+            host.decode_speed.observe(now, rate / prior.decode);
+        }
         let surprise = if measured_before { libm::log(rate / expected.decode) } else { 0.0 };
         let known = host.decode_speed.weight >= KNOWN_WEIGHT;
         if let Some(by_ln) = host.change.observe(surprise).filter(|_| known && detect_change) {
@@ -165,7 +177,12 @@ mod tests {
     use crate::event::ModelTag;
 
     fn alone(usage: &Usage) -> Measured<'_> {
-        Measured { usage, shares: Shares { prefill: 1.0, decode: 1.0 }, known_share: 0.0, beside: &[] }
+        Measured {
+            usage,
+            shares: Shares { prefill: 1.0, decode: 1.0, slots: 1.0 },
+            known_share: 0.0,
+            beside: &[],
+        }
     }
 
     fn host() -> Host {
@@ -204,7 +221,7 @@ mod tests {
         let (mut by_itself, mut shared) = (host(), host());
         for _ in 0..10 {
             learn_rates(Millis(1), &mut by_itself, &"small".into(), alone(&usage(500.0)), true);
-            let half = Shares { prefill: 0.5, decode: 0.5 };
+            let half = Shares { prefill: 0.5, decode: 0.5, slots: 1.0 };
             let usage = usage(1_000.0);
             let measured = Measured { shares: half, ..alone(&usage) };
             learn_rates(Millis(1), &mut shared, &"small".into(), measured, true);

@@ -536,7 +536,7 @@ mod tests {
         let host = fleet.config.hosts.first().unwrap();
         assert_eq!(
             (host.id.as_str(), host.instance.as_deref(), host.parallel),
-            ("gpu:11434", Some("gpu"), 2)
+            ("gpu:11434", Some("gpu"), Some(2))
         );
         let endpoint = fleet.hosts.first().unwrap();
         assert_eq!(endpoint.url, "http://gpu:11434");

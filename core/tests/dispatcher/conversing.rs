@@ -86,7 +86,7 @@ fn what_is_unloaded_is_forgotten() {
 #[test]
 fn one_slot_keeps_one_prompt_and_two_keep_two() {
     for (slots, expected) in [(1, false), (2, true)] {
-        let host = HostConfig { parallel: slots, ..HostConfig::new("a") };
+        let host = HostConfig { parallel: Some(slots), ..HostConfig::new("a") };
         let mut fleet = Fleet::new(Config::new(vec![host]));
         fleet.up("a", &[("m", 2.0)], &["m"]);
         let (one, other) = (ask(&[("user", &long("trees"))]), ask(&[("user", &long("stones"))]));

@@ -16,6 +16,7 @@ mod managing;
 mod powering;
 mod preparing;
 mod silence;
+mod slots;
 mod stale;
 mod starting;
 mod waiting;

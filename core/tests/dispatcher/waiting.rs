@@ -44,7 +44,7 @@ fn a_long_job_is_not_passed_for_ever() {
 
 /// A host that answers one request at a time.
 fn one() -> HostConfig {
-    HostConfig::new("a")
+    HostConfig { parallel: Some(1), ..HostConfig::new("a") }
 }
 
 #[test]

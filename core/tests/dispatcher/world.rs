@@ -18,7 +18,8 @@ impl Fleet {
     }
 
     pub(crate) fn of(hosts: &[&str]) -> Self {
-        Self::new(Config::new(hosts.iter().map(|id| HostConfig::new(*id)).collect()))
+        let told = |id: &&str| HostConfig { parallel: Some(1), ..HostConfig::new(*id) };
+        Self::new(Config::new(hosts.iter().map(told).collect()))
     }
 
     pub(crate) fn step(&mut self, event: Event) -> Step {

@@ -164,10 +164,10 @@ impl Host {
     }
 
     fn work(&mut self, elapsed: f64, to: f64, happened: &mut Vec<Happening>) {
-        let (rate, slots) = (self.runner_rate(), self.slots());
+        let (rate, slots, batching) = (self.runner_rate(), self.slots(), self.traits.batching);
         for runner in self.runners.iter_mut().filter(|runner| runner.is_busy()) {
             let active = runner.jobs.len().min(slots);
-            let share = elapsed * rate / active as f64;
+            let share = elapsed * rate / slowed(active, batching);
             for job in runner.jobs.iter_mut().take(active) {
                 let reading = job.prefill_s.min(share);
                 let read = job.prefill_s > 0.0 && job.prefill_s - reading <= NOTHING_S;
@@ -321,12 +321,12 @@ impl Host {
 
     /// Works out when something comes to pass next.
     pub(super) fn look_ahead(&mut self) {
-        let (rate, slots) = (self.runner_rate(), self.slots());
+        let (rate, slots, batching) = (self.runner_rate(), self.slots(), self.traits.batching);
         let mut next_s = self.loading.map_or(f64::INFINITY, |(_, left, _)| left.max(0.0));
         for runner in &self.runners {
             if runner.is_busy() {
                 let active = runner.jobs.len().min(slots);
-                let pace = rate / active as f64;
+                let pace = rate / slowed(active, batching);
                 for job in runner.jobs.iter().take(active) {
                     let work = if job.prefill_s > 0.0 { job.prefill_s } else { job.decode_s };
                     next_s = next_s.min(work / pace);

@@ -1,7 +1,7 @@
 //! The fleet played forward in virtual time: what Ollama servers will do with the jobs they are given.
 //!
 //! * A runner works at its host's speed ÷ busy runners there, or less slowed where they hardly share anything; jobs in its slots
-//!   share it, jobs beyond them wait in order.
+//!   share it, or less slowed where the host works on several at a time; jobs beyond them wait in order.
 //! * Each host loads one model at a time. A load waits until the model fits: idle runners are evicted, busy ones finish first.
 //! * Beside others a model may take 80 % of what is free, alone all of it; larger than its host, it works five times slower.
 //! * A runner that is idle for its keep-alive leaves; who is to make way is the idle one with the shortest.
@@ -27,6 +27,8 @@ pub(crate) struct HostTraits {
     pub(crate) sharing: f64,
     /// Jobs a runner works on at a time.
     pub(crate) parallel: u32,
+    /// How much those take from one another: 1 where they share their runner's speed, 0 where each has all of it.
+    pub(crate) batching: f64,
     /// Models in memory at most.
     pub(crate) max_loaded: u32,
     /// Seconds an idle runner stays, where no call says otherwise.

@@ -7,6 +7,7 @@ const HOST: HostTraits = HostTraits {
     memory_bytes: 10e9,
     sharing: 1.0,
     parallel: 1,
+    batching: 1.0,
     max_loaded: 3,
     keep_alive_s: 300.0,
 };

@@ -61,7 +61,8 @@ pub(super) struct Belief {
     /// With what is in memory and being loaded, before any call.
     pub(super) fleet: Dynamics,
     pub(super) models: usize,
-    pub(super) slots: Vec<usize>,
+    /// Slots of each host's runners, and whether jobs let one another go first there.
+    pub(super) slots: Vec<(usize, bool)>,
     pub(super) calls: Vec<PlayedCall>,
     /// The job that is decided about first, then those that wait; then the kinds to come.
     pub(super) jobs: Vec<PlayedKind>,
@@ -109,14 +110,13 @@ impl Belief {
         for call in outlook.calls {
             let Some(position) = host_of(call.position) else { continue };
             let Some(model) = model_of(&call.running.model) else { continue };
-            let shared_s = view.fleet.hosts.get(call.position)?.shared_s;
             let load_left_s = call.running.load_left_s(view.now);
             if load_left_s > 0.0 {
                 fleet.begin_load(position, model, load_left_s);
             } else if fleet.state(position, model) == crate::fleet::dynamics::RunnerState::Cold {
                 fleet.place(position, model);
             }
-            let (prefill_s, written) = call.running.progress(shared_s);
+            let (prefill_s, written) = call.running.progress();
             calls.push(PlayedCall {
                 host: position,
                 model,
@@ -151,7 +151,11 @@ impl Belief {
             .collect();
         Some(Self {
             models: names.len(),
-            slots: hosts.iter().filter_map(played).map(|host| host.config.parallel as usize).collect(),
+            slots: hosts
+                .iter()
+                .filter_map(played)
+                .map(|host| (host.known_slots() as usize, host.batching.is_known()))
+                .collect(),
             total_rate: kinds.iter().map(|kind| kind.rate).sum(),
             burstiness: outlook.arrivals.burstiness(),
             since_last_s: outlook.arrivals.since_last_s(view.now),
@@ -189,7 +193,8 @@ fn host_traits(view: View<'_>, host: &Host, names: &[&ModelName]) -> (HostTraits
             .told_memory(view.now, view.stale_ms)
             .unwrap_or_else(|| host.memory_bound(view.now, view.stale_ms).max(largest)),
         sharing: host.sharing.taken,
-        parallel: host.config.parallel,
+        parallel: host.known_slots(),
+        batching: host.batching.taken,
         max_loaded: host.config.max_loaded,
         keep_alive_s: f64::from(host.likely_keep_alive_s()),
     };

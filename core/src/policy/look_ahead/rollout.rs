@@ -1,7 +1,7 @@
 //! A future played through under the score's own rule: jobs wait until their arm is free, the shortest first, and a job that
 //! waits counts for those behind it.
 
-use crate::fleet::dynamics::{Dynamics, Happening, RunnerState, Work};
+use crate::fleet::dynamics::{Dynamics, Happening, RunnerState, Work, slowed};
 use crate::policy::look_ahead::belief::{Belief, KindArm, PlayedKind};
 use crate::policy::look_ahead::future::{Future, PlayedJob};
 
@@ -193,10 +193,17 @@ impl Rollout {
         let first = arm.host * belief.models;
         let Some(host) = self.arms.get(first..first + belief.models) else { return (f64::INFINITY, false) };
         let Some(own) = host.get(arm.model) else { return (f64::INFINITY, false) };
-        let slots = belief.slots.get(arm.host).copied().unwrap_or(1);
+        let (slots, turn_mates) = belief.slots.get(arm.host).copied().unwrap_or((1, false));
         let own_s = arm.own_s * own.slowdown;
         let free = own.jobs < slots;
-        let queue_s = if free { own.left_s.min(own_s * own.jobs as f64) } else { own.left_s };
+        let (sharing, batching) =
+            self.fleet.traits(arm.host).map_or((1.0, 1.0), |traits| (traits.sharing, traits.batching));
+        let mates_s = if free { own.left_s.min(own_s * own.jobs as f64) } else { 0.0 };
+        let queue_s = if free {
+            batching * mates_s
+        } else {
+            own.left_s * slowed(slots, batching) / slots.max(1) as f64
+        };
         let waits = |load: &ArmState| matches!(load.state, RunnerState::Loading | RunnerState::Waiting);
         let (load_s, startable) = match own.state {
             RunnerState::Loaded => (0.0, free),
@@ -217,7 +224,6 @@ impl Rollout {
             }
         };
         let until_s = queue_s + own_s;
-        let sharing = self.fleet.traits(arm.host).map_or(1.0, |traits| traits.sharing);
         let (mut shared_s, mut others_s) = (0.0, 0.0);
         for (model, other) in host.iter().enumerate() {
             if model != arm.model && other.left_s > 0.0 {
@@ -226,10 +232,15 @@ impl Rollout {
             }
         }
         shared_s *= sharing;
-        if startable && load_s <= 0.0 && others_s < belief.turns * 2.0 * shared_s {
-            return (until_s + others_s, false);
+        let (mates_left_s, mates_shared_s) =
+            if free && turn_mates { (own.left_s, batching * mates_s) } else { (0.0, 0.0) };
+        if startable
+            && load_s <= 0.0
+            && others_s + mates_left_s < belief.turns * 2.0 * (shared_s + mates_shared_s)
+        {
+            return (until_s - mates_shared_s + others_s + mates_left_s, false);
         }
-        (load_s + until_s + 2.0 * shared_s, startable)
+        (load_s + until_s + 2.0 * shared_s + batching * mates_s, startable)
     }
 }
 

@@ -41,7 +41,7 @@ impl Smart {
     ) -> Self {
         let scenario = truth.scenario;
         let hosts = scenario.hosts.iter().map(|host| HostConfig {
-            parallel: if scenario.tells(Blind::Slots) { host.parallel } else { 1 },
+            parallel: scenario.tells(Blind::Slots).then_some(host.parallel),
             max_loaded: host.max_loaded,
             keep_alive_s: Some(KEEP_ALIVE_S),
             memory_gb: Some(host.memory_gb).filter(|_| scenario.tells(Blind::Memory)),
