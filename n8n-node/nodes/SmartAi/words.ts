@@ -72,11 +72,10 @@ function alternative({ decision, model, host }: Served): string[] {
 	const taken = decision?.candidates.find((candidate) => candidate.model === model && candidate.host === host);
 	const other = decision?.candidates.find((candidate) => candidate.model !== model || candidate.host !== host);
 	if (!taken || !other) return [];
-	const [most] = WHY_NOT.map(([term, text]) => ({
-		text,
-		more: other.terms[term] - taken.terms[term],
-		s: other.terms[term],
-	}))
+	const [most] = WHY_NOT.map(([term, text]) => {
+		const s = other.terms[term] ?? 0;
+		return { text, more: s - (taken.terms[term] ?? 0), s };
+	})
 		.filter(({ more }) => more >= 0.1)
 		.sort((one, next) => next.more - one.more);
 	return most ? [`${other.model} on ${other.host} ${most.text} ${seconds(most.s)}`] : [];
