@@ -9,7 +9,7 @@ use clap::Args;
 use super::history::Which;
 use super::{DONE, FAILED, MISUSED, complain};
 use crate::report::{Row, page, read_rows, report};
-use crate::store::{HistoryConfig, Reader};
+use crate::store::{Action, HistoryConfig, Reader};
 
 #[derive(Args, Debug)]
 pub(super) struct ReportArgs {
@@ -27,14 +27,14 @@ pub(super) struct ReportArgs {
 }
 
 pub(super) async fn run(history: &HistoryConfig, arguments: &ReportArgs) -> io::Result<u8> {
-    let rows = match rows(history, arguments).await {
-        Ok(rows) => rows,
+    let (rows, actions) = match read_all(history, arguments).await {
+        Ok(found) => found,
         Err(error) => return Ok(complain(&error, MISUSED)),
     };
     if rows.is_empty() {
         return Ok(complain("no jobs: nothing to report; docs/report.md says what a row holds", FAILED));
     }
-    let html = page(&report(&rows, !arguments.no_replay))?;
+    let html = page(&report(&rows, &actions, !arguments.no_replay))?;
     if let Err(error) = fs::write(&arguments.out, html) {
         return Ok(complain(&format!("{}: {error}", arguments.out.display()), FAILED));
     }
@@ -44,14 +44,21 @@ pub(super) async fn run(history: &HistoryConfig, arguments: &ReportArgs) -> io::
     Ok(DONE)
 }
 
-async fn rows(history: &HistoryConfig, arguments: &ReportArgs) -> Result<Vec<Row>, String> {
+/// Jobs, and what was done by itself at the same time: that is told by a history alone.
+async fn read_all(
+    history: &HistoryConfig,
+    arguments: &ReportArgs,
+) -> Result<(Vec<Row>, Vec<Action>), String> {
     let Some(from) = &arguments.from else {
         let filter = arguments.which.filter(u32::MAX)?;
         let reader = Reader::open(history).await.map_err(|error| error.to_string())?;
-        return reader.all(&filter).await.map_err(|error| error.to_string());
+        let rows = reader.all(&filter).await.map_err(|error| error.to_string())?;
+        let actions = reader.actions(&filter).await.map_err(|error| error.to_string())?;
+        return Ok((rows, actions));
     };
     let text = read(from).map_err(|error| format!("{}: {error}", from.display()))?;
-    read_rows(&text).map_err(|error| format!("{}: {error}", from.display()))
+    let rows = read_rows(&text).map_err(|error| format!("{}: {error}", from.display()))?;
+    Ok((rows, Vec::new()))
 }
 
 fn read(from: &Path) -> io::Result<String> {

@@ -41,14 +41,14 @@ mod tests {
             ..answered(number, 1.0)
         };
         let rows: Vec<Row> = (0..30).map(named).collect();
-        let html = page(&report(&rows, false)).expect("it is drawn");
+        let html = page(&report(&rows, &[], false)).expect("it is drawn");
         assert!(!html.contains("<script>alert"));
         for outside in ["src=\"http", "href=\"http", "@import", "url(http"] {
             assert!(!html.contains(outside), "{outside}");
         }
         let named = |number| Row { model: Some("/*program*/".to_owned()), ..answered(number, 1.0) };
         let rows: Vec<Row> = (0..30).map(named).collect();
-        let html = page(&report(&rows, false)).expect("it is drawn");
+        let html = page(&report(&rows, &[], false)).expect("it is drawn");
         assert_eq!(html.matches(PROGRAM).count(), 1, "a name stands where the program belongs");
     }
 }

@@ -7,6 +7,7 @@ mod fallbacks;
 mod fit;
 mod groups;
 mod html;
+mod lifecycle;
 mod replay;
 mod rollout;
 mod rows;
@@ -17,6 +18,8 @@ use serde::Serialize;
 
 pub(crate) use html::page;
 pub(crate) use rows::{Row, read_rows};
+
+use crate::store::Action;
 
 /// Everything the page draws.
 #[derive(Debug, Serialize)]
@@ -40,12 +43,15 @@ pub(crate) struct Report {
     fallbacks: fallbacks::Fallbacks,
     /// Absent where no job was in a rollout.
     rollout: Option<rollout::Rollout>,
+    /// What was done by itself, by kind.
+    lifecycle: Vec<lifecycle::Actions>,
     /// Absent where it was not asked for, or where too little is known.
     replay: Option<replay::Replay>,
 }
 
-/// Looks at jobs in order of time. `replayed`: play them again with other policies.
-pub(crate) fn report(rows: &[Row], replayed: bool) -> Report {
+/// Looks at jobs in order of time, and at what was done by itself, newest first. `replayed`: play the jobs again with other
+/// policies.
+pub(crate) fn report(rows: &[Row], actions: &[Action], replayed: bool) -> Report {
     let arm = |row: &Row| arm(row).map(|(model, host)| format!("{model} on {host}"));
     let model = |row: &Row| self::arm(row).map(|(model, _)| model.to_owned());
     let task = |row: &Row| Some(row.decision.as_ref()?.task.clone());
@@ -61,6 +67,7 @@ pub(crate) fn report(rows: &[Row], replayed: bool) -> Report {
         calibration: calibration::calibration(rows),
         fallbacks: fallbacks::fallbacks(rows),
         rollout: rollout::rollout(rows),
+        lifecycle: lifecycle::lifecycle(actions),
         replay: if replayed { replay::replay(rows) } else { None },
     }
 }
@@ -93,7 +100,7 @@ mod tests {
             ..answered(1, 1.0)
         };
         let never_called = Row { attempts: Vec::new(), ..failed.clone() };
-        let report = report(&[failed, never_called, answered(2, 1.0)], false);
+        let report = report(&[failed, never_called, answered(2, 1.0)], &[], false);
         let seen: Vec<(usize, usize)> = report.arms.iter().map(|arm| (arm.jobs, arm.answered)).collect();
         assert_eq!(seen, [(1, 0), (1, 1)]);
         assert_eq!((report.all.jobs, report.model_courses.len()), (3, 1));

@@ -1,7 +1,7 @@
 // Puts the page together: what matters first, each chart under one sentence that says what it shows.
 import { calibration, type Chart, choices, courses, fallbacks, groups, latency, memory, success, WENT } from './charts';
-import type { Report } from './report';
-import { count, percent, seconds, when } from './words';
+import type { Actions, Report } from './report';
+import { count, did, percent, seconds, when } from './words';
 
 const report = JSON.parse(part('data').textContent) as Report;
 const main = part('report');
@@ -117,6 +117,20 @@ function rolloutCard(): HTMLElement[] {
 	];
 }
 
+function lifecycleCard(): HTMLElement[] {
+	const { lifecycle } = report;
+	if (lifecycle.length === 0) return [];
+	const line = ({ action, dry_run, done, failed, gb, why }: Actions) => {
+		const times = `${did(action, dry_run)} ${count(done, 'time')}`;
+		const size = gb > 0 ? `, ${gb.toFixed(1)} GB in all` : '';
+		const faults = failed > 0 ? `, and ${count(failed, 'time')} in vain` : '';
+		return element('p', `${times}${size}${faults}. The last: ${why}.`, 'done');
+	};
+	return [
+		card('What came and went by itself', 'Models and hosts, each with the reason of the last.', lifecycle.map(line)),
+	];
+}
+
 function replayCards(): HTMLElement[] {
 	const { replay } = report;
 	if (!replay) return [];
@@ -194,6 +208,7 @@ cards.append(
 	),
 	fallbackCard(),
 	...rolloutCard(),
+	...lifecycleCard(),
 	...replayCards(),
 );
 main.append(

@@ -33,6 +33,16 @@ export interface Course {
 	slices: Slice[];
 }
 
+/** What was done by itself, of one kind; in a dry run only decided on. */
+export interface Actions {
+	action: 'unload' | 'prewarm' | 'prepare' | 'start' | 'stop';
+	dry_run: boolean;
+	done: number;
+	failed: number;
+	gb: number;
+	why: string;
+}
+
 export type Slice = Group & { at_ms: number };
 
 export interface Report {
@@ -54,6 +64,8 @@ export interface Report {
 		saved: number | null;
 		named: string[];
 	};
+	/** `gb`: gigabytes freed or taken by those done, in all; `why`: the reason of the last. */
+	lifecycle: Actions[];
 	replay: null | {
 		actual_mean_s: number;
 		policies: Policy[];

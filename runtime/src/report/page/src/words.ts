@@ -33,3 +33,16 @@ export const policy = (name: string): string => NAMES[name] ?? name;
 
 /** The word of a failure, in words. */
 export const failure = (word: string): string => word.replaceAll('_', ' ');
+
+const DONE: Record<string, string> = {
+	unload: 'unloaded',
+	prewarm: 'loaded before a use that was expected',
+	prepare: 'loaded because a caller asked for it',
+	start: 'hosts started',
+	stop: 'hosts stopped',
+};
+/** What was done, or would have been, at the beginning of a sentence. */
+export const did = (action: string, dry_run: boolean): string => {
+	const words = DONE[action] ?? action;
+	return dry_run ? `In dry runs: ${words}` : `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+};
