@@ -156,9 +156,10 @@ fn what_its_owner_tells_counts() {
 
 #[test]
 fn a_model_that_others_keep_out_of_memory_gets_its_turn() {
-    let host = HostConfig { parallel: Some(2), memory_gb: Some(6.0), ..HostConfig::new("a") };
+    let host = HostConfig { parallel: Some(1), memory_gb: Some(6.0), ..HostConfig::new("a") };
     let mut fleet = Fleet::new(Config::new(vec![host]));
-    fleet.up("a", &[("large", 4.5), ("m", 4.0)], &["m"]);
+    let models = [("large", 4.5), ("m", 2.0), ("n", 2.0)];
+    fleet.up("a", &models, &["m", "n"]);
     let of = |model: &str| Request { model: Some(model.into()), ..ask() };
     let calls = |effects: &[Effect]| {
         let call = |effect: &Effect| {
@@ -171,20 +172,20 @@ fn a_model_that_others_keep_out_of_memory_gets_its_turn() {
         effects.iter().filter_map(call).collect::<Vec<_>>()
     };
     let mut going: Vec<(AttemptId, String)> = Vec::new();
-    for job in 1..=2 {
-        going.extend(calls(&fleet.submit(job, of("m"))));
+    for (job, model) in [(1, "m"), (2, "n"), (3, "large")] {
+        going.extend(calls(&fleet.submit(job, of(model))));
     }
-    fleet.submit(3, of("large"));
-    // One of the two slots is free every three seconds, and somebody wants it.
-    for job in 4..100 {
-        going.extend(calls(&fleet.submit(job, of("m"))));
+    // Of the two small models one is always at work, and somebody waits for the other.
+    for job in 4..40 {
         if going.iter().any(|(_, model)| model == "large") {
             break;
         }
         fleet.now += 3_000;
+        going.extend(calls(&fleet.up("a", &models, &["m", "n"])));
         if !going.is_empty() {
-            let (attempt, _) = going.remove(0);
-            fleet.step(Event::FirstToken { attempt });
+            let (attempt, model) = going.remove(0);
+            going.extend(calls(&fleet.submit(job, of(&model))));
+            going.extend(calls(&fleet.step(Event::FirstToken { attempt }).effects));
             going.extend(calls(&fleet.step(Event::Succeeded { attempt, usage: usage() }).effects));
         }
     }
