@@ -38,7 +38,7 @@ pub(super) struct HostView {
     pub(super) took_s: BTreeMap<&'static str, f64>,
     /// Unix seconds of the last answer.
     pub(super) answered_s: Option<f64>,
-    /// When the last look was taken in; `None` before the first.
+    /// When the last look began; `None` before the first has ended.
     pub(super) looked_at: Option<Instant>,
 }
 
@@ -76,7 +76,9 @@ impl Inventory {
             }
         }
         after.up = !failed.iter().any(|(endpoint, _)| *endpoint == "tags");
-        after.looked_at = Some(Instant::now());
+        let took = looks.iter().map(|(_, look)| look.took).max().unwrap_or_default();
+        let now = Instant::now();
+        after.looked_at = Some(now.checked_sub(took).unwrap_or(now));
         let after = Arc::new(after);
         let mut hosts = self.hosts.write().unwrap_or_else(PoisonError::into_inner);
         hosts.insert(host.clone(), Arc::clone(&after));
