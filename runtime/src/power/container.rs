@@ -20,6 +20,8 @@ const MANAGE: &str = "smart-ai.manage";
 const EXCLUSIVE: &str = "smart-ai.exclusive";
 /// Between two looks at a container that is not healthy yet.
 const AGAIN: Duration = Duration::from_millis(200);
+/// A container without a check of its own runs when it still does after so many looks: a wrong flag ends it within moments.
+const LOOKS: u32 = 10;
 /// Seconds that a container has from SIGTERM to SIGKILL. Nothing is in flight then.
 const GRACE_S: i32 = 30;
 
@@ -86,18 +88,24 @@ impl Power for Container {
         let (name, options) = (self.name.as_str(), None::<StartContainerOptions>);
         // Of one that runs nothing is asked.
         engine.start_container(name, options).await.map_err(|error| self.failure(&error))?;
+        let mut looks = 0;
         loop {
+            looks += 1;
             let state = self.look(&engine).await?.state.unwrap_or_default();
             if state.running != Some(true) {
                 return Err(failed(format!("the container {name} has ended{}", ended(&state))));
             }
             match state.health.and_then(|health| health.status) {
-                Some(HealthStatusEnum::STARTING) => tokio::time::sleep(AGAIN).await,
                 Some(HealthStatusEnum::UNHEALTHY) => {
                     return Err(failed(format!("the container {name} is unhealthy by its own check")));
                 }
-                Some(HealthStatusEnum::EMPTY | HealthStatusEnum::NONE | HealthStatusEnum::HEALTHY) | None => {
+                Some(HealthStatusEnum::HEALTHY) => return Ok(()),
+                Some(HealthStatusEnum::EMPTY | HealthStatusEnum::NONE) | None if looks >= LOOKS => {
                     return Ok(());
+                }
+                Some(HealthStatusEnum::STARTING | HealthStatusEnum::EMPTY | HealthStatusEnum::NONE)
+                | None => {
+                    tokio::time::sleep(AGAIN).await;
                 }
             }
         }

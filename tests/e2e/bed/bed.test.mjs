@@ -246,7 +246,7 @@ test('a server that ignores SIGTERM is killed, with the processes it started', a
 });
 
 test('an unknown part is a mistake, a missing one a skip that says why', async () => {
-	await assert.rejects(need('redis'), TypeError);
+	await assert.rejects(need('mainframe'), TypeError);
 	assert.equal(new MissingPart('Ollama', 'no Go').message, 'skipped: needs Ollama (no Go)');
 });
 

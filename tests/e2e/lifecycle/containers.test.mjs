@@ -131,9 +131,9 @@ test('the first request starts a real Ollama, which is stopped when idle and sta
 	release();
 	assert.deepEqual([(await during).status, (await during).done], [200, true], 'it waited for the stop, and a start');
 	assert.deepEqual(engine.proxy.refused, [], 'all it asked the engine for is what the stack allows');
-	const seen = await sidecar.scrape();
-	assert.equal(seen.sum('ai_optimization_actions_total', { action: 'start', outcome: 'ok' }), 3);
-	assert.equal(seen.sum('smart_ai_host_power', { host: 'box', state: 'up' }), 1);
+	const starts = (page) => page.sum('ai_optimization_actions_total', { action: 'start', outcome: 'ok' });
+	await until('three starts on the metrics page', async () => starts(await sidecar.scrape()) === 3);
+	assert.equal((await sidecar.scrape()).sum('smart_ai_host_power', { host: 'box', state: 'up' }), 1);
 });
 
 test('what another client asks is never cut, however long it takes', { timeout: 300_000 }, async (t) => {
