@@ -1,8 +1,8 @@
 // n8n in queue mode beside a single process: 200 webhook executions on hosts that hold one model at a time.
 import { need, stopAll, until } from '../tests/e2e/bed/index.mjs';
-import { activate, call, cluster, node } from '../tests/e2e/n8n/cluster.mjs';
-import { databaseOf, isReady, startQueueMode, startSidecars } from '../tests/e2e/n8n/queue-mode.mjs';
-import { fleetOf, NODE, PACKAGE } from '../tests/e2e/n8n/workbench.mjs';
+import { activate, call, cluster } from '../tests/e2e/n8n/cluster.mjs';
+import { asking, databaseOf, isReady, startQueueMode, startSidecars } from '../tests/e2e/n8n/queue-mode.mjs';
+import { fleetOf, PACKAGE } from '../tests/e2e/n8n/workbench.mjs';
 import { build, startHost } from '../tests/e2e/serve/sidecar.mjs';
 import { mean, quantile } from './statistics.mjs';
 import { table } from './table.mjs';
@@ -80,22 +80,6 @@ async function single({ n8n }, { store, ...given }) {
 	const server = await instance.server();
 	return { server, session: await server.session() };
 }
-
-const asking = ({ id, name }, engine) =>
-	node(
-		'Ask',
-		NODE,
-		2,
-		{
-			resource: 'text',
-			operation: 'generate',
-			prompt: '={{ $json.body.question }}',
-			mode: 'fast',
-			model: { __rl: true, mode: 'id', value: '={{ $json.body.model }}' },
-			options: { maxTokens: 60, engine },
-		},
-		{ credentials: { smartAiFleetApi: { id, name } } },
-	);
 
 async function timed(server, flow) {
 	const [times, began] = [[], performance.now()];

@@ -96,6 +96,7 @@ const rest = [
 	nodeTest('Verify a real fleet', 'tests/e2e/verify/verify.test.mjs'),
 	nodeTest('Every engine of the n8n node', 'tests/e2e/n8n/engines.test.mjs', 'tests/e2e/n8n/sidecar.test.mjs'),
 	nodeTest('A gradual rollout in n8n', 'tests/e2e/n8n/rollout.test.mjs'),
+	nodeTest('n8n in queue mode', 'tests/e2e/n8n/queue.test.mjs'),
 	nodeTest('n8n node in n8n', 'tests/e2e/n8n/node.test.mjs'),
 	nodeTest('n8n chat model under agents', 'tests/e2e/n8n/chat-model.test.mjs'),
 	nodeTest('What the n8n node learned, over a restart', 'tests/e2e/n8n/memory.test.mjs'),

@@ -2,11 +2,29 @@
 // sidecars of which one is ready.
 import { run } from '../bed/index.mjs';
 import { startSidecar } from '../serve/sidecar.mjs';
-import { PACKAGE } from './workbench.mjs';
+import { node } from './cluster.mjs';
+import { NODE, PACKAGE } from './workbench.mjs';
 
 /** Executions that one worker runs at a time. */
 export const CONCURRENCY = 5;
 const WORKERS = 2;
+
+/** The node that answers the webhook's question with the model it names; `engine`: where Smart AI decides. */
+export const asking = ({ id, name }, engine = 'auto') =>
+	node(
+		'Ask',
+		NODE,
+		2,
+		{
+			resource: 'text',
+			operation: 'generate',
+			prompt: '={{ $json.body.question }}',
+			mode: 'fast',
+			model: { __rl: true, mode: 'id', value: '={{ $json.body.model }}' },
+			options: { maxTokens: 60, engine },
+		},
+		{ credentials: { smartAiFleetApi: { id, name } } },
+	);
 
 /** Two sidecars before these hosts, of which one is ready; `start` begins another. */
 export async function startSidecars(program, hosts, history) {

@@ -1,16 +1,17 @@
 // n8n in queue mode: two workers share what the sidecar knows, decide by themselves where it is away, and nothing is
 // lost that n8n does not lose itself, whatever is killed or restarted in mid-run.
-// Not part of `npm test`, since n8n itself loses a call now and then where its parts end: run it by itself.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { everyPartRequired, MissingPart, need, stopAll, until } from '../bed/index.mjs';
 import { rows, select } from '../history/store.mjs';
 import { build, startHost } from '../serve/sidecar.mjs';
-import { activate, call, cluster, node } from './cluster.mjs';
-import { CONCURRENCY, isReady, startQueueMode, startSidecars } from './queue-mode.mjs';
-import { fleetOf, NODE } from './workbench.mjs';
+import { activate, call, cluster } from './cluster.mjs';
+import { asking, CONCURRENCY, isReady, startQueueMode, startSidecars } from './queue-mode.mjs';
+import { fleetOf } from './workbench.mjs';
 
 const JOBS = 40;
+/** Calls that show whether all is well. */
+const ROUND = 20;
 /** A caller waits so long for an answer. */
 const PATIENCE_MS = 30_000;
 /** A killed worker's executions are given up by n8n within this. */
@@ -44,21 +45,7 @@ before(async () => {
 		await until('a sidecar to be ready', () => isReady(sidecars.pair[0]));
 		const models = 'small:1b, large:7b';
 		const fleet = fleetOf('Fleet', hosts, { models, sidecars: sidecars.pair.map(({ proxy }) => proxy).join(', ') });
-		const ask = node(
-			'Ask',
-			NODE,
-			2,
-			{
-				resource: 'text',
-				operation: 'generate',
-				prompt: '={{ $json.body.question }}',
-				mode: 'fast',
-				model: { __rl: true, mode: 'id', value: '={{ $json.body.model }}' },
-				options: { maxTokens: 60 },
-			},
-			{ credentials: { smartAiFleetApi: { id: fleet.id, name: fleet.name } } },
-		);
-		const flow = cluster({ id: 'asks', roots: [ask], subs: [] });
+		const flow = cluster({ id: 'asks', roots: [asking(fleet)], subs: [] });
 		const running = await startQueueMode(parts.n8n, { store, redis, credentials: [fleet], workflows: [flow] });
 		await activate(running.session, flow);
 		bed = { ...running, store, redis, program, sidecars, flow };
@@ -118,6 +105,20 @@ async function calls(count, midway = async () => {}) {
 	};
 }
 
+/**
+ * Waits for a round of calls that are all answered. Each process of n8n connects anew when it notices that a part is back;
+ * until all have, an answer may find no way to its caller.
+ */
+async function allAnswered() {
+	let round = null;
+	const isWhole = async () => {
+		round = await calls(ROUND);
+		return round.good.length === ROUND;
+	};
+	await until('every caller to be answered', isWhole, { everyMs: 500, deadlineMs: 120_000 });
+	return round;
+}
+
 /** What callers saw, for whoever reads the test's output. */
 function tell(t, { good, bad, engines }) {
 	const others = countBy(bad, ({ status, text, why }) => `${status} ${(text ?? why).slice(0, 60)}`);
@@ -175,23 +176,20 @@ when('a worker is killed: n8n gives up what it ran, all else is answered, and a 
 	);
 	const after = await executions();
 	t.diagnostic(JSON.stringify({ before, after }));
-	assert.equal(after.success - before.success, good.length);
+	assert.ok(after.success - before.success >= good.length, 'an answer without an execution');
 	bed.workers = [other, await bed.addWorker()];
-	const again = await calls(JOBS / 2);
-	assert.equal(again.good.length, JOBS / 2);
+	await allAnswered();
 	assert.ok(finished(bed.workers[1]) > 0);
 });
 
-when('PostgreSQL restarts: callers are answered again soon after, and no execution is left behind', async (t) => {
+when('PostgreSQL restarts: callers are answered again soon after', async (t) => {
 	const { good, bad, engines } = await calls(JOBS, async () => {
 		await bed.store.stop();
 		await bed.store.begin();
 	});
 	tell(t, { good, bad, engines });
-	await until('all to be well', async () => (await told(1)).status === 200, { everyMs: 500, deadlineMs: 60_000 });
+	await allAnswered();
 	t.diagnostic(JSON.stringify(await executions()));
-	const again = await calls(JOBS / 2);
-	assert.equal(again.good.length, JOBS / 2);
 	await until('a sidecar to be used', async () => (await told(1)).engine === 'sidecar', { everyMs: 500 });
 });
 
@@ -201,15 +199,11 @@ when('Redis restarts: callers are answered again soon after', async (t) => {
 		await bed.redis.begin();
 	});
 	tell(t, { good, bad, engines });
-	// Each process of n8n connects anew when it notices; until all have, an answer may find no way back to its caller.
-	const whole = async () => (await calls(JOBS / 2)).good.length === JOBS / 2;
-	await until('every caller to be answered', whole, { everyMs: 500, deadlineMs: 120_000 });
+	await allAnswered();
 	t.diagnostic(JSON.stringify(await executions()));
 });
 
 when('both sidecars are away: the workers decide by themselves, and say so', async () => {
 	await Promise.all(bed.sidecars.pair.map(kill));
-	const { good, engines } = await calls(JOBS / 2);
-	assert.equal(good.length, JOBS / 2);
-	assert.equal(engines.sidecar, undefined);
+	assert.deepEqual((await allAnswered()).engines, { wasm: ROUND });
 });

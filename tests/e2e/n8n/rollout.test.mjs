@@ -5,31 +5,18 @@ import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { needOrSkip, scratchFolder, stopAll } from '../bed/index.mjs';
-import { build, startHost, startSidecar } from '../serve/sidecar.mjs';
+import { build, startHostOfSpeed, startSidecar } from '../serve/sidecar.mjs';
 import { activate, call, cluster, latest, node } from './cluster.mjs';
 import { fleetOf, NODE, startServer } from './workbench.mjs';
 
 const ITEMS = 100;
-/** A host that works at this speed, with a small and a large model. */
-const hostOf = (program, speed) => {
-	const model = (name, size_gb, decode) => ({
-		name,
-		size_gb,
-		memory_gb: size_gb,
-		prefill_tok_per_s: decode * 20 * speed,
-		decode_tok_per_s: decode * speed,
-		load_s: 0.5,
-	});
-	return startHost(program, { memory_gb: 32, models: [model('small:1b', 1, 300), model('large:7b', 5, 150)] });
-};
-
 after(stopAll);
 
 test('what Shadow predicts is what the switch measures, and a share of the items is switched', async (t) => {
 	const bed = await needOrSkip(t, 'n8n');
 	if (!bed) return;
 	const program = build();
-	const hosts = { pc: (await hostOf(program, 2)).url, nas: (await hostOf(program, 1)).url };
+	const hosts = { pc: (await startHostOfSpeed(program, 2)).url, nas: (await startHostOfSpeed(program, 1)).url };
 	const history = path.join(scratchFolder('history'), 'history.db');
 	const sidecar = await startSidecar(program, hosts, ['--history', history]);
 	const models = 'small:1b, large:7b';

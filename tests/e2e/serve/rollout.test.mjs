@@ -5,24 +5,11 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { scratchFolder, stopAll } from '../bed/index.mjs';
-import { build, startHost } from './sidecar.mjs';
+import { build, startHostOfSpeed } from './sidecar.mjs';
 
 const ITEMS = 100;
 
 after(stopAll);
-
-/** A host that works at this speed, with a small and a large model. */
-const hostOf = (program, speed) => {
-	const model = (name, size_gb, rate) => ({
-		name,
-		size_gb,
-		memory_gb: size_gb,
-		prefill_tok_per_s: rate * 20 * speed,
-		decode_tok_per_s: rate * speed,
-		load_s: 0.5,
-	});
-	return startHost(program, { memory_gb: 32, models: [model('small:1b', 1, 300), model('large:7b', 5, 150)] });
-};
 
 /** Asks for one model on one host, as before a switch; long enough to teach how fast each model reads. */
 const ask = (at, percent) => ({
@@ -38,7 +25,7 @@ const ask = (at, percent) => ({
 
 test('the gain that shadow predicts is what the switch measures, within 15 points', async (t) => {
 	const program = build();
-	const hosts = { pc: (await hostOf(program, 1)).url, nas: (await hostOf(program, 0.5)).url };
+	const hosts = { pc: (await startHostOfSpeed(program, 1)).url, nas: (await startHostOfSpeed(program, 0.5)).url };
 	const named = Object.entries(hosts).flatMap(([name, url]) => ['--host', `${name}=${url}`]);
 	const file = path.join(scratchFolder('asks'), 'asks.jsonl');
 	const history = path.join(scratchFolder('history'), 'history.db');

@@ -52,6 +52,19 @@ export async function startHost(program, config) {
 	};
 }
 
+/** A simulated host that works at this speed, with a small and a large model. */
+export function startHostOfSpeed(program, speed) {
+	const model = (name, size_gb, decode) => ({
+		name,
+		size_gb,
+		memory_gb: size_gb,
+		prefill_tok_per_s: decode * 20 * speed,
+		decode_tok_per_s: decode * speed,
+		load_s: 0.5,
+	});
+	return startHost(program, { memory_gb: 32, models: [model('small:1b', 1, 300), model('large:7b', 5, 150)] });
+}
+
 /**
  * A sidecar before these hosts, `{ name: url }`; its metrics are read by `scrape`. It looks at each every `poll_s`
  * seconds; `variables` are added to its environment.
