@@ -73,20 +73,11 @@ fn play(written: &Scenario) -> Result<(Scenario, BTreeMap<String, Value>), Box<d
         let event: Event = serde_json::from_value(stride.event.clone())?;
         let step = dispatcher.step(stride.now, event);
         for effect in &step.effects {
-            match effect {
-                Effect::Resolve { job, .. } => ends.insert(job.to_string(), Value::from("ok")),
-                Effect::Reject { job, error, .. } => {
-                    ends.insert(job.to_string(), serde_json::to_value(error.code)?)
-                }
-                Effect::Call { .. }
-                | Effect::Abort { .. }
-                | Effect::Refresh { .. }
-                | Effect::Load { .. }
-                | Effect::Unload { .. }
-                | Effect::StartHost { .. }
-                | Effect::StopHost { .. }
-                | Effect::Prepared { .. } => None,
-            };
+            if let Effect::Resolve { job, .. } = effect {
+                ends.insert(job.to_string(), Value::from("ok"));
+            } else if let Effect::Reject { job, error, .. } = effect {
+                ends.insert(job.to_string(), serde_json::to_value(error.code)?);
+            }
         }
         steps.push(Stride { now: stride.now, event: stride.event.clone(), step });
     }

@@ -453,7 +453,7 @@ proptest! {
         prop_assert!(world.calls.is_empty(), "calls outlive their jobs: {:?}", world.calls);
     }
 
-    /// Single answers and single loads are held after every step by `World::step`.
+    /// Once every host answers, and loads and calls end. Single answers and single loads are held after every step by `World::step`.
     #[test]
     fn every_wish_is_answered_and_one_load_serves_all(story in story()) {
         let mut world = told(2, &story);
@@ -468,6 +468,7 @@ proptest! {
             let calls: Vec<AttemptId> = world.calls.keys().copied().collect();
             for attempt in calls {
                 world.step(Event::FirstToken { attempt });
+                world.step(Event::Succeeded { attempt, usage: Usage { prompt_tokens: 100, output_tokens: 50, ..Usage::default() } });
             }
             world.step(Event::Tick);
         }

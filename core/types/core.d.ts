@@ -1002,7 +1002,7 @@ model: ModelName,
 predicted_ms: number, };
 
 /**
- * Learned gaps of use of one model on one host: how many there were of each length, after fading. Place 0 holds gaps of up to 4 s, each
+ * Learned gaps of use of one model on one host, or of one host: how many there were of each length, after fading. Place 0 holds gaps of up to 4 s, each
  * next one gaps 2^⅓ times longer.
  */
 export type Gaps = number[];
@@ -1388,7 +1388,8 @@ max_idle_s?: number,
  */
 max_actions_per_hour?: number, 
 /**
- * Whether a model is loaded shortly before its next use, where that comes back by the hour, the day or the week.
+ * Whether a model is loaded shortly before its next use, where that comes back by the hour, the day or the week, or was seen once a
+ * day before and is worth the memory.
  */
 prewarm?: boolean, 
 /**

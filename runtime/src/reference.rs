@@ -137,7 +137,7 @@ fn page() -> Result<String, serde_json::Error> {
     add("`[[hosts]]`", "One for each Ollama server. Only `url` is needed.", &hosts, &host_defaults, "hosts.");
     add(
         "`[hosts.start]`",
-        "How a host is started when it is needed, below its `[[hosts]]`; done where `lifecycle.mode` is `\"on\"` and `smart-ai serve` or an engine in Node runs. See [lifecycle](lifecycle.md).",
+        "How a host is started when it is needed, below its `[[hosts]]`; done where `lifecycle.mode` is `\"on\"` and `smart-ai serve` or the native engine in Node runs. See [lifecycle](lifecycle.md).",
         &starts,
         &serde_json::to_value(StartConfig::default())?,
         "hosts.start.",
@@ -158,7 +158,7 @@ fn page() -> Result<String, serde_json::Error> {
     );
     add(
         "`[lifecycle]`",
-        "Models that come and go by themselves, where `smart-ai serve` or an engine in Node runs. See [lifecycle](lifecycle.md).",
+        "Models that come and go by themselves, where `smart-ai serve` or the native engine in Node runs. See [lifecycle](lifecycle.md).",
         &fields(LIFECYCLE, "LifecycleConfig"),
         &of(&config, "/lifecycle"),
         "lifecycle.",

@@ -32,7 +32,7 @@ import type { Hands } from './transport.js';
 /** What starts and stops hosts needs more than HTTP to Ollama. */
 const NO_HANDS: Failure = {
 	kind: 'bad_request',
-	detail: 'starting and stopping hosts needs the sidecar, smart-ai serve',
+	detail: 'starting and stopping hosts needs the sidecar (smart-ai serve) or the native engine',
 };
 
 interface Job {
@@ -113,6 +113,7 @@ export class Driver implements SmartAi {
 		this.#asks += 1;
 		try {
 			if (parts.length === 1) return await this.#askOnce(asked, options, () => idOf(json));
+			asked.free();
 			const askOne = (part: Ask, own: AskOptions) => this.#askPart(part, own);
 			return await askParts(JSON.parse(json), parts, askOne, options.signal, () => this.hands.now());
 		} finally {
@@ -126,11 +127,13 @@ export class Driver implements SmartAi {
 	}
 
 	async #askOnce(asked: Asked, options: AskOptions, id: () => unknown): Promise<Answer> {
-		this.#mustLive();
 		let request: Request;
 		try {
+			this.#mustLive();
 			request = asked.request(options.onText !== undefined);
 		} catch (error) {
+			asked.free();
+			if (this.#closing.signal.aborted) throw error;
 			return this.core.answerRefused(id(), refusalOf(error));
 		}
 		this.#lastJob += 1;
@@ -152,8 +155,12 @@ export class Driver implements SmartAi {
 	async decide(ask: Ask): Promise<Decision> {
 		this.#mustBeOpen();
 		const asked = new this.core.Asked(askJson(ask));
-		const request = asked.request(false);
-		asked.free();
+		let request: Request;
+		try {
+			request = asked.request(false);
+		} finally {
+			asked.free();
+		}
 		await this.#seen();
 		return this.#dispatcher.decide(this.#now(), request);
 	}

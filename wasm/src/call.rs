@@ -58,17 +58,13 @@ struct End {
 
 impl End {
     fn of(dispatcher: &Dispatcher, place: usize) -> Option<Self> {
-        let (job, error, outcome) = match dispatcher.effects.get(place)? {
-            Effect::Resolve { job, outcome } => (*job, None, outcome.clone()),
-            Effect::Reject { job, error, outcome } => (*job, Some(error.clone()), outcome.clone()),
-            Effect::Call { .. }
-            | Effect::Abort { .. }
-            | Effect::Refresh { .. }
-            | Effect::Load { .. }
-            | Effect::Unload { .. }
-            | Effect::StartHost { .. }
-            | Effect::StopHost { .. }
-            | Effect::Prepared { .. } => return None,
+        let effect = dispatcher.effects.get(place)?;
+        let (job, error, outcome) = if let Effect::Resolve { job, outcome } = effect {
+            (*job, None, outcome.clone())
+        } else if let Effect::Reject { job, error, outcome } = effect {
+            (*job, Some(error.clone()), outcome.clone())
+        } else {
+            return None;
         };
         Some(Self { error, outcome, decision: dispatcher.core.decision(job) })
     }

@@ -1,4 +1,4 @@
-//! What was done about models by itself, or would have been: the last of it to show, each of it once to keep.
+//! Actions on models and hosts, done or only decided on in a dry run: the latest are shown; each is handed out once, to be kept.
 
 use std::collections::VecDeque;
 

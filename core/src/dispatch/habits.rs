@@ -21,8 +21,8 @@ pub(super) struct Habit {
     next: Option<Expectation>,
     /// Guesses since the last start for which a model was loaded.
     guesses: u32,
-    /// The expected use that was seen to.
-    pub(super) dealt: Millis,
+    /// The expected use for which it was last loaded.
+    pub(super) loaded_for: Millis,
 }
 
 impl Habit {
@@ -30,7 +30,7 @@ impl Habit {
         let mut rhythm = Rhythm::default();
         rhythm.start(now);
         let next = rhythm.next(now, 0);
-        Self { rhythm, example: request.clone(), last: now, next, guesses: 0, dealt: Millis(0) }
+        Self { rhythm, example: request.clone(), last: now, next, guesses: 0, loaded_for: Millis(0) }
     }
 
     /// A model is used; where it was idle for a while, that begins anew.
@@ -57,8 +57,8 @@ impl Habit {
     }
 
     /// A model was loaded for this use.
-    pub(super) fn deal(&mut self, coming: Expectation) {
-        self.dealt = coming.at;
+    pub(super) fn note_load(&mut self, coming: Expectation) {
+        self.loaded_for = coming.at;
         self.guesses += u32::from(coming.share < 1.0);
     }
 }
@@ -92,7 +92,7 @@ impl Dispatcher {
             last,
             next: None,
             guesses: 0,
-            dealt: Millis(0),
+            loaded_for: Millis(0),
         });
         habit.rhythm.absorb(starts);
         habit.last = habit.last.max(last);

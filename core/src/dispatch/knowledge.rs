@@ -2,9 +2,7 @@
 
 use crate::dispatch::Dispatcher;
 use crate::fleet::{Host, Remembered};
-use crate::learn::{
-    Estimate, Knowledge, Lessons, LogMean, Reliability, Sharing, Subject, Wordiness, all_shared,
-};
+use crate::learn::{Estimate, Knowledge, Lessons, LogMean, Reliability, Subject, Wordiness, all_shared};
 use crate::lifecycle::Gaps;
 use crate::names::ModelName;
 
@@ -91,7 +89,7 @@ impl Dispatcher {
                         host.power.gaps = gaps(host.power.gaps, before, lessons);
                     }
                     let moved = moved(Some(lessons), SHARING) - moved(before, SHARING);
-                    host.sharing = Sharing::believed(host.sharing.taken + moved);
+                    host.sharing.move_by(moved);
                 }
                 Subject::Arm { host, model } => {
                     let Some(host) = self.fleet.host_mut(host) else { continue };

@@ -1,10 +1,12 @@
 //! What the hosts have to do: how far their calls are, and the backlog that scoring sees.
 
+use std::collections::BTreeMap;
+
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::Attempt;
 use crate::fleet::OWN_BUSY_MEMORY_S;
 use crate::fleet::dynamics::slowed;
-use crate::names::{Millis, ModelName};
+use crate::names::{AttemptId, Millis, ModelName};
 use crate::policy::Backlog;
 
 impl Dispatcher {
@@ -17,62 +19,34 @@ impl Dispatcher {
             return;
         }
         let new_share = 1.0 - libm::exp(-elapsed_s / OWN_BUSY_MEMORY_S);
-        let busy = self.busy_runners();
+        let (runners, places) = runners_under_way(&self.attempts);
+        let mut busy = vec![0; self.fleet.hosts.len()];
+        for runner in runners.iter().filter(|runner| runner.is_loaded) {
+            if let Some(count) = busy.get_mut(runner.position) {
+                *count += 1;
+            }
+        }
+        let at_work: Vec<usize> = runners.into_iter().map(|runner| runner.at_work).collect();
+        let on = |position: &usize| busy.get(*position).copied().unwrap_or(0);
+        let mut machines = Vec::with_capacity(busy.len());
         for (position, host) in self.fleet.hosts.iter_mut().enumerate() {
-            let on = |position: &usize| busy.get(*position).copied().unwrap_or(0);
             let machine = on(&position) + host.neighbours.iter().map(on).sum::<usize>();
             host.advance(elapsed_s, new_share, machine, on(&position));
+            machines.push(machine);
         }
-        self.advance_calls(elapsed_s, &busy);
-    }
-
-    /// Each call at work has had these seconds, less what other runners of its machine and other slots of its own took.
-    fn advance_calls(&mut self, elapsed_s: f64, busy: &[usize]) {
-        let on = |position: &usize| busy.get(*position).copied().unwrap_or(0);
-        let mut runners: Vec<(usize, &ModelName, usize)> = Vec::with_capacity(self.attempts.len());
-        let mut places = Vec::with_capacity(self.attempts.len());
-        for attempt in self.attempts.values() {
-            let same = |runner: &(usize, &ModelName, usize)| {
-                (runner.0, runner.1) == (attempt.host_position, &attempt.model)
-            };
-            let known = runners.iter().position(same);
-            let place = known.unwrap_or(runners.len());
-            if known.is_none() {
-                runners.push((attempt.host_position, &attempt.model, 0));
-            }
-            if let Some((_, _, count)) = runners.get_mut(place) {
-                *count += usize::from(attempt.running.is_at_work());
-            }
-            places.push(place);
-        }
-        let counts: Vec<usize> = runners.into_iter().map(|(_, _, count)| count).collect();
-        let at_work = |place: usize| counts.get(place).copied().unwrap_or(1);
-        for (attempt, place) in self.attempts.values_mut().zip(places) {
-            let Some(host) = self.fleet.hosts.get(attempt.host_position) else { continue };
-            if attempt.running.is_at_work() {
-                let machine = on(&attempt.host_position) + host.neighbours.iter().map(on).sum::<usize>();
-                let slot_s = elapsed_s / slowed(at_work(place), host.batching.taken);
-                attempt.running.had.slot_s += slot_s;
-                attempt.running.had.alone_s += slot_s / slowed(machine, host.sharing.taken);
-            }
-        }
-    }
-
-    /// Runners at work, by host position.
-    fn busy_runners(&self) -> Vec<usize> {
-        let mut busy = vec![0; self.fleet.hosts.len()];
-        let mut seen: Vec<(usize, &ModelName)> = Vec::with_capacity(self.attempts.len());
-        for attempt in self.attempts.values().filter(|attempt| !attempt.running.loading) {
-            let Some(count) = busy.get_mut(attempt.host_position) else { continue };
-            let runner = (attempt.host_position, &attempt.model);
-            // The first on its host need not be looked for.
-            if *count > 0 && seen.contains(&runner) {
+        // Each call at work has had these seconds, less what other runners of its machine and other slots of its own took.
+        let calls =
+            self.attempts.values_mut().zip(places).filter(|(attempt, _)| attempt.running.is_at_work());
+        for (attempt, place) in calls {
+            let position = attempt.host_position;
+            let Some((host, machine)) = self.fleet.hosts.get(position).zip(machines.get(position)) else {
                 continue;
-            }
-            seen.push(runner);
-            *count += 1;
+            };
+            let mates = at_work.get(place).copied().unwrap_or(1);
+            let slot_s = elapsed_s / slowed(mates, host.batching.taken);
+            attempt.running.had.slot_s += slot_s;
+            attempt.running.had.alone_s += slot_s / slowed(*machine, host.sharing.taken);
         }
-        busy
     }
 
     /// What every host has to do, by position: the calls under way.
@@ -103,6 +77,7 @@ impl Dispatcher {
                 continue;
             }
             let Some(backlog) = backlogs.get_mut(position) else { continue };
+            // Any of them may be the one that the server waits for, whomever it is expected to evict.
             for runner in backlog.runners.iter_mut().filter(|runner| runner.model != attempt.model) {
                 runner.is_closed |= runner.calls > 0;
             }
@@ -117,4 +92,34 @@ impl Dispatcher {
         }
         backlogs
     }
+}
+
+/// A model on a host with calls of ours.
+struct RunnerUnderWay<'a> {
+    position: usize,
+    model: &'a ModelName,
+    /// One of the calls found it loaded.
+    is_loaded: bool,
+    /// Calls that are being answered, or whose prompt is read.
+    at_work: usize,
+}
+
+/// The runners of these calls, and for each call the place of its runner.
+fn runners_under_way(attempts: &BTreeMap<AttemptId, Attempt>) -> (Vec<RunnerUnderWay<'_>>, Vec<usize>) {
+    let mut runners: Vec<RunnerUnderWay<'_>> = Vec::with_capacity(attempts.len());
+    let mut places = Vec::with_capacity(attempts.len());
+    for attempt in attempts.values() {
+        let (position, model) = (attempt.host_position, &attempt.model);
+        let known = runners.iter().position(|runner| (runner.position, runner.model) == (position, model));
+        let place = known.unwrap_or(runners.len());
+        if known.is_none() {
+            runners.push(RunnerUnderWay { position, model, is_loaded: false, at_work: 0 });
+        }
+        if let Some(runner) = runners.get_mut(place) {
+            runner.is_loaded |= !attempt.running.loading;
+            runner.at_work += usize::from(attempt.running.is_at_work());
+        }
+        places.push(place);
+    }
+    (runners, places)
 }

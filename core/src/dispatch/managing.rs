@@ -269,7 +269,7 @@ impl Dispatcher {
             }
         }
         if mode == LifecycleMode::On {
-            self.managing.actions.push_back(now);
+            self.count_action();
             self.managing.unloading.insert((position, name.clone()), now);
             self.effects.push_back(Effect::Unload { host: id, model: name.clone(), within_ms: UNLOAD_MS });
         }

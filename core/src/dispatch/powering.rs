@@ -79,17 +79,15 @@ impl Dispatcher {
             return;
         }
         let now = self.now;
-        let asleep = |host: &&mut Host| {
-            let down = matches!(&host.contact, Contact::Down(failure) if failure.kind.is_of_connection());
-            down && host.config.start.is_some() && host.power.told.is_none()
-        };
+        let asleep =
+            |host: &&mut Host| host.is_gone() && host.config.start.is_some() && host.power.told.is_none();
         let mut would: Vec<HostId> = Vec::new();
         for host in self.fleet.hosts.iter_mut().filter(asleep) {
             host.power.told = Some(now);
             would.push(host.config.id.clone());
         }
         for id in would {
-            let reason = format!("{id} starts: a request waits, and no host that runs can serve it");
+            let reason = format!("{id} starts: {}", Rousing::Unknown.words());
             self.log(LifecycleMode::DryRun, LifecycleActionKind::Start, &id, None, reason);
         }
     }
@@ -172,7 +170,8 @@ impl Dispatcher {
         self.fleet.hosts.iter().filter_map(ends_at).min()
     }
 
-    /// Stops the hosts that nobody uses.
+    /// Stops the hosts that nobody uses: by the configured mode, also where all that is due was asked for, since outside `on` nothing
+    /// would start one again.
     pub(super) fn stop_idle(&mut self, next: &mut Vec<Millis>) {
         let (now, mode) = (self.now, self.config.lifecycle.mode);
         if mode == LifecycleMode::Off {

@@ -31,6 +31,10 @@ impl Dispatcher {
                 if rises_s.is_none() && !matches!(host.contact, Contact::Up) {
                     continue;
                 }
+                // No host is started on a guess.
+                if rises_s.is_some() && coming.share < 1.0 {
+                    continue;
+                }
                 let Some(model) = host.models.get(&name) else { continue };
                 let comes_s = rises_s.unwrap_or(0.0) + load_s(host, model, now);
                 let lead = (comes_s * 1_500.0 + LEAD_MS) as u64 + early_ms;
@@ -57,13 +61,12 @@ impl Dispatcher {
                 next.push(begins);
                 continue;
             }
-            let dealt = self.managing.habits.get(&name).is_some_and(|habit| habit.dealt == at);
+            let loaded = self.managing.habits.get(&name).is_some_and(|habit| habit.loaded_for == at);
             let loading = self.loads.keys().any(|(_, model)| *model == name);
-            if there || dealt || loading || !self.may_act(mode, next) {
+            if there || loaded || loading || !self.may_act(mode, next) {
                 next.push(until);
                 continue;
             }
-            next.push(now.plus(1_000));
             self.prewarm_one(mode, &name, coming, next);
         }
     }
@@ -82,13 +85,12 @@ impl Dispatcher {
         let view = View { now, ..self.view(&backlogs) };
         let nothing = Exclusions::default();
         let ranked = view.rank(&request, &nothing, 0);
-        let Some(best) = ranked.best() else { return };
+        let starts = ranked.best().is_some_and(|best| best.terms.start_s > 0.0);
+        let is_guess = coming.share < 1.0;
+        next.push(if starts && is_guess { until } else { now.plus(1_000) });
+        let Some(best) = ranked.best().filter(|_| !(starts && is_guess)) else { return };
         let (position, id) = (best.position, best.host.config.id.clone());
-        if best.terms.start_s > 0.0 {
-            if coming.share < 1.0 {
-                next.push(until);
-                return;
-            }
+        if starts {
             self.rouse(position, Rousing::Expected(name, seconds(now, at)));
             if let Some(host) = self.fleet.hosts.get_mut(position) {
                 host.power.reserved_until = until;
@@ -105,17 +107,17 @@ impl Dispatcher {
             return;
         }
         if let Some(habit) = self.managing.habits.get_mut(name) {
-            habit.deal(coming);
+            habit.note_load(coming);
         }
         let reason = format!(
             "{name} comes to {id}: {} to load, its use is {} in {}",
             duration(load_s),
-            if coming.share < 1.0 { "likely" } else { "expected" },
+            if is_guess { "likely" } else { "expected" },
             duration(seconds(now, at))
         );
         self.log(mode, LifecycleActionKind::Prewarm, &id, Some(name), reason);
         if mode == LifecycleMode::On {
-            self.managing.actions.push_back(now);
+            self.count_action();
             self.begin_load(position, name, &request, &backlogs);
             let host = self.fleet.hosts.get_mut(position);
             if let Some(model) = host.and_then(|host| host.models.get_mut(name)) {

@@ -16,13 +16,13 @@ impl Dispatcher {
     /// A piece of this call has come: those that have been answered for a while beside it have slots of their own.
     pub(super) fn note_overlap(&mut self, id: AttemptId) {
         let now = self.now;
-        let answered_s = |attempt: &Attempt| match attempt.phase {
+        let is_telling = |attempt: &Attempt| match attempt.phase {
             Phase::Answering { first_token, .. } => now.since(first_token) >= TELLING_MS,
             Phase::BeforeFirstToken { .. } => false,
         };
-        let Some(attempt) = self.attempts.get(&id).filter(|attempt| answered_s(attempt)) else { return };
+        let Some(attempt) = self.attempts.get(&id).filter(|attempt| is_telling(attempt)) else { return };
         let (position, model) = (attempt.host_position, &attempt.model);
-        let mates = self.attempts.values().filter(|mate| is_on(mate, position, model) && answered_s(mate));
+        let mates = self.attempts.values().filter(|mate| is_on(mate, position, model) && is_telling(mate));
         let answers = mates.count() as u32;
         if let Some(host) = self.fleet.hosts.get_mut(position).filter(|_| answers > 1) {
             host.found_slots.overlap(answers);

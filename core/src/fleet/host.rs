@@ -390,11 +390,16 @@ impl Host {
     pub(crate) fn rises_in_s(&self, now: Millis) -> Option<f64> {
         let start = self.config.start.as_ref().filter(|_| self.power.may_start)?;
         let asleep = match &self.contact {
-            Contact::Down(failure) => failure.kind.is_of_connection(),
+            Contact::Down(_) => self.is_gone(),
             Contact::Up => matches!(self.power.phase, PowerPhase::Stopping(_)),
             Contact::Never => false,
         };
         if asleep { self.power.rises_in_s(now, start) } else { None }
+    }
+
+    /// No connection to it can be made.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(&self.contact, Contact::Down(failure) if failure.kind.is_of_connection())
     }
 
     /// A start of ours is under way.

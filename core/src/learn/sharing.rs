@@ -38,6 +38,11 @@ impl Sharing {
         Self { taken: taken.between(BOUNDS.0, BOUNDS.1), told: 0 }
     }
 
+    /// Others have learned that it is so much more, or less.
+    pub(crate) fn move_by(&mut self, by: f64) {
+        self.taken = (self.taken + by).between(BOUNDS.0, BOUNDS.1);
+    }
+
     /// Whether enough calls have told of it.
     pub(crate) fn is_known(self) -> bool {
         self.told >= KNOWN
@@ -73,6 +78,16 @@ mod tests {
         let before = sharing;
         sharing.observe(9.0, 1.0);
         assert_eq!(sharing, before, "a call that was alone tells nothing of it");
+        sharing.move_by(-0.2);
+        let moved = sharing.taken;
+        sharing.observe(2.0, 0.5);
+        assert!(
+            (sharing.taken - moved).abs() < 0.2,
+            "what others tell leaves it as sure as it was: {sharing:?}"
+        );
+        let before = sharing;
+        sharing.observe(9.0, 1.0);
+        assert_eq!(sharing, before);
         for absurd in [f64::NAN, f64::INFINITY, -1e300] {
             sharing.observe(absurd, 0.5);
             assert!(sharing.taken >= BOUNDS.0 && sharing.taken <= BOUNDS.1, "{absurd}: {sharing:?}");

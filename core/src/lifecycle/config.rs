@@ -40,7 +40,8 @@ pub struct LifecycleConfig {
     /// count, and are not bound.
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub max_actions_per_hour: u32,
-    /// Whether a model is loaded shortly before its next use, where that comes back by the hour, the day or the week.
+    /// Whether a model is loaded shortly before its next use, where that comes back by the hour, the day or the week, or was seen once a
+    /// day before and is worth the memory.
     #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
     pub prewarm: bool,
     /// Whether models leave that a host's owner or another client wants to stay longer (`OLLAMA_KEEP_ALIVE` above five minutes,

@@ -13,7 +13,7 @@ const KEPT: f64 = 0.995;
 /// Gaps from which on what was learned decides.
 const TELLING: f64 = 8.0;
 
-/// Learned gaps of use of one model on one host: how many there were of each length, after fading. Place 0 holds gaps of up to 4 s, each
+/// Learned gaps of use of one model on one host, or of one host: how many there were of each length, after fading. Place 0 holds gaps of up to 4 s, each
 /// next one gaps 2^⅓ times longer.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", type = "number[]"))]

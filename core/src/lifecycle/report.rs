@@ -131,8 +131,10 @@ pub struct LifecycleAction {
     /// `dry_run`, `begun`, `ok`, or the failure's word.
     pub outcome: String,
     /// Gigabytes (10^9 bytes) of memory that it frees or takes.
+    #[serde(default)]
     pub gb: f64,
     /// Milliseconds it took; 0 until it has ended, and in a dry run.
+    #[serde(default)]
     pub ms: f64,
 }
 

@@ -109,7 +109,7 @@ pub(crate) struct Runner {
     pub(crate) left_s: f64,
     /// Seconds until it is loaded.
     pub(crate) load_left_s: f64,
-    /// It is to make way for a load that has waited too long, and takes no more calls.
+    /// It is to make way for a load, and takes no more calls.
     pub(crate) is_closed: bool,
 }
 

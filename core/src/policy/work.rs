@@ -71,7 +71,7 @@ pub(crate) struct Measured<'a> {
 pub(crate) struct Shares {
     pub(crate) prefill: f64,
     pub(crate) decode: f64,
-    /// The part of `decode` that calls in other slots of its runner took away: 1 where there were none.
+    /// The share of its runner that calls in other slots left to it while it wrote: 1 where there were none.
     pub(crate) slots: f64,
 }
 
@@ -96,33 +96,33 @@ pub(crate) fn learn_rates(
     if usage.output_tokens > 1 && usage.output_ms > 0.0 {
         let (seen, share) =
             (f64::from(usage.output_tokens) / (usage.output_ms / 1e3), shares.decode.between(0.02, 1.0));
-        // Less the share that servers took which may be on the same machine.
-        let alone = seen / share;
-        if beside.iter().all(|other| other.share < UNDISTURBED) {
-            model.undisturbed.observe(now, alone);
-        } else if model.undisturbed.weight >= 1.0 {
-            host.slowing.observe(model.undisturbed.estimate(alone, 0.0) / alone, beside);
-        }
-        let rate = alone * slower_beside(beside);
-        // An arm that differs from what was supposed of it tells nothing of its host; one that differs from itself does.
         let measured_before = model.decode.weight >= 1.0;
         let slots = shares.slots.between(share, 1.0);
-        if model.decode.weight >= KNOWN_WEIGHT && slots > ALONE {
-            host.sharing.observe(expected.decode / seen * slots, share / slots);
-        }
-        // How fast it is alone is learned from calls that had a slot's runner to themselves; others tell what slots take.
-        let by_itself = model.decode.weight >= 1.0;
-        if slots <= ALONE && by_itself {
+        if slots <= ALONE && measured_before {
             host.batching.observe(expected.decode / seen * share / slots, slots);
         }
-        if slots > ALONE || !by_itself || host.batching.is_known() {
+        // How fast a model is alone is learned from calls that had a runner to themselves, and from others once it is known what slots
+        // take from one another.
+        if slots > ALONE || !measured_before || host.batching.is_known() {
+            // Less the share that servers took which may be on the same machine.
+            let alone = seen / share;
+            if beside.iter().all(|other| other.share < UNDISTURBED) {
+                model.undisturbed.observe(now, alone);
+            } else if model.undisturbed.weight >= 1.0 {
+                host.slowing.observe(model.undisturbed.estimate(alone, 0.0) / alone, beside);
+            }
+            let rate = alone * slower_beside(beside);
+            if model.decode.weight >= KNOWN_WEIGHT && slots > ALONE {
+                host.sharing.observe(expected.decode / seen * slots, share / slots);
+            }
             model.decode.observe(now, rate);
             host.decode_speed.observe(now, rate / prior.decode);
-        }
-        let surprise = if measured_before { libm::log(rate / expected.decode) } else { 0.0 };
-        let known = host.decode_speed.weight >= KNOWN_WEIGHT;
-        if let Some(by_ln) = host.change.observe(surprise).filter(|_| known && detect_change) {
-            shift(host, by_ln);
+            // An arm that differs from what was supposed of it tells nothing of its host; one that differs from itself does.
+            let surprise = if measured_before { libm::log(rate / expected.decode) } else { 0.0 };
+            let known = host.decode_speed.weight >= KNOWN_WEIGHT;
+            if let Some(by_ln) = host.change.observe(surprise).filter(|_| known && detect_change) {
+                shift(host, by_ln);
+            }
         }
     }
     let Some(model) = host.models.get_mut(model_name) else { return };
@@ -227,6 +227,25 @@ mod tests {
             learn_rates(Millis(1), &mut shared, &"small".into(), measured, true);
         }
         assert!((decode(&by_itself, "small") - decode(&shared, "small")).abs() < 1e-9);
+    }
+
+    #[test]
+    fn calls_in_slots_that_take_nothing_do_not_make_a_host_seem_faster() {
+        let mut host = host();
+        for _ in 0..30 {
+            learn_rates(Millis(1), &mut host, &"small".into(), alone(&usage(500.0)), true);
+        }
+        let before = decode(&host, "small");
+        // One of eight slots each, as quick as alone, where slots were thought to share all of it.
+        for _ in 0..3 {
+            let eighth = Shares { prefill: 1.0 / 8.0, decode: 1.0 / 8.0, slots: 1.0 / 8.0 };
+            let usage = usage(500.0);
+            let measured = Measured { shares: eighth, ..alone(&usage) };
+            learn_rates(Millis(2), &mut host, &"small".into(), measured, true);
+        }
+        let after = decode(&host, "small");
+        assert!((after / before - 1.0).abs() < 0.01, "{before} {after}");
+        assert!(host.batching.taken < 0.5, "{:?}", host.batching);
     }
 
     #[test]

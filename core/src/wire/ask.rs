@@ -195,7 +195,12 @@ impl Ask {
 
     /// The path of the call.
     pub fn endpoint(&self) -> &'static str {
-        if self.task == Some(Task::Embed) { "/api/embed" } else { "/api/chat" }
+        if self.embeds() { "/api/embed" } else { "/api/chat" }
+    }
+
+    /// Whether vectors are asked for, which come as one JSON text; anything else comes line by line.
+    pub(super) fn embeds(&self) -> bool {
+        self.task == Some(Task::Embed)
     }
 
     /// The messages, if there are any.

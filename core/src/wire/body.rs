@@ -6,7 +6,6 @@ use crate::json::Object;
 
 use super::ask::{Ask, is_user};
 use crate::effect::CallOptions;
-use crate::request::Task;
 
 impl Ask {
     /// The body to send to [`Ask::endpoint`] for this model. A chat always streams, and is never silently cut to fit:
@@ -16,10 +15,10 @@ impl Ask {
     }
 
     /// The body, with messages that follow those of the ask.
-    pub(super) fn body_with(&self, model: &str, options: &CallOptions, more: &[Object]) -> Value {
+    pub(super) fn body_with(&self, model: &str, options: &CallOptions, more: &[Value]) -> Value {
         let mut body = Object::new();
         put(&mut body, "model", model);
-        if self.task == Some(Task::Embed) {
+        if self.embeds() {
             put(&mut body, "input", self.texts().into_iter().map(Value::from).collect::<Vec<_>>());
         } else {
             put(&mut body, "messages", self.chat_messages(more));
@@ -40,7 +39,7 @@ impl Ask {
         body.into()
     }
 
-    fn chat_messages(&self, more: &[Object]) -> Value {
+    fn chat_messages(&self, more: &[Value]) -> Value {
         let mut messages: Vec<Value> = Vec::new();
         for (role, text) in [("system", &self.system), ("user", &self.prompt)] {
             messages.extend(text.as_ref().map(|text| message(role, text)));
@@ -55,15 +54,14 @@ impl Ask {
             let all: Vec<Value> = own.chain(images.iter().map(|image| image.as_str().into())).collect();
             put(message, "images", all);
         }
-        messages.extend(more.iter().cloned().map(Value::Object));
+        messages.extend_from_slice(more);
         messages.into()
     }
 
     /// The caller's options under the dispatcher's.
     fn merged(&self, options: &CallOptions) -> Object {
         let mut merged = self.options.clone().unwrap_or_default();
-        let embeds = self.task == Some(Task::Embed);
-        if let Some(tokens) = options.num_predict.or(self.max_tokens).filter(|_| !embeds) {
+        if let Some(tokens) = options.num_predict.or(self.max_tokens).filter(|_| !self.embeds()) {
             put(&mut merged, "num_predict", tokens);
         }
         if let Some(tokens) = options.num_ctx {
@@ -73,7 +71,7 @@ impl Ask {
     }
 }
 
-fn message(role: &str, content: &str) -> Value {
+pub(super) fn message(role: &str, content: &str) -> Value {
     let mut message = Object::new();
     put(&mut message, "role", role);
     put(&mut message, "content", content);

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::answer_reader::{ANSWER_MAX, AnswerReader, Piece, answer_too_long};
 use super::ask::Ask;
+use super::body::message;
 use super::outgoing::Outgoing;
 use super::progress::Progress;
 use super::verdict::{Verdict, repair_prompt};
@@ -16,7 +17,6 @@ use crate::decision::Decision;
 use crate::effect::{CallOptions, Outcome};
 use crate::event::{Event, Usage};
 use crate::failure::{DispatchError, Failure, FailureKind};
-use crate::json::Object;
 use crate::names::{AttemptId, Millis, ModelName};
 
 /// What a driver does next for a call. Once a response has ended, the last step is `Again` or `Ended`.
@@ -61,7 +61,7 @@ pub struct Call {
     /// Text is handed out as it comes; otherwise the whole answer is judged before it counts.
     streams: bool,
     /// What the model is told after an answer that does not fit its schema.
-    repair: Vec<Object>,
+    repair: Vec<Value>,
     state: State,
     progress: Progress,
     usage: Usage,
@@ -122,7 +122,7 @@ impl Call {
     /// What to send to the host.
     pub fn request(&self) -> Outgoing {
         let body = self.ask.body_with(self.model.as_str(), &self.options, &self.repair);
-        let streams = !self.embeds();
+        let streams = !self.ask.embeds();
         Outgoing { streams, ..Outgoing::json(self.ask.endpoint(), &body) }
     }
 
@@ -137,7 +137,7 @@ impl Call {
             self.state = State::Refused { status, retry_after, location, body: Vec::new() };
             return Vec::new();
         }
-        self.state = if self.embeds() {
+        self.state = if self.ask.embeds() {
             State::Embedding { body: Vec::new() }
         } else {
             State::Answering(AnswerReader::new())
@@ -147,6 +147,7 @@ impl Call {
             return vec![CallStep::Event { event: Event::Started { attempt: self.attempt } }];
         }
         self.text.clear();
+        self.thinking.clear();
         Vec::new()
     }
 
@@ -203,13 +204,13 @@ impl Call {
     /// The connection could not be made or did not last. `code` is the system's word for it, such as `ECONNREFUSED`.
     pub fn lost(&mut self, now: Millis, code: Option<&str>, message: &str) -> Vec<CallStep> {
         match self.state {
-            // What is missing, the reader says.
-            State::Answering(_) => self.finish(now),
+            // What is missing, the reader says; of a refusal the status says enough.
+            State::Answering(_) | State::Refused { .. } => self.finish(now),
             State::Embedding { .. } => {
                 let failure = failure_of_connection(code, message);
                 self.fail(Failure::new(FailureKind::CutOff, failure.detail))
             }
-            State::Sent | State::Refused { .. } => self.fail(failure_of_connection(code, message)),
+            State::Sent => self.fail(failure_of_connection(code, message)),
             State::Checking | State::Over => Vec::new(),
         }
     }
@@ -248,11 +249,6 @@ impl Call {
         let calls = std::mem::take(&mut self.tool_calls);
         answer.tool_calls = (!calls.is_empty()).then(|| calls.into());
         answer
-    }
-
-    /// Vectors come as one JSON text, anything else line by line.
-    fn embeds(&self) -> bool {
-        self.ask.endpoint() == "/api/embed"
     }
 
     fn take(&mut self, now: Millis, pieces: Vec<Piece>) -> Vec<CallStep> {
@@ -312,13 +308,6 @@ impl Call {
         self.state = State::Over;
         vec![CallStep::Ended { event: Event::Failed { attempt: self.attempt, failure } }]
     }
-}
-
-fn message(role: &str, content: &str) -> Object {
-    [("role", role), ("content", content)]
-        .map(|(key, text)| (key.to_owned(), text.into()))
-        .into_iter()
-        .collect()
 }
 
 #[cfg(test)]
@@ -429,10 +418,14 @@ mod tests {
 
     #[test]
     fn a_refusal_is_what_its_status_and_its_body_say() {
-        let mut call = call(r#"{"prompt":"Hi"}"#, false);
+        const ASK: &str = r#"{"prompt":"Hi"}"#;
+        let (mut call, mut broken_off) = (call(ASK, false), call(ASK, false));
         assert_eq!(call.answered(503, Some("2".to_owned()), None), []);
         call.push(NOW, br#"{"error":"server busy, please try again"}"#);
         let steps = call.finish(NOW);
         assert_eq!(failure(&steps).and_then(|failure| failure.retry_after_ms), Some(2_000));
+        broken_off.answered(503, None, None);
+        let steps = broken_off.lost(NOW, Some("ECONNRESET"), "aborted");
+        assert_eq!(failure(&steps).map(|failure| failure.kind), Some(FailureKind::Busy));
     }
 }

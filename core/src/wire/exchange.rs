@@ -8,8 +8,9 @@ use serde_json::json;
 
 use super::metrics::{metrics_query, recorded_query};
 use super::outgoing::Outgoing;
-use super::residency::residency_request;
-use super::{Ask, Reply, canary_failure, host_state, model_state, residency_failure, signals_state};
+use super::reply::{host_state, model_state, signals_state};
+use super::residency::{residency_failure, residency_request};
+use super::{Ask, Reply, canary_failure};
 use crate::effect::{Effect, Source};
 use crate::event::{Event, SignalsState};
 use crate::names::{HostId, Millis, ModelName};

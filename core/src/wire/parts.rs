@@ -2,7 +2,6 @@
 
 use super::ask::{Ask, content};
 use crate::classify::text_tokens;
-use crate::request::Task;
 
 /// The most texts in one part.
 const PART_TEXTS: u32 = 32;
@@ -15,7 +14,7 @@ impl Ask {
     /// The first part is asked alone, any model it may have; the others then of the model that answered it, since vectors of
     /// two models do not compare.
     pub fn parts(&self) -> Vec<u32> {
-        let messages = self.messages.as_ref().filter(|_| self.task == Some(Task::Embed));
+        let messages = self.messages.as_ref().filter(|_| self.embeds());
         let (mut parts, mut texts, mut tokens) = (Vec::new(), 0, 0_u32);
         for message in messages.into_iter().flatten() {
             let more = content(message).map_or(0, text_tokens);

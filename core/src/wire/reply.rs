@@ -66,7 +66,7 @@ impl Reply {
 }
 
 /// `/api/version`, `/api/tags` and `/api/ps` of one host. It is down when its tags cannot be had; any other part may be missing.
-pub fn host_state(version: &Reply, tags: &Reply, resident: &Reply) -> HostState {
+pub(super) fn host_state(version: &Reply, tags: &Reply, resident: &Reply) -> HostState {
     let models = match tags.body().and_then(read_tags) {
         Ok(models) => models,
         Err(failure) => return HostState::Down(failure),
@@ -83,7 +83,7 @@ pub fn host_state(version: &Reply, tags: &Reply, resident: &Reply) -> HostState 
 }
 
 /// `/api/show` of one model.
-pub fn model_state(show: &Reply) -> ModelState {
+pub(super) fn model_state(show: &Reply) -> ModelState {
     show.body().and_then(read_show).map_or_else(ModelState::Unknown, ModelState::Known)
 }
 
@@ -110,7 +110,7 @@ pub fn canary_failure(answer: &Reply) -> Option<Failure> {
 }
 
 /// The answer to the metrics query.
-pub fn signals_state(reply: &Reply) -> SignalsState {
+pub(super) fn signals_state(reply: &Reply) -> SignalsState {
     let samples = match reply {
         Reply::Answered { status, body, .. } => read_metrics(*status, body),
         Reply::Lost { code, message } => Err(failure_of_connection(code.as_deref(), message)),

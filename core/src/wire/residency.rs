@@ -61,7 +61,7 @@ pub fn prepare_event(job: JobId, value: Value, wall_ms: u64) -> Result<Event, Di
 }
 
 /// What to send for an [`Effect::Load`] or [`Effect::Unload`]; nothing for any other effect.
-pub fn residency_request(effect: &Effect) -> Option<Outgoing> {
+pub(super) fn residency_request(effect: &Effect) -> Option<Outgoing> {
     match effect {
         Effect::Load { model, embeds, options, .. } => {
             let mut body = json!({ "model": model });
@@ -104,7 +104,7 @@ fn put(body: &mut Value, key: &str, value: Value) {
 }
 
 /// Why a load or an unload was not carried out; absent where it was.
-pub fn residency_failure(reply: &Reply) -> Option<Failure> {
+pub(super) fn residency_failure(reply: &Reply) -> Option<Failure> {
     match reply.body() {
         Ok(body) => {
             let error = serde_json::from_str::<Value>(body).ok()?;

@@ -59,7 +59,7 @@ impl Ask {
 }
 
 /// What a model is told after an answer that does not fit its schema.
-pub fn repair_prompt(misfit: &str) -> String {
+pub(super) fn repair_prompt(misfit: &str) -> String {
     format!("That does not fit the schema: {misfit}. Answer again, with JSON that does.")
 }
 

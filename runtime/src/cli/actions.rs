@@ -1,4 +1,4 @@
-//! `smart-ai history --actions`: what was loaded and let go by itself, newest first.
+//! `smart-ai history --actions`: what was loaded, let go, started and stopped by itself, newest first.
 
 use std::io::{self, Write};
 

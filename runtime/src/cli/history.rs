@@ -14,7 +14,7 @@ use crate::store::{Filter, HistoryConfig, Reader, Row};
 pub(super) struct HistoryArgs {
     #[command(flatten)]
     which: Which,
-    /// What was loaded and let go by itself, instead of jobs
+    /// What was loaded, let go, started and stopped by itself, instead of jobs
     #[arg(long, conflicts_with_all = ["task", "job"])]
     actions: bool,
     /// How many

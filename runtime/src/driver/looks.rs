@@ -19,14 +19,12 @@ impl Task {
         let Some(mut exchange) = self.exchanges.begin(now(), effect) else { return };
         let server = exchange.host().map_or(self.prometheus.as_ref(), |host| self.hosts.get(host));
         let Some(server) = server.cloned() else { return };
-        let (messages, observers) = (self.messages.clone(), self.observers.clone());
+        let (send, observers) = (self.sender(), self.observers.clone());
         tokio::spawn(async move {
             let (event, replies) = exchanged(&mut exchange, &server).await;
             let canary = canary_end(&event);
             // The dispatcher first: who waits for a look submits a job once it is told of it.
-            if let Some(messages) = messages.upgrade() {
-                drop(messages.send(Message::Event(event)));
-            }
+            send(event);
             tell(&observers, exchange.host(), canary, &replies);
         });
     }
@@ -34,18 +32,26 @@ impl Task {
     /// Starts or stops a host, and tells what came of it.
     pub(super) fn power(&self, host: HostId, within_ms: u32, starts: bool) {
         let Some(power) = self.powers.get(&host).cloned() else { return };
-        let (messages, limit) = (self.messages.clone(), Duration::from_millis(within_ms.into()));
+        let (send, limit) = (self.sender(), Duration::from_millis(within_ms.into()));
         tokio::spawn(async move {
             let work = async { if starts { power.start().await } else { power.stop().await } };
             let failure = within(limit, work).await.err();
-            if let Some(messages) = messages.upgrade() {
-                drop(messages.send(Message::Event(if starts {
-                    Event::StartEnded { host, failure }
-                } else {
-                    Event::StopEnded { host, failure }
-                })));
-            }
+            send(if starts {
+                Event::StartEnded { host, failure }
+            } else {
+                Event::StopEnded { host, failure }
+            });
         });
+    }
+
+    /// Sends events here, as long as the engine lives.
+    fn sender(&self) -> impl Fn(Event) + use<> {
+        let messages = self.messages.clone();
+        move |event| {
+            if let Some(messages) = messages.upgrade() {
+                drop(messages.send(Message::Event(event)));
+            }
+        }
     }
 }
 

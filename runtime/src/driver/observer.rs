@@ -76,7 +76,7 @@ pub(crate) trait Observer: Debug + Send + Sync {
     fn canary_ended(&self, _arm: &Arm, _outcome: &str) {}
     /// A job ended.
     fn ended(&self, _end: &JobEnd<'_>) {}
-    /// A model was loaded or let go by itself, or would have been; told once it has ended.
+    /// A model was loaded or let go, or a host started or stopped, by itself, or would have been; told once that has ended.
     fn acted(&self, _action: &LifecycleAction) {}
     /// What it calls a job where others look for it.
     fn name(&self, _job: JobId) -> Option<String> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use smart_ai_core::wire::{self, Answer, Exchanges, Fleet};
 use smart_ai_core::{
     Arm, AttemptId, ConfigError, DispatchError, Dispatcher, Effect, Event, FailureKind, HostId, JobId,
-    Millis, Outcome, Prepared, Request,
+    LifecycleMode, Millis, Outcome, Prepared, Request,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -71,13 +71,16 @@ impl Task {
         }
         let prometheus =
             fleet.prometheus.as_ref().map(|endpoint| Server::new(endpoint, connect_ms)).transpose()?;
+        let powers = powers(fleet)?;
+        // Nothing is started or kept awake in a dry run, or where this is off.
+        let acts = fleet.config.lifecycle.mode == LifecycleMode::On;
         Ok(Self {
             dispatcher,
             hosts,
             prometheus,
             exchanges: Exchanges::default(),
             messages,
-            powers: powers(fleet)?,
+            powers: if acts { powers } else { Powers::new() },
             renewed: BTreeMap::new(),
             inbox,
             jobs: BTreeMap::new(),

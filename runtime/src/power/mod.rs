@@ -60,7 +60,10 @@ fn power(id: &HostId, starter: &HostStarter, fleet: &Fleet) -> Result<Arc<dyn Po
         return Ok(Arc::new(command::Commands { start, stop }));
     }
     if let (Some(url), Some(group)) = (&starter.sablier, &starter.group) {
-        return Ok(Arc::new(Sablier::new(id, url, group, fleet.config.connect_timeout_ms)?));
+        let start =
+            fleet.config.hosts.iter().find(|host| host.id == *id).and_then(|host| host.start.as_ref());
+        let ready_s = start.cloned().unwrap_or_default().ready_timeout_s.into();
+        return Ok(Arc::new(Sablier::new(id, (url, group), ready_s, fleet.config.connect_timeout_ms)?));
     }
     if let Some(address) = &starter.wake {
         return Ok(Arc::new(Machine::new(address, starter.broadcast.as_deref(), stop)?));

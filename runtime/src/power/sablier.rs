@@ -13,34 +13,42 @@ use crate::http::{Server, look};
 
 /// Seconds of one session. Sablier stops a host whose session is over, whatever is in flight.
 const SESSION_S: u64 = 600;
-/// Seconds that Sablier may wait until the host is ready.
-const READY_S: u64 = 110;
+/// Seconds after which Sablier has answered that the host is not ready.
+const MARGIN_S: u64 = 10;
 
 /// One group of Sablier.
 #[derive(Debug)]
 pub(super) struct Sablier {
     server: Server,
     path: String,
+    /// It waits this long at most until the host is ready.
+    ready_s: u64,
 }
 
 impl Sablier {
     /// # Errors
     /// A server that cannot be called.
-    pub(super) fn new(id: &HostId, url: &str, group: &str, connect_ms: u32) -> Result<Self, ConfigError> {
+    pub(super) fn new(
+        id: &HostId,
+        (url, group): (&str, &str),
+        ready_s: u64,
+        connect_ms: u32,
+    ) -> Result<Self, ConfigError> {
         let url = url.trim_end_matches('/').to_owned();
         let endpoint = Endpoint::new(format!("sablier of {id}").into(), url, BTreeMap::new());
         let group = utf8_percent_encode(group, NON_ALPHANUMERIC);
         let path = format!(
-            "/api/strategies/blocking?group={group}&session_duration={SESSION_S}s&timeout={READY_S}s"
+            "/api/strategies/blocking?group={group}&session_duration={SESSION_S}s&timeout={ready_s}s"
         );
-        Ok(Self { server: Server::new(&endpoint, connect_ms)?, path })
+        Ok(Self { server: Server::new(&endpoint, connect_ms)?, path, ready_s })
     }
 }
 
 #[async_trait]
 impl Power for Sablier {
     async fn start(&self) -> Result<(), Failure> {
-        let reply: Reply = look(self.server.get(&self.path), Duration::from_secs(READY_S + 10)).await;
+        let reply: Reply =
+            look(self.server.get(&self.path), Duration::from_secs(self.ready_s + MARGIN_S)).await;
         match reply.body() {
             Ok(_) => Ok(()),
             Err(failure) => {
@@ -71,7 +79,8 @@ mod tests {
     async fn asked(answers: &[&str]) -> std::io::Result<(Vec<Result<(), String>>, Vec<String>)> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}/", listener.local_addr()?);
-        let sablier = Sablier::new(&"nas".into(), &url, "my models", 1_000).map_err(std::io::Error::other)?;
+        let sablier =
+            Sablier::new(&"nas".into(), (&url, "my models"), 110, 1_000).map_err(std::io::Error::other)?;
         let (mut told, mut lines) = (Vec::new(), Vec::new());
         for answer in answers {
             let serve = async {

@@ -52,7 +52,7 @@ fn saved(rows: &[Row]) -> Option<f64> {
         };
         let (named, chosen) = (taken(false), taken(true));
         if !named.is_empty() && !chosen.is_empty() {
-            let jobs = rows.len() as f64;
+            let jobs = (named.len() + chosen.len()) as f64;
             named_ms += mean(&named) * jobs;
             saved_ms += (mean(&named) - mean(&chosen)) * jobs;
         }
@@ -94,12 +94,14 @@ mod tests {
             row(2, "a", 0.5, true),
             row(3, "long", 60.0, true),
             failed,
+            row(6, "b", 2.0, false),
+            row(7, "b", 2.0, true),
             answered(4, 9.0),
         ];
         let seen = rollout(&rows).map(|seen| {
             let share = |part: f64| (part * 100.0).round() as i64;
             (seen.jobs, seen.switched, share(seen.expected), seen.saved.map(share), seen.named.join(", "))
         });
-        assert_eq!(seen, Some((4, 3, 60, Some(50), "large:7b on nas".to_owned())));
+        assert_eq!(seen, Some((6, 4, 60, Some(17), "large:7b on nas".to_owned())));
     }
 }

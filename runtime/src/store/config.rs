@@ -20,9 +20,9 @@ pub struct HistoryConfig {
     pub url: String,
     /// Whether prompts and answers are kept, too.
     pub prompts: bool,
-    /// Older jobs are deleted.
+    /// Older jobs and actions are deleted.
     pub keep_days: u32,
-    /// Beyond this many jobs the oldest are deleted.
+    /// Beyond this many jobs, or actions, the oldest are deleted.
     pub keep_rows: u32,
     /// Rows that may wait to be written; more are dropped and counted.
     pub queue_rows: u32,

@@ -122,8 +122,8 @@ test('every part of it that tells metrics is scraped', () => {
 		'prometheus',
 		'smart-ai',
 	]);
-	for (const { job_name, static_configs } of scrapes) {
-		const [name] = static_configs[0].targets[0].split(':');
+	for (const { job_name, static_configs, dns_sd_configs } of scrapes) {
+		const [name] = (static_configs?.[0].targets ?? dns_sd_configs[0].names)[0].split(':');
 		assert.ok(services[name] || name === 'localhost', `${job_name} scrapes ${name}, which is no service`);
 	}
 });

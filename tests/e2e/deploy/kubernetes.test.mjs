@@ -6,8 +6,9 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
-import { needOrSkip, scratchFolder } from '../bed/index.mjs';
+import { launch, needOrSkip, scratchFolder } from '../bed/index.mjs';
 import { run } from '../bed/process.mjs';
+import { build } from '../serve/sidecar.mjs';
 
 const folder = fileURLToPath(new URL('../../../deploy/kubernetes/', import.meta.url));
 const read = (name) =>
@@ -37,6 +38,25 @@ test('each Service finds its pods and their ports, and KEDA finds what it scales
 		}
 	}
 	find('Deployment', find('ScaledObject', 'ollama').spec.scaleTargetRef.name);
+});
+
+test('the sidecar starts as its pod starts it, with a key', async () => {
+	const [{ args, env }] = find('Deployment', 'smart-ai').spec.template.spec.containers;
+	assert.equal(env[0].name, 'SMART_AI_KEY');
+	const config = path.join(scratchFolder('kubernetes'), 'smart-ai.toml');
+	writeFileSync(config, find('ConfigMap', 'smart-ai').data['smart-ai.toml']);
+	const here = { '/etc/smart-ai/smart-ai.toml': config, '0.0.0.0:9435': '127.0.0.1:0', '0.0.0.0:11435': '127.0.0.1:0' };
+	const server = await launch({
+		name: 'smart-ai serve',
+		command: build()('smart-ai'),
+		args: [...args.map((arg) => here[arg] ?? arg), '--json'],
+		env: { ...process.env, SMART_AI_KEY: 'a'.repeat(48) },
+		ready: /"proxy"/,
+	});
+	const { proxy } = JSON.parse(server.lines.find((line) => line.startsWith('{')));
+	assert.equal((await fetch(`${proxy}/api/tags`)).status, 401);
+	await server.stop();
+	assert.ok(args.includes('--allow-remote'), 'or it refuses to listen beyond its machine');
 });
 
 test('a Prometheus that knows nothing is an error for KEDA, and nothing is stopped at once', () => {

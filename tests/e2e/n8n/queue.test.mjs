@@ -106,8 +106,8 @@ async function calls(count, midway = async () => {}) {
 }
 
 /**
- * Waits for a round of calls that are all answered. Each process of n8n connects anew when it notices that a part is back;
- * until all have, an answer may find no way to its caller.
+ * Waits for a round of calls that are all answered. Each process of n8n connects anew when it notices that a part is
+ * back; until all have, an answer may find no way to its caller.
  */
 async function allAnswered() {
 	let round = null;
