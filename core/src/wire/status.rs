@@ -8,6 +8,9 @@ use super::remedy::redirects;
 use crate::failure::table::{IN_STREAM, kind_of};
 use crate::failure::{Failure, FailureKind};
 
+/// Letters of a passage in quotes that history and logs may hold: a model's name, not a request.
+const QUOTED_MOST: usize = 80;
+
 /// The failure that a status other than 200 stands for. `retry_after` and `location` are the headers' values.
 pub fn failure_of_status(
     status: u16,
@@ -31,7 +34,12 @@ pub fn failure_of_status(
 pub(super) fn failure_of_line(error: &Value) -> Failure {
     let words = words_of_value(error).unwrap_or_default();
     let kind = kind_of(IN_STREAM, &words);
-    Failure::new(kind, if words.is_empty() { "the server broke the answer off" } else { &words })
+    let words = if words.is_empty() {
+        "the server broke the answer off".to_owned()
+    } else {
+        without_long_quotes(&words)
+    };
+    Failure::new(kind, words)
 }
 
 fn detail(status: u16, body: &str, words: Option<&str>) -> String {
@@ -40,7 +48,7 @@ fn detail(status: u16, body: &str, words: Option<&str>) -> String {
             "403 without a word: Ollama refuses this Host header; use localhost, an IP address or *.local"
                 .to_owned()
         }
-        (_, Some(words)) => words.to_owned(),
+        (_, Some(words)) => without_long_quotes(words),
         (_, None) => format!("status {status} with {}", json::found(body.as_bytes())),
     }
 }
@@ -67,6 +75,22 @@ fn words_of_value(error: &Value) -> Option<String> {
     error.get("message")?.as_str().map(str::to_owned)
 }
 
+/// What a server says, for history and logs: a long passage in quotes is of a request or an answer, and left out.
+fn without_long_quotes(words: &str) -> String {
+    let is_outside = |letter: Option<char>| letter.is_none_or(|letter| !letter.is_alphanumeric());
+    for quote in ['\'', '"', '`'] {
+        let opens = |&at: &usize| is_outside(words[..at].chars().next_back());
+        let closes = |&at: &usize| is_outside(words[at + quote.len_utf8()..].chars().next());
+        let mut marks = words.match_indices(quote).map(|(at, _)| at);
+        let Some(open) = marks.find(opens) else { continue };
+        let Some(close) = marks.rev().find(closes) else { continue };
+        if words[open..close].chars().count() > QUOTED_MOST {
+            return format!("{}{quote}\u{2026}{}", &words[..open], &words[close..]);
+        }
+    }
+    words.to_owned()
+}
+
 /// An address without what may be a key: user and password, query and fragment.
 fn without_secrets(address: &str) -> String {
     let address = address.split(['?', '#']).next().unwrap_or_default();
@@ -80,4 +104,31 @@ fn without_secrets(address: &str) -> String {
 fn milliseconds(header: &str) -> Option<u64> {
     let seconds = parse(header)?;
     (seconds.is_finite() && (0.0..=86_400.0).contains(&seconds)).then_some((seconds * 1000.0) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_quotes_of_a_request_or_an_answer_is_left_out() {
+        let secret = "rm -rf /srv/books; it's the user's own text, ".repeat(4);
+        for (said, told) in [
+            (
+                format!("error parsing tool call: raw='{{\"run\":\"{secret}\"}}', err=bad"),
+                "error parsing tool call: raw='\u{2026}', err=bad",
+            ),
+            (format!("cannot read \"{secret}\" as JSON"), "cannot read \"\u{2026}\" as JSON"),
+        ] {
+            let body = serde_json::json!({ "error": said }).to_string();
+            assert_eq!(failure_of_status(500, &body, None, None).detail, told);
+            assert_eq!(failure_of_line(&Value::String(said)).detail, told);
+        }
+    }
+
+    #[test]
+    fn names_and_apostrophes_stand() {
+        let said = "model 'qwen2.5:7b' can't be loaded: it doesn't fit, since it needs 5.6 GiB and the system hasn't more than 3.1 GiB that isn't taken";
+        assert_eq!(failure_of_line(&Value::String(said.to_owned())).detail, said);
+    }
 }
