@@ -1,5 +1,5 @@
-// n8n in queue mode while its own parts are killed and restarted: nothing is lost that n8n does not lose itself.
-// What n8n loses, and how long it takes to recover, is n8n's: run it by `npm run test:restarts`, and read what it tells.
+// n8n in queue mode while its own parts are killed and restarted: nothing is lost that n8n does not lose itself. What
+// n8n loses, and how soon it recovers, differs from run to run: `npm run test:restarts` tells it.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { until } from '../bed/index.mjs';
