@@ -2,7 +2,8 @@
 
 use smart_ai_core::{
     AttemptId, Capability, Config, Decision, Dispatcher, Effect, Event, HostConfig, HostReport, HostState,
-    JobId, LookAhead, Millis, ModelDetails, ModelState, ModelTag, Request, ResidentModel, Task, Usage,
+    JobId, LookAhead, Millis, Mode, ModelDetails, ModelState, ModelTag, Rating, Request, ResidentModel, Task,
+    Usage,
 };
 
 /// Tokens a second of each arm, as it will turn out to be.
@@ -141,4 +142,69 @@ fn rates_that_nobody_knows_are_not_played_with() {
 #[test]
 fn the_same_history_gives_the_same_plan() {
     assert_eq!(decide(LookAhead::Auto), decide(LookAhead::Auto));
+}
+
+/// Every arm is known well, and so many people have said that the big model's answers are good and the small one's are not.
+fn rated(look_ahead: LookAhead, people: usize) -> Fleet {
+    let mut fleet = Fleet::new(look_ahead);
+    for _ in 0..6 {
+        fleet.run(ask("short", "small", Some("pc")), 100);
+        fleet.run(ask("short", "small", Some("nas")), 100);
+        fleet.run(ask("short", "big", None), 100);
+    }
+    for _ in 0..people {
+        for (model, up) in [("big", true), ("small", false)] {
+            let rating = Rating::Thumbs(up);
+            fleet.step(Event::Feedback { model: model.into(), task: Task::General, rating });
+        }
+    }
+    fleet
+}
+
+fn auto(mode: Mode) -> Request {
+    Request { mode, shape: Some("short".into()), ..Request::new(Task::General, 100) }
+}
+
+/// The models that `jobs` requests are sent to, which come one at a time or all at once.
+fn models_of(fleet: &mut Fleet, mode: Mode, jobs: usize, at_once: bool) -> Vec<String> {
+    let mut models = Vec::new();
+    for _ in 0..jobs {
+        fleet.job += 1;
+        let effects = fleet.step(Event::Submit { job: JobId(fleet.job), request: auto(mode) });
+        for effect in effects {
+            if let Effect::Call { attempt, model, .. } = effect {
+                let rate = if model.as_str() == "big" { 25.0 } else { 45.0 };
+                models.push(model.as_str().to_owned());
+                if !at_once {
+                    fleet.end(attempt, 100, rate);
+                }
+            }
+        }
+        fleet.now += if at_once { 10 } else { 5_000 };
+    }
+    models
+}
+
+#[test]
+fn a_model_that_is_clearly_better_is_not_left_idle() {
+    for look_ahead in [LookAhead::Off, LookAhead::Auto] {
+        let of = |mode| models_of(&mut rated(look_ahead, 1), mode, 8, false);
+        assert_eq!(of(Mode::Fast), ["small"; 8], "{look_ahead:?}");
+        assert_eq!(of(Mode::Balanced), ["big"; 8], "{look_ahead:?}");
+        assert_eq!(of(Mode::Best), ["big"; 8], "{look_ahead:?}");
+    }
+}
+
+#[test]
+fn where_many_come_at_once_balanced_uses_every_model_and_best_waits_for_the_better() {
+    for look_ahead in [LookAhead::Off, LookAhead::Auto] {
+        let of = |mode| models_of(&mut rated(look_ahead, 5), mode, 24, true);
+        let balanced = of(Mode::Balanced);
+        let best = of(Mode::Best);
+        assert!(
+            balanced.contains(&"big".to_owned()) && balanced.contains(&"small".to_owned()),
+            "{balanced:?}"
+        );
+        assert!(!best.contains(&"small".to_owned()), "{best:?}");
+    }
 }

@@ -5,7 +5,7 @@ use crate::fleet::Model;
 use crate::learn::Qualities;
 use crate::names::Millis;
 use crate::number::Between as _;
-use crate::request::{ByTask, Mode, Task};
+use crate::request::{ByTask, Mode, Request, Task};
 use serde::Deserialize;
 
 /// Published results of families that are well known: see `docs/quality.md`.
@@ -110,21 +110,43 @@ fn plain(name: &str) -> String {
         .collect()
 }
 
-/// Seconds a request pays for an answer of no quality at all: price(mode) × weight(task).
-pub(crate) fn quality_price_s(mode: Mode, task: Task) -> f64 {
-    let price_s = match mode {
-        Mode::Fast => 1.0,
-        Mode::Balanced => 15.0,
-        Mode::Best => 300.0,
-    };
-    let weight = match task {
-        Task::Classify | Task::Embed => 0.4,
-        Task::Extract => 0.6,
-        Task::Summarize => 0.8,
-        Task::General | Task::Chat | Task::Vision => 1.0,
-        Task::Analyze | Task::Code => 1.5,
-    };
-    price_s * weight
+/// What quality is worth to one request. An answer of no quality at all costs `seconds` and `times` the work of its quickest arm, so
+/// that long answers can afford a better model as well as short ones.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct QualityPrice {
+    seconds: f64,
+    times: f64,
+}
+
+impl QualityPrice {
+    /// Nothing where the caller has said which models are good enough, else price(mode) × weight(task).
+    pub(crate) fn of(request: &Request) -> Self {
+        if request.model.is_some() || request.models.is_some() {
+            return Self { seconds: 0.0, times: 0.0 };
+        }
+        Self::by(request.mode, request.task)
+    }
+
+    fn by(mode: Mode, task: Task) -> Self {
+        let (seconds, times) = match mode {
+            Mode::Fast => (1.0, 0.5),
+            Mode::Balanced => (15.0, 5.0),
+            Mode::Best => (300.0, 50.0),
+        };
+        let weight = match task {
+            Task::Classify | Task::Embed => 0.4,
+            Task::Extract => 0.6,
+            Task::Summarize => 0.8,
+            Task::General | Task::Chat | Task::Vision => 1.0,
+            Task::Analyze | Task::Code => 1.5,
+        };
+        Self { seconds: seconds * weight, times: times * weight }
+    }
+
+    /// Seconds that an answer of no quality at all costs, where the quickest arm works `quickest_s` on it.
+    pub(crate) fn in_seconds(self, quickest_s: f64) -> f64 {
+        self.seconds + self.times * quickest_s
+    }
 }
 
 #[cfg(test)]
@@ -138,11 +160,16 @@ mod tests {
 
     #[test]
     fn a_larger_model_costs_less_quality_and_best_pays_more_for_it() {
-        let price = |mode, parameters| quality_price_s(mode, Task::General) * (1.0 - by_size(parameters));
-        let gain = |mode| price(mode, 3e9) - price(mode, 7e9);
-        assert!(gain(Mode::Fast) > 0.0 && gain(Mode::Fast) < 0.2);
-        assert!(gain(Mode::Balanced) > 1.0 && gain(Mode::Balanced) < 3.0);
-        assert!(gain(Mode::Best) > 20.0);
+        let price = |mode, quickest_s, parameters| {
+            QualityPrice::by(mode, Task::General).in_seconds(quickest_s) * (1.0 - by_size(parameters))
+        };
+        let gain = |mode, quickest_s| price(mode, quickest_s, 3e9) - price(mode, quickest_s, 7e9);
+        assert!(gain(Mode::Fast, 0.0) > 0.0 && gain(Mode::Fast, 0.0) < 0.2);
+        assert!(gain(Mode::Balanced, 0.0) > 1.0 && gain(Mode::Balanced, 0.0) < 3.0);
+        assert!(gain(Mode::Best, 0.0) > 20.0);
+        assert!(gain(Mode::Fast, 60.0) < 6.0, "hardly a tenth longer");
+        assert!(gain(Mode::Balanced, 60.0) < 30.0, "not half as long again as the small one takes");
+        assert!(gain(Mode::Best, 60.0) > 240.0, "several times as long");
     }
 
     #[test]

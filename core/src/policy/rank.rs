@@ -10,7 +10,7 @@ use crate::policy::backlog::Backlog;
 use crate::policy::feasibility::{Exclusions, Filter, said};
 use crate::policy::notes::notes;
 use crate::policy::plan::Plan;
-use crate::policy::quality::quality_price_s;
+use crate::policy::quality::QualityPrice;
 use crate::policy::record::{KeptArm, KeptDrop, Record};
 use crate::policy::score::{HostView, RequestView, Scored, score};
 use crate::policy::view::{LeftOut, View};
@@ -52,19 +52,8 @@ impl<'a> View<'a> {
         let context_tokens =
             tokens_of_context(request.context_prompt_tokens(), answer_context(request, output_tokens));
         let deadline_s = request.deadline_ms.map(|limit| limit.saturating_sub(waited_ms) as f64 / 1e3);
-        let wanted = RequestView {
-            request,
-            answer,
-            context_tokens,
-            waited_s: waited_ms as f64 / 1e3,
-            deadline_s,
-            // Models the caller names are good enough.
-            quality_price_s: if request.models.is_some() {
-                0.0
-            } else {
-                quality_price_s(request.mode, request.task)
-            },
-        };
+        let wanted =
+            RequestView { request, answer, context_tokens, waited_s: waited_ms as f64 / 1e3, deadline_s };
         let filter = Filter { config: self.config, request, tried, context_tokens, now: self.now };
         let total = self.fleet.hosts.iter().map(|host| host.models.len()).sum();
         // The most memory is taken first: what is taken before would split the place it had the last time.
@@ -122,6 +111,7 @@ impl<'a> View<'a> {
         dropped.extend(ejected.into_iter().map(|(at, model)| at.dropped(model, DropCode::FailedLately)));
         let scored = fit.into_iter().map(|(at, model, slowdown)| score(&self, at, model, &wanted, slowdown));
         arms.extend(scored);
+        add_quality(request, &mut arms);
         add_risk(self, &mut arms);
         let places = arms.iter().enumerate();
         let by_score = places.min_by(|left, right| order(left.1, right.1)).map(|(place, _)| place);
@@ -134,6 +124,15 @@ fn is_ejected(now: Millis, backlog: &Backlog, model: &Model) -> bool {
     model.breaker.cause().is_some() && {
         let underway = backlog.runner(&model.name).map_or(0, |runner| runner.calls);
         model.breaker.forbids(now, underway).is_some()
+    }
+}
+
+/// Lower quality = price × (1 − quality); the price grows with the work of the quickest arm.
+fn add_quality(request: &Request, arms: &mut [Scored<'_>]) {
+    let works = arms.iter().map(|arm| arm.terms.prefill_s + arm.terms.decode_s);
+    let price_s = QualityPrice::of(request).in_seconds(works.min_by(f64::total_cmp).unwrap_or(0.0));
+    for arm in arms {
+        arm.terms.quality_s = price_s * (1.0 - arm.model.quality(request.task));
     }
 }
 
@@ -154,7 +153,11 @@ fn add_risk(view: View<'_>, arms: &mut [Scored<'_>]) {
         let failing = if broken { arm.model.failing.max(BROKEN) } else { arm.model.failing };
         arm.terms.risk_s = view.config.tuning.risk * failing * (DETECT_S + other_s);
         arm.score_s = arm.terms.sum_s();
-        let staying_s = if arm.kept < CONVERSATION { 0.0 } else { STAY_S.max(STAY_SHARE * arm.score_s) };
+        let staying_s = if arm.kept < CONVERSATION {
+            0.0
+        } else {
+            STAY_S.max(STAY_SHARE * (arm.score_s - arm.terms.quality_s))
+        };
         arm.score_ms = ((arm.score_s - staying_s) * 1e3).round_ties_even();
     }
 }

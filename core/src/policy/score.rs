@@ -87,8 +87,6 @@ pub(crate) struct RequestView<'a> {
     pub(crate) waited_s: f64,
     /// Seconds until the answer is worthless.
     pub(crate) deadline_s: Option<f64>,
-    /// Seconds that an answer of no quality at all would cost it.
-    pub(crate) quality_price_s: f64,
 }
 
 /// An arm with its score.
@@ -226,7 +224,6 @@ pub(crate) fn score<'a>(
             turn = Some(others);
         }
     }
-    terms.quality_s = wanted.quality_price_s * (1.0 - model.quality(wanted.request.task));
     let expected_s = terms.expected_s();
     if let Some(deadline_s) = wanted.deadline_s {
         terms.deadline_s =

@@ -8,6 +8,7 @@ use crate::policy::feasibility::{Exclusions, Filter};
 use crate::policy::keep_alive::keep_alive_s;
 use crate::policy::load::load_s;
 use crate::policy::look_ahead::outlook::{Choice, Outlook};
+use crate::policy::quality::QualityPrice;
 use crate::policy::score::{Scored, foreign_share};
 use crate::policy::view::View;
 use crate::request::Request;
@@ -30,6 +31,8 @@ pub(super) struct KindArm {
     pub(super) keep_alive_s: Option<f64>,
     /// Expected seconds of both.
     pub(super) own_s: f64,
+    /// What the answer's lack of quality counts for, in seconds.
+    pub(super) quality_s: f64,
 }
 
 /// One kind of request: what it may run on, and how long its answers are.
@@ -223,6 +226,19 @@ struct Build<'a> {
     names: &'a [&'a ModelName],
 }
 
+/// Counts what each arm's answers lack, and leaves out the arms below the floor while one above it is left.
+fn price(request: &Request, floor: f64, arms: &mut Vec<KindArm>, qualities: &[f64]) {
+    let works = arms.iter().map(|arm| arm.own_s);
+    let price_s = QualityPrice::of(request).in_seconds(works.min_by(f64::total_cmp).unwrap_or(0.0));
+    for (arm, quality) in arms.iter_mut().zip(qualities) {
+        arm.quality_s = price_s * (1.0 - quality);
+    }
+    if qualities.iter().any(|quality| *quality >= floor) {
+        let mut left = qualities.iter();
+        arms.retain(|_| left.next().is_some_and(|quality| *quality >= floor));
+    }
+}
+
 impl Build<'_> {
     fn kind(&self, request: &Request, kind: Option<&Kind>) -> PlayedKind {
         let view = self.view;
@@ -235,7 +251,7 @@ impl Build<'_> {
         let nothing = Exclusions::default();
         let filter =
             Filter { config: view.config, request, tried: &nothing, context_tokens: 0, now: view.now };
-        let mut arms = Vec::new();
+        let (mut arms, mut qualities) = (Vec::new(), Vec::new());
         for (position, host) in self.hosts.iter().enumerate() {
             let Some(host) = view.fleet.hosts.get(*host).filter(|host| filter.host(host, 0).is_ok()) else {
                 continue;
@@ -260,9 +276,12 @@ impl Build<'_> {
                     decode_s_per_token,
                     keep_alive_s: kept,
                     own_s,
+                    quality_s: 0.0,
                 });
+                qualities.push(model.quality(request.task));
             }
         }
+        price(request, filter.floor(), &mut arms, &qualities);
         PlayedKind { arms, length, prompt_sigma, rate: 0.0, announced: 0 }
     }
 }

@@ -37,7 +37,7 @@ const GATE: f64 = 1.0;
 const CLEAR: f64 = 2.0;
 /// Seconds that a choice must gain for each second of loading that it takes more than the score's choice.
 const LOADING: f64 = 0.3;
-/// A choice is contested where the second-best score is within this factor and these seconds of the best.
+/// A choice is contested where the second-best score is within this factor of the best, quality left out, and these seconds.
 const CONTEST: (f64, f64) = (2.0, 1.0);
 /// Rates learned from fewer calls than this are not played with.
 const LEAST_WEIGHT: f64 = 2.0;
@@ -92,8 +92,10 @@ pub(crate) fn plan(
 fn contested(view: View<'_>, ranked: &Ranked<'_>) -> Option<Vec<Choice>> {
     let best = ranked.best_position()?;
     // Mostly it is trusted or none is.
-    let best_s = ranked.arms.get(best).filter(|arm| is_trusted(view, arm))?.score_s;
-    let limit_s = best_s * CONTEST.0 + CONTEST.1;
+    let best_arm = ranked.arms.get(best).filter(|arm| is_trusted(view, arm))?;
+    // What all answers lack alike makes no choice contested.
+    let limit_s =
+        best_arm.score_s + (CONTEST.0 - 1.0) * (best_arm.score_s - best_arm.terms.quality_s) + CONTEST.1;
     let mut rivals: Vec<(f64, usize)> = ranked
         .arms
         .iter()

@@ -20,6 +20,8 @@ pub(super) struct Rollout {
     arms: Vec<ArmState>,
     /// The arm that the first job takes, at once or when it is free.
     pinned: (usize, usize),
+    /// What the answers of the jobs that were sent lack in quality, in seconds.
+    quality_s: f64,
 }
 
 /// What the rule sees of one arm.
@@ -41,6 +43,7 @@ impl Rollout {
             pending: Vec::new(),
             arms: Vec::new(),
             pinned: (0, 0),
+            quality_s: 0.0,
         }
     }
 
@@ -53,10 +56,12 @@ impl Rollout {
         }
     }
 
-    /// Seconds that all jobs together spend from now on, or from their arrival, if the job takes this choice.
+    /// Seconds that all jobs together spend from now on, or from their arrival, if the job takes this choice, and what their answers
+    /// lack in quality.
     pub(super) fn total_s(&mut self, belief: &Belief, future: &Future, choice: usize) -> f64 {
         self.fleet.clone_from(&self.start);
         self.pending.clear();
+        self.quality_s = 0.0;
         let Some((host, model, startable)) = belief.choices.get(choice).copied() else {
             return f64::INFINITY;
         };
@@ -104,7 +109,7 @@ impl Rollout {
             }
         }
         let now = self.fleet.now();
-        total_s + unfinished as f64 * (now + UNFINISHED_S)
+        total_s + self.quality_s + unfinished as f64 * (now + UNFINISHED_S)
     }
 
     fn send(&mut self, belief: &Belief, future: &Future, job: usize, host: usize, model: usize) {
@@ -118,6 +123,7 @@ impl Rollout {
             decode_s: played.output_tokens * arm.decode_s_per_token,
             keep_alive_s: arm.keep_alive_s,
         };
+        self.quality_s += arm.quality_s;
         self.fleet.submit(host, model, work);
     }
 
@@ -172,7 +178,7 @@ impl Rollout {
         }
     }
 
-    /// The arm with the least expected completion and harm, and whether a call would begin there at once.
+    /// The arm with the least expected completion, harm and lack of quality, and whether a call would begin there at once.
     fn best<'a>(
         &self,
         belief: &Belief,
@@ -182,6 +188,7 @@ impl Rollout {
         let mut best: Option<(f64, &KindArm, bool)> = None;
         for arm in kind.arms.iter().filter(|arm| pinned.is_none_or(|place| place == (arm.host, arm.model))) {
             let (cost_s, startable) = self.cost_s(belief, arm);
+            let cost_s = cost_s + arm.quality_s;
             if best.is_none_or(|(least, _, _)| cost_s < least) {
                 best = Some((cost_s, arm, startable));
             }
