@@ -1,7 +1,7 @@
-// Quantiles and random draws, one definition for every benchmark: d3's.
+// Quantiles, groups and random draws, one definition for every benchmark: d3's.
 import { randomExponential, randomLcg } from 'd3-random';
 
-export { mean, median, quantile } from 'd3-array';
+export { group, mean, median, quantile } from 'd3-array';
 
 /** Numbers from 0 to 1, the same sequence for the same `seed` (a whole number). */
 export const uniform = (seed) => randomLcg(seed);

@@ -1,4 +1,4 @@
-// Two real Ollama servers that keep one model each, so that every switch of models is a load.
+// Two real Ollama servers, one core each. Where they keep one model, every switch of models is a load.
 import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -43,14 +43,13 @@ function ownFolder(shared) {
 	return folder;
 }
 
-/** Starts the servers; `models` are `{ small, large, draft }`. */
-export async function startFleet() {
+/** Starts the servers, each of which keeps `maxLoaded` models; `models` are `{ small, large, draft }`. */
+export async function startFleet({ maxLoaded = 1 } = {}) {
 	const ollama = await need('ollama');
 	const { folder, tags } = await (await need('models')).install();
 	const models = ownFolder(folder);
 	const hosts = [];
-	for (const name of ['a', 'b'])
-		hosts.push({ name, ...(await ollama.start({ models, maxLoaded: 1, numParallel: 1 })) });
+	for (const name of ['a', 'b']) hosts.push({ name, ...(await ollama.start({ models, maxLoaded, numParallel: 1 })) });
 	await post(hosts[0], '/api/create', { model: SMALL, from: tags.smollm2, template: '{{ .Prompt }}' });
 	return { hosts, models: { small: SMALL, large: tags.gemma3, draft: tags.random1b } };
 }
