@@ -3,7 +3,7 @@
 mod fleet;
 
 use fleet::{idle, worked};
-use smart_ai_core::{Dispatcher, Event, JobId, LookAhead, Millis, Request, Task};
+use smart_ai_core::{Dispatcher, Event, JobId, LifecycleMode, LookAhead, Millis, Request, Task};
 
 fn main() {
     divan::main();
@@ -11,7 +11,7 @@ fn main() {
 
 /// All models known, a few calls under way.
 fn known(arms: usize) -> Dispatcher {
-    let mut dispatcher = idle(arms, LookAhead::Auto);
+    let mut dispatcher = idle(arms, LookAhead::Auto, LifecycleMode::Off);
     for job in 0..3 {
         dispatcher.step(Millis(1), Event::Submit { job: JobId(job), request: Request::new(Task::Chat, 300) });
     }
@@ -34,14 +34,14 @@ fn submit(bencher: divan::Bencher<'_, '_>, arms: usize) {
 /// A request on a fleet whose rates are learned, by the score alone.
 #[divan::bench(args = [10, 40, 200, 1000])]
 fn scored(bencher: divan::Bencher<'_, '_>, arms: usize) {
-    let (dispatcher, now) = worked(arms, LookAhead::Off);
+    let (dispatcher, now) = worked(arms, LookAhead::Off, LifecycleMode::Off);
     step(bencher, &dispatcher, now);
 }
 
 /// The same choice, contested and played through.
 #[divan::bench(args = [10, 40, 200, 1000])]
 fn planned(bencher: divan::Bencher<'_, '_>, arms: usize) {
-    let (dispatcher, now) = worked(arms, LookAhead::Auto);
+    let (dispatcher, now) = worked(arms, LookAhead::Auto, LifecycleMode::Off);
     step(bencher, &dispatcher, now);
 }
 

@@ -6,7 +6,7 @@ mod fleet;
 use std::alloc::System;
 
 use fleet::{answer, submit};
-use smart_ai_core::{AttemptId, LookAhead, Millis, Request, Task};
+use smart_ai_core::{AttemptId, LifecycleMode, LookAhead, Millis, Request, Task};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -31,10 +31,10 @@ fn live(region: &Region<'_, System>) -> usize {
 /// Bytes of a fleet that has worked and rests, and of one with half of its hosts at work.
 fn state(arms: usize) -> String {
     let region = Region::new(ALLOCATOR);
-    let (dispatcher, _) = fleet::learned(arms, LookAhead::Auto);
+    let (dispatcher, _) = fleet::learned(arms, LookAhead::Auto, LifecycleMode::Off);
     let heap = live(&region);
     let region = Region::new(ALLOCATOR);
-    let working = fleet::worked(arms, LookAhead::Auto);
+    let working = fleet::worked(arms, LookAhead::Auto, LifecycleMode::Off);
     let at_work = live(&region);
     drop(working);
     let snapshot = serde_json::to_string(&dispatcher.snapshot()).map_or(0, |text| text.len());
@@ -46,7 +46,7 @@ fn state(arms: usize) -> String {
 /// Live bytes after each tenth of the jobs: every call is answered 200 ms after it was made.
 fn soak() -> Vec<String> {
     let region = Region::new(ALLOCATOR);
-    let mut dispatcher = fleet::idle(12, LookAhead::Off);
+    let mut dispatcher = fleet::idle(12, LookAhead::Off, LifecycleMode::Off);
     let (mut now, mut found) = (Millis(1), Vec::new());
     let mut calls: Vec<AttemptId> = Vec::new();
     for job in 0..JOBS {

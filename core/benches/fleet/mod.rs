@@ -3,7 +3,7 @@
 
 use smart_ai_core::{
     AttemptId, Capability, Config, Dispatcher, Effect, Event, HostConfig, HostReport, HostState, JobId,
-    LookAhead, Millis, ModelDetails, ModelState, ModelTag, Request, Task, Usage,
+    LifecycleMode, LookAhead, Millis, ModelDetails, ModelState, ModelTag, Request, Task, Usage,
 };
 
 const MODELS: [(&str, u64); 4] = [("small", 1), ("medium", 2), ("large", 5), ("huge", 9)];
@@ -13,11 +13,12 @@ const LEARNED_FROM: usize = 4;
 const SHAPES: usize = 6;
 
 /// All models known, nothing asked yet.
-pub(crate) fn idle(arms: usize, look_ahead: LookAhead) -> Dispatcher {
+pub(crate) fn idle(arms: usize, look_ahead: LookAhead, lifecycle: LifecycleMode) -> Dispatcher {
     let hosts: Vec<String> = (0..arms.div_ceil(MODELS.len())).map(|host| format!("host-{host}")).collect();
     let mut config = Config::new(hosts.iter().map(|id| HostConfig::new(id.as_str())).collect());
     config.models.clear();
     config.look_ahead = look_ahead;
+    config.lifecycle.mode = lifecycle;
     let mut dispatcher = Dispatcher::new(config, 1).expect("valid configuration");
     for host in &hosts {
         let models = MODELS.iter().map(|(name, gb)| ModelTag {
@@ -41,8 +42,8 @@ pub(crate) fn idle(arms: usize, look_ahead: LookAhead) -> Dispatcher {
 }
 
 /// Every host has answered requests of several shapes.
-pub(crate) fn learned(arms: usize, look_ahead: LookAhead) -> (Dispatcher, Millis) {
-    let mut dispatcher = idle(arms, look_ahead);
+pub(crate) fn learned(arms: usize, look_ahead: LookAhead, lifecycle: LifecycleMode) -> (Dispatcher, Millis) {
+    let mut dispatcher = idle(arms, look_ahead, lifecycle);
     let (mut now, mut job) = (Millis(1), 0);
     for round in 0..LEARNED_FROM {
         for host in 0..arms.div_ceil(MODELS.len()) {
@@ -57,8 +58,8 @@ pub(crate) fn learned(arms: usize, look_ahead: LookAhead) -> (Dispatcher, Millis
 }
 
 /// The same with half of the hosts at work: a choice is contested, and may be played.
-pub(crate) fn worked(arms: usize, look_ahead: LookAhead) -> (Dispatcher, Millis) {
-    let (mut dispatcher, now) = learned(arms, look_ahead);
+pub(crate) fn worked(arms: usize, look_ahead: LookAhead, lifecycle: LifecycleMode) -> (Dispatcher, Millis) {
+    let (mut dispatcher, now) = learned(arms, look_ahead, lifecycle);
     for host in (0..arms.div_ceil(MODELS.len())).step_by(2) {
         submit(&mut dispatcher, now, (arms * LEARNED_FROM + host) as u64, pinned(host, host));
     }
@@ -100,7 +101,8 @@ pub(crate) fn answer(
     calls_of(dispatcher, now, Event::Succeeded { attempt, usage })
 }
 
-fn calls_of(dispatcher: &mut Dispatcher, now: Millis, event: Event) -> Vec<AttemptId> {
+/// The calls that an event brings about at once.
+pub(crate) fn calls_of(dispatcher: &mut Dispatcher, now: Millis, event: Event) -> Vec<AttemptId> {
     let effects = dispatcher.step(now, event).effects.into_iter();
     let call = |effect| if let Effect::Call { attempt, .. } = effect { Some(attempt) } else { None };
     effects.filter_map(call).collect()

@@ -40,6 +40,12 @@ pub(super) struct Managing {
     next: Option<Millis>,
 }
 
+/// Models that are in use, or about to be.
+pub(super) struct Engaged<'a> {
+    /// By the place of their host.
+    models: Vec<Vec<&'a ModelName>>,
+}
+
 /// Why a model in memory stays, or when it leaves.
 pub(super) enum Fate {
     /// Nobody but its owner or a client lets it go.
@@ -48,6 +54,13 @@ pub(super) enum Fate {
     InUse,
     /// It leaves then, unless it is used.
     Leaves(Millis),
+}
+
+impl Managing {
+    /// Whether something was to be done by now.
+    pub(super) fn is_due(&self, now: Millis) -> bool {
+        self.next.is_some_and(|next| next <= now)
+    }
 }
 
 impl Dispatcher {
@@ -119,13 +132,14 @@ impl Dispatcher {
         let now = self.now;
         // A job without an arm yet may want any model.
         let open = self.jobs.values().any(|job| matches!(job.state, JobState::Waiting(_)));
+        let engaged = self.engaged();
         let mut due: Vec<(f64, usize, ModelName)> = Vec::new();
         for (position, host) in self.fleet.hosts.iter().enumerate() {
             if !matches!(host.contact, Contact::Up) {
                 continue;
             }
             for model in host.models.values().filter(|model| model.residency != Residency::Cold) {
-                match self.fate(position, host, model) {
+                match self.fate(&engaged, position, model) {
                     Fate::Leaves(at) if at > now => next.push(at),
                     Fate::Leaves(_) if model.stay.absence.is_some() || open => {}
                     Fate::Leaves(_) => {
@@ -181,21 +195,35 @@ impl Dispatcher {
         room
     }
 
+    /// The models that calls, waiting jobs, loads, unloads or trials have to do with, by the place of their host.
+    pub(super) fn engaged(&self) -> Engaged<'_> {
+        let mut models: Vec<Vec<&ModelName>> = vec![Vec::new(); self.fleet.hosts.len()];
+        let called = self.attempts.values().map(|attempt| (attempt.host_position, &attempt.model));
+        let wished = self.jobs.values().filter_map(|job| job.wish.as_ref());
+        let waited_for = wished.map(|wish| (wish.position, &wish.model));
+        let loading = self.loads.keys().map(|(at, model)| (*at, model));
+        let unloading = self.managing.unloading.keys().map(|(at, model)| (*at, model));
+        for (at, model) in called.chain(waited_for).chain(loading).chain(unloading) {
+            if let Some(models) = models.get_mut(at) {
+                models.push(model);
+            }
+        }
+        for (models, host) in models.iter_mut().zip(&self.fleet.hosts) {
+            models.extend(host.canary.as_ref().map(|(model, _)| model));
+        }
+        Engaged { models }
+    }
+
     /// What becomes of a model in memory, and when.
-    pub(super) fn fate(&self, position: usize, host: &Host, model: &Model) -> Fate {
+    pub(super) fn fate(&self, engaged: &Engaged<'_>, position: usize, model: &Model) -> Fate {
         let lifecycle = &self.config.lifecycle;
+        let Some(host) = self.fleet.hosts.get(position) else { return Fate::InUse };
         // Tags of one file share a runner.
         let twin = |other: &Model| {
             other.name == model.name || (!model.tag.digest.is_empty() && other.tag.digest == model.tag.digest)
         };
-        let is_twin = |name: &ModelName| host.models.get(name).is_some_and(twin);
-        let called = self.attempts.values().any(|at| at.host_position == position && is_twin(&at.model));
-        let wished = self.jobs.values().filter_map(|job| job.wish.as_ref());
-        let waited_for = wished.into_iter().any(|wish| wish.position == position && is_twin(&wish.model));
-        let ours = |(at, name): &(usize, ModelName)| *at == position && is_twin(name);
-        let moving = self.loads.keys().any(ours) || self.managing.unloading.keys().any(ours);
-        let asked = host.canary.as_ref().is_some_and(|(name, _)| is_twin(name));
-        if called || waited_for || moving || asked {
+        let is_twin = |name: &&ModelName| host.models.get(*name).is_some_and(twin);
+        if engaged.models.get(position).is_some_and(|models| models.iter().any(is_twin)) {
             return Fate::InUse;
         }
         if !lifecycle.override_keep_alive

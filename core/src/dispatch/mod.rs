@@ -154,6 +154,9 @@ impl Dispatcher {
         }
         self.advance(now);
         self.ended.clear();
+        // A request lets nothing become idle: what is due then is due already.
+        let lets_go =
+            !matches!(event, Event::Submit { .. } | Event::Announce { .. } | Event::Feedback { .. });
         // A piece of an answer changes no choice; the next tick of a waiting job takes it in.
         let telling = !matches!(event, Event::Progress { .. } | Event::Held { .. } | Event::Started { .. });
         self.take(event);
@@ -165,7 +168,9 @@ impl Dispatcher {
             self.prepare_models();
             self.hedge_late_calls();
             self.place_waiting_jobs();
-            self.manage();
+            if lets_go || self.managing.is_due(now) {
+                self.manage();
+            }
         }
     }
 

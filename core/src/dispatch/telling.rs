@@ -1,7 +1,7 @@
 //! What is told of models that come and go: what is in memory and why, what was done lately, what that has saved.
 
 use crate::dispatch::Dispatcher;
-use crate::dispatch::managing::Fate;
+use crate::dispatch::managing::{Engaged, Fate};
 use crate::fleet::{Host, Model, Residency};
 use crate::lifecycle::{LifecycleModel, LifecycleReport, duration, seconds};
 use crate::names::Millis;
@@ -13,6 +13,7 @@ impl Dispatcher {
         let now = self.now.max(now);
         let (mut always, mut kept) = (0.0, 0.0);
         let mut models = Vec::new();
+        let engaged = self.engaged();
         for (position, host) in self.fleet.hosts.iter().enumerate() {
             let asleep = host.power.saved_gb_s(now, host.config.start.as_ref());
             always += asleep;
@@ -21,9 +22,8 @@ impl Dispatcher {
                 let saved = model.stay.saved(now);
                 always += saved.0;
                 kept += saved.1;
-                let expected = self.expected(&model.name);
-                if model.residency != Residency::Cold || expected.is_some() {
-                    models.push(self.told(now, position, host, model, expected));
+                if model.residency != Residency::Cold || self.expected(&model.name).is_some() {
+                    models.push(self.told(now, &engaged, position, host, model));
                 }
             }
         }
@@ -43,14 +43,15 @@ impl Dispatcher {
     fn told(
         &self,
         now: Millis,
+        engaged: &Engaged<'_>,
         position: usize,
         host: &Host,
         model: &Model,
-        expected: Option<Millis>,
     ) -> LifecycleModel {
+        let expected = self.expected(&model.name);
         let resident = model.residency != Residency::Cold;
         let held = self.holding(host, model);
-        let fate = if resident { Some(self.fate(position, host, model)) } else { None };
+        let fate = if resident { Some(self.fate(engaged, position, model)) } else { None };
         let leaves = if let Some(Fate::Leaves(at)) = &fate { Some(*at) } else { None };
         let by = if held.learned { "its learned gaps of use" } else { "what its load is worth" };
         let why = match fate {
