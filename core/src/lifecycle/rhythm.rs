@@ -90,8 +90,7 @@ impl Rhythm {
     fn guess(&self, now: Millis, missed: u32) -> Option<Expectation> {
         let recent = self.starts.iter().rev().take_while(|at| now.since(**at) < DAY_MS + GUESS_WAIT_MS);
         let at = recent.map(|at| at.plus(DAY_MS)).filter(|at| at.plus(GUESS_WAIT_MS) > now);
-        let has_come = |at: &Millis| self.starts.iter().any(|start| start.0.abs_diff(at.0) <= NEAR_MS);
-        let at = at.filter(|at| !has_come(at)).min()?;
+        let at = at.filter(|at| !self.has_come(*at)).min()?;
         let first = self.starts.front()?;
         let came_back =
             |start: &Millis| self.shift(*start, DAY_MS).is_some_and(|by| by.abs() <= GUESS_WAIT_MS as f64);
@@ -105,6 +104,11 @@ impl Rhythm {
         Some(Expectation { at, early_ms: self.early_ms(DAY_MS), wait_ms: GUESS_WAIT_MS, share })
     }
 
+    /// Whether a use that was expected then has begun.
+    fn has_come(&self, at: Millis) -> bool {
+        self.starts.iter().any(|start| start.0.abs_diff(at.0) <= NEAR_MS)
+    }
+
     /// Milliseconds by which a start came later than the nearest one a period before; `None` where there was none.
     fn shift(&self, start: Millis, period_ms: u64) -> Option<f64> {
         let before = start.0.checked_sub(period_ms)?;
@@ -112,11 +116,14 @@ impl Rhythm {
         shifts.filter(|by| by.abs() <= NEAR_MS as f64).min_by(|one, other| one.abs().total_cmp(&other.abs()))
     }
 
-    /// Milliseconds by which starts have come earlier than expected lately, and a third more.
+    /// Milliseconds by which starts have come earlier than expected lately, and a third more; no less than what is said without
+    /// knowledge, which fades as starts tell.
     fn early_ms(&self, period_ms: u64) -> u64 {
         let shifts = self.starts.iter().rev().filter_map(|start| self.shift(*start, period_ms)).take(TELLING);
-        let earliest = shifts.map(|by| -by).reduce(f64::max);
-        earliest.map_or(EARLY_MS, |by| (by.max(0.0) * 4.0 / 3.0) as u64)
+        let (seen, earliest) =
+            shifts.fold((0_usize, 0.0_f64), |(seen, earliest), by| (seen + 1, earliest.max(-by)));
+        let untold = TELLING.saturating_sub(seen) as f64 / TELLING as f64;
+        (earliest * 4.0 / 3.0).max(EARLY_MS as f64 * untold) as u64
     }
 
     /// When the next use is expected that follows a period and begins after `now`: it has begun at that time of the hour, day or
@@ -128,7 +135,8 @@ impl Rhythm {
             }
             let recent = self.starts.iter().rev().take_while(move |at| now.since(**at) < period_ms + NEAR_MS);
             let due = recent.filter(move |at| self.comes_back(**at, period_ms));
-            due.map(move |at| at.plus(period_ms)).filter(|at| at.plus(NEAR_MS) > now).min()
+            let due = due.map(move |at| at.plus(period_ms)).filter(|at| at.plus(NEAR_MS) > now);
+            due.filter(|at| !self.has_come(*at)).min()
         };
         PERIODS_MS.iter().filter_map(|period_ms| Some((next(*period_ms)?, *period_ms))).min()
     }
@@ -175,6 +183,13 @@ mod tests {
     }
 
     #[test]
+    fn what_has_come_is_not_waited_for_any_more() {
+        let came = 55.031_25;
+        let next = of(&[7.0, 31.0, came]).next(Millis((came * 3.6e6) as u64), 0);
+        assert_eq!(next.map(|next| next.at.0 as f64 / 3.6e6), Some(came + 24.0));
+    }
+
+    #[test]
     fn what_comes_once_a_week_is_expected_after_two_weeks() {
         let week = 168.0;
         let rhythm = of(&[9.0, 9.0 + week]);
@@ -205,6 +220,8 @@ mod tests {
         let early = |hours: &[f64]| of(hours).early_ms(DAY_MS);
         assert_eq!(early(&[3.0]), EARLY_MS);
         assert_eq!(early(&[3.0, 27.01, 51.0]), 48_000);
-        assert_eq!(early(&[3.0, 27.0, 51.0]), 0);
+        assert_eq!(early(&[3.0, 27.0, 51.0]), 18_750, "two days do not tell");
+        let days: Vec<f64> = (0..9).map(|day| 3.0 + 24.0 * f64::from(day)).collect();
+        assert_eq!(early(&days), 0, "eight do");
     }
 }

@@ -78,6 +78,8 @@ impl Stay {
         {
             self.gaps.observe(now.since(used) as f64 / 1e3);
         }
+        // What it was kept for has come; where it has not, it is expected on.
+        self.reserved_until = Millis(0);
         self.occupy(now);
     }
 
