@@ -6,6 +6,9 @@ import type {
 	INodeProperties,
 } from 'n8n-workflow';
 
+import { secured } from '../engine/admission';
+import { tlsOf } from '../engine/configuration';
+
 export class SmartAiPrometheusApi implements ICredentialType {
 	name = 'smartAiPrometheusApi';
 
@@ -73,6 +76,35 @@ export class SmartAiPrometheusApi implements ICredentialType {
 			default: '',
 		},
 		{
+			displayName: 'Certificate Authority',
+			name: 'certificateAuthority',
+			type: 'string',
+			typeOptions: { password: true },
+			default: '',
+			placeholder: 'e.g. -----BEGIN CERTIFICATE-----',
+			description:
+				'PEM text of the authority that signed the certificate of Prometheus, or of the certificate itself. ' +
+				'No other authority is trusted for it then.',
+		},
+		{
+			displayName: 'Client Certificate',
+			name: 'clientCertificate',
+			type: 'string',
+			typeOptions: { password: true },
+			default: '',
+			placeholder: 'e.g. -----BEGIN CERTIFICATE-----',
+			description: 'PEM text of the certificate that is shown to Prometheus, where it asks for one',
+		},
+		{
+			displayName: 'Client Key',
+			name: 'secretClientKey',
+			type: 'string',
+			typeOptions: { password: true },
+			default: '',
+			placeholder: 'e.g. -----BEGIN PRIVATE KEY-----',
+			description: 'PEM text of the key of the client certificate, not encrypted',
+		},
+		{
 			displayName: 'Scrape Interval in Seconds',
 			name: 'scrapeInterval',
 			type: 'number',
@@ -93,12 +125,13 @@ export class SmartAiPrometheusApi implements ICredentialType {
 		if (credentials.headerName) {
 			headers[String(credentials.headerName)] = String(credentials.secretHeaderValue);
 		}
-		if (credentials.authentication !== 'basic') return { ...requestOptions, headers };
+		const request = secured(tlsOf(credentials), { ...requestOptions, headers });
+		if (credentials.authentication !== 'basic') return request;
 		const auth = {
 			username: String(credentials.username),
 			password: String(credentials.password),
 		};
-		return { ...requestOptions, headers, auth };
+		return { ...request, auth };
 	};
 
 	test: ICredentialTestRequest = {

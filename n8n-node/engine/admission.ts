@@ -1,4 +1,5 @@
 import { engineConfig, type FleetCredential, sidecarsOf } from './configuration';
+import type { EngineConfig } from './contract';
 import { onIpv4 } from './loopback';
 
 /** What is set on a request to be let in by a host; both generations of n8n's request helpers take it. */
@@ -9,7 +10,7 @@ interface Admitted {
 }
 
 /**
- * The request with the key, the header and the authority of the host that its URL leads to, or with the key of the
+ * The request with the key, the header and the certificates of the host that its URL leads to, or with the key of the
  * sidecars where it leads to one; any other as it is.
  */
 export function admitted<Request extends Admitted>(fleet: FleetCredential, request: Request): Request {
@@ -21,15 +22,21 @@ export function admitted<Request extends Admitted>(fleet: FleetCredential, reque
 		if (key === '' || !sidecarsOf(fleet).some(leadsTo)) return request;
 		return { ...request, headers: { ...request.headers, Authorization: `Bearer ${key}` } };
 	}
-	const { api_key: key, username, password, ca } = host;
+	const { api_key: key, username, password } = host;
 	const headers: Record<string, string> = { ...host.headers };
 	if (key) headers.Authorization = `Bearer ${key}`;
 	else if (username) {
 		headers.Authorization = `Basic ${Buffer.from(`${username}:${password ?? ''}`).toString('base64')}`;
 	}
-	return {
-		...request,
-		headers: { ...request.headers, ...headers },
-		...(ca ? { agentOptions: { ...request.agentOptions, ca } } : {}),
-	};
+	return secured(host, { ...request, headers: { ...request.headers, ...headers } });
+}
+
+/** The request with what TLS needs to know of its server, if anything. */
+export function secured<Request extends Pick<Admitted, 'agentOptions'>>(
+	{ ca, client_cert: cert, client_key: key }: Pick<EngineConfig['hosts'][number], 'ca' | 'client_cert' | 'client_key'>,
+	request: Request,
+): Request {
+	const own = { ...(ca && { ca }), ...(cert && { cert, key }) };
+	if (Object.keys(own).length === 0) return request;
+	return { ...request, agentOptions: { ...request.agentOptions, ...own } };
 }

@@ -1,20 +1,29 @@
 import type { EngineConfig } from './contract';
+import { pemOf } from './pem';
+
+/** The fields of a credential about the TLS of one server. */
+interface TlsFields {
+	certificateAuthority?: string;
+	clientCertificate?: string;
+	secretClientKey?: string;
+}
 
 /** The fields of the Smart AI Fleet credential. */
 export interface FleetCredential {
 	hosts?: {
-		host?: Array<{
-			name?: string;
-			url?: string;
-			apiKey?: string;
-			username?: string;
-			password?: string;
-			headerName?: string;
-			secretHeaderValue?: string;
-			certificateAuthority?: string;
-			parallel?: number;
-			memoryGb?: number;
-		}>;
+		host?: Array<
+			TlsFields & {
+				name?: string;
+				url?: string;
+				apiKey?: string;
+				username?: string;
+				password?: string;
+				headerName?: string;
+				secretHeaderValue?: string;
+				parallel?: number;
+				memoryGb?: number;
+			}
+		>;
 	};
 	sidecars?: string;
 	sidecarApiKey?: string;
@@ -24,7 +33,7 @@ export interface FleetCredential {
 }
 
 /** The fields of the Smart AI Prometheus credential. */
-export interface PrometheusCredential {
+export interface PrometheusCredential extends TlsFields {
 	url?: string;
 	authentication?: 'none' | 'basic' | 'bearer';
 	username?: string;
@@ -67,7 +76,7 @@ export function engineConfig(fleet: FleetCredential, prometheus?: PrometheusCred
 				...given('username', host.username),
 				...given('password', host.password),
 				...ownHeader(host),
-				...given('ca', trimmed(host.certificateAuthority)),
+				...tlsOf(host),
 				...given('parallel', host.parallel),
 				...given('memory_gb', host.memoryGb),
 			})),
@@ -81,7 +90,7 @@ export function engineConfig(fleet: FleetCredential, prometheus?: PrometheusCred
 	if (Object.keys(limits).length > 0) config.limits = limits;
 	const url = trimmed(prometheus?.url).replace(/\/+$/, '');
 	if (prometheus && url !== '') {
-		config.prometheus = { url, ...prometheusAuthentication(prometheus) };
+		config.prometheus = { url, ...prometheusAuthentication(prometheus), ...tlsOf(prometheus) };
 		Object.assign(config, given('scrape_interval_s', prometheus.scrapeInterval));
 	}
 	return config;
@@ -108,6 +117,15 @@ function ownHeader({ headerName, secretHeaderValue }: { headerName?: string; sec
 } {
 	const name = trimmed(headerName);
 	return name ? { headers: { [name]: secretHeaderValue ?? '' } } : {};
+}
+
+/** Whose certificate a server must have, and what it is shown where it asks for one. */
+export function tlsOf(fields: TlsFields): { ca?: string; client_cert?: string; client_key?: string } {
+	return {
+		...given('ca', pemOf(fields.certificateAuthority)),
+		...given('client_cert', pemOf(fields.clientCertificate)),
+		...given('client_key', pemOf(fields.secretClientKey)),
+	};
 }
 
 /** Entries between commas or blanks. */

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import credentials from '../dist-test/credentials/SmartAiFleetApi.credentials.js';
+import prometheusCredentials from '../dist-test/credentials/SmartAiPrometheusApi.credentials.js';
 import configuration from '../dist-test/engine/configuration.js';
 import transportModule from '../dist-test/engine/httpTransport.js';
 
 const { SmartAiFleetApi } = credentials;
+const { SmartAiPrometheusApi } = prometheusCredentials;
 const { engineConfig } = configuration;
 const { httpTransport } = transportModule;
 
@@ -29,6 +31,30 @@ test('a credential gives each request what the host at its URL asks for', async 
 	assert.deepEqual(agentOptions, { ca: PEM });
 	assert.equal((await asked('https://gate/api/tags')).headers['X-Api-Key'], 'k3');
 	assert.equal((await asked('http://127.0.0.1:11434/api/tags')).headers.Authorization, 'Bearer k4');
+});
+
+test('a certificate is shown where it is asked for; a key in one line gets its lines back', async () => {
+	const body = 'MIIE'.repeat(30);
+	const pem = (kind) =>
+		[`-----BEGIN ${kind}-----`, body.slice(0, 64), body.slice(64), `-----END ${kind}-----`].join('\n');
+	const [certificate, key] = [pem('CERTIFICATE'), pem('PRIVATE KEY')];
+	const fields = {
+		clientCertificate: `${certificate}\n${certificate}\n`,
+		secretClientKey: key.replaceAll('\n', ' '),
+	};
+	const shown = { cert: `${certificate}\n${certificate}`, key };
+	const gate = { hosts: { host: [{ url: 'https://gate', ...fields }] } };
+	const request = { url: 'https://gate/api/tags', headers: {} };
+	assert.deepEqual((await new SmartAiFleetApi().authenticate(gate, request)).agentOptions, shown);
+	const config = { url: 'https://gate', client_cert: shown.cert, client_key: key };
+	assert.deepEqual(engineConfig(gate).hosts, [config]);
+	const metrics = { url: 'https://gate', authentication: 'none', ...fields };
+	assert.deepEqual((await new SmartAiPrometheusApi().authenticate(metrics, request)).agentOptions, shown);
+	assert.deepEqual(engineConfig({}, metrics).prometheus, config);
+	for (const lost of [key.replaceAll('\n', ''), key.replaceAll('\n', '\\n')]) {
+		const [host] = engineConfig({ hosts: { host: [{ ...gate.hosts.host[0], secretClientKey: lost }] } }).hosts;
+		assert.equal(host.client_key, key);
+	}
 });
 
 test('no key of a host goes anywhere else', async () => {

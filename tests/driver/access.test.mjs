@@ -1,15 +1,12 @@
 // Hosts behind a reverse proxy: certificates and redirects, on the build that BUILD names.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:https';
-import { request } from 'node:http';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { built } from '../world/build.mjs';
 import { ollama } from '../world/ollama.mjs';
+import { ollamaBehindTls } from '../world/tls.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'smart-ai-access-'));
 const open = [];
@@ -18,30 +15,14 @@ after(async () => {
 	rmSync(folder, { recursive: true });
 });
 
-/** A host behind TLS, with a certificate that it signed itself. */
-async function behindTls(asking = {}) {
-	const [key, ca_file] = ['key.pem', 'own.pem'].map((name) => join(folder, `${open.length}-${name}`));
-	const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
-	const made = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-keyout', key, '-out', ca_file];
-	execFileSync('openssl', [...made, ...subject], { stdio: 'ignore' });
-	const host = await ollama();
-	const options = { key: readFileSync(key), cert: readFileSync(ca_file), ...asking };
-	const server = createServer(options, (incoming, response) => {
-		const { method, url, headers } = incoming;
-		const passed = request(host.url + url, { method, headers }, (answer) => {
-			response.writeHead(answer.statusCode, answer.headers);
-			answer.pipe(response);
-		});
-		incoming.pipe(passed);
-	});
-	server.listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	const close = () => {
-		server.closeAllConnections();
-		server.close();
-	};
-	open.push(host, { close });
-	return { url: `https://127.0.0.1:${server.address().port}`, ca_file, key_file: key };
+/** A host behind TLS; `ca_file` and `key_file` hold what it was made with. */
+async function behindTls(asking) {
+	const host = await ollamaBehindTls(asking);
+	const [ca_file, key_file] = ['own', 'key'].map((name) => join(folder, `${open.length}-${name}.pem`));
+	writeFileSync(ca_file, host.cert);
+	writeFileSync(key_file, host.key);
+	open.push(host);
+	return { ...host, ca_file, key_file };
 }
 
 function started(ai) {
@@ -64,21 +45,12 @@ test('a host with a certificate of its own is reached where that is named, and n
 });
 
 test('a host that asks for a certificate is shown the one named for it, and says so where none is', async () => {
-	const shown = await behindTls();
-	// A certificate that signed itself, and that the server knows: one may do for both sides.
-	const ca = readFileSync(shown.ca_file);
-	const { url } = await behindTls({
-		key: readFileSync(shown.key_file),
-		cert: ca,
-		ca,
-		requestCert: true,
-		rejectUnauthorized: true,
-	});
+	const { url, cert: ca, key_file } = await behindTls({ asks: true });
 	const ask = { prompt: 'Say hello.' };
-	const access = { ca: String(ca), client_cert: String(ca), client_key_file: shown.key_file };
+	const access = { ca, client_cert: ca, client_key_file: key_file };
 	const admitted = await started(built.createDispatcher({ hosts: [{ url, ...access }] })).ask(ask);
 	assert.deepEqual([admitted.ok, admitted.text], [true, 'Hello there']);
-	const { error } = await started(built.createDispatcher({ hosts: [{ url, ca: String(ca) }] })).ask(ask);
+	const { error } = await started(built.createDispatcher({ hosts: [{ url, ca }] })).ask(ask);
 	assert.match(error.message, /certificate_refused: it asks for a certificate that it knows/);
 	assert.match(error.hint, /client_cert_file/);
 });

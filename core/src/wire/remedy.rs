@@ -58,7 +58,7 @@ const FAULTS: [Fault; 8] = [
             "ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN",
         ],
         what: "it asks for a certificate that it knows",
-        fix: "give one that its owner signed: `client_cert_file` and `client_key_file` beside the URL",
+        fix: "give one that its owner signed: `client_cert_file` and `client_key_file` beside the URL (n8n: the fields Client Certificate and Client Key of the credential)",
     },
     Fault {
         codes: &["ERR_SSL_WRONG_VERSION_NUMBER", "ERR_SSL_PACKET_LENGTH_TOO_LONG"],

@@ -5,6 +5,7 @@ import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { line, ollama } from '../../world/ollama.mjs';
+import { ollamaBehindTls } from '../../world/tls.mjs';
 import { everyPartRequired, freePort, MissingPart, need, stopAll } from '../bed/index.mjs';
 import { begin, credential, fleetOf, NODE, outcome, startServer, workflow } from './workbench.mjs';
 
@@ -80,10 +81,15 @@ async function startHosts() {
 		endless: { chat: (_, response) => response.write(ONCE, () => calls.emit('chat', response)) },
 	};
 	for (const [name, setting] of Object.entries(settings)) servers[name] = await ollama(setting);
+	servers.gate = await ollamaBehindTls({ asks: true });
 	await once(prometheus.listen(0, '127.0.0.1'), 'listening');
 	const nobody = `http://127.0.0.1:${await freePort()}`;
 	for (const name of ['good', 'roomy', 'html', 'babble', 'locked', 'endless'])
 		fleets[name] = fleetOf(name, { pc: servers[name].url });
+	const { url, cert } = servers.gate;
+	const host = { name: 'pc', url, certificateAuthority: cert };
+	fleets.gate = credential('smartAiFleetApi', 'gate', { hosts: { host: [{ ...host, ...shown(servers.gate) }] } });
+	fleets.stranger = credential('smartAiFleetApi', 'stranger', { hosts: { host: [host] } });
 	fleets.down = fleetOf('down', { nas: nobody });
 	fleets.half = fleetOf('half', { nas: nobody, pc: servers.good.url });
 	fleets.silent = credential('smartAiPrometheusApi', 'silent', {
@@ -98,8 +104,11 @@ async function startHosts() {
 	});
 }
 
+/** What a client shows there; its key has lost its lines, as in n8n's field of one line. */
+const shown = ({ cert, key }) => ({ clientCertificate: cert, secretClientKey: key.replaceAll('\n', ' ') });
+
 function nameCases() {
-	const { good, roomy, html, babble, locked, down, half, silent, talking } = fleets;
+	const { good, roomy, html, babble, locked, gate, stranger, down, half, silent, talking } = fleets;
 	const by = (value) => ({ model: { __rl: true, mode: 'id', value } });
 	add('empty prompt', { fleet: good, parameters: { prompt: ' ' } }, refusal('invalid_request', /empty/));
 	add(
@@ -129,6 +138,15 @@ function nameCases() {
 	add('answer is a page', { fleet: babble }, (told) => {
 		refusal('all_failed', /pc/)(told);
 		assert.equal(told.item.attempts[0].outcome, 'bad_protocol');
+	});
+	add(
+		"a client's certificate",
+		{ fleet: gate },
+		answered(({ host }) => assert.equal(host, 'pc')),
+	);
+	add("no client's certificate", { fleet: stranger }, (told) => {
+		refusal('no_host', /it asks for a certificate that it knows/)(told);
+		assert.match(told.item.hint, /Client Certificate/);
 	});
 	add('wrong key', { fleet: locked }, refusal('unauthorized', /pc/));
 	add(
@@ -221,12 +239,21 @@ inN8n('credentials are tested on the servers they name', async (_, session) => {
 		/^0 of 1 hosts answer; pc: this is not Ollama/,
 	);
 	assert.match((await tested('smartAiFleetApi', { hosts: {} })).message, /Add a host/);
+	assert.equal(await test('smartAiFleetApi', fleets.gate.data), 'OK');
+	assert.match(
+		(await tested('smartAiFleetApi', fleets.stranger.data)).message,
+		/it asks for a certificate that it knows.*Client Certificate/,
+	);
 
 	const metrics = (data) =>
 		test('smartAiPrometheusApi', { url: `http://127.0.0.1:${prometheus.address().port}`, ...data });
 	assert.equal(await metrics({ authentication: 'basic', username: 'ada', password: 'right' }), 'OK');
 	assert.equal(await metrics({ authentication: 'basic', username: 'ada', password: 'wrong' }), 'Error');
 	assert.equal(await metrics({ authentication: 'none' }), 'Error');
+	const { url, cert } = servers.gate;
+	const gate = { url, authentication: 'none', certificateAuthority: cert };
+	assert.equal(await test('smartAiPrometheusApi', { ...gate, ...shown(servers.gate) }), 'OK');
+	assert.equal(await test('smartAiPrometheusApi', gate), 'Error');
 	assert.equal(await test('smartAiPrometheusApi', fleets.silent.data), 'Error');
 });
 
