@@ -7,7 +7,7 @@ use crate::failure::{Failure, FailureKind};
 ///
 /// A certificate that is not accepted is named as one. Every other code means that the host cannot be reached as configured.
 pub fn failure_of_connection(code: Option<&str>, message: &str) -> Failure {
-    let code = code.unwrap_or_default();
+    let (code, message) = (code.unwrap_or_default(), message.trim());
     if let Some((fault, of_certificate)) = fault_of(code, message) {
         let kind = if of_certificate { FailureKind::CertificateRefused } else { FailureKind::Unreachable };
         let words = if message.is_empty() { code } else { message };
@@ -56,7 +56,7 @@ mod tests {
             ("ERR_TLS_CERT_ALTNAME_INVALID", "another name", "in the URL"),
             ("ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", "asks for a certificate", "client_cert_file"),
         ] {
-            let failure = failure_of_connection(Some(code), "peer said so");
+            let failure = failure_of_connection(Some(code), "peer said so\n");
             assert_eq!(failure.kind, FailureKind::CertificateRefused, "{code}");
             assert!(failure.detail.contains(words) && failure.detail.ends_with("(peer said so)"));
             assert!(remedy(&failure.detail).is_some_and(|told| told.contains(fix)), "{code}");
