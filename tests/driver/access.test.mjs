@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { built } from '../world/build.mjs';
 import { ollama } from '../world/ollama.mjs';
-import { ollamaBehindTls } from '../world/tls.mjs';
+import { behindTls } from '../world/tls.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'smart-ai-access-'));
 const open = [];
@@ -16,12 +16,13 @@ after(async () => {
 });
 
 /** A host behind TLS; `ca_file` and `key_file` hold what it was made with. */
-async function behindTls(asking) {
-	const host = await ollamaBehindTls(asking);
+async function hostBehindTls(asking) {
+	const behind = await ollama();
+	const host = await behindTls(behind.url, asking);
 	const [ca_file, key_file] = ['own', 'key'].map((name) => join(folder, `${open.length}-${name}.pem`));
 	writeFileSync(ca_file, host.cert);
 	writeFileSync(key_file, host.key);
-	open.push(host);
+	open.push(host, behind);
 	return { ...host, ca_file, key_file };
 }
 
@@ -31,7 +32,7 @@ function started(ai) {
 }
 
 test('a host with a certificate of its own is reached where that is named, and named where it is not', async () => {
-	const { url, ca_file } = await behindTls();
+	const { url, ca_file } = await hostBehindTls();
 	const ask = { prompt: 'Say hello.' };
 	const trusted = await started(built.createDispatcher({ hosts: [{ url, ca_file }] })).ask(ask);
 	assert.deepEqual([trusted.ok, trusted.text], [true, 'Hello there']);
@@ -45,7 +46,7 @@ test('a host with a certificate of its own is reached where that is named, and n
 });
 
 test('a host that asks for a certificate is shown the one named for it, and says so where none is', async () => {
-	const { url, cert: ca, key_file } = await behindTls({ asks: true });
+	const { url, cert: ca, key_file } = await hostBehindTls({ asks: true });
 	const ask = { prompt: 'Say hello.' };
 	const access = { ca, client_cert: ca, client_key_file: key_file };
 	const admitted = await started(built.createDispatcher({ hosts: [{ url, ...access }] })).ask(ask);

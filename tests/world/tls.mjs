@@ -1,4 +1,4 @@
-// A scripted Ollama behind TLS, with a certificate that signed itself. Needs openssl.
+// A server behind TLS, with a certificate that signed itself. Needs openssl.
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -6,7 +6,6 @@ import { request } from 'node:http';
 import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ollama } from './ollama.mjs';
 
 /** A certificate for 127.0.0.1 and its key, as PEM text. A server may take it from a client, too. */
 function selfSigned() {
@@ -22,14 +21,13 @@ function selfSigned() {
 	}
 }
 
-/** The host: `url`, `cert`, `key`. With `asks`, only a client that shows that certificate gets through. */
-export async function ollamaBehindTls({ asks = false } = {}) {
+/** Passes on what comes by TLS to the server at `to`. With `asks`, only a client that shows `cert` gets through. */
+export async function behindTls(to, { asks = false } = {}) {
 	const { cert, key } = selfSigned();
-	const host = await ollama();
 	const only = asks ? { ca: cert, requestCert: true, rejectUnauthorized: true } : {};
 	const server = createServer({ cert, key, ...only }, (incoming, response) => {
 		const { method, url, headers } = incoming;
-		const passed = request(host.url + url, { method, headers }, (answer) => {
+		const passed = request(to + url, { method, headers }, (answer) => {
 			response.writeHead(answer.statusCode, answer.headers);
 			answer.pipe(response);
 		});
@@ -44,7 +42,6 @@ export async function ollamaBehindTls({ asks = false } = {}) {
 		close: () => {
 			server.close();
 			server.closeAllConnections();
-			return host.close();
 		},
 	};
 }

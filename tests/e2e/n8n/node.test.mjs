@@ -5,7 +5,7 @@ import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { line, ollama } from '../../world/ollama.mjs';
-import { ollamaBehindTls } from '../../world/tls.mjs';
+import { behindTls } from '../../world/tls.mjs';
 import { everyPartRequired, freePort, MissingPart, need, stopAll } from '../bed/index.mjs';
 import { begin, credential, fleetOf, NODE, outcome, startServer, workflow } from './workbench.mjs';
 
@@ -81,7 +81,7 @@ async function startHosts() {
 		endless: { chat: (_, response) => response.write(ONCE, () => calls.emit('chat', response)) },
 	};
 	for (const [name, setting] of Object.entries(settings)) servers[name] = await ollama(setting);
-	servers.gate = await ollamaBehindTls({ asks: true });
+	servers.gate = await behindTls(servers.good.url, { asks: true });
 	await once(prometheus.listen(0, '127.0.0.1'), 'listening');
 	const nobody = `http://127.0.0.1:${await freePort()}`;
 	for (const name of ['good', 'roomy', 'html', 'babble', 'locked', 'endless'])
@@ -222,7 +222,7 @@ inN8n('stopping an execution closes the call to the host', async (t, session) =>
 	}
 });
 
-inN8n('credentials are tested on the servers they name', async (_, session) => {
+inN8n('credentials are tested on the servers they name', async (t, session) => {
 	const saved = { smartAiFleetApi: fleets.good, smartAiPrometheusApi: fleets.talking };
 	const tested = (type, data) => session.testCredential({ ...saved[type], data });
 	const test = async (type, data) => (await tested(type, data)).status;
@@ -250,10 +250,11 @@ inN8n('credentials are tested on the servers they name', async (_, session) => {
 	assert.equal(await metrics({ authentication: 'basic', username: 'ada', password: 'right' }), 'OK');
 	assert.equal(await metrics({ authentication: 'basic', username: 'ada', password: 'wrong' }), 'Error');
 	assert.equal(await metrics({ authentication: 'none' }), 'Error');
-	const { url, cert } = servers.gate;
-	const gate = { url, authentication: 'none', certificateAuthority: cert };
-	assert.equal(await test('smartAiPrometheusApi', { ...gate, ...shown(servers.gate) }), 'OK');
-	assert.equal(await test('smartAiPrometheusApi', gate), 'Error');
+	const { url, ...gate } = await behindTls(`http://127.0.0.1:${prometheus.address().port}`, { asks: true });
+	t.after(gate.close);
+	const ada = { url, authentication: 'basic', username: 'ada', password: 'right', certificateAuthority: gate.cert };
+	assert.equal(await test('smartAiPrometheusApi', { ...ada, ...shown(gate) }), 'OK');
+	assert.equal(await test('smartAiPrometheusApi', ada), 'Error');
 	assert.equal(await test('smartAiPrometheusApi', fleets.silent.data), 'Error');
 });
 
