@@ -1,7 +1,17 @@
 //! A scenario file: hosts, models, classes of requests, arrivals, and what goes wrong.
 
+mod arrivals;
+mod disturbance;
+mod range;
+
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
+
+pub use arrivals::Arrivals;
+pub(super) use arrivals::{Pattern, PatternKind, Spread, clock_s};
+use disturbance::Join;
+pub use disturbance::{Fault, FaultKind, ForeignLoad, SpeedChange};
+pub use range::ScenarioError;
+use range::{Checked, refuse, unique, within};
 
 /// Everything one comparison is played on. Rates are at host speed 1; `from` and `to` are fractions of the run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -163,194 +173,6 @@ pub struct Tokens {
     pub max: f64,
 }
 
-/// Gamma arrivals.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Arrivals {
-    /// Arrivals a second, each of one request unless they come in batches.
-    pub per_s: f64,
-    /// Coefficient of variation of the time between two.
-    pub cv: f64,
-    /// Requests that come at once each time, as from a workflow over many items.
-    #[serde(default = "alone")]
-    pub batch: usize,
-}
-
-/// One a second, at random.
-impl Default for Arrivals {
-    fn default() -> Self {
-        Self { per_s: 1.0, cv: 1.0, batch: 1 }
-    }
-}
-
-/// Requests of one class over the days.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pattern {
-    /// Whose.
-    pub class: String,
-    /// How they come.
-    pub kind: PatternKind,
-    /// Requests, conversations or bursts a day.
-    #[serde(default)]
-    pub per_day: f64,
-    /// Between these hours of the day.
-    #[serde(default = "whole_day")]
-    pub hours: [f64; 2],
-    /// From this day of the week to that, both included; Monday is 1.
-    #[serde(default = "whole_week")]
-    pub weekdays: [u32; 2],
-    /// Times of the day of a schedule: `07:30`.
-    #[serde(default)]
-    pub at: Vec<String>,
-    /// Standard deviation of a schedule's start, in seconds.
-    #[serde(default)]
-    pub jitter_s: f64,
-    /// Requests of one conversation, schedule or burst.
-    #[serde(default = "single")]
-    pub length: Spread,
-    /// Seconds between two of them; without it they come at once.
-    #[serde(default)]
-    pub gap_s: Option<Spread>,
-}
-
-/// How requests of a pattern come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PatternKind {
-    /// Each by itself, at random.
-    Poisson,
-    /// In conversations that begin at random.
-    Sessions,
-    /// At times of the day.
-    Cron,
-    /// Many at once, at random.
-    Burst,
-}
-
-/// A log-normal number.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Spread {
-    /// Half are below.
-    pub median: f64,
-    /// Standard deviation of the logarithm.
-    pub sigma: f64,
-}
-
-fn whole_day() -> [f64; 2] {
-    [0.0, 24.0]
-}
-
-fn whole_week() -> [u32; 2] {
-    [1, 7]
-}
-
-fn single() -> Spread {
-    Spread { median: 1.0, sigma: 0.0 }
-}
-
-fn alone() -> usize {
-    1
-}
-
-/// A change of speed.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SpeedChange {
-    /// Fraction of the run.
-    pub from: f64,
-    /// Fraction of the run.
-    pub to: f64,
-    /// Whose.
-    pub host: String,
-    /// Speed is multiplied by this.
-    pub factor: f64,
-}
-
-/// A fault.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fault {
-    /// Fraction of the run.
-    pub from: f64,
-    /// Fraction of the run.
-    pub to: f64,
-    /// Whose.
-    pub host: String,
-    /// What.
-    pub kind: FaultKind,
-}
-
-/// What can go wrong with a host.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultKind {
-    /// Connections are refused; calls under way break.
-    Down,
-    /// Connections are taken, nothing moves.
-    Hang,
-    /// New calls get 503.
-    Busy,
-    /// A call of a model that is not loaded gets an out-of-memory error.
-    Oom,
-    /// Calls under way when it begins break in mid-stream, and new ones soon after their first token.
-    Cut,
-    /// A fifth of the speed.
-    Slow,
-}
-
-/// Another process.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ForeignLoad {
-    /// Fraction of the run.
-    pub from: f64,
-    /// Fraction of the run.
-    pub to: f64,
-    /// Whose.
-    pub host: String,
-    /// Share of the CPU it takes.
-    #[serde(default)]
-    pub cpu: f64,
-    /// Memory it takes.
-    #[serde(default)]
-    pub memory_gb: f64,
-}
-
-/// A host that joins later.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Join {
-    /// Which.
-    pub host: String,
-    /// Fraction of the run.
-    pub at: f64,
-}
-
-/// Why a scenario was refused: where, and what would be right.
-#[derive(Clone, PartialEq, Eq, Debug, Error)]
-#[error("{place}: {message}")]
-pub struct ScenarioError {
-    /// The key at fault, as a path.
-    pub place: String,
-    /// What is wrong and what is allowed.
-    pub message: String,
-}
-
-type Checked = Result<(), ScenarioError>;
-
-fn refuse(place: impl Into<String>, message: impl Into<String>) -> ScenarioError {
-    ScenarioError { place: place.into(), message: message.into() }
-}
-
-fn within(place: impl Into<String>, value: f64, low: f64, high: f64) -> Checked {
-    if value.is_finite() && (low..=high).contains(&value) {
-        return Ok(());
-    }
-    Err(refuse(place, format!("is {value}; it must be from {low} to {high}")))
-}
-
 impl Scenario {
     /// Reads and checks a scenario.
     ///
@@ -385,63 +207,26 @@ impl Scenario {
         for (index, class) in self.classes.iter().enumerate() {
             self.check_class(&format!("classes[{index}]"), class)?;
         }
-        within("arrivals.per_s", self.arrivals.per_s, 1e-6, 1e6)?;
-        within("arrivals.cv", self.arrivals.cv, 0.01, 20.0)?;
-        within("arrivals.batch", self.arrivals.batch as f64, 1.0, 1e6)?;
-        self.check_patterns()?;
+        self.arrivals.check()?;
+        let least = if self.patterns.is_empty() { 0.0 } else { 0.01 };
+        within("days", self.days, least, 3_650.0)?;
+        for (index, pattern) in self.patterns.iter().enumerate() {
+            pattern.check(&format!("patterns[{index}]"), &self.classes)?;
+        }
         let least = if self.patterns.is_empty() { 1.0 } else { 0.0 };
         within("requests", self.requests as f64, least, 10_000_000.0)?;
         within("noise_sigma", self.noise_sigma, 0.0, 3.0)?;
         for (index, change) in self.speed_changes.iter().enumerate() {
-            let place = format!("speed_changes[{index}]");
-            self.check_span(&place, change.from, change.to, &change.host)?;
-            within(format!("{place}.factor"), change.factor, 1e-3, 1e3)?;
+            change.check(&format!("speed_changes[{index}]"), &self.hosts)?;
         }
         for (index, fault) in self.faults.iter().enumerate() {
-            self.check_span(&format!("faults[{index}]"), fault.from, fault.to, &fault.host)?;
+            fault.check(&format!("faults[{index}]"), &self.hosts)?;
         }
         for (index, load) in self.foreign_loads.iter().enumerate() {
-            let place = format!("foreign_loads[{index}]");
-            self.check_span(&place, load.from, load.to, &load.host)?;
-            within(format!("{place}.cpu"), load.cpu, 0.0, 0.99)?;
-            within(format!("{place}.memory_gb"), load.memory_gb, 0.0, 1e6)?;
+            load.check(&format!("foreign_loads[{index}]"), &self.hosts)?;
         }
         for (index, join) in self.joins.iter().enumerate() {
-            self.check_span(&format!("joins[{index}]"), join.at, 1.0, &join.host)?;
-        }
-        Ok(())
-    }
-
-    fn check_patterns(&self) -> Checked {
-        let least = if self.patterns.is_empty() { 0.0 } else { 0.01 };
-        within("days", self.days, least, 3_650.0)?;
-        for (index, pattern) in self.patterns.iter().enumerate() {
-            let place = format!("patterns[{index}]");
-            if !self.classes.iter().any(|class| class.id == pattern.class) {
-                let message = format!("no class is called \"{}\"", pattern.class);
-                return Err(refuse(format!("{place}.class"), message));
-            }
-            within(format!("{place}.per_day"), pattern.per_day, 0.0, 1e6)?;
-            let [from, to] = pattern.hours;
-            within(format!("{place}.hours[0]"), from, 0.0, 24.0)?;
-            within(format!("{place}.hours[1]"), to, from, 24.0)?;
-            let [begin, end] = pattern.weekdays;
-            within(format!("{place}.weekdays[0]"), f64::from(begin), 1.0, 7.0)?;
-            within(format!("{place}.weekdays[1]"), f64::from(end), f64::from(begin), 7.0)?;
-            within(format!("{place}.jitter_s"), pattern.jitter_s, 0.0, 86_400.0)?;
-            within(format!("{place}.length.median"), pattern.length.median, 1.0, 1e6)?;
-            within(format!("{place}.length.sigma"), pattern.length.sigma, 0.0, 5.0)?;
-            if let Some(gap) = pattern.gap_s {
-                within(format!("{place}.gap_s.median"), gap.median, 0.0, 1e6)?;
-                within(format!("{place}.gap_s.sigma"), gap.sigma, 0.0, 5.0)?;
-            }
-            if let Some(wrong) = pattern.at.iter().find(|at| clock_s(at).is_none()) {
-                let message = format!("\"{wrong}\" is no time of the day; write 07:30");
-                return Err(refuse(format!("{place}.at"), message));
-            }
-            if pattern.kind == PatternKind::Cron && pattern.at.is_empty() {
-                return Err(refuse(format!("{place}.at"), "must not be empty"));
-            }
+            join.check(&format!("joins[{index}]"), &self.hosts)?;
         }
         Ok(())
     }
@@ -459,15 +244,6 @@ impl Scenario {
         })
     }
 
-    fn check_span(&self, place: &str, from: f64, to: f64, host: &str) -> Checked {
-        within(format!("{place}.from"), from, 0.0, 1.0)?;
-        within(format!("{place}.to"), to, from, 1.0)?;
-        match self.host(host) {
-            Some(_) => Ok(()),
-            None => Err(refuse(format!("{place}.host"), format!("no host is called \"{host}\""))),
-        }
-    }
-
     /// The position of a host.
     pub fn host(&self, id: &str) -> Option<usize> {
         self.hosts.iter().position(|host| host.id == id)
@@ -477,19 +253,6 @@ impl Scenario {
     pub fn model(&self, id: &str) -> Option<usize> {
         self.models.iter().position(|model| model.id == id)
     }
-}
-
-fn unique<'a>(place: &str, names: impl Iterator<Item = &'a str>) -> Checked {
-    let mut seen = std::collections::BTreeSet::new();
-    for name in names {
-        if name.trim().is_empty() {
-            return Err(refuse(place, "a name must not be empty"));
-        }
-        if !seen.insert(name) {
-            return Err(refuse(place, format!("\"{name}\" is used twice")));
-        }
-    }
-    Ok(())
 }
 
 impl Host {
@@ -519,11 +282,4 @@ impl Tokens {
         within(format!("{place}.sigma"), self.sigma, 0.0, 5.0)?;
         within(format!("{place}.max"), self.max, self.median, 1e7)
     }
-}
-
-/// Seconds since midnight of `07:30`.
-pub(super) fn clock_s(text: &str) -> Option<f64> {
-    let (hours, minutes) = text.split_once(':')?;
-    let (hours, minutes): (u32, u32) = (hours.parse().ok()?, minutes.parse().ok()?);
-    (hours < 24 && minutes < 60).then(|| f64::from(hours * 3_600 + minutes * 60))
 }
