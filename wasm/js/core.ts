@@ -43,6 +43,8 @@ export interface Dispatcher {
 	decide(now: number, request: Request): Decision;
 	/** The decision of a live job, or of one that ended in the last step. */
 	decision(job: number): Decision | null;
+	/** Until when a dry run waits for what is not known of the fleet yet; undefined where it need not wait. */
+	settlesBy(): number | undefined;
 	snapshot(): Snapshot;
 }
 
@@ -68,12 +70,23 @@ export interface AnswerReader {
 export interface Asked {
 	/** Throws `invalid_request`. `streaming`: the caller gets the text as it comes. */
 	request(streaming: boolean): Request;
-	/** How many of its messages each part of it holds, in order. */
-	parts(): Uint32Array;
+	/** Its place among the parts of a larger ask; 0 for one that is no part. */
+	readonly place: number;
+	/** Its parts, which take its texts; undefined where it is one. */
+	parts(now: number): Parts | undefined;
 	/** A call of it for the effect `call` of the last step, by its place in it; undefined for any other. */
 	call(dispatcher: Dispatcher, place: number, streaming: boolean): CallMachine | undefined;
 	/** The answer of its job, for `resolve` or `reject` of the last step, where no call brought anything. */
 	answer(dispatcher: Dispatcher, place: number): Answer;
+	free(): void;
+}
+
+/** An ask that is answered in parts. A driver keeps their vectors, and frees this when the whole answer is there. */
+export interface Parts {
+	/** A part to ask now; undefined where others must end first, or where all have been asked. */
+	next(now: number): Asked | undefined;
+	/** Takes the answer of a part; gives the whole answer, or null: then there is more to come. */
+	ended(now: number, place: number, answer: Answer): Answer | null;
 	free(): void;
 }
 
@@ -117,8 +130,6 @@ export interface Machines {
 	Clock: new () => Clock;
 	/** Bytes the body of a short exchange may have. */
 	bodyMax(): number;
-	/** Milliseconds that a dry run waits, at most, for looks that are under way. */
-	settleMs(): number;
 }
 
 /** The core, as each build exports it. */

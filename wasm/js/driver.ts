@@ -109,21 +109,17 @@ export class Driver implements SmartAi {
 		} catch (error) {
 			return this.core.answerRefused(idOf(json), refusalOf(error));
 		}
-		const parts = asked.parts();
+		const parts = asked.parts(this.#now());
 		this.#asks += 1;
 		try {
-			if (parts.length === 1) return await this.#askOnce(asked, options, () => idOf(json));
+			const askOne = (one: Asked, own: AskOptions) => this.#askOnce(one, own, () => idOf(json));
+			if (parts === undefined) return await askOne(asked, options);
 			asked.free();
-			const askOne = (part: Ask, own: AskOptions) => this.#askPart(part, own);
-			return await askParts(JSON.parse(json), parts, askOne, options.signal, () => this.hands.now());
+			return await askParts(parts, askOne, options.signal, () => this.#now());
 		} finally {
 			this.#asks -= 1;
 			if (this.#asks === 0) for (const ended of this.#drained.splice(0)) ended();
 		}
-	}
-
-	async #askPart(part: Ask, options: AskOptions): Promise<Answer> {
-		return await this.#askOnce(new this.core.Asked(JSON.stringify(part)), options, () => part.id ?? null);
 	}
 
 	async #askOnce(asked: Asked, options: AskOptions, id: () => unknown): Promise<Answer> {
@@ -209,17 +205,20 @@ export class Driver implements SmartAi {
 		this.#prepares.clear();
 	}
 
-	/** Until every look that is due has told what it saw, or a dry run need wait no longer. */
+	/** Until a dry run need wait no longer. */
 	async #seen(): Promise<void> {
 		this.#mustLive();
 		this.#post({ type: 'tick' });
+		const by = this.#dispatcher.settlesBy();
+		if (by === undefined) return;
 		const late = new AbortController();
-		let waits = true;
-		const over = () => {
-			waits = false;
-		};
-		const settled = this.hands.sleep(this.core.settleMs(), late.signal).then(over, over);
-		while (waits && this.#looks.size > 0) await Promise.race([Promise.all(this.#looks), settled]);
+		const over = this.hands.sleep(Math.max(0, by - this.#now()), late.signal).then(
+			() => this.#post({ type: 'tick' }),
+			() => {},
+		);
+		while (this.#looks.size > 0 && this.#dispatcher.settlesBy() !== undefined) {
+			await Promise.race([...this.#looks, over]);
+		}
 		late.abort();
 	}
 

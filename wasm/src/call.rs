@@ -12,26 +12,32 @@ use crate::value::{dispatch_error, from_js, to_js};
 
 /// One ask, which crosses the border once.
 #[wasm_bindgen]
-pub struct Asked(Arc<Ask>);
+pub struct Asked {
+    ask: Arc<Ask>,
+    /// Among the parts of a larger ask; 0 for one that is no part.
+    #[wasm_bindgen(readonly)]
+    pub place: usize,
+}
 
 #[wasm_bindgen]
 impl Asked {
     /// Reads an ask from JSON. Throws `invalid_request`.
     #[wasm_bindgen(constructor)]
     pub fn new(json: &str) -> Result<Self, JsValue> {
-        Ok(Self(Arc::new(Ask::from_json(json).map_err(dispatch_error)?)))
+        let ask = Ask::from_json(json).map_err(dispatch_error)?;
+        Ok(Self { ask: Arc::new(ask), place: 0 })
     }
 
     /// What core is told of it. `streaming`: the caller gets the text as it comes. Throws `invalid_request`.
     pub fn request(&self, streaming: bool) -> Result<JsValue, JsValue> {
-        let mut request = self.0.request().map_err(dispatch_error)?;
+        let mut request = self.ask.request().map_err(dispatch_error)?;
         request.streaming = streaming;
         to_js(&request)
     }
 
-    /// How many of its messages each part of it holds, in order.
-    pub fn parts(&self) -> Vec<u32> {
-        self.0.parts()
+    /// Its parts, which take its texts; undefined where it is one.
+    pub fn parts(&mut self, now: f64) -> Option<Parts> {
+        wire::Parts::of(Millis(now as u64), Arc::make_mut(&mut self.ask)).map(Parts)
     }
 
     /// A call of it for the effect `call` of the last step; undefined for any other.
@@ -39,13 +45,31 @@ impl Asked {
         let Effect::Call { attempt, model, options, .. } = dispatcher.effects.get(place)? else {
             return None;
         };
-        let (ask, model, options) = (Arc::clone(&self.0), model.clone(), options.clone());
+        let (ask, model, options) = (Arc::clone(&self.ask), model.clone(), options.clone());
         Some(Call(wire::Call::new(ask, *attempt, model, options, streaming)))
     }
 
     /// The answer of its job, where no call brought anything, for the effect `resolve` or `reject` of the last step.
     pub fn answer(&self, dispatcher: &Dispatcher, place: usize) -> Result<JsValue, JsValue> {
-        to_js(&End::of(dispatcher, place).map(|end| self.0.answer(end.error, end.outcome, end.decision)))
+        to_js(&End::of(dispatcher, place).map(|end| self.ask.answer(end.error, end.outcome, end.decision)))
+    }
+}
+
+/// An ask that is answered in parts.
+#[wasm_bindgen]
+pub struct Parts(wire::Parts);
+
+#[wasm_bindgen]
+impl Parts {
+    /// A part to ask now; undefined where others must end first, or where all have been asked.
+    pub fn next(&mut self, now: f64) -> Option<Asked> {
+        let wire::Part { place, ask } = self.0.next(Millis(now as u64))?;
+        Some(Asked { ask: Arc::new(ask), place })
+    }
+
+    /// Takes the answer of a part, without its vectors; gives the whole answer, without vectors, or null: then there is more to come.
+    pub fn ended(&mut self, now: f64, place: usize, answer: &JsValue) -> Result<JsValue, JsValue> {
+        to_js(&self.0.ended(Millis(now as u64), place, from_js(answer)?))
     }
 }
 

@@ -72,6 +72,12 @@ impl Dispatcher {
         to_js(&self.core.decision(JobId(job as u64)))
     }
 
+    /// Until when a dry run waits for what is not known of the fleet yet; undefined where it need not wait.
+    #[wasm_bindgen(js_name = settlesBy)]
+    pub fn settles_by(&self) -> Option<f64> {
+        self.core.settles_by().map(|by| by.0 as f64)
+    }
+
     /// What it believes: hosts, models, rates, breakers.
     pub fn snapshot(&self) -> Result<JsValue, JsValue> {
         to_js(&self.core.snapshot())

@@ -178,12 +178,6 @@ impl Clock {
     }
 }
 
-/// Milliseconds that a dry run waits, at most, for looks that are under way.
-#[wasm_bindgen(js_name = settleMs)]
-pub fn settle_ms() -> f64 {
-    smart_ai_core::Dispatcher::SETTLE_MS as f64
-}
-
 /// The answer of a job that has one.
 #[wasm_bindgen(js_name = answerResolved)]
 pub fn answer_resolved(

@@ -94,11 +94,13 @@ pub struct Dispatcher {
     /// Second calls beside a late one that may be made.
     hedges: f64,
     effects: VecDeque<Effect>,
+    /// When the first event came.
+    began: Option<Millis>,
     now: Millis,
 }
 
 impl Dispatcher {
-    /// Milliseconds that a dry run waits, at most, for looks that are under way.
+    /// Milliseconds after the first event for which a dry run waits, at most, until every host has been looked at.
     pub const SETTLE_MS: u64 = 3_000;
 
     /// A dispatcher that knows nothing yet but its configuration.
@@ -126,6 +128,7 @@ impl Dispatcher {
             retries: budget::RETRY_BURST,
             hedges: budget::HEDGE_BURST,
             effects: VecDeque::new(),
+            began: None,
             now: Millis(0),
             config,
             seed,
@@ -152,6 +155,7 @@ impl Dispatcher {
         if let Event::Slept { ms } = event {
             self.wake(now, ms);
         }
+        self.began.get_or_insert(now);
         self.advance(now);
         self.ended.clear();
         // A request lets nothing become idle: what is due then is due already.
@@ -236,6 +240,12 @@ impl Dispatcher {
     /// Whether every host has been looked at, so that a dry run is worth something.
     pub fn is_settled(&self) -> bool {
         !self.fleet.hosts.iter().any(|host| host.is_settling(|_| true)) && !self.metrics_awaited()
+    }
+
+    /// Until when a dry run waits for what is not known of the fleet yet; `None` where it need not wait.
+    pub fn settles_by(&self) -> Option<Millis> {
+        let by = self.began.unwrap_or(self.now).plus(Self::SETTLE_MS);
+        (by > self.now && !self.is_settled()).then_some(by)
     }
 
     /// What it believes: the fleet, what was learned, what is under way.

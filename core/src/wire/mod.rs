@@ -47,6 +47,7 @@ pub use fleet_config::{Fleet, FleetConfig, FleetHost, HostServer, PrometheusServ
 pub use host::{read_ps, read_ps_entries, read_tag_entries, read_tags, read_version};
 pub use metrics::{metrics_query, read_metrics, recorded_query};
 pub use outgoing::{Body, Outgoing};
+pub use parts::{Part, Parts};
 pub use preset::{Preset, PresetSignal, presets};
 pub use progress::Progress;
 pub use remedy::remedy;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use smart_ai_core::{
-    Capability, Effect, Event, Failure, FailureKind, HostReport, HostState, ModelDetails, ModelState,
+    Capability, Effect, Event, Failure, FailureKind, HostReport, HostState, Millis, ModelDetails, ModelState,
     ModelTag, Request, ResidentModel, Source,
 };
 
@@ -139,4 +139,26 @@ fn a_question_that_failed_or_was_lost_is_asked_again_after_the_next_look() {
     assert_eq!(inquired(&lists(&mut fleet, 2)), ["m000"], "the other one may still be answered");
     fleet.after(60_000, Event::Look);
     assert_eq!(inquired(&lists(&mut fleet, 2)), ["m001", "m000"]);
+}
+
+#[test]
+fn a_dry_run_waits_until_three_seconds_after_the_start_for_a_host_that_nobody_has_seen() {
+    let mut fleet = Fleet::of(&["a", "nas"]);
+    fleet.step(Event::Tick);
+    let by = fleet.dispatcher.settles_by();
+    assert_eq!(by, Some(Millis(fleet.now + 3_000)));
+    fleet.now += 1_000;
+    fleet.up("a", &[("m", 2.0)], &["m"]);
+    assert_eq!(fleet.dispatcher.settles_by(), by, "counted from the start, not from each question");
+    fleet.after(2_000, Event::Tick);
+    assert_eq!(fleet.dispatcher.settles_by(), None, "it has waited long enough, and does not again");
+}
+
+#[test]
+fn a_dry_run_waits_for_nothing_once_every_host_has_been_looked_at() {
+    let mut fleet = Fleet::of(&["a"]);
+    fleet.step(Event::Tick);
+    assert!(fleet.dispatcher.settles_by().is_some());
+    fleet.up("a", &[("m", 2.0)], &["m"]);
+    assert_eq!(fleet.dispatcher.settles_by(), None);
 }

@@ -53,9 +53,10 @@ impl Underway {
     }
 }
 
-/// A question that waits for the fleet to be known, until this time at most.
+/// A question that waits for the fleet to be known.
 pub(super) struct Question {
-    pub(super) by: Millis,
+    /// Until then at most; absent: as long as a dry run waits.
+    pub(super) by: Option<Millis>,
     pub(super) asked: Asked,
 }
 

@@ -21,14 +21,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
-use smart_ai_core::wire::{Answer, Ask, Fleet, FleetConfig, feedback_event, prepare_event};
+use smart_ai_core::wire::{Answer, Ask, Fleet, FleetConfig, Parts, feedback_event, prepare_event};
 use smart_ai_core::{
     Arm, ConfigError, Decision, DispatchError, DispatchErrorCode, Dispatcher, Event, JobId, Knowledge,
     LifecycleReport, Prepared, Request, Snapshot,
 };
 use tokio::sync::{mpsc, oneshot};
 
-use clock::since_1970;
+use clock::{now, since_1970};
 pub(crate) use looks::exchanged;
 use message::Message;
 #[cfg(test)]
@@ -119,13 +119,13 @@ impl Engine {
     }
 
     /// Answers one ask as [`Engine::ask`] does; the answer comes with the name that the history has for its job.
-    pub fn ask_kept(&self, ask: Ask, options: AskOptions) -> impl Future<Output = KeptAnswer> + use<> {
-        let parts = ask.parts();
-        let asked: Pin<Box<dyn Future<Output = KeptAnswer> + Send>> = if parts.len() > 1 {
-            let answer = Parted::begin(self).ask(ask, parts);
-            Box::pin(async { answer.await.into() })
-        } else {
-            Box::pin(self.ask_whole(ask, options, None))
+    pub fn ask_kept(&self, mut ask: Ask, options: AskOptions) -> impl Future<Output = KeptAnswer> + use<> {
+        let asked: Pin<Box<dyn Future<Output = KeptAnswer> + Send>> = match Parts::of(now(), &mut ask) {
+            Some(parts) => {
+                let answer = Parted::begin(self).ask(parts);
+                Box::pin(async { answer.await.unwrap_or_else(|| Answer::refused(ask.id, closed())).into() })
+            }
+            None => Box::pin(self.ask_whole(ask, options, None)),
         };
         asked
     }
@@ -227,7 +227,7 @@ impl Engine {
         self.send(Message::Absorb { base: Box::new(base), theirs: Box::new(theirs) });
     }
 
-    /// What is believed about the fleet, once every host has been looked at or has had three seconds for it.
+    /// What is believed about the fleet, once it is known, or as long as a dry run waits.
     ///
     /// # Errors
     /// The engine is closed.

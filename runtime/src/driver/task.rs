@@ -44,7 +44,6 @@ pub(super) struct Task {
     /// Who waits for a model to be in memory.
     prepares: BTreeMap<JobId, oneshot::Sender<Prepared>>,
     questions: Vec<Question>,
-    settle_by: Millis,
     pub(super) observers: Observers,
     /// When what has been learned was last told.
     told: Instant,
@@ -88,7 +87,6 @@ impl Task {
             calls: BTreeMap::new(),
             prepares: BTreeMap::new(),
             questions: Vec::new(),
-            settle_by: now().plus(Dispatcher::SETTLE_MS),
             observers,
             told: Instant::now(),
             has_learned: false,
@@ -136,8 +134,9 @@ impl Task {
     }
 
     fn wake_in(&self) -> Option<Duration> {
-        let settle = self.questions.iter().map(|question| question.by);
-        let at = self.dispatcher.poll_timeout().into_iter().chain(settle).min()?;
+        let settle = self.dispatcher.settles_by();
+        let questions = self.questions.iter().filter_map(|question| question.by.or(settle));
+        let at = self.dispatcher.poll_timeout().into_iter().chain(questions).min()?;
         Some(Duration::from_millis(at.since(now())))
     }
 
@@ -181,10 +180,10 @@ impl Task {
             }
             Message::Look => self.handle(Event::Look),
             Message::Decide { request, reply } => {
-                self.ask_when_known(self.settle_by, Asked::Decide(Box::new(request), reply));
+                self.ask_when_known(None, Asked::Decide(Box::new(request), reply));
             }
             Message::Snapshot { within, reply } => {
-                let by = within.map_or(self.settle_by, |within| now().plus(within.as_millis() as u64));
+                let by = within.map(|within| now().plus(within.as_millis() as u64));
                 self.ask_when_known(by, Asked::Snapshot(reply));
             }
             Message::Refusal { request, decision, reply } => {
@@ -227,7 +226,7 @@ impl Task {
         }
     }
 
-    fn ask_when_known(&mut self, by: Millis, asked: Asked) {
+    fn ask_when_known(&mut self, by: Option<Millis>, asked: Asked) {
         self.questions.push(Question { by, asked });
     }
 
@@ -236,8 +235,9 @@ impl Task {
             return;
         }
         let (now, settled) = (now(), self.dispatcher.is_settled());
-        for Question { asked, .. } in self.questions.extract_if(.., |question| settled || now >= question.by)
-        {
+        let settles_by = self.dispatcher.settles_by().unwrap_or(now);
+        let is_due = |question: &mut Question| settled || now >= question.by.unwrap_or(settles_by);
+        for Question { asked, .. } in self.questions.extract_if(.., is_due) {
             match asked {
                 Asked::Decide(request, reply) => drop(reply.send(self.dispatcher.decide(now, &request))),
                 Asked::Snapshot(reply) => drop(reply.send(self.dispatcher.snapshot())),
