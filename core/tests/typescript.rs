@@ -8,7 +8,7 @@ use std::path::Path;
 
 use smart_ai_core::wire::{
     Answer, Ask, CallStep, Classification, Embeddings, Feedback, Fleet, FleetConfig, FleetHost, HostServer,
-    HostStarter, Outgoing, Piece, Prepare, PrometheusServer, Reply, Verdict,
+    HostStarter, Outgoing, Piece, Prepare, PrometheusServer, Reply, ServerAccess, Verdict,
 };
 use smart_ai_core::{
     Config, ConfigError, Decision, DispatchError, Event, Failure, Outcome, Request, Snapshot, Step, Tuning,
@@ -57,6 +57,7 @@ fn the_committed_declarations_are_those_of_the_types() -> Result<(), Box<dyn Err
     found.visit::<FleetConfig>();
     found.visit::<FleetHost>();
     found.visit::<HostServer>();
+    found.visit::<ServerAccess>();
     found.visit::<HostStarter>();
     found.visit::<PrometheusServer>();
     found.visit::<Piece>();

@@ -1104,43 +1104,6 @@ url: string,
  */
 api_key?: string, 
 /**
- * Sent as `Authorization: Basic`, with `password`.
- */
-username?: string, 
-/**
- * Sent as `Authorization: Basic`, with `username`.
- */
-password?: string, 
-/**
- * Sent with every request.
- */
-headers?: { [key in string]: string }, 
-/**
- * A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
- * is trusted for this server then.
- */
-ca_file?: string, 
-/**
- * PEM text in place of `ca_file`.
- */
-ca?: string, 
-/**
- * A PEM file with the certificate that is shown to the server, where it asks for one, and with those that signed it.
- */
-client_cert_file?: string, 
-/**
- * PEM text in place of `client_cert_file`.
- */
-client_cert?: string, 
-/**
- * A PEM file with the key of `client_cert_file`, not encrypted.
- */
-client_key_file?: string, 
-/**
- * PEM text in place of `client_key_file`.
- */
-client_key?: string, 
-/**
  * By what means it is started and stopped.
  */
 start?: HostStarter, };
@@ -1917,44 +1880,7 @@ url: string,
 /**
  * Sent as `Authorization: Bearer`.
  */
-bearer?: string, 
-/**
- * Sent as `Authorization: Basic`, with `password`.
- */
-username?: string, 
-/**
- * Sent as `Authorization: Basic`, with `username`.
- */
-password?: string, 
-/**
- * Sent with every request.
- */
-headers?: { [key in string]: string }, 
-/**
- * A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
- * is trusted for this server then.
- */
-ca_file?: string, 
-/**
- * PEM text in place of `ca_file`.
- */
-ca?: string, 
-/**
- * A PEM file with the certificate that is shown to the server, where it asks for one, and with those that signed it.
- */
-client_cert_file?: string, 
-/**
- * PEM text in place of `client_cert_file`.
- */
-client_cert?: string, 
-/**
- * A PEM file with the key of `client_cert_file`, not encrypted.
- */
-client_key_file?: string, 
-/**
- * PEM text in place of `client_key_file`.
- */
-client_key?: string, };
+bearer?: string, };
 
 /**
  * Judgements by model and task.
@@ -2202,6 +2128,48 @@ value: number,
  * Milliseconds since the exporter was scraped, at the time of the answer.
  */
 age_ms: number, };
+
+/**
+ * The keys by which any server lets one in. Never logged.
+ */
+export type ServerAccess = { 
+/**
+ * Sent as `Authorization: Basic`, with `password`.
+ */
+username?: string, 
+/**
+ * Sent as `Authorization: Basic`, with `username`.
+ */
+password?: string, 
+/**
+ * Sent with every request.
+ */
+headers?: { [key in string]: string }, 
+/**
+ * A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
+ * is trusted for this server then.
+ */
+ca_file?: string, 
+/**
+ * PEM text in place of `ca_file`.
+ */
+ca?: string, 
+/**
+ * A PEM file with the certificate that is shown to the server, where it asks for one, and with those that signed it.
+ */
+client_cert_file?: string, 
+/**
+ * PEM text in place of `client_cert_file`.
+ */
+client_cert?: string, 
+/**
+ * A PEM file with the key of `client_cert_file`, not encrypted.
+ */
+client_key_file?: string, 
+/**
+ * PEM text in place of `client_key_file`.
+ */
+client_key?: string, };
 
 /**
  * The caller's opaque key of similar requests (workflow and node, or a template's name). Its first 200 letters count.

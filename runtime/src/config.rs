@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use smart_ai_core::wire::{FleetConfig, FleetHost, PrometheusServer};
+use smart_ai_core::wire::{FleetConfig, FleetHost, PrometheusServer, ServerAccess};
 use smart_ai_core::{ConfigError, HostConfig, Object, json};
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
@@ -90,7 +89,7 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigFileError> {
     }
     if let Some(url) = &sources.traces {
         let sent = TracesConfig { url: url.clone(), ..traces.unwrap_or_default() };
-        sent.endpoint().map_err(|message| ConfigFileError::Flag { name: "traces", message })?;
+        sent.endpoint().map_err(|error| ConfigFileError::Flag { name: "traces", message: error.message })?;
         traces = Some(sent);
     }
     let traces = TracesConfig::with_environment(traces);
@@ -152,13 +151,10 @@ fn read(path: &Path) -> Result<Settings, ConfigFileError> {
         parse(&text).map_err(|message| ConfigFileError::Invalid { path: path.to_owned(), message })?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let Settings { fleet, traces, .. } = &mut settings;
-    let hosts = fleet.hosts.iter_mut().map(|host| &mut host.server);
-    let hosts = hosts.flat_map(|it| [&mut it.ca_file, &mut it.client_cert_file, &mut it.client_key_file]);
-    let metrics = fleet.prometheus.iter_mut();
-    let metrics = metrics.flat_map(|it| [&mut it.ca_file, &mut it.client_cert_file, &mut it.client_key_file]);
-    let traces = traces.iter_mut();
-    let traces = traces.flat_map(|it| [&mut it.ca_file, &mut it.client_cert_file, &mut it.client_key_file]);
-    for file in hosts.chain(metrics).chain(traces).flatten() {
+    let hosts = fleet.hosts.iter_mut().map(|host| &mut host.server.access);
+    let metrics = fleet.prometheus.iter_mut().map(|server| &mut server.access);
+    let traces = traces.iter_mut().map(|collector| &mut collector.access);
+    for file in hosts.chain(metrics).chain(traces).flat_map(ServerAccess::files) {
         *file = beside(folder, file);
     }
     Ok(settings)
@@ -179,26 +175,16 @@ fn parse(text: &str) -> Result<Settings, String> {
         let place = if path.is_empty() { String::new() } else { format!("{path}: ") };
         format!("line {}, {place}{message}", line(offset(text, path)))
     };
-    let own = ["history", "traces"].into_iter();
-    let own: Object = own.filter_map(|name| Some((name.to_owned(), table.shift_remove(name)?))).collect();
-    let Sections { history, traces } =
-        json::from_value(own.into()).map_err(|refusal| refused(refusal.path(), refusal.message()))?;
+    let misread = |refusal: json::Refusal| refused(refusal.path(), refusal.message());
+    let history = table.shift_remove("history").map(|section| json::from_value_at(section, "history"));
+    let history: Option<HistoryConfig> = history.transpose().map_err(misread)?;
+    let traces = table.shift_remove("traces").map(TracesConfig::read).transpose().map_err(misread)?;
     let history_valid = history.as_ref().map_or(Ok(()), HistoryConfig::validate);
     let traces_valid = traces.as_ref().map_or(Ok(()), TracesConfig::validate);
     history_valid.and(traces_valid).map_err(|error| refused(&error.field, &error.message))?;
     // Flags may name the hosts.
     table.entry("hosts").or_insert_with(|| serde_json::json!([]));
-    FleetConfig::from_value(table.into())
-        .map(|fleet| Settings { fleet, history, traces })
-        .map_err(|refusal| refused(refusal.path(), refusal.message()))
-}
-
-/// The sections of a file that are the program's own, beside those of the fleet.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Sections {
-    history: Option<HistoryConfig>,
-    traces: Option<TracesConfig>,
+    FleetConfig::from_value(table.into()).map(|fleet| Settings { fleet, history, traces }).map_err(misread)
 }
 
 /// Where in a TOML text the key of this path is, or as much of the path as there is.

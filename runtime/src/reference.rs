@@ -17,6 +17,7 @@ const TUNING: &str = include_str!("../../core/src/tuning.rs");
 const LIFECYCLE: &str = include_str!("../../core/src/lifecycle/config.rs");
 const START: &str = include_str!("../../core/src/lifecycle/start.rs");
 const STARTER: &str = include_str!("../../core/src/wire/starter.rs");
+const ACCESS: &str = include_str!("../../core/src/wire/access.rs");
 const FLEET: &str = include_str!("../../core/src/wire/fleet_config.rs");
 const HISTORY: &str = include_str!("store/config.rs");
 const TRACES: &str = include_str!("traces/config.rs");
@@ -47,7 +48,7 @@ fn fields(source: &str, name: &str) -> Vec<Field> {
     for line in body.lines().skip(1).map(str::trim) {
         if let Some(text) = line.strip_prefix("///") {
             docs.push(text.trim());
-        } else if line == "#[serde(skip)]" {
+        } else if ["#[serde(skip)]", "#[serde(skip_deserializing)]"].contains(&line) {
             skipped = true;
         } else if let Some((name, kind)) = line.strip_prefix("pub ").and_then(|line| line.split_once(": ")) {
             if !std::mem::take(&mut skipped) {
@@ -120,11 +121,16 @@ fn page() -> Result<String, serde_json::Error> {
     let sections = ["hosts", "metrics", "limits", "lifecycle", "quality", "tuning"];
     let mut own = fields(CONFIG, "Config");
     own.retain(|field| !sections.contains(&field.name.as_str()));
+    let access = || fields(ACCESS, "ServerAccess");
     let mut hosts = fields(FLEET, "HostServer");
+    hosts.extend(access());
     hosts.extend(fields(CONFIG, "HostConfig").into_iter().filter(|field| field.name != "id"));
     hosts.retain(|field| field.name != "start");
     let mut starts = fields(STARTER, "HostStarter");
     starts.extend(fields(START, "StartConfig"));
+    let (mut metrics, mut traces) = (fields(FLEET, "PrometheusServer"), fields(TRACES, "TracesConfig"));
+    metrics.extend(access());
+    traces.extend(access());
     let mut text = HEAD.to_owned();
     let mut add = |title: &str, lead: &str, keys: &[Field], defaults: &Value, place: &str| {
         text += &section(title, lead, keys, defaults, &ranges, place);
@@ -145,7 +151,7 @@ fn page() -> Result<String, serde_json::Error> {
     add(
         "`[prometheus]`",
         "Without it, decisions rest on what Ollama and past answers tell.",
-        &fields(FLEET, "PrometheusServer"),
+        &metrics,
         &none,
         "prometheus.",
     );
@@ -183,7 +189,7 @@ fn page() -> Result<String, serde_json::Error> {
     add(
         "`[traces]`",
         "Sends traces to an OTLP collector; without it none are sent. See [traces](traces.md).",
-        &fields(TRACES, "TracesConfig"),
+        &traces,
         &serde_json::to_value(TracesConfig::default())?,
         "traces.",
     );

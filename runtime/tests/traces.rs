@@ -141,7 +141,7 @@ async fn a_job_is_a_trace_of_its_calls_and_phases_within_its_client_s() -> Resul
     // Busy at first: it is asked again, and nothing is lost.
     let mut collector = Collector::start(1).await?;
     let mut config = to(&collector.url);
-    config.headers.insert("X-Key".to_owned(), "k".to_owned());
+    config.access.headers.insert("X-Key".to_owned(), "k".to_owned());
     let sidecar = sidecar(&[&host], config).await?;
     chat(&sidecar, Some(&format!("00-{CLIENT_TRACE}-{CLIENT_SPAN}-01"))).await?;
     let spans = collector.spans(1).await?;

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::endpoint::{Access, Endpoint, Pem};
+use super::access::{ServerAccess, taken};
+use super::endpoint::Endpoint;
 use super::server_url::ServerUrl;
 use super::starter::HostStarter;
 use crate::config::{Config, HostConfig};
@@ -64,38 +65,10 @@ pub struct HostServer {
     /// Sent as `Authorization: Bearer`.
     #[serde(default)]
     pub api_key: Option<String>,
-    /// Sent as `Authorization: Basic`, with `password`.
-    #[serde(default)]
-    pub username: Option<String>,
-    /// Sent as `Authorization: Basic`, with `username`.
-    #[serde(default)]
-    pub password: Option<String>,
-    /// Sent with every request.
-    #[serde(default)]
-    #[cfg_attr(
-        feature = "typescript",
-        ts(as = "Option<std::collections::BTreeMap<String, String>>", optional)
-    )]
-    pub headers: BTreeMap<String, String>,
-    /// A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
-    /// is trusted for this server then.
-    #[serde(default)]
-    pub ca_file: Option<String>,
-    /// PEM text in place of `ca_file`.
-    #[serde(default)]
-    pub ca: Option<String>,
-    /// A PEM file with the certificate that is shown to the server, where it asks for one, and with those that signed it.
-    #[serde(default)]
-    pub client_cert_file: Option<String>,
-    /// PEM text in place of `client_cert_file`.
-    #[serde(default)]
-    pub client_cert: Option<String>,
-    /// A PEM file with the key of `client_cert_file`, not encrypted.
-    #[serde(default)]
-    pub client_key_file: Option<String>,
-    /// PEM text in place of `client_key_file`.
-    #[serde(default)]
-    pub client_key: Option<String>,
+    /// How it lets one in.
+    #[serde(skip_deserializing)]
+    #[cfg_attr(feature = "typescript", ts(flatten))]
+    pub access: ServerAccess,
     /// By what means it is started and stopped.
     #[serde(default)]
     pub start: Option<HostStarter>,
@@ -105,9 +78,9 @@ pub struct HostServer {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Servers {
-    hosts: Vec<HostServer>,
+    hosts: Vec<Value>,
     #[serde(default)]
-    prometheus: Option<PrometheusServer>,
+    prometheus: Option<Value>,
 }
 
 impl Servers {
@@ -129,24 +102,13 @@ impl Servers {
 }
 
 impl HostServer {
-    const KEYS: [&str; 12] = [
-        "id",
-        "url",
-        "api_key",
-        "username",
-        "password",
-        "headers",
-        "ca_file",
-        "ca",
-        "client_cert_file",
-        "client_cert",
-        "client_key_file",
-        "client_key",
-    ];
+    /// Its own keys besides `start`.
+    const KEYS: [&str; 3] = ["id", "url", "api_key"];
 
     fn taken_from(host: &mut Value) -> Value {
         let Value::Object(keys) = host else { return host.take() };
         let mut server = taken(keys, &Self::KEYS);
+        server.extend(taken(keys, &ServerAccess::KEYS));
         if let Some(Value::Object(start)) = keys.get_mut("start") {
             server.insert("start".to_owned(), taken(start, &HostStarter::KEYS).into());
         }
@@ -154,12 +116,12 @@ impl HostServer {
         keys.insert("id".to_owned(), "".into());
         server.into()
     }
-}
 
-/// Moves these keys out of an object.
-fn taken(from: &mut Object, keys: &[&str]) -> Object {
-    let moved = keys.iter().filter_map(|key| Some(((*key).to_owned(), from.shift_remove(*key)?)));
-    moved.collect()
+    /// `place`: the key of its block.
+    fn read(block: Value, place: &str) -> Result<Self, json::Refusal> {
+        let (server, access) = ServerAccess::read(block, place)?;
+        Ok(Self { access, ..server })
+    }
 }
 
 /// The metrics server.
@@ -172,38 +134,10 @@ pub struct PrometheusServer {
     /// Sent as `Authorization: Bearer`.
     #[serde(default)]
     pub bearer: Option<String>,
-    /// Sent as `Authorization: Basic`, with `password`.
-    #[serde(default)]
-    pub username: Option<String>,
-    /// Sent as `Authorization: Basic`, with `username`.
-    #[serde(default)]
-    pub password: Option<String>,
-    /// Sent with every request.
-    #[serde(default)]
-    #[cfg_attr(
-        feature = "typescript",
-        ts(as = "Option<std::collections::BTreeMap<String, String>>", optional)
-    )]
-    pub headers: BTreeMap<String, String>,
-    /// A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
-    /// is trusted for this server then.
-    #[serde(default)]
-    pub ca_file: Option<String>,
-    /// PEM text in place of `ca_file`.
-    #[serde(default)]
-    pub ca: Option<String>,
-    /// A PEM file with the certificate that is shown to the server, where it asks for one, and with those that signed it.
-    #[serde(default)]
-    pub client_cert_file: Option<String>,
-    /// PEM text in place of `client_cert_file`.
-    #[serde(default)]
-    pub client_cert: Option<String>,
-    /// A PEM file with the key of `client_cert_file`, not encrypted.
-    #[serde(default)]
-    pub client_key_file: Option<String>,
-    /// PEM text in place of `client_key_file`.
-    #[serde(default)]
-    pub client_key: Option<String>,
+    /// How it lets one in.
+    #[serde(skip_deserializing)]
+    #[cfg_attr(feature = "typescript", ts(flatten))]
+    pub access: ServerAccess,
 }
 
 /// A fleet split between core and its driver.
@@ -246,14 +180,18 @@ impl FleetConfig {
         let mut keys: Object = json::from_value(value)?;
         let servers = Servers::taken_from(&mut keys);
         let Servers { hosts, prometheus } = json::from_value(servers.into())?;
+        let hosts = hosts.into_iter().enumerate();
+        let hosts = hosts.map(|(index, block)| HostServer::read(block, &format!("hosts[{index}]")));
+        let hosts = hosts.collect::<Result<Vec<_>, _>>()?;
+        let prometheus = prometheus.map(PrometheusServer::read).transpose()?;
         let mut config: Config = json::from_value(keys.into()).map_err(|refusal: json::Refusal| {
             let is_of_a_host = refusal.path().starts_with("hosts[");
             let is_of_a_start = is_of_a_host && refusal.path().contains(".start.");
-            refusal.knowing(match (is_of_a_start, is_of_a_host) {
-                (true, _) => &HostStarter::KEYS,
-                (false, true) => &HostServer::KEYS,
-                (false, false) => &["prometheus"],
-            })
+            match (is_of_a_start, is_of_a_host) {
+                (true, _) => refusal.knowing(&HostStarter::KEYS),
+                (false, true) => refusal.knowing(&HostServer::KEYS).knowing(&ServerAccess::KEYS),
+                (false, false) => refusal.knowing(&["prometheus"]),
+            }
         })?;
         let own = std::mem::take(&mut config.hosts);
         let hosts = hosts.into_iter().zip(own).map(|(server, config)| FleetHost { server, config }).collect();
@@ -283,7 +221,8 @@ impl FleetConfig {
                 machine = Some(same.machine.get_or_insert_with(|| url.base.clone()).clone());
             }
             config.hosts.push(HostConfig { id: id.clone(), instance, machine, ..host.clone() });
-            endpoints.push(server.access().endpoint(&format!("hosts[{index}]"), id, url)?);
+            let token = server.api_key.as_deref().map(|key| ("api_key", key));
+            endpoints.push(server.access.endpoint(&format!("hosts[{index}]"), token, id, url.base)?);
         }
         let prometheus = self.prometheus.as_ref().map(PrometheusServer::endpoint).transpose()?;
         config.validate()?;
@@ -299,54 +238,21 @@ impl FleetHost {
     }
 }
 
-impl HostServer {
-    fn access(&self) -> Access<'_> {
-        Access {
-            token: ("api_key", self.api_key.as_deref()),
-            username: self.username.as_deref(),
-            password: self.password.as_deref(),
-            headers: &self.headers,
-            authority: Pem { name: "ca", text: self.ca.as_ref(), file: self.ca_file.as_ref() },
-            certificate: Pem {
-                name: "client_cert",
-                text: self.client_cert.as_ref(),
-                file: self.client_cert_file.as_ref(),
-            },
-            key: Pem {
-                name: "client_key",
-                text: self.client_key.as_ref(),
-                file: self.client_key_file.as_ref(),
-            },
-        }
-    }
-}
-
 impl PrometheusServer {
     /// The server at this URL, without credentials.
     pub fn at(url: impl Into<String>) -> Self {
         Self { url: url.into(), ..Self::default() }
     }
 
+    fn read(block: Value) -> Result<Self, json::Refusal> {
+        let (server, access) = ServerAccess::read(block, "prometheus")?;
+        Ok(Self { access, ..server })
+    }
+
     fn endpoint(&self) -> Result<Endpoint, ConfigError> {
         let url = ServerUrl::parse("prometheus.url", &self.url)?;
-        let access = Access {
-            token: ("bearer", self.bearer.as_deref()),
-            username: self.username.as_deref(),
-            password: self.password.as_deref(),
-            headers: &self.headers,
-            authority: Pem { name: "ca", text: self.ca.as_ref(), file: self.ca_file.as_ref() },
-            certificate: Pem {
-                name: "client_cert",
-                text: self.client_cert.as_ref(),
-                file: self.client_cert_file.as_ref(),
-            },
-            key: Pem {
-                name: "client_key",
-                text: self.client_key.as_ref(),
-                file: self.client_key_file.as_ref(),
-            },
-        };
-        access.endpoint("prometheus", "prometheus".into(), url)
+        let token = self.bearer.as_deref().map(|token| ("bearer", token));
+        self.access.endpoint("prometheus", token, "prometheus".into(), url.base)
     }
 }
 

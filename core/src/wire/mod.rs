@@ -1,6 +1,7 @@
 //! What every driver must know of the wire, written once as pure functions and as machines without I/O: a driver moves bytes,
 //! texts and clocks, and holds no rule.
 
+mod access;
 mod answer;
 mod answer_reader;
 mod ask;
@@ -33,6 +34,7 @@ mod surrogates;
 mod verdict;
 
 pub use crate::classify::{Classification, classify};
+pub use access::ServerAccess;
 pub use answer::{Answer, AnswerUsage};
 pub use answer_reader::{ANSWER_MAX, AnswerReader, Piece, answer_too_long};
 pub use ask::Ask;

@@ -5,8 +5,9 @@ use std::env;
 
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
-use smart_ai_core::ConfigError;
-use smart_ai_core::wire::Endpoint;
+use serde_json::Value;
+use smart_ai_core::wire::{Endpoint, ServerAccess};
+use smart_ai_core::{ConfigError, json};
 
 /// Switches traces off.
 const OFF: &str = "off";
@@ -27,39 +28,32 @@ pub struct TracesConfig {
     /// The URL is the one to send to, not a base: what the variable for traces alone names is.
     #[serde(skip)]
     pub is_whole: bool,
-    /// Sent along, such as a key.
-    pub headers: BTreeMap<String, String>,
-    /// A PEM file of the authority that signed the collector's certificate.
-    pub ca_file: Option<String>,
-    /// A PEM file with the certificate that is shown to the collector.
-    pub client_cert_file: Option<String>,
-    /// A PEM file with that certificate's key.
-    pub client_key_file: Option<String>,
+    /// How the collector lets one in.
+    #[serde(skip)]
+    pub access: ServerAccess,
     /// Jobs whose spans may wait to be sent; more are dropped and counted.
     pub queue_jobs: u32,
 }
 
 impl Default for TracesConfig {
     fn default() -> Self {
-        Self {
-            url: OFF.to_owned(),
-            is_whole: false,
-            headers: BTreeMap::new(),
-            ca_file: None,
-            client_cert_file: None,
-            client_key_file: None,
-            queue_jobs: 2_048,
-        }
+        Self { url: OFF.to_owned(), is_whole: false, access: ServerAccess::default(), queue_jobs: 2_048 }
     }
 }
 
 impl TracesConfig {
+    /// Reads the section.
+    pub(crate) fn read(section: Value) -> Result<Self, json::Refusal> {
+        let (config, access) = ServerAccess::read(section, "traces")?;
+        Ok(Self { access, ..config })
+    }
+
     /// Refuses a value out of its range, and names its key.
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         if self.queue_jobs == 0 {
             return Err(ConfigError::new("traces.queue_jobs", "must be at least 1"));
         }
-        self.endpoint().map(drop).map_err(|message| ConfigError::new("traces.url", message))
+        self.endpoint().map(drop)
     }
 
     /// What OpenTelemetry's own variables say of these settings: of those of the owner where there are some, else of their own.
@@ -81,32 +75,30 @@ impl TracesConfig {
         Some(Self {
             is_whole: whole.is_some(),
             url: whole.or_else(|| of_all("ENDPOINT"))?,
-            headers: either("HEADERS").map(|list| headers(&list)).unwrap_or_default(),
-            ca_file: either("CERTIFICATE"),
-            client_cert_file: either("CLIENT_CERTIFICATE"),
-            client_key_file: either("CLIENT_KEY"),
+            access: ServerAccess {
+                headers: either("HEADERS").map(|list| headers(&list)).unwrap_or_default(),
+                ca_file: either("CERTIFICATE"),
+                client_cert_file: either("CLIENT_CERTIFICATE"),
+                client_key_file: either("CLIENT_KEY"),
+                ..ServerAccess::default()
+            },
             ..Self::default()
         })
     }
 
     /// Where they are sent; `None` where they are off.
-    pub(crate) fn endpoint(&self) -> Result<Option<Endpoint>, String> {
+    pub(crate) fn endpoint(&self) -> Result<Option<Endpoint>, ConfigError> {
         if self.url == OFF {
             return Ok(None);
         }
         if !["http://", "https://"].iter().any(|scheme| self.url.starts_with(scheme)) {
-            return Err("must be the collector's URL (http://… or https://…), or off".to_owned());
+            let words = "must be the collector's URL (http://… or https://…), or off";
+            return Err(ConfigError::new("traces.url", words));
         }
         let base = self.url.trim_end_matches('/');
         let base = base.strip_suffix(PATH).unwrap_or(base);
         let url = if self.is_whole { self.url.clone() } else { format!("{base}{PATH}") };
-        let headers = self.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone()));
-        Ok(Some(Endpoint {
-            ca_file: self.ca_file.clone(),
-            client_cert_file: self.client_cert_file.clone(),
-            client_key_file: self.client_key_file.clone(),
-            ..Endpoint::new("traces".into(), url, headers.collect())
-        }))
+        self.access.endpoint("traces", None, "traces".into(), url).map(Some)
     }
 }
 
@@ -128,7 +120,7 @@ mod tests {
         assert_eq!(read, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
     }
 
-    fn url(text: &str) -> Result<Option<String>, String> {
+    fn url(text: &str) -> Result<Option<String>, ConfigError> {
         let config = TracesConfig { url: text.to_owned(), ..TracesConfig::default() };
         config.endpoint().map(|endpoint| endpoint.map(|endpoint| endpoint.url))
     }
@@ -149,7 +141,11 @@ mod tests {
             let config =
                 TracesConfig::of_environment(|name| value(name).map(|(_, value)| (*value).to_owned()))?;
             let endpoint = config.endpoint().ok().flatten()?;
-            Some((endpoint.url, endpoint.headers.get("x-key").cloned().unwrap_or_default(), config.ca_file))
+            Some((
+                endpoint.url,
+                endpoint.headers.get("x-key").cloned().unwrap_or_default(),
+                config.access.ca_file,
+            ))
         };
         let all = [("ENDPOINT", "http://a:4318"), ("HEADERS", "x-key=all"), ("CERTIFICATE", "all.pem")];
         let told =

@@ -48,7 +48,7 @@ impl Traces {
     /// # Errors
     /// A place that is none, a header that HTTP does not allow, or an authority's file that cannot be read.
     pub(crate) fn open(config: &TracesConfig) -> Result<Option<Self>, ConfigError> {
-        let endpoint = config.endpoint().map_err(|message| ConfigError::new("traces.url", message))?;
+        let endpoint = config.endpoint()?;
         let Some(endpoint) = endpoint else { return Ok(None) };
         let server = Server::new(&endpoint, CONNECT_MS)?;
         let sent = Sent::default();
