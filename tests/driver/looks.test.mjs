@@ -1,14 +1,13 @@
 // What a look at a host or at the metrics server asks and takes, on the build that BUILD names.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { closing, fleet } from '../world/fleet.mjs';
+import { serving } from '../world/server.mjs';
 
 /** A metrics server whose rules record how busy a processor is, and the queries that it was asked. */
 async function recording() {
 	const queries = [];
-	const server = createServer(async (request, response) => {
+	const server = await serving(async (request, response) => {
 		let body = '';
 		for await (const chunk of request) body += chunk;
 		queries.push(new URLSearchParams(body).get('query'));
@@ -20,15 +19,7 @@ async function recording() {
 		response.setHeader('content-type', 'application/json');
 		response.end(JSON.stringify({ status: 'success', data: { resultType: 'vector', result } }));
 	});
-	server.listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	closing({
-		close: () => {
-			server.closeAllConnections();
-			server.close();
-		},
-	});
-	return { url: `http://127.0.0.1:${server.address().port}`, queries };
+	return { url: closing(server).url, queries };
 }
 
 test('signals that rules have recorded are asked for by one selector', async () => {

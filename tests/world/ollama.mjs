@@ -1,6 +1,5 @@
 // A scripted Ollama: each path answers what the test says. Listens on a free loopback port.
-import { createServer } from 'node:http';
-import { once } from 'node:events';
+import { serving } from './server.mjs';
 
 /**
  * `chat` answers /api/chat; `status` refuses a path; `page` answers every path with this text; `location` redirects
@@ -16,7 +15,7 @@ export async function ollama({
 	abilities = {},
 } = {}) {
 	const requests = [];
-	const server = createServer(async (request, response) => {
+	const server = await serving(async (request, response) => {
 		let text = '';
 		for await (const chunk of request) text += chunk;
 		if (location !== undefined) return response.writeHead(302, { location }).end();
@@ -30,18 +29,7 @@ export async function ollama({
 		const capabilities = abilities[model] ?? ['completion'];
 		response.end(JSON.stringify(reply(request.url, models, { context, capabilities, texts: [input].flat() })));
 	});
-	server.listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	return {
-		url: `http://127.0.0.1:${server.address().port}`,
-		requests,
-		close: () => {
-			const closed = once(server, 'close');
-			server.close();
-			server.closeAllConnections();
-			return closed;
-		},
-	};
+	return { ...server, requests };
 }
 
 /** A whole streamed answer. */

@@ -1,8 +1,7 @@
 // Two simulated hosts with one model each; equal in everything, so that `a` is asked first.
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import { once } from 'node:events';
+import { serving } from '../../world/server.mjs';
 import { startHost } from './host.mjs';
 
 export const MODEL = 'phi3:mini';
@@ -25,22 +24,10 @@ export async function startFleet() {
 	};
 }
 
-function stopped(server) {
-	const closed = once(server, 'close');
-	server.close();
-	server.closeAllConnections();
-	return closed;
-}
-
 /** A metrics server that says what it is told: `reply` is `(response) => void`. */
 export async function startMetrics(reply) {
-	const server = createServer((request, response) => request.resume().on('end', () => reply(response)));
-	server.listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	return {
-		url: `http://127.0.0.1:${server.address().port}`,
-		stop: () => stopped(server),
-	};
+	const { url, close } = await serving((request, response) => request.resume().on('end', () => reply(response)));
+	return { url, stop: close };
 }
 
 /**
@@ -50,17 +37,13 @@ export async function startMetrics(reply) {
 export async function startSecure(certificate) {
 	const pem = readFileSync(new URL(`tls/${certificate}.pem`, import.meta.url));
 	let requests = 0;
-	const server = createSecureServer({ key: pem, cert: pem }, (_, response) => {
+	const count = (_, response) => {
 		requests += 1;
 		response.end(String(requests));
-	});
-	server.listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	return {
-		url: `https://127.0.0.1:${server.address().port}`,
-		asked: () => requests,
-		stop: () => stopped(server),
 	};
+	const secure = (handler) => createSecureServer({ key: pem, cert: pem }, handler);
+	const { url, close } = await serving(count, secure);
+	return { url: url.replace('http:', 'https:'), asked: () => requests, stop: close };
 }
 
 /** Prometheus's answer with these signals: `[instance, signal, value, age in seconds]`. */

@@ -3,42 +3,34 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
-import { createServer, request } from 'node:http';
+import { request } from 'node:http';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { scratchFolder, stopAll } from '../bed/index.mjs';
+import { scriptedHost } from './scripted-host.mjs';
 import { build, startSidecar } from './sidecar.mjs';
 
 /** Where other machines would reach it; refused before it listens. */
 const ALL = '0.0.0.0:0';
-const known = {
-	'/api/version': { version: '0.24.0' },
-	'/api/tags': { models: [{ name: 'm:latest', model: 'm:latest', size: 1e9, digest: 'd' }] },
-	'/api/ps': { models: [] },
-	'/api/show': { capabilities: ['completion'], details: {}, model_info: {} },
-};
 /** What the host was asked, other than looks. */
 const asked = [];
 let host;
 let url;
 
 before(async () => {
-	host = createServer(async (incoming, outgoing) => {
+	host = await scriptedHost(async (incoming, outgoing) => {
 		await text(incoming);
-		if (known[incoming.url]) return outgoing.end(JSON.stringify(known[incoming.url]));
-		if (incoming.url !== '/metrics') asked.push(`${incoming.method} ${incoming.url}`);
+		asked.push(`${incoming.method} ${incoming.url}`);
 		return outgoing.writeHead(404).end('{"error":"not found"}');
-	}).listen(0, '127.0.0.1');
-	await once(host, 'listening');
-	url = `http://127.0.0.1:${host.address().port}`;
+	});
+	url = host.url;
 });
 
 after(async () => {
 	await stopAll();
-	host.close();
-	host.closeAllConnections();
+	await host.close();
 });
 
 /** A request with any header, and its whole answer. */

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { scratchFolder, stopAll, until } from '../bed/index.mjs';
+import { scriptedHost } from './scripted-host.mjs';
 import { build, startSidecar } from './sidecar.mjs';
 
 const MIB = 1 << 20;
@@ -17,45 +17,28 @@ let host;
 let held = [];
 let sidecar;
 
-const tag = { name: 'm:latest', model: 'm:latest', size: 1e9, digest: 'd'.repeat(64) };
-const lists = {
-	'/api/version': { version: '0.24.0' },
-	'/api/tags': { models: [tag] },
-	'/api/ps': { models: [] },
-	'/api/show': {
-		capabilities: ['completion'],
-		details: {},
-		model_info: { 'general.architecture': 'llama', 'llama.context_length': 8_388_608 },
-	},
-};
 const events = 'data: {"choices":[{"delta":{"content":"Hi"}}]}\n\ndata: [DONE]\n\n';
 const answer = { model: 'm', message: { role: 'assistant', content: 'Hi' }, done: true, done_reason: 'stop' };
 
 before(async () => {
-	host = createServer((incoming, outgoing) => {
+	const scripted = (incoming, outgoing) => {
 		incoming.resume();
 		incoming.on('end', () => {
 			outgoing.setHeader('content-type', 'application/json');
-			if (lists[incoming.url]) return outgoing.end(JSON.stringify(lists[incoming.url]));
 			if (incoming.url === '/v1/chat/completions') return outgoing.end(events);
 			if (incoming.headers['user-agent']?.includes('held')) return held.push(outgoing);
 			return outgoing.end(`${JSON.stringify(answer)}\n`);
 		});
-	}).listen(0, '127.0.0.1');
-	await once(host, 'listening');
-	sidecar = await startSidecar(build(), { pc: `http://127.0.0.1:${host.address().port}` }, [
-		'--max-body',
-		'20',
-		'--max-bodies',
-		'40',
-	]);
+	};
+	const model_info = { 'general.architecture': 'llama', 'llama.context_length': 8_388_608 };
+	host = await scriptedHost(scripted, { show: { model_info } });
+	sidecar = await startSidecar(build(), { pc: host.url }, ['--max-body', '20', '--max-bodies', '40']);
 	await until('the host', async () => (await sidecar.scrape()).sum('ollama_up') === 1);
 });
 
 after(async () => {
 	await stopAll();
-	host.close();
-	host.closeAllConnections();
+	await host.close();
 });
 
 const post = (path, body, headers = {}) =>
@@ -143,7 +126,7 @@ test('more connections than the system allows a program at first do not lock out
 	const limited = path.join(scratchFolder('limited'), 'smart-ai');
 	writeFileSync(limited, `#!/bin/sh\nulimit -Sn 100\nexec '${program('smart-ai')}' "$@"\n`);
 	chmodSync(limited, 0o755);
-	const tight = await startSidecar(() => limited, { pc: `http://127.0.0.1:${host.address().port}` });
+	const tight = await startSidecar(() => limited, { pc: host.url });
 	const { hostname, port } = new URL(tight.proxy);
 	const idle = Array.from({ length: 200 }, () => connect(Number(port), hostname));
 	await Promise.all(idle.map((socket) => once(socket, 'connect')));

@@ -1,27 +1,16 @@
 // OpenAI's and Anthropic's words through the proxy, before a host that speaks them as Ollama does.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer, request } from 'node:http';
+import { request } from 'node:http';
+import { text as textOf } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { stopAll, until } from '../bed/index.mjs';
+import { scriptedHost } from './scripted-host.mjs';
 import { build, startSidecar } from './sidecar.mjs';
 
 const received = [];
 let host;
 let sidecar;
 
-const tags = {
-	models: [
-		{
-			name: 'm:latest',
-			model: 'm:latest',
-			size: 1e9,
-			digest: 'd',
-			modified_at: '2026-01-01T00:00:00Z',
-			details: { family: 'llama', parameter_size: '1B', quantization_level: 'Q4_0' },
-		},
-	],
-};
 const chunk = (content) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
 const counts =
 	'data: ' +
@@ -35,10 +24,6 @@ const refusals = {
 	'/v1/messages': { type: 'error', error: { type: 'invalid_request_error', message: 'model is required' } },
 };
 const answers = {
-	'/api/version': () => ({ version: '0.24.0' }),
-	'/api/tags': () => tags,
-	'/api/ps': () => ({ models: [] }),
-	'/api/show': () => ({ capabilities: ['completion'], details: {}, model_info: {} }),
 	'/v1/chat/completions': (body) =>
 		body.stream
 			? [chunk('Hel'), chunk('lo'), ...(body.stream_options?.include_usage ? [counts] : []), 'data: [DONE]\n\n']
@@ -57,9 +42,8 @@ const answers = {
 };
 
 before(async () => {
-	host = createServer(async (incoming, outgoing) => {
-		let text = '';
-		for await (const part of incoming) text += part;
+	host = await scriptedHost(async (incoming, outgoing) => {
+		const text = await textOf(incoming);
 		const body = text ? JSON.parse(text) : {};
 		if (incoming.url.startsWith('/v1/')) received.push({ url: incoming.url, body, headers: incoming.headers });
 		if (refusals[incoming.url] && !body.model)
@@ -78,16 +62,14 @@ before(async () => {
 			outgoing.write(event.slice(9));
 		}
 		return outgoing.end();
-	}).listen(0, '127.0.0.1');
-	await once(host, 'listening');
-	sidecar = await startSidecar(build(), { pc: `http://127.0.0.1:${host.address().port}` });
+	});
+	sidecar = await startSidecar(build(), { pc: host.url });
 	await until('the host', async () => (await sidecar.scrape()).sum('ollama_up') === 1);
 });
 
 after(async () => {
 	await stopAll();
-	host.close();
-	host.closeAllConnections();
+	await host.close();
 });
 
 const post = (path, body, headers = {}) =>

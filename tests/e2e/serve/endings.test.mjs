@@ -1,22 +1,14 @@
 // Hosts that hang, or hold an answer open when it is over, by raw answers of theirs.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { stopAll, until } from '../bed/index.mjs';
+import { scriptedHost } from './scripted-host.mjs';
 import { build, startSidecar } from './sidecar.mjs';
 
 let host;
 let sidecar;
 let closed = 0;
 
-const tag = { name: 'm:latest', model: 'm:latest', size: 1e9, digest: 'd'.repeat(64) };
-const lists = {
-	'/api/version': { version: '0.24.0' },
-	'/api/tags': { models: [tag] },
-	'/api/ps': { models: [] },
-	'/api/show': { capabilities: ['completion'], details: {}, model_info: {} },
-};
 const last = JSON.stringify({
 	model: 'm',
 	message: { role: 'assistant', content: 'Hi' },
@@ -27,28 +19,22 @@ const event = JSON.stringify({ choices: [{ index: 0, delta: { content: 'Hi' } }]
 const words = { '/api/chat': `${last}\n`, '/v1/chat/completions': `data: ${event}\n\ndata: [DONE]\n\n` };
 
 before(async () => {
-	host = createServer((incoming, outgoing) => {
+	host = await scriptedHost((incoming, outgoing) => {
 		incoming.resume();
-		incoming.on('end', () => {
-			outgoing.setHeader('content-type', 'application/json');
-			if (lists[incoming.url]) return outgoing.end(JSON.stringify(lists[incoming.url]));
-			if (!words[incoming.url]) return outgoing.writeHead(404).end();
-			// The last word, and then nothing: neither an end nor a close.
-			outgoing.on('close', () => {
-				closed += 1;
-			});
-			return outgoing.write(words[incoming.url]);
+		if (!words[incoming.url]) return outgoing.writeHead(404).end();
+		// The last word, and then nothing: neither an end nor a close.
+		outgoing.on('close', () => {
+			closed += 1;
 		});
-	}).listen(0, '127.0.0.1');
-	await once(host, 'listening');
-	sidecar = await startSidecar(build(), { pc: `http://127.0.0.1:${host.address().port}` });
+		return outgoing.setHeader('content-type', 'application/json').write(words[incoming.url]);
+	});
+	sidecar = await startSidecar(build(), { pc: host.url });
 	await until('the host', async () => (await sidecar.scrape()).sum('ollama_up') === 1);
 });
 
 after(async () => {
 	await stopAll();
-	host.close();
-	host.closeAllConnections();
+	await host.close();
 });
 
 for (const [path, stream] of [

@@ -1,6 +1,5 @@
 // A host that answers as Ollama does where a test needs it, and keeps what it was asked.
-import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { serving } from '../../world/server.mjs';
 
 /** Starts one with these models by name; `tag` adds fields to each entry of its list. */
 export async function ollamaHost(names, tag = {}) {
@@ -51,7 +50,7 @@ export async function ollamaHost(names, tag = {}) {
 				eval_count: 1,
 			},
 	};
-	const server = createServer(async (incoming, outgoing) => {
+	const { url, close } = await serving(async (incoming, outgoing) => {
 		const [path] = incoming.url.split('?');
 		let text = '';
 		for await (const part of incoming) text += part;
@@ -64,13 +63,7 @@ export async function ollamaHost(names, tag = {}) {
 			return reply(503, { error: 'server busy, please try again.  maximum pending requests exceeded' });
 		const answer = answers[path]?.(body);
 		return answer ? reply(200, answer) : reply(404, { error: `model '${body.model}' not found` });
-	}).listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	host.url = `http://127.0.0.1:${server.address().port}`;
-	host.of = (path) => asked.filter((request) => request.path === path);
-	host.stop = () => {
-		server.close();
-		server.closeAllConnections();
-	};
-	return host;
+	});
+	const of = (path) => asked.filter((request) => request.path === path);
+	return Object.assign(host, { url, of, stop: close });
 }

@@ -1,37 +1,25 @@
 // Silence in real time: a host that hangs, a client that stops reading, a client that leaves while its model loads.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { scratchFolder, stopAll, until } from '../bed/index.mjs';
+import { scriptedHost } from './scripted-host.mjs';
 import { build, startHost, startSidecar } from './sidecar.mjs';
 
 const CONFIG = 'first_token_timeout_ms = 1000\nstall_timeout_ms = 1000\nclient_timeout_ms = 1000\n';
-const tag = { name: 'm:latest', model: 'm:latest', size: 1e9, digest: 'd'.repeat(64) };
-const lists = {
-	'/api/version': { version: '0.24.0' },
-	'/api/tags': { models: [tag] },
-	'/api/ps': { models: [{ ...tag, size_vram: 0, context_length: 4096, expires_at: '2099-01-01T00:00:00Z' }] },
-	'/api/show': { capabilities: ['completion'], details: {}, model_info: {} },
-};
-const servers = [];
+const hosts = [];
 
 /** A host that lists one loaded model and answers as `answer` does. */
 async function hostThat(answer) {
-	const server = createServer((incoming, outgoing) => {
+	const scripted = (incoming, outgoing) => {
 		incoming.resume();
-		incoming.on('end', () => {
-			if (lists[incoming.url]) return outgoing.end(JSON.stringify(lists[incoming.url]));
-			if (incoming.url === '/metrics') return outgoing.writeHead(404).end();
-			return answer(incoming, outgoing);
-		});
-	}).listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	servers.push(server);
-	return `http://127.0.0.1:${server.address().port}`;
+		incoming.on('end', () => answer(incoming, outgoing));
+	};
+	const host = await scriptedHost(scripted, { loaded: true });
+	hosts.push(host);
+	return host.url;
 }
 
 /** A sidecar whose calls may be silent for a second. */
@@ -47,10 +35,7 @@ async function impatient(hosts) {
 before(() => build());
 after(async () => {
 	await stopAll();
-	for (const server of servers) {
-		server.close();
-		server.closeAllConnections();
-	}
+	for (const host of hosts) await host.close();
 });
 
 const post = (sidecar, path, body, headers = {}) =>

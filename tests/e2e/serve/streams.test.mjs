@@ -1,47 +1,28 @@
 // Streams through the proxy: cut anywhere on the way from the host, and left by their client in every API.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { stopAll, until } from '../bed/index.mjs';
+import { scriptedHost } from './scripted-host.mjs';
 import { build, startSidecar } from './sidecar.mjs';
 
-const model = {
-	name: 'm:latest',
-	model: 'm:latest',
-	size: 1e9,
-	digest: 'd',
-	modified_at: '2026-01-01T00:00:00Z',
-	details: { family: 'llama', parameter_size: '1B', quantization_level: 'Q4_0' },
-};
-const known = {
-	'/api/version': { version: '0.24.0' },
-	'/api/tags': { models: [model] },
-	'/api/ps': { models: [{ ...model, size_vram: 0, context_length: 4096, expires_at: '2099-01-01T00:00:00Z' }] },
-	'/api/show': { capabilities: ['completion', 'embedding'], details: {}, model_info: {} },
-};
 let host;
 let sidecar;
 /** What becomes of a request that runs a model. */
 let answer;
 
 before(async () => {
-	host = createServer(async (incoming, outgoing) => {
-		const body = incoming.method === 'POST' ? await json(incoming) : null;
-		if (known[incoming.url]) return outgoing.end(JSON.stringify(known[incoming.url]));
-		if (incoming.url === '/metrics') return outgoing.writeHead(404).end();
-		return answer(outgoing, body, incoming.url);
-	}).listen(0, '127.0.0.1');
-	await once(host, 'listening');
-	sidecar = await startSidecar(build(), { pc: `http://127.0.0.1:${host.address().port}` });
+	const show = { capabilities: ['completion', 'embedding'] };
+	const scripted = async (incoming, outgoing) =>
+		answer(outgoing, incoming.method === 'POST' ? await json(incoming) : null, incoming.url);
+	host = await scriptedHost(scripted, { loaded: true, show });
+	sidecar = await startSidecar(build(), { pc: host.url });
 	await until('the loaded model', async () => (await sidecar.scrape()).sum('ollama_models_loaded') === 1);
 });
 
 after(async () => {
 	await stopAll();
-	host.close();
-	host.closeAllConnections();
+	await host.close();
 });
 
 const post = (path, body, signal) =>
