@@ -58,8 +58,8 @@ pub struct Tuning {
     /// The order of those who wait: seconds of work that one second of waiting makes up for. 0 answers the shortest first, whoever
     /// waits; large values answer the oldest first.
     pub age: f64,
-    /// How many times the seconds that it takes on an idle fleet a request waits before it goes ahead of those that have waited less
-    /// of theirs. 0 leaves the order to `age` alone.
+    /// When a request goes ahead of others in the queue: once it has waited this many times as long as it takes on an idle fleet, and
+    /// they a smaller multiple of theirs. 0 leaves the order to `age` alone.
     pub slowdown: f64,
 }
 

@@ -8,7 +8,7 @@ use crate::fleet::Host;
 use crate::lifecycle::{LifecycleAction, LifecycleActionKind, LifecycleMode};
 use crate::names::{HostId, ModelName};
 
-/// Actions that are told of.
+/// The latest actions that are shown.
 const TOLD: usize = 50;
 /// Ended actions that wait to be taken: a driver that keeps none leaves them.
 const ENDED: usize = 200;

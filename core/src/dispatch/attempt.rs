@@ -31,7 +31,7 @@ pub(super) struct Attempt {
     pub(super) host: HostId,
     pub(super) host_position: usize,
     pub(super) model: ModelName,
-    /// What its model is loaded with for it.
+    /// The context its model is loaded with for this call.
     pub(super) context: Context,
     pub(super) began: Millis,
     /// When its model was loaded, as far as it shows.
@@ -66,7 +66,7 @@ pub(super) struct Attempt {
     pub(super) worked_then: Vec<f64>,
 }
 
-/// That a call's model is loaded was believed when the call was sent, and may be wrong when it arrives.
+/// Whether the belief that a call's model is loaded, held when the call was sent, has been checked since.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Belief {
     /// Nothing newer than the call tells.
@@ -99,7 +99,7 @@ impl Attempt {
         }
     }
 
-    /// The next piece comes by then, or something is done about it.
+    /// When the next piece is due; after that the call is late.
     pub(super) fn silent_until(&self) -> Millis {
         match self.phase {
             Phase::BeforeFirstToken { by } => by,
@@ -112,7 +112,7 @@ impl Attempt {
         self.began.plus(self.patience.load_ms + self.patience.first_ms)
     }
 
-    /// When it last moved.
+    /// When a sign of life last came from it.
     pub(super) fn last_sign(&self) -> Millis {
         match self.phase {
             Phase::BeforeFirstToken { .. } => self.work_began,

@@ -16,7 +16,7 @@ use crate::policy::{
     learn_load, learn_rates, tokens_of_context,
 };
 
-/// A load shorter than this was none.
+/// A measured load shorter than this counts as none: the model was in memory.
 const TELLING_LOAD_MS: f64 = 50.0;
 /// A client that reads nothing for this long has its answer ended, unless the owner says otherwise: it holds a place on the host.
 const CLIENT_MS: u32 = 120_000;
@@ -171,7 +171,8 @@ impl Dispatcher {
         }
         let tokens = model.pinned_context.filter(|_| !enough).unwrap_or(there);
         // Where nobody knows better, the least that Ollama gives by itself is taken for what it would give again.
-        // A model of less context is loaded with all of its own: to say that number would be another wish, and load it anew.
+        // Ollama loads a model that was trained with less with all of it: to name that number would ask for another context, and
+        // load it anew.
         let likely = own.unwrap_or(DEFAULT_CONTEXT_TOKENS).min(trained);
         if likely == tokens { Context::unsaid(tokens) } else { Context::said(tokens) }
     }
@@ -202,7 +203,7 @@ impl Dispatcher {
         attempt.hedge_at = others.then(|| now.plus(attempt.patience.hedge_ms));
         attempt.arrived = now;
         let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
-        // Who is in memory now, and who is not any more, tells how much there is.
+        // Which models are in memory now, and which were pushed out, tells how much memory there is.
         host.suspect |= host.load_tells_memory(now, self.config.stale_after_ms(), &attempt.model);
         if let Some(model) = host.models.get_mut(&attempt.model) {
             model.hold(now, attempt.context.known());

@@ -85,7 +85,7 @@ impl Dispatcher {
         model.failing = model.reliability.failure_probability(now);
     }
 
-    /// One of which nothing was heard brought no token.
+    /// A canary that brought no event in time counts as failed.
     fn forget_canary(&mut self, position: usize) {
         let Some(host) = self.fleet.hosts.get(position) else { return };
         let Some((model, since)) = host.canary.clone() else { return };

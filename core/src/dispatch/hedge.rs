@@ -32,7 +32,7 @@ impl Dispatcher {
         }
         let mut tried = job.tried.clone();
         tried.tried.push((attempt.host.clone(), None, FailureKind::FirstTokenTimeout));
-        // What is late by so much may well take as long again, and then it has to write.
+        // A call this late may take as long again until its first piece, and then it still has to write.
         let running = &attempt.running;
         let writing_s = running.length.mean() / running.decode_rate;
         let (job_id, late_s) = (attempt.job, attempt.elapsed_ms(self.now) as f64 / 1e3 + writing_s);

@@ -54,7 +54,7 @@ impl Dispatcher {
         self.backlogs_where(|_| true)
     }
 
-    /// The same of some of the calls under way.
+    /// What every host has to do, by position, where only some of the calls under way count.
     pub(super) fn backlogs_where(&self, counts: impl Fn(&Attempt) -> bool) -> Vec<Backlog> {
         let mut backlogs = vec![Backlog::default(); self.fleet.hosts.len()];
         for attempt in self.attempts.values().filter(|attempt| counts(attempt)) {

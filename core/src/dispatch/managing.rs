@@ -20,9 +20,9 @@ const UNLOAD_LOST_MS: u64 = 60_000;
 /// Milliseconds an unload may take: a host answers it at once.
 const UNLOAD_MS: u32 = 30_000;
 const HOUR_MS: u64 = 3_600_000;
-/// A model that would leave by itself so soon is left to it.
+/// A model that leaves by itself within this time is not unloaded.
 const SOON_S: f64 = 2.0;
-/// The host's own keep-alive may be so much longer than is believed before somebody is said to want it.
+/// A model may stay this much longer than the host's own keep-alive explains; beyond it, somebody has asked for it to stay.
 const SLACK_S: f64 = 5.0;
 
 /// What is known of comings and goings over the whole fleet.
@@ -30,7 +30,7 @@ const SLACK_S: f64 = 5.0;
 pub(super) struct Managing {
     /// Another program acts.
     pub(super) standby: Option<String>,
-    /// Once, whatever the mode.
+    /// Do what is due once, whatever the mode.
     apply: bool,
     /// When actions of the last hour were begun.
     pub(super) actions: VecDeque<Millis>,
@@ -48,7 +48,7 @@ pub(super) struct Engaged<'a> {
 
 /// Why a model in memory stays, or when it leaves.
 pub(super) enum Fate {
-    /// Nobody but its owner or a client lets it go.
+    /// It stays until its owner or a client lets it go, for this reason.
     Kept(&'static str),
     /// In use, or about to be.
     InUse,
@@ -303,7 +303,7 @@ impl Dispatcher {
         }
     }
 
-    /// Unloads of which nothing was heard.
+    /// Forgets unloads that brought no event in time.
     fn forget_unloads(&mut self) {
         let lost = |since: Millis| self.now.since(since) >= UNLOAD_LOST_MS;
         let lost = self.managing.unloading.iter().filter(|(_, since)| lost(**since));
@@ -323,7 +323,7 @@ impl Dispatcher {
         self.managing.unloading.remove(&(position, name.clone()));
         self.outcome(LifecycleActionKind::Unload, id, Some(name), failure);
         if let Some(host) = self.fleet.hosts.get_mut(position) {
-            // Whether it has left, the host knows best.
+            // A look tells whether it has left.
             host.suspect = true;
             if let Some(model) = host.models.get_mut(name).filter(|_| failure.is_some()) {
                 model.stay.absence = None;

@@ -23,7 +23,7 @@ const LOST_MS: u64 = 30_000;
 const LEAD_MS: f64 = 2_000.0;
 /// A model that a call is loading is looked for again after this.
 const AGAIN_MS: u64 = 1_000;
-/// A load shorter than this was none.
+/// A measured load shorter than this counts as none: the model was in memory.
 const TELLING_LOAD_S: f64 = 0.05;
 /// Wishes kept at a time.
 const MOST: usize = 1_000;
@@ -262,7 +262,7 @@ impl Dispatcher {
         self.outcome(LifecycleActionKind::Prepare, id, Some(name), failure);
         let now = self.now;
         if let Some(host) = self.fleet.hosts.get_mut(position) {
-            // What it takes, and what left for it, the host knows best.
+            // A look tells how much memory it takes, and which models left for it.
             host.suspect = true;
             if failure.is_none() {
                 let took_s = now.since(loading.since) as f64 / 1e3;

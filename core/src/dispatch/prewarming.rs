@@ -100,7 +100,7 @@ impl Dispatcher {
         let Some(backlog) = backlogs.get(position) else { return };
         let in_memory = InMemory::of(best.host, backlog);
         let bound = best.host.memory_bound(now, self.config.stale_after_ms());
-        // Nobody is pushed out for what may not come.
+        // No model is pushed out for a use that may not come.
         let has_room = in_memory.takes(best.host, best.host.needed_bytes(best.model, 0), bound);
         let load_s = load_s(best.host, best.model, now);
         if !has_room || !self.is_just_seen(position, next) {

@@ -10,9 +10,9 @@ use crate::fleet::{Model, Residency};
 use crate::names::{JobId, Millis, ModelName};
 use crate::policy::{Backlog, Eviction, InMemory, KEPT, Ranked, Record, Scored, View, refusal};
 
-/// A job takes at least this long, as far as its place in the queue goes.
+/// The least work, in seconds, that counts for a job's place in the queue.
 const LEAST_S: f64 = 1.0;
-/// Before whatever a job's work makes its place.
+/// Added to the order of a job that has waited too long: it comes before every other.
 const OVERDUE: f64 = -1e9;
 /// Jobs at the head of the queue that each event places anew; those behind keep the arm they wait for.
 const PLACED_AT_ONCE: usize = 64;
@@ -81,8 +81,8 @@ impl Dispatcher {
         }
     }
 
-    /// Seconds of load and work at its best arm, less a share of the seconds it has waited. Whoever has waited more times what it
-    /// takes on an idle fleet than `slowdown` goes before all others, the most slowed first.
+    /// Seconds of load and work at its best arm, less a share of the seconds it has waited. A job that has waited more than
+    /// `slowdown` times as long as it takes on an idle fleet goes before all others, the most delayed first.
     fn order_key(&self, id: JobId, backlogs: &[Backlog]) -> f64 {
         let age_s = |job: &Job| self.now.since(job.submitted) as f64 / 1e3 * self.config.tuning.age;
         let Some(job) = self.jobs.get(&id) else { return 0.0 };
@@ -100,7 +100,7 @@ impl Dispatcher {
         cost_s - age_s(job)
     }
 
-    /// How many times what it takes on an idle fleet a job has waited, where that is more than `slowdown`.
+    /// A job's wait as a multiple of the time it takes on an idle fleet, where that is more than `slowdown`.
     fn overdue(&self, job: &Job) -> Option<f64> {
         let most = self.config.tuning.slowdown;
         let least_s = job.least_s.filter(|_| most > 0.0)?;
@@ -108,8 +108,8 @@ impl Dispatcher {
         (slowed > most).then_some(slowed)
     }
 
-    /// Where a job that has waited too long needs a load, those who are to make way for it get no more calls: with several slots,
-    /// or several of them, some call is always under way.
+    /// Where a job that has waited too long needs a load, the models that are to make way for it get no more calls: otherwise, with
+    /// several slots or several models, some call would always be under way.
     fn make_way(&self, id: JobId, wish: &Wish, backlogs: &mut [Backlog]) {
         let overdue = self.jobs.get(&id).is_some_and(|job| self.overdue(job).is_some());
         if !overdue || wish.load_s <= 0.0 {
@@ -262,7 +262,7 @@ impl Dispatcher {
         }
     }
 
-    /// Whom the load of a model that is cold pushes out.
+    /// The models that the load of a cold model pushes out.
     pub(super) fn eviction(&self, position: usize, name: &ModelName, backlogs: &[Backlog]) -> Eviction {
         let (Some(host), Some(backlog)) = (self.fleet.hosts.get(position), backlogs.get(position)) else {
             return Eviction::default();

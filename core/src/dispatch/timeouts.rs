@@ -66,7 +66,7 @@ impl Dispatcher {
             self.reject_with(attempt.job, error, Some((id, &attempt)));
             return;
         }
-        // Its prompt is read when a slot is free: until then it is its runner that must move.
+        // Its prompt is read once a slot is free; until then, any answer of its runner is a sign of life.
         if self.waits_for_slot(&attempt, Millis(self.now.0.saturating_sub(SIGN_OF_LIFE_MS)))
             && attempt.elapsed_ms(self.now) < self.longest_silence_ms()
             && let Some(attempt) = self.attempts.get_mut(&id)
@@ -96,7 +96,7 @@ impl Dispatcher {
             Phase::BeforeFirstToken { .. } => FailureKind::FirstTokenTimeout,
         };
         let failure = Failure::new(kind, format!("after {} ms", attempt.elapsed_ms(self.now)));
-        // Nobody is to blame for a caller in a hurry.
+        // A deadline that sends the job to another arm speaks against nobody.
         if !switches {
             self.blame(&attempt, &failure);
         }

@@ -6,8 +6,8 @@ use crate::number::Between as _;
 const LEARNED: f64 = 0.15;
 /// A call tells little of a server that was at work for less than this share of it.
 const TELLING: f64 = 0.05;
-/// Two that both slow the other by more than this are on one machine; less than this takes it back. One that has become slower
-/// by itself slows nobody else.
+/// Two servers that each slow the other by more than this are on one machine; less than this takes it back. A server that has
+/// become slower by itself slows no other.
 const TOGETHER: f64 = 0.4;
 const APART: f64 = 0.2;
 

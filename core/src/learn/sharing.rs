@@ -38,7 +38,7 @@ impl Sharing {
         Self { taken: taken.between(BOUNDS.0, BOUNDS.1), told: 0 }
     }
 
-    /// Others have learned that it is so much more, or less.
+    /// Adds what other programs have learned of it.
     pub(crate) fn move_by(&mut self, by: f64) {
         self.taken = (self.taken + by).between(BOUNDS.0, BOUNDS.1);
     }

@@ -23,9 +23,9 @@ pub(crate) struct Running {
     pub(crate) length: Length,
     /// Tokens a second of the answer, with the host to itself.
     pub(crate) decode_rate: f64,
-    /// What it has had of the host since its model is loaded.
+    /// How much of the host's time it has had since its model was loaded.
     pub(crate) had: Had,
-    /// What it had had when the first token came.
+    /// How much of it when the first token came.
     pub(crate) first: Option<Had>,
     /// Pieces that have come, and the seconds of `had` when they were counted.
     pub(crate) written: (u32, f64),

@@ -13,7 +13,7 @@ use crate::request::{Capability, Mode, Request, Task};
 pub(crate) struct Exclusions {
     /// A host (all of it, where no model is named) and how it failed.
     pub(crate) tried: Vec<(HostId, Option<ModelName>, FailureKind)>,
-    /// Answers of models no better than this were none.
+    /// Models of this quality or less gave no valid answer: only better ones may serve.
     pub(crate) above: Option<f64>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Filter<'a> {
 }
 
 impl Filter<'_> {
-    /// Filters that no model of the host can pass or fail alone; `underway` calls are on it.
+    /// Filters of the host as a whole, whatever the model; `underway` calls are on it.
     pub(crate) fn host(&self, host: &Host, underway: u32) -> Verdict {
         if self.request.host.as_ref().is_some_and(|pin| *pin != host.config.id) {
             return Err(DropCode::OtherHostPinned);

@@ -56,7 +56,7 @@ impl<'a> View<'a> {
             RequestView { request, answer, context_tokens, waited_s: waited_ms as f64 / 1e3, deadline_s };
         let filter = Filter { config: self.config, request, tried, context_tokens, now: self.now };
         let total = self.fleet.hosts.iter().map(|host| host.models.len()).sum();
-        // The most memory is taken first: what is taken before would split the place it had the last time.
+        // The largest list is allocated first: a smaller one before it would take a piece of the place where it fitted the last time.
         let mut arms: Vec<Scored<'a>> = Vec::with_capacity(total);
         let hosts = self.fleet.hosts.iter().zip(self.backlogs).enumerate();
         let views: Vec<Result<HostView<'_>, LeftOut<'_>>> = hosts

@@ -117,7 +117,7 @@ pub(crate) fn learn_rates(
             }
             model.decode.observe(now, rate);
             host.decode_speed.observe(now, rate / prior.decode);
-            // An arm that differs from what was supposed of it tells nothing of its host; one that differs from itself does.
+            // A first measurement that differs from the prior says nothing about the host; one that differs from earlier ones does.
             let surprise = if measured_before { libm::log(rate / expected.decode) } else { 0.0 };
             let known = host.decode_speed.weight >= KNOWN_WEIGHT;
             if let Some(by_ln) = host.change.observe(surprise).filter(|_| known && detect_change) {

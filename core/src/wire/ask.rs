@@ -152,7 +152,7 @@ impl Ask {
     /// The request as core sees it: checked, classified and measured.
     ///
     /// # Errors
-    /// `invalid_request` where there is nothing to ask, or parts do not go together.
+    /// `invalid_request` where there is nothing to ask, or keys do not go together.
     pub fn request(&self) -> Result<Request, DispatchError> {
         self.check_content()?;
         let (task, prompt_tokens) = (self.task(), self.prompt_tokens());

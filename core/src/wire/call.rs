@@ -142,7 +142,7 @@ impl Call {
         } else {
             State::Answering(AnswerReader::new())
         };
-        // The dispatcher knows of one request a call.
+        // The dispatcher is told of one start for each call: a request that is sent again begins nothing new.
         if self.repair.is_empty() {
             return vec![CallStep::Event { event: Event::Started { attempt: self.attempt } }];
         }
@@ -159,7 +159,7 @@ impl Call {
                 self.take(now, pieces)
             }
             State::Refused { body, .. } => {
-                // A longer page says no more.
+                // The first part of a page is enough to tell what it is.
                 let room = BODY_MAX.saturating_sub(body.len());
                 body.extend(bytes.iter().take(room));
                 Vec::new()
@@ -204,7 +204,7 @@ impl Call {
     /// The connection could not be made or did not last. `code` is the system's word for it, such as `ECONNREFUSED`.
     pub fn lost(&mut self, now: Millis, code: Option<&str>, message: &str) -> Vec<CallStep> {
         match self.state {
-            // What is missing, the reader says; of a refusal the status says enough.
+            // The reader tells what is missing; of a refusal the status is enough.
             State::Answering(_) | State::Refused { .. } => self.finish(now),
             State::Embedding { .. } => {
                 let failure = failure_of_connection(code, message);
@@ -230,7 +230,7 @@ impl Call {
         vec![CallStep::Again]
     }
 
-    /// What has come of the text.
+    /// The text that has come so far.
     pub fn text(&self) -> &str {
         &self.text
     }
