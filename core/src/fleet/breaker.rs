@@ -18,12 +18,12 @@ const ALL: u32 = 8;
 /// Of a host or of an arm. Closed: every call goes. Open: none does. Half open: one at a time, then two, then four.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Breaker {
-    /// In a row.
+    /// Failures in a row.
     failures: u32,
     open_until: Millis,
     /// Calls let through at a time; zero stands for any number.
     slots: u32,
-    /// A canary of ours takes one of them.
+    /// A canary takes one of them.
     canary: bool,
     cause: Option<Failure>,
 }
@@ -93,7 +93,7 @@ impl Breaker {
         self.slots == 1 && self.cause.as_ref().is_some_and(|cause| !cause.kind.is_of_connection())
     }
 
-    /// A canary takes the place of that call.
+    /// A canary goes in place of the one call that is let through.
     pub(crate) fn canary_goes(&mut self) {
         self.canary = true;
     }

@@ -102,7 +102,7 @@ pub(crate) struct Host {
     pub(crate) breaker: Breaker,
     /// Routes it was found not to have, and until when that is believed.
     pub(crate) lacks: BTreeMap<String, Millis>,
-    /// Seconds an idle model stays, as the host itself decides; learned from what calls that said nothing of it left behind.
+    /// Seconds an idle model stays, as the host itself decides; learned from models that were called without a `keep_alive`.
     pub(crate) own_keep_alive: OwnKeepAlive,
     /// Tokens of context it gives a model when neither the model nor a call says so; learned alike.
     pub(crate) own_context: Option<u32>,
@@ -126,7 +126,7 @@ pub(crate) struct Host {
     pub(crate) load_rate: LogMean,
     /// Bytes a second while loading a model that was in memory a while ago: the system still has its file cached.
     pub(crate) reload_rate: LogMean,
-    /// Bytes a second a load is expected to go at: from disk, and from what the system cached.
+    /// Bytes a second that a load is expected to read: from disk, and from the system's cache.
     pub(crate) load_bytes_per_s: (f64, f64),
     /// Positions of the other servers on the same machine, in order.
     pub(crate) neighbours: Vec<usize>,
@@ -269,7 +269,7 @@ impl Host {
         }
     }
 
-    /// The set of models in memory tells of how much there is.
+    /// The set of models in memory tells how much memory there is.
     fn take_room(&mut self, now: Millis, resident: &[ResidentModel]) {
         let current: Vec<SeenModel> = resident.iter().map(|seen| self.seen(now, seen)).collect();
         let looked = self.room.looked();
@@ -288,7 +288,7 @@ impl Host {
             .models
             .get(&name)
             .map_or_else(|| self.likely_keep_alive_s(), |model| model.kept_s(self.likely_keep_alive_s()));
-        // While it is at work the host tells of an end that has passed.
+        // While a model is at work, the host states a moment that has passed.
         let told_s = seen.expires_in_s.filter(|left_s| *left_s > 0.0).unwrap_or(f64::INFINITY);
         let stays_ms = (f64::from(kept_s).min(told_s) * 1e3) as u64;
         SeenModel {

@@ -9,7 +9,7 @@ const AT_ONCE: usize = 8;
 /// Questions to one host under way at once where the next is about a model that a job names.
 const AT_ONCE_WANTED: usize = 16;
 
-/// Who waits for the answer. The least comes first.
+/// Who waits for the answer; questions of the first kind go first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Interest {
     /// A job names the model.

@@ -9,7 +9,7 @@ const WEIGHTS_OVERHEAD: f64 = 1.05;
 /// Bytes for models that a host of either class is taken to have, while nothing tells.
 const USUAL_GPU_BYTES: f64 = 24e9;
 const USUAL_BYTES: f64 = 32e9;
-/// Whoever installs a model can load it, and has this many times its size.
+/// A host is taken to have this many times the size of its largest model: who installs a model can load it.
 const BEYOND_LARGEST: f64 = 1.25;
 
 impl Host {

@@ -173,7 +173,7 @@ impl Model {
         self.own_settings(now, seen)
     }
 
-    /// So much of it is on the GPU now: what was learned with another share moves along.
+    /// This share of it is on the GPU now: speeds that were learned with another share are converted.
     fn lie_on_gpu(&mut self, share: f64, device: Device) {
         let speed = |share: f64| device.offloaded(Some(share));
         if let Some(before) = self.gpu_share.replace(share)

@@ -4,7 +4,7 @@
 
 /// Bytes from one fingerprint to the next at the beginning of a text.
 const STEP_BYTES: usize = 256;
-/// What a model that was not seen yet keeps of it; those with a sliding window keep less.
+/// The share that a model is taken to keep before it has been seen; those with a sliding window keep less.
 const KEPT: f64 = 0.9;
 /// The share of prompts that go on, before anything is seen.
 const CONTINUED: f64 = 0.3;

@@ -44,7 +44,7 @@ pub struct LifecycleConfig {
     /// day before and is worth the memory.
     #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
     pub prewarm: bool,
-    /// Whether models leave that a host's owner or another client wants to stay longer (`OLLAMA_KEEP_ALIVE` above five minutes,
+    /// Whether models are unloaded that a host's owner or another client wants to stay longer (`OLLAMA_KEEP_ALIVE` above five minutes,
     /// a `keep_alive` of a request, −1).
     #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
     pub override_keep_alive: bool,

@@ -7,7 +7,7 @@ use crate::number::Between as _;
 
 /// No model leaves sooner.
 const LEAST_S: f64 = 10.0;
-/// The share of gaps that is told of.
+/// The share of gaps that a report names as the usual most.
 const TOLD: f64 = 0.95;
 
 /// How long one idle model is held, and why.

@@ -8,7 +8,7 @@ use crate::names::Millis;
 const KEPT: usize = 192;
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
-/// What may come back, and how far apart.
+/// The periods after which a use may come back.
 const PERIODS_MS: [u64; 3] = [HOUR_MS, DAY_MS, 7 * DAY_MS];
 /// A start this near to the time it is expected at is the one expected.
 pub(crate) const NEAR_MS: u64 = 180_000;
@@ -16,7 +16,7 @@ pub(crate) const NEAR_MS: u64 = 180_000;
 const SAME_MS: u64 = 60_000;
 /// What was seen once is waited for so long.
 const GUESS_WAIT_MS: u64 = 60_000;
-/// A start comes so much earlier than expected while nothing is known of that.
+/// How much earlier than expected a start is taken to come while too few have been seen to tell.
 const EARLY_MS: u64 = 25_000;
 /// Starts that tell how early one may come.
 const TELLING: usize = 8;
@@ -82,7 +82,7 @@ impl Rhythm {
             share: 1.0,
         });
         let guess = self.guess(now, missed);
-        // What is sure is kept for longer than a guess just before it.
+        // An expected use that follows a period is preferred to a guess just before it.
         let first = guess.filter(|guess| sure.is_none_or(|sure| guess.at.plus(NEAR_MS) < sure.at));
         first.or(sure)
     }

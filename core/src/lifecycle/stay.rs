@@ -5,7 +5,7 @@ use crate::lifecycle::gaps::Gaps;
 use crate::names::Millis;
 use crate::number::Between as _;
 
-/// Gaps of use shorter than this are none.
+/// A pause shorter than this counts as continued use.
 const LEAST_GAP_MS: u64 = 1_000;
 /// Hosts tell their time to the second: an expiry that moved less has not moved.
 const MOVED_MS: u64 = 2_500;
@@ -46,7 +46,7 @@ pub(crate) struct Stay {
     /// It is kept until then for a use that is expected.
     pub(crate) reserved_until: Millis,
     pub(crate) absence: Option<Absence>,
-    /// The same as of its last known use: looks that follow each other closely see an expiry move by little at a time.
+    /// `expires` as of its last known use: where looks follow each other closely, each sees it move by too little to tell.
     marked: Option<Millis>,
     /// Gigabyte-seconds saved by absences that are over.
     saved: (f64, f64),

@@ -81,7 +81,7 @@ pub(super) fn residency_request(effect: &Effect) -> Option<Outgoing> {
             };
             Some(Outgoing::json(path, &body))
         }
-        // Without a prompt, for a model that only embeds, too.
+        // No prompt: that unloads a model which only embeds, too.
         Effect::Unload { model, .. } => {
             let body = json!({ "model": model, "keep_alive": 0, "stream": false });
             Some(Outgoing::json("/api/generate", &body))

@@ -13,7 +13,7 @@ use crate::request::{Request, Task, Trial};
 pub struct Rollout {
     /// Percent of asks, 0 to 100. With 0 the named model answers each, and the decision tells what would have been gained.
     pub percent: u8,
-    /// What decides whether an ask is among them: equal keys fare alike each time. Absent: its texts.
+    /// The key by which an ask is put on one side: equal keys go to the same side each time. Absent: its texts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }

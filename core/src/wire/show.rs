@@ -86,7 +86,7 @@ impl<'a> Info<'a> {
     }
 }
 
-/// What versions before 0.9, which list no capabilities, let one see.
+/// Capabilities as far as versions before 0.9 show them, which do not list any.
 fn guessed(map: &Object, info: &Info<'_>) -> Vec<Capability> {
     if info.architecture().contains("bert") {
         return vec![Capability::Embedding];

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 /// What stands for half a character, as an escape: as long as the one it replaces.
 const REPLACEMENT: &[u8] = b"\\ufffd";
 
-/// The text of a JSON body. A byte that is no UTF-8 and an escape that is half of a surrogate pair become U+FFFD, as in Ollama's own reader.
+/// The text of a JSON body. A byte that is no UTF-8 and an escape that is half of a surrogate pair become U+FFFD, as in Ollama's
+/// own reader.
 pub fn json_text(body: &[u8]) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(body);
     let halves = halves(text.as_bytes());
@@ -36,7 +37,7 @@ fn halves(text: &[u8]) -> Vec<usize> {
                 found.push(at);
                 REPLACEMENT.len()
             }
-            // Two signs, so that an escaped backslash begins no escape.
+            // An escape takes two signs: the second of an escaped backslash begins none.
             (Some(_) | None, _) => 2,
         };
     }

@@ -75,7 +75,7 @@ pub(super) enum Message {
     },
     /// Take no more asks; answered when the last job has ended.
     Drain(oneshot::Sender<()>),
-    /// Which loads go on though nobody waits for them.
+    /// Answered with the loads that go on though nobody waits for them.
     Loading(oneshot::Sender<Vec<Arm>>),
     /// Answered when no call is under way.
     Loaded(oneshot::Sender<()>),

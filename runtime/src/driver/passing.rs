@@ -56,7 +56,7 @@ struct Passing<'a> {
 }
 
 impl Passing<'_> {
-    /// Whether the client hears this call. Claimed before the dispatcher hears of a first piece, so that both agree.
+    /// Whether the client gets this call's answer. Decided before the dispatcher is told of a first piece, so that both agree.
     fn speaks(&self) -> bool {
         *self.relay.speaker.get_or_init(|| self.report.attempt) == self.report.attempt
     }

@@ -16,7 +16,7 @@ pub(super) fn misfit(schema: &Value, answer: &str) -> Option<String> {
     }
     let validator = jsonschema::validator_for(schema).ok()?;
     let answer: Value = serde_json::from_str(answer).ok()?;
-    // The deepest says most.
+    // The error deepest inside the answer tells most.
     let order = |error: &ValidationError<'_>| {
         let place = error.instance_path().as_str().to_owned();
         (Reverse(place.matches('/').count()), place, error.kind().keyword().to_owned())

@@ -125,7 +125,7 @@ impl Task {
         }
     }
 
-    /// Now and then; hosts are looked at often enough that something wakes it soon after the last job.
+    /// Tells observers what has been learned, every ten seconds at most; looks at hosts wake the task soon after the last job.
     fn tell_learned(&mut self) {
         if self.has_learned && !self.observers.is_empty() && self.told.elapsed() >= LEARNED_EVERY {
             (self.told, self.has_learned) = (Instant::now(), false);

@@ -29,7 +29,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const TRYING: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// Our client knows where to send; without a URL the exporter would read the environment, and quote what is none.
+/// A placeholder: our client knows where to send. Without a URL the exporter would read the environment, and quote a wrong one in
+/// its error.
 const UNUSED_URL: &str = "http://collector";
 /// HTTP's word for a failure that is not worth another try.
 const NO_OTHER_TRY: u16 = 500;

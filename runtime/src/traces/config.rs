@@ -25,7 +25,7 @@ const PATH: &str = "/v1/traces";
 pub struct TracesConfig {
     /// The collector's base URL, such as `http://127.0.0.1:4318`, or `off`.
     pub url: String,
-    /// The URL is the one to send to, not a base: what the variable for traces alone names is.
+    /// Traces are sent to `url` itself, without a path behind it: so OpenTelemetry's variable for traces alone is meant.
     #[serde(skip)]
     pub is_whole: bool,
     /// How the collector lets one in.

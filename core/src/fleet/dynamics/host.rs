@@ -226,7 +226,7 @@ impl Host {
         let slowdown = self.slowdown(model);
         let Some(runner) = self.runners.get_mut(model) else { return };
         let seconds = |value: f64| if value.is_finite() { value.max(0.0) * slowdown } else { 0.0 };
-        // Nothing takes no time at all, so that each job has a first token and an end.
+        // Each phase takes some time, so that each job has a first token and an end, one after the other.
         let (prefill_s, decode_s) = (seconds(work.prefill_s).max(1e-6), seconds(work.decode_s));
         runner.jobs.push(Job { id: work.job, prefill_s, decode_s });
         runner.keep_alive_s = work.keep_alive_s.unwrap_or(runner.keep_alive_s);
