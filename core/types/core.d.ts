@@ -1106,7 +1106,44 @@ api_key?: string,
 /**
  * By what means it is started and stopped.
  */
-start?: HostStarter, };
+start?: HostStarter, 
+/**
+ * Sent as `Authorization: Basic`, with `password`.
+ */
+username?: string, 
+/**
+ * Sent as `Authorization: Basic`, with `username`.
+ */
+password?: string, 
+/**
+ * Sent with every request.
+ */
+headers?: { [key in string]: string }, 
+/**
+ * A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
+ * is trusted for this server then.
+ */
+ca_file?: string, 
+/**
+ * PEM text in place of `ca_file`.
+ */
+ca?: string, 
+/**
+ * A PEM file with the certificate that is shown to the server, where it asks for one, and with those that signed it.
+ */
+client_cert_file?: string, 
+/**
+ * PEM text in place of `client_cert_file`.
+ */
+client_cert?: string, 
+/**
+ * A PEM file with the key of `client_cert_file`, not encrypted.
+ */
+client_key_file?: string, 
+/**
+ * PEM text in place of `client_key_file`.
+ */
+client_key?: string, };
 
 /**
  * One host as it is believed to be.
@@ -1356,7 +1393,7 @@ max_actions_per_hour?: number,
  */
 prewarm?: boolean, 
 /**
- * Whether models leave that a host's owner or another client wants to stay longer (`OLLAMA_KEEP_ALIVE` above five minutes,
+ * Whether models are unloaded that a host's owner or another client wants to stay longer (`OLLAMA_KEEP_ALIVE` above five minutes,
  * a `keep_alive` of a request, −1).
  */
 override_keep_alive?: boolean, };
@@ -1880,7 +1917,44 @@ url: string,
 /**
  * Sent as `Authorization: Bearer`.
  */
-bearer?: string, };
+bearer?: string, 
+/**
+ * Sent as `Authorization: Basic`, with `password`.
+ */
+username?: string, 
+/**
+ * Sent as `Authorization: Basic`, with `username`.
+ */
+password?: string, 
+/**
+ * Sent with every request.
+ */
+headers?: { [key in string]: string }, 
+/**
+ * A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
+ * is trusted for this server then.
+ */
+ca_file?: string, 
+/**
+ * PEM text in place of `ca_file`.
+ */
+ca?: string, 
+/**
+ * A PEM file with the certificate that is shown to the server, where it asks for one, and with those that signed it.
+ */
+client_cert_file?: string, 
+/**
+ * PEM text in place of `client_cert_file`.
+ */
+client_cert?: string, 
+/**
+ * A PEM file with the key of `client_cert_file`, not encrypted.
+ */
+client_key_file?: string, 
+/**
+ * PEM text in place of `client_key_file`.
+ */
+client_key?: string, };
 
 /**
  * Judgements by model and task.
@@ -2104,7 +2178,7 @@ export type Rollout = {
  */
 percent: number, 
 /**
- * What decides whether an ask is among them: equal keys fare alike each time. Absent: its texts.
+ * The key by which an ask is put on one side: equal keys go to the same side each time. Absent: its texts.
  */
 key?: string, };
 
@@ -2486,8 +2560,8 @@ keep_alive: number,
  */
 age: number, 
 /**
- * How many times the seconds that it takes on an idle fleet a request waits before it goes ahead of those that have waited less
- * of theirs. 0 leaves the order to `age` alone.
+ * When a request goes ahead of others in the queue: once it has waited this many times as long as it takes on an idle fleet, and
+ * they a smaller multiple of theirs. 0 leaves the order to `age` alone.
  */
 slowdown: number, };
 
