@@ -1255,7 +1255,7 @@ command?: Array<string>,
 stop_command?: Array<string>, 
 /**
  * The URL of a Sablier server: it starts the host, and stops it when its session is over. Sessions are renewed while anything is
- * in flight.
+ * in flight, and when a model was prepared there.
  */
 sablier?: string, 
 /**

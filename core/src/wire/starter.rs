@@ -24,7 +24,7 @@ pub struct HostStarter {
     #[serde(default)]
     pub stop_command: Option<Vec<String>>,
     /// The URL of a Sablier server: it starts the host, and stops it when its session is over. Sessions are renewed while anything is
-    /// in flight.
+    /// in flight, and when a model was prepared there.
     #[serde(default)]
     pub sablier: Option<String>,
     /// The group of Sablier that the host is in.

@@ -36,6 +36,8 @@ pub(super) struct Task {
     pub(super) powers: Powers,
     /// When hosts that others would stop were last told that they are in use.
     renewed: BTreeMap<HostId, Instant>,
+    /// Hosts that hold what somebody will ask soon, since the last renewal.
+    readied: BTreeSet<HostId>,
     inbox: mpsc::UnboundedReceiver<Message>,
     jobs: BTreeMap<JobId, Waiting>,
     /// Asks of many parts under way.
@@ -81,6 +83,7 @@ impl Task {
             messages,
             powers: if acts { powers } else { Powers::new() },
             renewed: BTreeMap::new(),
+            readied: BTreeSet::new(),
             inbox,
             jobs: BTreeMap::new(),
             parted: BTreeSet::new(),
@@ -356,6 +359,7 @@ impl Task {
             Effect::StartHost { host, within_ms } => self.power(host, within_ms, true),
             Effect::StopHost { host, within_ms } => self.power(host, within_ms, false),
             Effect::Prepared { job, prepared } => {
+                self.readied.extend(prepared.host.clone().filter(|_| prepared.ok));
                 if let Some(reply) = self.prepares.remove(&job) {
                     // Whoever no longer waits has given it up.
                     drop(reply.send(prepared));
@@ -365,12 +369,14 @@ impl Task {
         }
     }
 
-    /// Tells whoever would stop a host for idleness that a call of it is under way.
+    /// Tells whoever would stop a host for idleness that a call of it is under way, or that a model was prepared there.
     fn renew(&mut self) {
+        let readied = std::mem::take(&mut self.readied);
         for (id, power) in &self.powers {
             let Some(every) = power.renew_every() else { continue };
             let fresh = self.renewed.get(id).is_some_and(|at| at.elapsed() < every);
-            if fresh || !self.calls.values().any(|call| call.arm.host == *id) {
+            let wanted = readied.contains(id) || self.calls.values().any(|call| call.arm.host == *id);
+            if fresh || !wanted {
                 continue;
             }
             self.renewed.insert(id.clone(), Instant::now());

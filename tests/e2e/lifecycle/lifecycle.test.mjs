@@ -2,7 +2,9 @@
 // stays, what is prepared is there before it is asked.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { freePort, needOrSkip, scratchFolder, stopAll, until } from '../bed/index.mjs';
@@ -149,6 +151,27 @@ min_resident_s = 0
 	);
 	const { actions } = await told(sidecar);
 	assert.match(actions[0].reason, /^nas stops: 0\.5 GB, \d+ s to start, last used \d+ s ago$/);
+});
+
+test('a model that is prepared on a host of Sablier renews its session', async (t) => {
+	const program = build();
+	const host = await startHost(program, { models: [{ name: 'm:latest', load_s: 0.1 }] });
+	const asked = [];
+	const sablier = createServer((incoming, outgoing) => {
+		asked.push(incoming.url);
+		outgoing.writeHead(200, { 'x-sablier-session-status': 'ready' }).end('{}');
+	});
+	t.after(() => sablier.close());
+	await once(sablier.listen(0, '127.0.0.1'), 'listening');
+	const file = path.join(scratchFolder('sablier'), 'smart-ai.toml');
+	const start = `start = { sablier = "http://127.0.0.1:${sablier.address().port}", group = "models" }`;
+	writeFileSync(file, `[[hosts]]\nid = "nas"\nurl = "${host.url}"\n${start}\n[lifecycle]\nmode = "on"\n`);
+	const sidecar = await startSidecar(program, {}, ['--config', file]);
+	await until('the first look', async () => (await sidecar.scrape()).sum('ollama_up') === 1);
+	assert.deepEqual(asked, [], 'nobody uses it');
+	assert.equal((await prepare(sidecar.proxy, { model: 'm:latest' })).ok, true);
+	await until('a session', () => asked.length > 0);
+	assert.match(asked[0], /^\/api\/strategies\/blocking\?group=models&session_duration=600s/);
 });
 
 test('on a real Ollama what is idle leaves, what others use stays', { timeout: 900_000 }, async (t) => {
