@@ -48,6 +48,8 @@ enum Word {
     Tick,
     Look,
     Slept(u64),
+    StandBy(bool),
+    StepBack(u64),
 }
 
 /// Any number, the impossible ones more often than they come by themselves.
@@ -95,6 +97,8 @@ fn word() -> impl Strategy<Value = Word> {
         2 => Just(Word::Tick),
         1 => Just(Word::Look),
         1 => (0_u64..50_000_000).prop_map(Word::Slept),
+        1 => any::<bool>().prop_map(Word::StandBy),
+        1 => (0_u64..50_000_000).prop_map(Word::StepBack),
     ]
 }
 
@@ -175,6 +179,8 @@ struct World {
     /// Hosts with a start or a stop under way, and since when: each is given up some time.
     starting: BTreeMap<HostId, u64>,
     stopping: BTreeMap<HostId, u64>,
+    /// Another program acts on this fleet.
+    stands_by: bool,
     steps: Vec<Step>,
 }
 
@@ -198,6 +204,7 @@ impl World {
             stops: Vec::new(),
             starting: BTreeMap::new(),
             stopping: BTreeMap::new(),
+            stands_by: false,
             steps: Vec::new(),
         };
         for host in HOSTS {
@@ -212,13 +219,17 @@ impl World {
         world
     }
 
-    /// One event; its effects are followed, and what must hold after each is held.
     fn step(&mut self, event: Event) {
+        self.step_at(Millis(self.now), event);
+    }
+
+    /// One event at the time that the driver's clock shows; its effects are followed, and what must hold after each is held.
+    fn step_at(&mut self, shown: Millis, event: Event) {
         self.see(&event);
         if let Event::Succeeded { attempt, .. } | Event::Failed { attempt, .. } = &event {
             self.calls.remove(attempt);
         }
-        let step = self.dispatcher.step(Millis(self.now), event);
+        let step = self.dispatcher.step(shown, event);
         for effect in &step.effects {
             match effect {
                 Effect::Call { job, attempt, host, model, .. } => {
@@ -248,6 +259,7 @@ impl World {
                     assert!(!called, "{arm} leaves while it answers");
                     let arm_of = (host.clone(), model.clone());
                     assert!(!self.loads.contains(&arm_of), "{arm} leaves while it is loaded");
+                    assert!(!self.stands_by, "{arm} leaves while another program acts");
                     self.unloads.push((self.now, arm_of));
                     self.loaded.remove(&arm);
                     self.hold_cap();
@@ -267,6 +279,7 @@ impl World {
                     assert!(!loaded, "{host} is stopped with a model in memory");
                     assert_eq!(self.seen.get(host), Some(&self.now), "{host} is stopped on an old look");
                     assert!(!self.is_stopping(host), "{host} is being stopped already");
+                    assert!(!self.stands_by, "{host} is stopped while another program acts");
                     self.stopping.insert(host.clone(), self.now);
                     self.stops.push(self.now);
                     self.hold_cap();
@@ -407,6 +420,16 @@ impl World {
             Word::Tick => Event::Tick,
             Word::Look => Event::Look,
             Word::Slept(ms) => Event::Slept { ms },
+            Word::StandBy(stands_by) => {
+                let holder = stands_by.then(|| "another program".to_owned());
+                self.stands_by = holder.is_some();
+                Event::StandBy { holder }
+            }
+            Word::StepBack(ms) => {
+                let shown = Millis(self.now.saturating_sub(ms));
+                self.step_at(shown, Event::Tick);
+                return;
+            }
         };
         self.step(event);
     }

@@ -221,3 +221,41 @@ test('a start that fails, and one after which nothing answers, are told as what 
 	assert.equal(await engine.runs(), false);
 	assert.deepEqual(engine.proxy.refused, []);
 });
+
+test('of two managers of one container one stops it, whoever asked, and the other takes over', {
+	timeout: 300_000,
+}, async (t) => {
+	const bed = await needOrSkip(t, 'docker');
+	if (!bed) return;
+	const [program, engine] = [build(), await startEngine(t, bed)];
+	const url = await simulated(program, engine);
+	const standby = async (sidecar) => (await sidecar.told()).standby;
+	const first = await acting(program, url, engine.proxy.url);
+	await until('the first to act', async () => (await standby(first)) === null);
+	const second = await acting(program, url, engine.proxy.url);
+	await until('the second to stand by', async () => (await standby(second)) !== null);
+	await Promise.all([first.state('asleep'), second.state('asleep')]);
+	const asked = { model: 'm:latest' };
+	const both = await Promise.all([generate(first.proxy, asked), generate(second.proxy, asked)]);
+	assert.deepEqual(
+		both.map(({ status, done }) => [status, done]),
+		[
+			[200, true],
+			[200, true],
+		],
+		'who waits is answered by either',
+	);
+	const stops = () => engine.proxy.asked.filter((line) => /^POST .*\/stop(\?|$)/.test(line)).length;
+	await Promise.all([first.state('asleep'), second.state('asleep')]);
+	assert.deepEqual(
+		[stops(), powered(await second.told()).includes('stop ok')],
+		[1, false],
+		'the one that acts stops it',
+	);
+	assert.equal(await engine.runs(), false);
+	process.kill(first.pid, 'SIGKILL');
+	await until('the second to act', async () => (await standby(second)) === null);
+	assert.equal((await generate(second.proxy, asked)).status, 200);
+	await second.state('asleep');
+	assert.deepEqual([stops(), powered(await second.told())[0]], [2, 'stop ok']);
+});
