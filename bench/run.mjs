@@ -19,6 +19,8 @@ const all = [
 	'live',
 	'auto',
 	'weeks',
+	'hour',
+	'lifecycle',
 	'history',
 	'scrape',
 	'endurance',
