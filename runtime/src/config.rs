@@ -95,7 +95,7 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigFileError> {
     let traces = TracesConfig::with_environment(traces);
     let hosts_flagged = !sources.hosts.is_empty();
     if hosts_flagged {
-        config.hosts = sources.hosts.iter().map(|url| host(url)).collect();
+        config.hosts = hosts(&sources.hosts);
     }
     if config.hosts.is_empty() {
         config.hosts = vec![host(DEFAULT_HOST)];
@@ -112,6 +112,17 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigFileError> {
         }
     })?;
     Ok(Settings { fleet: config, history, traces })
+}
+
+/// The hosts of flags. The command line splits them at commas, and with them the settings that follow a host.
+fn hosts(told: &[String]) -> Vec<FleetHost> {
+    let mut hosts: Vec<FleetHost> = Vec::new();
+    for text in told {
+        if hosts.last_mut().and_then(|last| set(&mut last.config, text)).is_none() {
+            hosts.push(host(text));
+        }
+    }
+    hosts
 }
 
 /// `name=URL` names the host; a bare URL is its own name. Settings follow after commas:
@@ -225,6 +236,15 @@ mod tests {
         assert_eq!(told.server.url, "http://gpu:11434/a,b");
         assert_eq!((told.config.instance.as_deref(), told.config.memory_gb), (Some("pc"), Some(23.5)));
         assert_eq!(host("http://gpu,parallel=many"), FleetHost::at("http://gpu,parallel=many"));
+    }
+
+    #[test]
+    fn settings_that_the_command_line_has_split_off_belong_to_the_host_before() {
+        let split =
+            ["pc=http://gpu:11434", "instance=pc", "memory_gb=23.5", "nas=http://nas:11434", "parallel=2"];
+        let told = hosts(&split.map(str::to_owned));
+        assert_eq!(told, [host(&split[..3].join(",")), host(&split[3..].join(","))]);
+        assert_eq!(told.len(), 2);
     }
 
     #[test]
