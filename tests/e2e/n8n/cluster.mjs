@@ -69,10 +69,10 @@ export async function activate(session, { id }) {
 	await session.call('POST', `/rest/workflows/${id}/activate`, { versionId });
 }
 
-/** Calls a workflow's webhook with this body. A webhook is live a moment after its workflow is. */
-export const call = (server, { id }, body, { signal } = {}) =>
+/** Calls a workflow's webhook with this body, by `send`. A webhook is live a moment after its workflow is. */
+export const call = (server, { id }, body, { signal, send = fetch } = {}) =>
 	until(`webhook ${id}`, async () => {
-		const response = await fetch(`${server.url}/webhook/${id}`, {
+		const response = await send(`${server.url}/webhook/${id}`, {
 			method: 'POST',
 			headers: { 'content-type': 'application/json' },
 			body: JSON.stringify(body),

@@ -1,12 +1,13 @@
 // A gradual rollout in a real n8n: what Shadow says would be gained by Smart AI's choice is what the switch then gains;
-// a share of the items is switched; both are in the sidecar's history.
+// a share of the items is switched; both are in the sidecar's history. So it is under an agent, by the chat model.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { needOrSkip, scratchFolder, stopAll } from '../bed/index.mjs';
 import { build, startHostOfSpeed, startSidecar } from '../serve/sidecar.mjs';
-import { activate, call, cluster, latest, node } from './cluster.mjs';
+import { activate, agent, call, chatModel, cluster, latest, node } from './cluster.mjs';
 import { fleetOf, NODE, startServer } from './workbench.mjs';
 
 const ITEMS = 100;
@@ -41,6 +42,13 @@ test('what Shadow predicts is what the switch measures, and a share of the items
 		switched: flowOf('switched', own, { engine: 'wasm', rollout: 'percent', rolloutPercent: 100 }),
 		percent: flowOf('percent', shared, { rollout: 'percent', rolloutPercent: 30 }),
 	};
+	const agentOf = (id, options) => {
+		const model = { __rl: true, mode: 'id', value: 'large:7b' };
+		const given = { mode: 'fast', model, options: { host: 'nas', maxTokens: 32, ...options } };
+		return cluster({ id, roots: [agent()], subs: [chatModel(shared, given)] });
+	};
+	flows.agent = agentOf('agent', { rollout: 'shadow' });
+	flows.agentSwitched = agentOf('agentSwitched', { rollout: 'percent', rolloutPercent: 100 });
 	const { server, session } = await startServer(bed.n8n, { credentials: fleets, workflows: Object.values(flows) });
 	for (const flow of Object.values(flows)) await activate(session, flow);
 	// Long enough to teach how fast each model reads, and none begins like another.
@@ -85,6 +93,20 @@ test('what Shadow predicts is what the switch measures, and a share of the items
 	const again = await run(flows.percent);
 	const sides = ({ told }) => told.map(({ rollout }) => rollout.switched);
 	assert.deepEqual(sides(again), sides(part));
+
+	const converse = async (flow) => {
+		const { output } = await (await call(server, flow, { question: 'Which city is it?' })).json();
+		assert.ok(output?.length > 0);
+		const [{ data, hints }] = (await latest(session, flow)).runs.Model;
+		const [[{ json }]] = data.ai_languageModel;
+		return { ...json.response.generations[0][0].generationInfo.smart_ai, hint: hints[0].message };
+	};
+	const beside = await converse(flows.agent);
+	assert.deepEqual([beside.model, beside.host, beside.engine], ['large:7b', 'nas', 'sidecar']);
+	assert.equal(beside.rollout.switched, false);
+	assert.match(beside.hint, /Answered by large:7b on nas in .*; Smart AI's own pick: /);
+	const picked = await converse(flows.agentSwitched);
+	assert.equal(picked.rollout.switched, true);
 	await sidecar.stop();
 	const kept = execFileSync(program('smart-ai'), ['history', '--history', history, '--json', '--limit', '1000'], {
 		encoding: 'utf8',
@@ -93,5 +115,8 @@ test('what Shadow predicts is what the switch measures, and a share of the items
 		.trim()
 		.split('\n')
 		.map((line) => JSON.parse(line).decision.comparison);
-	assert.equal(rows.filter(({ switched: is }) => is).length, 2 * share);
+	assert.equal(rows.filter(({ switched: is }) => is).length, 2 * share + 1);
+	for (const { rollout } of [beside, picked]) {
+		assert.ok(rows.some((row) => isDeepStrictEqual(row, rollout)));
+	}
 });
