@@ -1,4 +1,7 @@
 // Beside n8n's own Ollama nodes, in the same n8n, on hosts with the same fault.
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { Readable } from 'node:stream';
 import { need, stopAll } from '../tests/e2e/bed/index.mjs';
 import { activate, agent, calculator, call, chatModel, cluster, node } from '../tests/e2e/n8n/cluster.mjs';
 import { credential, fleetOf, NODE, startServer } from '../tests/e2e/n8n/workbench.mjs';
@@ -14,6 +17,9 @@ const AT_ONCE = 2;
 const ITEMS = 50;
 /** Callers wait so long. */
 const PATIENCE_S = 30;
+/** Writes for six minutes. */
+const SLOW = { decode_tok_per_s: 10, output_tokens: 3600 };
+const LONG = { name: 'a generation of 6 minutes', calls: 1, patience: 900 };
 const SCHEMA = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
 
 export const title = "Beside n8n's own Ollama nodes";
@@ -21,9 +27,10 @@ export const about = `The same prompts in one real n8n 2.41.1, each node on two 
 first one, and \`nas\`, which is well and has the model in memory. n8n's nodes know one host, so they are given
 \`pc\`. Simulated hosts write 100 tokens a second and answers of 40 tokens. Each row: ${CALLS} calls by webhook,
 ${AT_ONCE} at a time; callers give up after ${PATIENCE_S} s. *Silent*: the host takes calls and says nothing. In
-the row of ${ITEMS} items they are in one call, and the time is the whole call's. A schema is asked for in the
-way each node offers (scripted hosts obey Ollama's \`format\`); an answer counts that follows it. With tools,
-the model calls the calculator once.`;
+the row of ${ITEMS} items they are in one call, and the time is the whole call's. The generation of 6 minutes is
+one call on hosts that write 10 tokens a second; its caller waits for ${LONG.patience / 60} minutes. A schema is
+asked for in the way each node offers (scripted hosts obey Ollama's \`format\`); an answer counts that follows it.
+With tools, the model calls the calculator once.`;
 
 const fast = { name: MODEL, size_gb: 2, memory_gb: 2, decode_tok_per_s: 100, output_tokens: 40, load_s: 0.2 };
 const rowsOf = (program) => [
@@ -32,15 +39,16 @@ const rowsOf = (program) => [
 	{ name: 'the host is dead', hosts: () => pair(program, {}, { fault: { kind: 'down' } }) },
 	{ name: 'the host is silent', hosts: () => pair(program, {}, { fault: { kind: 'hang' } }) },
 	{ name: `${ITEMS} items at once`, hosts: () => pair(program), items: ITEMS },
+	{ ...LONG, hosts: () => pair(program, SLOW, { both: true }) },
 	{ name: 'a schema', hosts: scripted, schema: true },
 	{ name: 'tools', hosts: scripted, tools: true },
 	{ name: 'tools, the host is dead', hosts: () => scripted({ dead: true }), tools: true },
 ];
 
-/** Simulated hosts `pc` and `nas`; `of` changes the model on `pc`. */
-async function pair(program, of = {}, { fault, cold = false } = {}) {
+/** Simulated hosts `pc` and `nas`; `of` changes the model on `pc`, or on `both`. */
+async function pair(program, of = {}, { fault, cold = false, both = false } = {}) {
 	const start = (more) => startHost(program, { memory_gb: 16, models: [{ ...fast, ...more }] });
-	const [pc, nas] = [await start(of), await start({})];
+	const [pc, nas] = [await start(of), await start(both ? of : {})];
 	const warm = ({ url }) =>
 		fetch(`${url}/api/generate`, { method: 'POST', body: JSON.stringify({ model: MODEL, stream: false }) });
 	for (const host of cold ? [nas] : [pc, nas]) await (await warm(host)).text();
@@ -171,8 +179,8 @@ async function measured(n8n, row) {
 }
 
 /** How many items were answered, and how long a call took on average and for 95 of 100. */
-async function called(server, flow, { items = 1, schema = false }) {
-	const wanted = items > 1 ? 1 : CALLS;
+async function called(server, flow, { items = 1, calls = CALLS, patience = PATIENCE_S, schema = false }) {
+	const wanted = items > 1 ? 1 : calls;
 	const times = [];
 	let [next, good] = [0, 0];
 	const caller = async () => {
@@ -180,7 +188,7 @@ async function called(server, flow, { items = 1, schema = false }) {
 			next += 1;
 			const questions = Array.from({ length: items }, (_, at) => `Which city is number ${next * 1000 + at}?`);
 			const start = performance.now();
-			const told = await answered(server, flow, questions, schema);
+			const told = await answered(server, flow, questions, { schema, patience });
 			good += told;
 			times.push((performance.now() - start) / 1000);
 		}
@@ -193,10 +201,10 @@ async function called(server, flow, { items = 1, schema = false }) {
 const seconds = (s) => `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
 
 /** How many of these questions are answered before the caller gives up. */
-async function answered(server, flow, questions, schema) {
-	const signal = AbortSignal.timeout(PATIENCE_S * 1000);
+async function answered(server, flow, questions, { schema, patience }) {
+	const signal = AbortSignal.timeout(patience * 1000);
 	try {
-		const response = await call(server, flow, { items: questions }, { signal });
+		const response = await call(server, flow, { items: questions }, { signal, send });
 		const told = await response.json();
 		if (!response.ok || !Array.isArray(told)) return 0;
 		const texts = told.filter((item) => !item.error).map((item) => JSON.stringify(item));
@@ -204,4 +212,12 @@ async function answered(server, flow, questions, schema) {
 	} catch {
 		return 0;
 	}
+}
+
+/** As `fetch`, which gives up where the first byte takes five minutes. */
+async function send(url, { method, headers, body, signal }) {
+	const sent = request(url, { method, headers, signal });
+	sent.end(body);
+	const [message] = await once(sent, 'response');
+	return new Response(Readable.toWeb(message), { status: message.statusCode });
 }
