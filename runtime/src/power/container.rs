@@ -51,8 +51,15 @@ impl Container {
     }
 
     async fn look(&self, engine: &Docker) -> Result<ContainerInspectResponse, Failure> {
-        let found = engine.inspect_container(&self.name, None::<InspectContainerOptions>).await;
-        found.map_err(|error| self.failure(&error))
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            match engine.inspect_container(&self.name, None::<InspectContainerOptions>).await {
+                // Podman calls one `stopped` that has ended and is not cleaned up yet: a word that Docker's API does not have.
+                Err(Error::JsonDataError { .. }) if looks < LOOKS => tokio::time::sleep(AGAIN).await,
+                found => return found.map_err(|error| self.failure(&error)),
+            }
+        }
     }
 
     /// What the engine says, and which container is meant; never its address.
@@ -136,4 +143,51 @@ fn cause(error: &Error) -> String {
         cause = deeper;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// An engine with one container, which each look finds in the next of these states.
+    async fn serve(listener: TcpListener, states: &[&str]) -> std::io::Result<()> {
+        let mut states = states.iter();
+        loop {
+            let (mut client, _) = listener.accept().await?;
+            let mut request = vec![0; 4_096];
+            let length = client.read(&mut request).await?;
+            let request = String::from_utf8_lossy(request.get(..length).unwrap_or_default());
+            let (code, body) = if request.contains("/version ") {
+                ("200 OK", r#"{"ApiVersion":"1.41"}"#.to_owned())
+            } else if request.starts_with("POST ") {
+                ("204 No Content", String::new())
+            } else {
+                let state = states.next().copied().unwrap_or("exited");
+                let state = format!(r#"{{"Status":"{state}","Running":false,"ExitCode":2}}"#);
+                let labels = r#"{"smart-ai.manage":"true"}"#;
+                ("200 OK", format!(r#"{{"State":{state},"Config":{{"Labels":{labels}}}}}"#))
+            };
+            let fields = "content-type: application/json\r\nconnection: close";
+            let length = body.len();
+            let answer = format!("HTTP/1.1 {code}\r\n{fields}\r\ncontent-length: {length}\r\n\r\n{body}");
+            client.write_all(answer.as_bytes()).await?;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_container_that_podman_calls_stopped_is_looked_at_until_it_has_ended() -> std::io::Result<()> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = format!("tcp://{}", listener.local_addr()?);
+        let container = Container::new("ollama", Some(&address));
+        let told = tokio::select! {
+            told = container.start() => told,
+            served = serve(listener, &["created", "stopped", "stopped", "exited"]) => return served,
+        };
+        let detail = told.err().map(|failure| failure.detail);
+        assert_eq!(detail.as_deref(), Some("the container ollama has ended with code 2"));
+        Ok(())
+    }
 }
