@@ -208,3 +208,18 @@ fn where_many_come_at_once_balanced_uses_every_model_and_best_waits_for_the_bett
         assert!(!best.contains(&"small".to_owned()), "{best:?}");
     }
 }
+
+#[test]
+fn of_many_that_come_at_once_the_first_look_ahead_and_the_score_decides_for_the_rest() {
+    let mut fleet = rated(LookAhead::Auto, 1);
+    let mut planned = Vec::new();
+    for _ in 0..100 {
+        fleet.job += 1;
+        let job = JobId(fleet.job);
+        fleet.step(Event::Submit { job, request: auto(Mode::Balanced) });
+        planned.push(fleet.dispatcher.decision(job).is_some_and(|decision| decision.plan.is_some()));
+    }
+    let (first, rest) = planned.split_at(20);
+    assert!(first.contains(&true), "{planned:?}");
+    assert!(!rest.contains(&true), "{planned:?}");
+}

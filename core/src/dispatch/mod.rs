@@ -93,6 +93,8 @@ pub struct Dispatcher {
     retries: f64,
     /// Second calls beside a late one that may be made.
     hedges: f64,
+    /// What looking ahead may cost.
+    futures: budget::Futures,
     effects: VecDeque<Effect>,
     /// When the first event came.
     began: Option<Millis>,
@@ -126,6 +128,7 @@ impl Dispatcher {
             loads: BTreeMap::new(),
             managing: Managing::default(),
             retries: budget::RETRY_BURST,
+            futures: budget::Futures::new(),
             hedges: budget::HEDGE_BURST,
             effects: VecDeque::new(),
             began: None,

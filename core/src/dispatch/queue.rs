@@ -50,6 +50,7 @@ impl Dispatcher {
         if order.is_empty() {
             return;
         }
+        self.futures.refill(self.now);
         let mut backlogs = self.backlogs();
         // Where one waits alone there is nothing to order.
         if order.len() > 1 {
@@ -144,10 +145,16 @@ impl Dispatcher {
         }
         let own_s = |arm: &Scored<'_>| arm.terms.prefill_s + arm.terms.decode_s;
         let least_s = ranked.arms.iter().map(own_s).fold(f64::INFINITY, f64::min);
-        ranked.follow(self.look_ahead(view, &ranked, &job.request, Some(id)));
+        let plan = if self.futures.any_left() {
+            self.look_ahead(view, &ranked, &job.request, Some(id))
+        } else {
+            None
+        };
+        ranked.follow(plan);
         let first = job.decision.is_none();
         let compared = first.then(|| self.compared(view, &job.request, &ranked, Some(id))).flatten();
         let placing = self.placing(job, &ranked, view, || Box::new(ranked.record(view, &job.request, KEPT)));
+        self.futures.spend(plan.map_or(0, |plan| plan.futures));
         if let Some(job) = self.jobs.get_mut(&id).filter(|_| compared.is_some()) {
             job.compared = compared;
         }

@@ -2,9 +2,9 @@
 //!
 //! Each future draws what is unknown: the answers still to come, the next requests, their kinds and sizes. Every choice plays
 //! the same futures; a choice whose arm is busy is to wait for it, and where the score would let others go first, to begin at
-//! once is a choice too. The score's choice stands unless another one ends the jobs of all callers sooner by more than a
-//! standard error of the paired difference and a share of the loading it asks for. The effort is counted in futures and
-//! arrivals, never in time.
+//! once is a choice too. The score's choice stands unless another one ends the jobs of all callers sooner, what their answers
+//! lack in quality counted as in the score, by more than a standard error of the paired difference and a share of the loading it asks
+//! for. The effort is counted in futures and arrivals, never in computing time.
 
 mod belief;
 mod future;
