@@ -274,11 +274,18 @@ impl Host {
         let current: Vec<SeenModel> = resident.iter().map(|seen| self.seen(now, seen)).collect();
         let looked = self.room.looked();
         let is_listed = |model: &Model| current.iter().any(|seen| seen.name == model.name);
-        let hidden = self.models.values().any(|model| {
+        let is_hidden = |model: &&Model| {
             let held = model.last_resident.is_some_and(|at| at > looked);
             held && !is_listed(model) && !self.room.showed(&model.name)
+        };
+        let hidden = self.models.values().filter(is_hidden).map(|model| {
+            let bytes = self.needed_bytes(model, 0);
+            let stays_ms = u64::from(model.kept_s(self.likely_keep_alive_s())) * 1_000;
+            let expires = model.last_resident.map(|at| at.plus(stays_ms));
+            SeenModel { name: model.name.clone(), bytes, gpu_bytes: bytes, expires }
         });
-        self.room.observe(now, current, self.config.max_loaded as usize, hidden);
+        let hidden: Vec<SeenModel> = hidden.collect();
+        self.room.observe(now, current, self.config.max_loaded as usize, &hidden);
     }
 
     /// One of the models in memory, and how long it would stay there by itself.

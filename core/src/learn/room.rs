@@ -53,14 +53,20 @@ impl Room {
         self.seen.iter().any(|seen| seen.name == *name)
     }
 
-    /// Takes in what a look shows. `most_loaded` models may be there whatever they take; `hidden` says that another model has
-    /// come and gone since the last look, so that nobody can tell which one pushed out which.
-    pub(crate) fn observe(&mut self, now: Millis, current: Vec<SeenModel>, most_loaded: usize, hidden: bool) {
+    /// Takes in what a look shows. `most_loaded` models may be there whatever they take; `hidden`: other models that have
+    /// come and gone since the last look.
+    pub(crate) fn observe(
+        &mut self,
+        now: Millis,
+        current: Vec<SeenModel>,
+        most_loaded: usize,
+        hidden: &[SeenModel],
+    ) {
         let before = std::mem::replace(&mut self.seen, current);
         self.looked = now;
         let is_in = |models: &[SeenModel], name: &ModelName| models.iter().any(|seen| seen.name == *name);
-        let mut arrived = self.seen.iter().filter(|model| !is_in(&before, &model.name));
-        let newcomer = arrived.next().cloned().filter(|_| arrived.next().is_none());
+        let arrived: Vec<SeenModel> =
+            self.seen.iter().filter(|model| !is_in(&before, &model.name)).cloned().collect();
         let sum: f64 = self.seen.iter().map(|model| model.bytes).sum();
         let on_gpu: f64 = self.seen.iter().map(|model| model.gpu_bytes).sum();
         // Part of it is in main memory: the GPU's own is full.
@@ -68,35 +74,46 @@ impl Room {
             self.is_full(now, on_gpu, sum);
             return;
         }
-        let Some(newcomer) = newcomer else {
-            self.held(sum, self.seen.len() > 1);
-            return;
-        };
-        let rest = sum - newcomer.bytes;
-        let needed = newcomer.bytes / USABLE_SHARE;
-        let gone = before.iter().filter(|model| !is_in(&self.seen, &model.name));
-        let mut largest_gone = 0.0_f64;
-        let mut pushed = before.len() < most_loaded && !hidden;
-        for model in gone {
-            largest_gone = largest_gone.max(model.bytes);
-            pushed &= model.expires.is_none_or(|expires| now < expires);
+        let left = before.iter().filter(|model| !is_in(&self.seen, &model.name));
+        let gone: Vec<&SeenModel> = left.chain(hidden).collect();
+        let stayed = |model: &&SeenModel| model.expires.is_none_or(|expires| now < expires);
+        let pushed = !gone.is_empty() && gone.iter().all(stayed);
+        match arrived.as_slice() {
+            [newcomer] if hidden.is_empty() => {
+                let rest = sum - newcomer.bytes;
+                let needed = newcomer.bytes / USABLE_SHARE;
+                if pushed && before.len() < most_loaded {
+                    let largest_gone = gone.iter().map(|model| model.bytes).fold(0.0, f64::max);
+                    self.below(now, rest + largest_gone + needed);
+                }
+                // A model that is alone is loaded without a test.
+                let together = rest > 0.0;
+                self.held(if together { rest + needed } else { sum }, together);
+            }
+            [] if hidden.is_empty() => self.held(sum, self.seen.len() > 1),
+            // Nobody can tell which one pushed out which; all of them together were too much in any case.
+            several => {
+                let count = before.len() + several.len() + hidden.len();
+                let newcomers = several.iter().chain(hidden).map(|model| model.bytes);
+                let largest = newcomers.fold(0.0, f64::max);
+                if pushed && count <= most_loaded {
+                    let gone: f64 = gone.iter().map(|model| model.bytes).sum();
+                    self.below(now, sum + gone + largest * (1.0 / USABLE_SHARE - 1.0));
+                }
+                self.held(sum, self.seen.len() > 1);
+            }
         }
-        if largest_gone > 0.0 && pushed {
-            self.below(now, rest + largest_gone + needed);
-        }
-        // A model that is alone is loaded without a test.
-        let together = rest > 0.0;
-        self.held(if together { rest + needed } else { sum }, together);
     }
 
     /// So much was there; a single model says nothing against what is known of sets.
     fn held(&mut self, bytes: f64, together: bool) {
-        let too_much = self.below.is_some_and(|(below, _)| bytes >= below);
-        if too_much && together {
-            self.below = None;
-        }
-        if !too_much || together {
+        let contradicted = self.below.filter(|(below, _)| bytes >= *below);
+        if contradicted.is_none() || together {
             self.at_least = self.at_least.max(bytes);
+        }
+        // It has been full, with a little more than this.
+        if let Some((_, at)) = contradicted.filter(|_| together) {
+            self.below = Some((bytes / USABLE_SHARE, at));
         }
     }
 
@@ -138,24 +155,44 @@ mod tests {
     fn sets_that_fit_and_sets_that_do_not_close_in_on_the_memory() {
         let mut room = Room::default();
         assert!((gb(&room, 0) - 24.0).abs() < 1e-9, "what is usual, while nothing tells");
-        room.observe(Millis(0), seen(&[("a", 4.0), ("b", 5.0)]), 3, false);
-        room.observe(Millis(1_000), seen(&[("b", 5.0), ("c", 5.0)]), 3, false);
+        room.observe(Millis(0), seen(&[("a", 4.0), ("b", 5.0)]), 3, &[]);
+        room.observe(Millis(1_000), seen(&[("b", 5.0), ("c", 5.0)]), 3, &[]);
         // 5 + 5 ÷ 0.8 fits, 4 + 5 + 5 ÷ 0.8 does not.
         assert!(gb(&room, 1_000) > 11.2 && gb(&room, 1_000) < 15.3, "{room:?}");
         let narrow = gb(&room, 1_000);
-        room.observe(Millis(2_000), seen(&[("b", 5.0), ("c", 5.0), ("d", 2.0)]), 3, false);
+        room.observe(Millis(2_000), seen(&[("b", 5.0), ("c", 5.0), ("d", 2.0)]), 3, &[]);
         assert!(gb(&room, 2_000) > narrow && gb(&room, 2_000) < 15.3, "{room:?}");
         assert!((gb(&room, 10_000_000) - 24.0).abs() < 1e-9, "and a while later it is tried again");
     }
 
     #[test]
-    fn what_left_for_idleness_or_by_number_or_unseen_tells_nothing() {
-        for (now, most, hidden) in [(400_000, 3, false), (1_000, 1, false), (1_000, 3, true)] {
+    fn what_left_for_idleness_or_by_number_tells_nothing() {
+        for (now, most, hidden) in [(400_000, 3, vec![]), (1_000, 1, vec![]), (1_000, 2, seen(&[("c", 3.0)]))]
+        {
             let mut room = Room::default();
-            room.observe(Millis(0), seen(&[("a", 4.0)]), most, false);
-            room.observe(Millis(now), seen(&[("b", 5.0)]), most, hidden);
-            assert_eq!(room.below, None, "{now} {most} {hidden}");
+            room.observe(Millis(0), seen(&[("a", 4.0)]), most, &[]);
+            room.observe(Millis(now), seen(&[("b", 5.0)]), most, &hidden);
+            assert_eq!(room.below, None, "{now} {most} {hidden:?}");
         }
+    }
+
+    #[test]
+    fn where_several_came_between_two_looks_all_of_them_together_were_too_much() {
+        let mut room = Room::default();
+        room.observe(Millis(0), seen(&[("a", 4.5), ("b", 8.0)]), 3, &[]);
+        // The third has come and gone meanwhile, or is there with one that came back.
+        room.observe(Millis(1_000), seen(&[("a", 4.5)]), 3, &seen(&[("c", 2.0)]));
+        assert!(gb(&room, 1_000) > 12.0 && gb(&room, 1_000) < 16.6, "{room:?}");
+    }
+
+    #[test]
+    fn a_set_that_was_thought_too_large_moves_the_bound_and_does_not_remove_it() {
+        let mut room = Room::default();
+        room.observe(Millis(0), seen(&[("a", 8.0)]), 3, &[]);
+        room.observe(Millis(1_000), seen(&[("b", 4.5)]), 3, &[]);
+        assert!(gb(&room, 1_000) < 13.6, "{room:?}");
+        room.observe(Millis(2_000), seen(&[("b", 4.5), ("a", 8.0)]), 3, &[]);
+        assert!(gb(&room, 2_000) > 14.0 && gb(&room, 2_000) < 17.0, "{room:?}");
     }
 
     #[test]
@@ -165,18 +202,18 @@ mod tests {
         for model in &mut large {
             model.gpu_bytes = 15e9;
         }
-        room.observe(Millis(0), large, 3, false);
+        room.observe(Millis(0), large, 3, &[]);
         assert!(gb(&room, 0) > 15.0 && gb(&room, 0) < 20.0, "{room:?}");
     }
 
     #[test]
     fn the_latest_evidence_stands_where_the_memory_has_changed() {
         let mut room = Room::default();
-        room.observe(Millis(0), seen(&[("a", 4.0), ("b", 5.0)]), 3, false);
-        room.observe(Millis(1_000), seen(&[("a", 4.0), ("b", 5.0), ("c", 5.0)]), 4, false);
-        room.observe(Millis(2_000), seen(&[("d", 3.0)]), 4, false);
+        room.observe(Millis(0), seen(&[("a", 4.0), ("b", 5.0)]), 3, &[]);
+        room.observe(Millis(1_000), seen(&[("a", 4.0), ("b", 5.0), ("c", 5.0)]), 4, &[]);
+        room.observe(Millis(2_000), seen(&[("d", 3.0)]), 4, &[]);
         assert!(gb(&room, 2_000) < 9.0, "{room:?}");
-        room.observe(Millis(3_000), seen(&[("d", 3.0), ("a", 4.0), ("b", 5.0)]), 4, false);
+        room.observe(Millis(3_000), seen(&[("d", 3.0), ("a", 4.0), ("b", 5.0)]), 4, &[]);
         assert!(gb(&room, 3_000) >= 12.0, "{room:?}");
     }
 }
