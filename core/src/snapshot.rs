@@ -215,9 +215,9 @@ fn host_snapshot(now: Millis, config: &Config, fleet: &Fleet, host: &Host) -> Ho
         device: host.device,
         shares_machine_with: neighbours.map(|other| other.config.id.clone()).collect(),
         memory_bytes: host.memory_bound(now, config.stale_after_ms()),
-        sharing: host.sharing.taken,
+        sharing: host.sharing.learned(),
         parallel: host.known_slots(),
-        batching: host.batching.taken,
+        batching: host.batching.learned(),
         load_speed: host.load_speed,
     }
 }

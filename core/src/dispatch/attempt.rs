@@ -6,7 +6,7 @@ use crate::event::Usage;
 use crate::learn::Freed;
 use crate::names::{HostId, JobId, Millis, ModelName};
 use crate::number::Between as _;
-use crate::policy::{Running, Shares};
+use crate::policy::{Had, Running, Share, Shares};
 
 /// A load that nobody waits for goes on this long at most: the server itself gives one up sooner.
 const LOAD_MOST_MS: u64 = 600_000;
@@ -54,8 +54,8 @@ pub(super) struct Attempt {
     pub(super) belief: Belief,
     /// The machine slept while it was under way.
     pub(super) slept: bool,
-    /// No other call of ours was on its runner when it began.
-    pub(super) alone_in_runner: bool,
+    /// A slot of its runner was free when it began, as far as our own calls tell.
+    pub(super) has_slot: bool,
     /// While it waits for its first piece: when another call of its runner ended, and how many were being answered.
     pub(super) freed: Option<Freed>,
     /// When it reached its loaded model.
@@ -120,23 +120,19 @@ impl Attempt {
         }
     }
 
-    /// The share of its host that it had while it read and while it wrote.
+    /// What it had of its host while it read and while it wrote.
     pub(super) fn shares(&self, now: Millis) -> Shares {
         let had = self.running.had;
         let Phase::Answering { first_token, .. } = self.phase else {
-            let share = |had_s: f64| share(had_s, self.work_began, now);
-            return Shares {
-                prefill: share(had.alone_s),
-                decode: share(had.alone_s),
-                slots: share(had.slot_s),
-            };
+            let all = share(had, self.work_began, now);
+            return Shares { reading: all, writing: all };
         };
         let first = self.running.first.unwrap_or(had);
-        let decode = share(had.alone_s - first.alone_s, first_token, now);
-        let slots = share(had.slot_s - first.slot_s, first_token, now);
+        let since = Had { alone_s: had.alone_s - first.alone_s, slot_s: had.slot_s - first.slot_s };
+        let writing = share(since, first_token, now);
         let telling = first_token.since(self.work_began) >= 10 && first.alone_s > 0.0;
-        let prefill = if telling { share(first.alone_s, self.work_began, first_token) } else { decode };
-        Shares { prefill, decode, slots }
+        let reading = if telling { share(first, self.work_began, first_token) } else { writing };
+        Shares { reading, writing }
     }
 
     /// Milliseconds since its first piece.
@@ -165,9 +161,7 @@ impl Attempt {
         let expected_ms = 1e3 * f64::from(usage.prompt_tokens) * (1.0 - self.known_share) / prefill;
         if self.cold {
             timed.load_ms = (first_token.since(self.began) as f64 - expected_ms).max(0.0);
-        } else if self.alone_in_runner
-            && first_token.since(self.work_began) as f64 <= LATE * expected_ms + LATE_MS
-        {
+        } else if self.has_slot && first_token.since(self.work_began) as f64 <= LATE * expected_ms + LATE_MS {
             timed.prompt_ms = first_token.since(self.work_began) as f64;
         }
         timed
@@ -179,7 +173,8 @@ impl Attempt {
 }
 
 /// Seconds that it had ÷ seconds.
-fn share(had_s: f64, from: Millis, to: Millis) -> f64 {
+fn share(had: Had, from: Millis, to: Millis) -> Share {
     let seconds = to.since(from) as f64 / 1e3;
-    if seconds <= 0.0 { 1.0 } else { (had_s / seconds).between(0.0, 1.0) }
+    let of = |had_s: f64| if seconds <= 0.0 { 1.0 } else { (had_s / seconds).between(0.0, 1.0) };
+    Share { host: of(had.alone_s), runner: of(had.slot_s) }
 }

@@ -46,8 +46,7 @@ impl Dispatcher {
         let context = self.context(position, &model, wanted);
         let busy = |other: &&Attempt| other.host_position == position && other.running.loading;
         let alone = self.attempts.values().find(busy).is_none();
-        let same = |other: &Attempt| other.host_position == position && other.model == model;
-        let alone_in_runner = !self.attempts.values().any(same);
+        let has_slot = !self.is_beyond_slots(position, &model);
         let by = patience.silence(self.now);
         let hedge_at =
             (terms.load_s <= 0.0 && self.fleet.hosts.len() > 1).then(|| self.now.plus(patience.hedge_ms));
@@ -107,7 +106,7 @@ impl Dispatcher {
                 alone,
                 belief: if cold { Belief::Checked } else { Belief::Unchecked },
                 slept: false,
-                alone_in_runner,
+                has_slot,
                 freed: None,
                 arrived: self.now,
                 was_held: false,

@@ -211,7 +211,7 @@ fn of_host(host: &Host) -> Lessons {
             lessons.keep(GAPS, Estimate::Gaps(host.power.gaps));
         }
     }
-    let moved = host.sharing.taken - all_shared();
+    let moved = host.sharing.learned() - all_shared();
     if moved != 0.0 {
         lessons.keep(SHARING, Estimate::Moved(moved));
     }

@@ -43,9 +43,9 @@ impl Dispatcher {
                 continue;
             };
             let mates = at_work.get(place).copied().unwrap_or(1);
-            let slot_s = elapsed_s / slowed(mates, host.batching.taken);
+            let slot_s = elapsed_s / slowed(mates, host.batching.taken());
             attempt.running.had.slot_s += slot_s;
-            attempt.running.had.alone_s += slot_s / slowed(*machine, host.sharing.taken);
+            attempt.running.had.alone_s += slot_s / slowed(*machine, host.sharing.taken());
         }
     }
 

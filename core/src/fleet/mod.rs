@@ -31,7 +31,7 @@ pub(crate) use signals::{SignalReading, Signals};
 
 use crate::config::Config;
 use crate::event::Sample;
-use crate::learn::{Beside, LogMean, are_together};
+use crate::learn::{Beside, LogMean, are_together, usual};
 use crate::lifecycle::LifecycleMode;
 use crate::names::{HostId, Millis};
 use crate::number::Between as _;
@@ -124,6 +124,15 @@ impl Fleet {
             if host.decode_speed.weight < WELL_KNOWN || host.load_speed.weight < WELL_KNOWN {
                 host.typical = typical;
                 host.estimate();
+            }
+        }
+        for device in [Device::Unknown, Device::Cpu, Device::Gpu] {
+            let of_kind = || self.hosts.iter().filter(|host| host.device == device);
+            let sharing = usual(of_kind().map(|host| host.sharing));
+            let batching = usual(of_kind().map(|host| host.batching));
+            for host in self.hosts.iter_mut().filter(|host| host.device == device) {
+                host.sharing.suppose(sharing);
+                host.batching.suppose(batching);
             }
         }
     }

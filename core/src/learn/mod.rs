@@ -26,5 +26,5 @@ pub(crate) use machine::{Beside, Slowing, are_together, slower_beside};
 pub use quality::Qualities;
 pub use reliability::Reliability;
 pub(crate) use room::{Room, SeenModel, USABLE_SHARE};
-pub(crate) use sharing::{Sharing, all_shared};
+pub(crate) use sharing::{Sharing, all_shared, usual};
 pub(crate) use slots::{Freed, Slots, TELLING_MS};

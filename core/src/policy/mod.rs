@@ -30,5 +30,5 @@ pub(crate) use refusal::refusal;
 pub(crate) use score::Scored;
 pub(crate) use view::{Metrics, View};
 pub(crate) use work::{
-    DEFAULT_CONTEXT_TOKENS, Measured, Shares, answer_context, learn_rates, tokens_of_context,
+    DEFAULT_CONTEXT_TOKENS, Measured, Share, Shares, answer_context, learn_rates, tokens_of_context,
 };

@@ -172,7 +172,7 @@ pub(crate) fn score<'a>(
     let slots = if model.decode.weight >= TELLING { host.slots(now) } else { known_slots };
     let has_slot = runner.is_none_or(|runner| !runner.is_closed && runner.calls + runner.waiting < slots);
     let mut startable = at.rises_s <= 0.0 && has_slot;
-    let batching = host.batching.taken;
+    let batching = host.batching.taken();
     let loading = runner.filter(|runner| runner.load_left_s > 0.0);
     if let Some(runner) = loading {
         terms.load_s = runner.load_left_s;
@@ -200,7 +200,7 @@ pub(crate) fn score<'a>(
     let until_s = ahead_s + own_s;
     let load_s = terms.load_s;
     let beside = |most_s: f64| beside_s(view, at, &model.name, load_s, most_s);
-    let sharing = host.sharing.taken;
+    let sharing = host.sharing.taken();
     let (shared_s, late) = (sharing * beside(until_s), at.late);
     // While nobody knows what slots take from one another, they are used, which tells.
     let turn_mates = |most_s: f64| if host.batching.is_known() { mates(most_s) } else { 0.0 };

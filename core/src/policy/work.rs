@@ -2,7 +2,7 @@
 
 use crate::event::Usage;
 use crate::fleet::{Device, Host, Model, Rates};
-use crate::learn::{Beside, slower_beside};
+use crate::learn::{Beside, Sharing, slower_beside};
 use crate::names::{Millis, ModelName};
 use crate::number::Between as _;
 use crate::request::{Request, Task};
@@ -66,16 +66,41 @@ pub(crate) struct Measured<'a> {
     pub(crate) beside: &'a [Beside],
 }
 
-/// The share of its host a call had while it read and while it wrote, 0 to 1: others were at work beside it.
+/// What a call had of its host while it read and while it wrote: others were at work beside it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Shares {
-    pub(crate) prefill: f64,
-    pub(crate) decode: f64,
-    /// The share of its runner that calls in other slots left to it while it wrote: 1 where there were none.
-    pub(crate) slots: f64,
+    pub(crate) reading: Share,
+    pub(crate) writing: Share,
 }
 
-/// A call with more than this share of its runner was alone in it.
+/// What a call had for a while, by what is believed of how calls slow one another; 1 where nothing slowed it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Share {
+    /// Of its host: what other models and the calls in other slots left to it, 0 to 1.
+    pub(crate) host: f64,
+    /// Of its runner: what the calls in other slots left to it, 0 to 1.
+    pub(crate) runner: f64,
+}
+
+impl Share {
+    fn bounded(self) -> Self {
+        let host = self.host.between(0.02, 1.0);
+        Self { host, runner: self.runner.between(host, 1.0) }
+    }
+
+    /// Nobody was at work beside it for long.
+    fn is_all(self) -> bool {
+        self.host > ALONE
+    }
+
+    /// Whether it tells how fast its model is alone: it was, or it is known from calls that were how much others slow one here.
+    fn tells_rate(self, sharing: Sharing, batching: Sharing) -> bool {
+        (self.runner > ALONE || batching.is_known())
+            && (self.host > ALONE * self.runner || sharing.is_known())
+    }
+}
+
+/// A call with more than this share of its host, or of its runner, was alone there.
 const ALONE: f64 = 0.9;
 /// Another server that worked for less than this share of an answer did not disturb it.
 const UNDISTURBED: f64 = 0.15;
@@ -95,26 +120,28 @@ pub(crate) fn learn_rates(
     let (prior, expected) = (prior_rates(host.device, model), model.rates);
     if usage.output_tokens > 1 && usage.output_ms > 0.0 {
         let (seen, share) =
-            (f64::from(usage.output_tokens) / (usage.output_ms / 1e3), shares.decode.between(0.02, 1.0));
+            (f64::from(usage.output_tokens) / (usage.output_ms / 1e3), shares.writing.bounded());
         let measured_before = model.decode.weight >= 1.0;
-        let slots = shares.slots.between(share, 1.0);
-        if slots <= ALONE && measured_before {
-            host.batching.observe(expected.decode / seen * share / slots, slots);
+        // Less the share that servers took which may be on the same machine.
+        let alone = seen / share.host;
+        // Only calls that nothing slowed tell what slowed another one: the rest were judged by what was believed of that.
+        let known = (model.undisturbed.weight >= 1.0).then(|| model.undisturbed.estimate(alone, 0.0));
+        match known {
+            Some(known) if share.runner <= ALONE => {
+                host.batching.observe(known / seen * share.host / share.runner, share.runner);
+            }
+            Some(known) => host.sharing.observe(known / seen * share.runner, share.host / share.runner),
+            None => {}
         }
-        // How fast a model is alone is learned from calls that had a runner to themselves, and from others once it is known what slots
-        // take from one another.
-        if slots > ALONE || !measured_before || host.batching.is_known() {
-            // Less the share that servers took which may be on the same machine.
-            let alone = seen / share;
-            if beside.iter().all(|other| other.share < UNDISTURBED) {
+        if !measured_before || share.tells_rate(host.sharing, host.batching) {
+            if beside.iter().any(|other| other.share >= UNDISTURBED) {
+                if let Some(known) = known {
+                    host.slowing.observe(known / alone, beside);
+                }
+            } else if share.is_all() {
                 model.undisturbed.observe(now, alone);
-            } else if model.undisturbed.weight >= 1.0 {
-                host.slowing.observe(model.undisturbed.estimate(alone, 0.0) / alone, beside);
             }
             let rate = alone * slower_beside(beside);
-            if model.decode.weight >= KNOWN_WEIGHT && slots > ALONE {
-                host.sharing.observe(expected.decode / seen * slots, share / slots);
-            }
             model.decode.observe(now, rate);
             host.decode_speed.observe(now, rate / prior.decode);
             // A first measurement that differs from the prior says nothing about the host; one that differs from earlier ones does.
@@ -126,13 +153,15 @@ pub(crate) fn learn_rates(
         }
     }
     let Some(model) = host.models.get_mut(model_name) else { return };
+    let share = shares.reading.bounded();
     let prompt_tokens = f64::from(usage.prompt_tokens);
-    let reading_s = usage.prompt_ms / 1e3 * shares.prefill.between(0.02, 1.0);
+    let reading_s = usage.prompt_ms / 1e3 * share.host;
+    let tells_rate = model.prefill.weight < 1.0 || share.tells_rate(host.sharing, host.batching);
     // Ollama counts what its runner had kept as if it had been read now.
     if known_share > TELLING_SHARE {
         let kept_tokens = prompt_tokens - reading_s * expected.prefill;
         model.prompts.observe((kept_tokens / (known_share * prompt_tokens).max(1.0)).between(0.0, 1.0));
-    } else if usage.prompt_tokens >= TELLING_PROMPT_TOKENS && reading_s > 0.0 {
+    } else if tells_rate && usage.prompt_tokens >= TELLING_PROMPT_TOKENS && reading_s > 0.0 {
         let rate = prompt_tokens * (1.0 - model.prompts.kept(known_share)) / reading_s;
         model.prefill.observe(now, rate);
         host.prefill_speed.observe(now, rate / prior.prefill);
@@ -176,13 +205,13 @@ mod tests {
     use crate::config::HostConfig;
     use crate::event::ModelTag;
 
+    fn both(host: f64, runner: f64) -> Shares {
+        let share = Share { host, runner };
+        Shares { reading: share, writing: share }
+    }
+
     fn alone(usage: &Usage) -> Measured<'_> {
-        Measured {
-            usage,
-            shares: Shares { prefill: 1.0, decode: 1.0, slots: 1.0 },
-            known_share: 0.0,
-            beside: &[],
-        }
+        Measured { usage, shares: both(1.0, 1.0), known_share: 0.0, beside: &[] }
     }
 
     fn host() -> Host {
@@ -219,14 +248,43 @@ mod tests {
     #[test]
     fn a_call_that_shared_its_host_tells_the_speed_it_would_have_alone() {
         let (mut by_itself, mut shared) = (host(), host());
+        for host in [&mut by_itself, &mut shared] {
+            learn_rates(Millis(1), host, &"small".into(), alone(&usage(500.0)), true);
+        }
         for _ in 0..10 {
             learn_rates(Millis(1), &mut by_itself, &"small".into(), alone(&usage(500.0)), true);
-            let half = Shares { prefill: 0.5, decode: 0.5, slots: 1.0 };
             let usage = usage(1_000.0);
-            let measured = Measured { shares: half, ..alone(&usage) };
+            let measured = Measured { shares: both(0.5, 1.0), ..alone(&usage) };
             learn_rates(Millis(1), &mut shared, &"small".into(), measured, true);
         }
-        assert!((decode(&by_itself, "small") - decode(&shared, "small")).abs() < 1e-9);
+        assert!(shared.sharing.is_known(), "{:?}", shared.sharing);
+        assert!((decode(&by_itself, "small") / decode(&shared, "small") - 1.0).abs() < 0.2);
+    }
+
+    #[test]
+    fn models_that_run_at_once_and_do_not_slow_one_another_are_found_out_and_seem_no_faster() {
+        let mut host = host();
+        let mut call = |name: &str, ms: f64, shared: bool| {
+            let share = if shared { 1.0 / (1.0 + host.sharing.taken()) } else { 1.0 };
+            let usage = usage(ms);
+            let measured = Measured { shares: both(share, 1.0), ..alone(&usage) };
+            learn_rates(Millis(1), &mut host, &name.into(), measured, true);
+        };
+        // Each is heard alone once; from then on both always run at the same time, as quick as alone.
+        call("large", 1_000.0, false);
+        call("small", 500.0, false);
+        for _ in 0..20 {
+            call("large", 1_000.0, true);
+            call("small", 500.0, true);
+        }
+        assert!(host.sharing.taken() < 0.2, "{:?}", host.sharing);
+        for (name, truth) in [("small", 200.0), ("large", 100.0)] {
+            let rates = host.models.get(&name.into()).map(|model| model.rates);
+            let is_right = |rates: Rates| {
+                (rates.decode / truth - 1.0).abs() < 0.2 && (rates.prefill / 5_000.0 - 1.0).abs() < 0.2
+            };
+            assert!(rates.is_some_and(is_right), "{name}: {rates:?}");
+        }
     }
 
     #[test]
@@ -238,14 +296,14 @@ mod tests {
         let before = decode(&host, "small");
         // One of eight slots each, as quick as alone, where slots were thought to share all of it.
         for _ in 0..3 {
-            let eighth = Shares { prefill: 1.0 / 8.0, decode: 1.0 / 8.0, slots: 1.0 / 8.0 };
+            let eighth = both(1.0 / 8.0, 1.0 / 8.0);
             let usage = usage(500.0);
             let measured = Measured { shares: eighth, ..alone(&usage) };
             learn_rates(Millis(2), &mut host, &"small".into(), measured, true);
         }
         let after = decode(&host, "small");
         assert!((after / before - 1.0).abs() < 0.01, "{before} {after}");
-        assert!(host.batching.taken < 0.5, "{:?}", host.batching);
+        assert!(host.batching.taken() < 0.5, "{:?}", host.batching);
     }
 
     #[test]

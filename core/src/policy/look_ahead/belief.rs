@@ -195,9 +195,9 @@ fn host_traits(view: View<'_>, host: &Host, names: &[&ModelName]) -> (HostTraits
         memory_bytes: host
             .told_memory(view.now, view.stale_ms)
             .unwrap_or_else(|| host.memory_bound(view.now, view.stale_ms).max(largest)),
-        sharing: host.sharing.taken,
+        sharing: host.sharing.taken(),
         parallel: host.known_slots(),
-        batching: host.batching.taken,
+        batching: host.batching.taken(),
         max_loaded: host.config.max_loaded,
         keep_alive_s: f64::from(host.likely_keep_alive_s()),
     };
