@@ -44,6 +44,8 @@ pub(crate) struct Model {
     pub(crate) decode: LogMean,
     /// Decode rate of the answers during which no other server was at work.
     pub(crate) undisturbed: LogMean,
+    /// Decode rate of the calls that nothing else on its host was at work beside.
+    pub(crate) lone: LogMean,
     pub(crate) prefill: LogMean,
     pub(crate) reliability: Reliability,
     /// Calls of this arm.
@@ -88,6 +90,7 @@ impl Model {
             keep_alive_unsaid: None,
             decode: LogMean::default(),
             undisturbed: LogMean::default(),
+            lone: LogMean::default(),
             prefill: LogMean::default(),
             reliability: Reliability::default(),
             demand: Demand::default(),

@@ -125,23 +125,24 @@ pub(crate) fn learn_rates(
         // Less the share that servers took which may be on the same machine.
         let alone = seen / share.host;
         // Only calls that nothing slowed tell what slowed another one: the rest were judged by what was believed of that.
-        let known = (model.undisturbed.weight >= 1.0).then(|| model.undisturbed.estimate(alone, 0.0));
-        match known {
-            Some(known) if share.runner <= ALONE => {
-                host.batching.observe(known / seen * share.host / share.runner, share.runner);
+        let lone = (model.lone.weight >= 1.0).then(|| model.lone.estimate(alone, 0.0));
+        match lone {
+            Some(lone) if share.runner <= ALONE => {
+                host.batching.observe(lone / seen * share.host / share.runner, share.runner);
             }
-            Some(known) => host.sharing.observe(known / seen * share.runner, share.host / share.runner),
+            Some(lone) => host.sharing.observe(lone / seen * share.runner, share.host / share.runner),
             None => {}
         }
         if !measured_before || share.tells_rate(host.sharing, host.batching) {
-            if beside.iter().any(|other| other.share >= UNDISTURBED) {
-                if let Some(known) = known {
-                    host.slowing.observe(known / alone, beside);
-                }
-            } else if share.is_all() {
+            if beside.iter().all(|other| other.share < UNDISTURBED) {
                 model.undisturbed.observe(now, alone);
+            } else if model.undisturbed.weight >= 1.0 {
+                host.slowing.observe(model.undisturbed.estimate(alone, 0.0) / alone, beside);
             }
             let rate = alone * slower_beside(beside);
+            if share.is_all() {
+                model.lone.observe(now, rate);
+            }
             model.decode.observe(now, rate);
             host.decode_speed.observe(now, rate / prior.decode);
             // A first measurement that differs from the prior says nothing about the host; one that differs from earlier ones does.
@@ -176,6 +177,7 @@ fn shift(host: &mut Host, by_ln: f64) {
     for model in host.models.iter_mut().map(|(_, model)| model) {
         model.decode.shift(by_ln);
         model.undisturbed.shift(by_ln);
+        model.lone.shift(by_ln);
         model.prefill.shift(by_ln);
     }
 }
@@ -264,10 +266,12 @@ mod tests {
     #[test]
     fn models_that_run_at_once_and_do_not_slow_one_another_are_found_out_and_seem_no_faster() {
         let mut host = host();
+        // Another server works all the time, on a machine of its own.
+        let busy = [Beside { share: 1.0, ..Beside::default() }];
         let mut call = |name: &str, ms: f64, shared: bool| {
             let share = if shared { 1.0 / (1.0 + host.sharing.taken()) } else { 1.0 };
             let usage = usage(ms);
-            let measured = Measured { shares: both(share, 1.0), ..alone(&usage) };
+            let measured = Measured { shares: both(share, 1.0), beside: &busy, ..alone(&usage) };
             learn_rates(Millis(1), &mut host, &name.into(), measured, true);
         };
         // Each is heard alone once; from then on both always run at the same time, as quick as alone.
