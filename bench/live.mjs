@@ -1,8 +1,10 @@
 // Smart AI beside a real HAProxy on the same arrivals at the same time: `node bench/run.mjs live`, with the program
-// `haproxy` (Debian's package) on the path. REPETITIONS and SECONDS change how much is measured.
+// `haproxy` (Debian's package) on the path. REPETITIONS and SECONDS change how much is measured. KEEP names a folder
+// that holds each repetition: one that is there is not measured again, so that a run can be broken off, or be made in
+// parts by ONLY. PROFILE=debug measures a debug build.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -19,31 +21,39 @@ const REPETITIONS = Number(process.env.REPETITIONS ?? 5);
 const SECONDS = Number(process.env.SECONDS ?? 60);
 /** Cells to measure, by a pattern of what names them: `GPU /v1.* heavy`. */
 const ONLY = new RegExp(process.env.ONLY ?? '');
+const PROFILE = process.env.PROFILE ?? 'release';
+const { KEEP } = process.env;
 
 /** Three unlike hosts, speed against the fastest one. */
-const SPEEDS = [1, 0.5, 0.25];
+export const SPEEDS = [1, 0.5, 0.25];
 /** Their memory holds two of the three models at most. */
-const MEMORY_GB = 14;
-const MODELS = [
+export const MEMORY_GB = 14;
+export const MODELS = [
 	{ name: 'small', size_gb: 2, prefill_tok_per_s: 4_000, decode_tok_per_s: 200, share: 0.5 },
 	{ name: 'middle', size_gb: 4.5, prefill_tok_per_s: 2_000, decode_tok_per_s: 100, share: 0.3 },
 	{ name: 'large', size_gb: 8, prefill_tok_per_s: 1_000, decode_tok_per_s: 50, share: 0.2 },
 ];
-const DEVICES = {
+export const DEVICES = {
 	GPU: { gpu: true, parallel: 2, share: false },
 	CPU: { gpu: false, parallel: 1, share: true },
 };
 /** Requests against what the fleet could do if no model were ever loaded. */
-const LOADS = { medium: 0.4, heavy: 0.7 };
+export const LOADS = { medium: 0.4, heavy: 0.7 };
 const TOKENS = { median: 60, sigma: 0.6, most: 300 };
 const PROMPT_TOKENS = { median: 200, sigma: 0.8, most: 2_000 };
-const FORMS = {
+export const FORMS = {
 	'/api/chat': ({ model, prompt, tokens }) => ({
 		model,
 		messages: [{ role: 'user', content: prompt }],
 		options: { num_predict: tokens },
 	}),
 	'/v1/chat/completions': ({ model, prompt, tokens }) => ({
+		model,
+		messages: [{ role: 'user', content: prompt }],
+		max_tokens: tokens,
+		stream: true,
+	}),
+	'/v1/messages': ({ model, prompt, tokens }) => ({
 		model,
 		messages: [{ role: 'user', content: prompt }],
 		max_tokens: tokens,
@@ -61,10 +71,10 @@ and no repetition above 1.0 in the mean.`;
 
 export async function run() {
 	if (spawnSync('haproxy', ['-v']).error) throw new Error('needs HAProxy: apt-get install haproxy');
-	cargo('build', '--release', '--quiet', '-p', 'smart-ai', '-p', 'smart-ai-sim');
+	build();
 	const rows = [];
 	for (const device of Object.keys(DEVICES)) {
-		for (const path of Object.keys(FORMS)) {
+		for (const path of Object.keys(FORMS).slice(0, 2)) {
 			for (const load of Object.keys(LOADS)) {
 				if (ONLY.test(`${device} ${path} ${load}`)) rows.push(await cell({ device, path, load }));
 			}
@@ -88,6 +98,11 @@ export async function run() {
 	return table(columns, rows);
 }
 
+/** Builds what is measured. */
+export function build() {
+	cargo('build', '--profile', PROFILE === 'debug' ? 'dev' : PROFILE, '--quiet', '-p', 'smart-ai', '-p', 'smart-ai-sim');
+}
+
 const ratio =
 	(what) =>
 	({ haproxy, smart }) =>
@@ -102,16 +117,33 @@ function share(runs, side) {
 async function cell({ device, path, load }) {
 	const runs = [];
 	for (let repetition = 0; repetition < REPETITIONS; repetition += 1) {
-		const arrivals = draw(repetition, LOADS[load] * capacity(DEVICES[device]));
-		const sides = await Promise.all([haproxy, smart].map((side) => contender(side, device)));
-		try {
-			const [proxied, dispatched] = await Promise.all(sides.map((side) => play(side, path, arrivals)));
-			runs.push({ haproxy: proxied, smart: dispatched });
-		} finally {
-			await Promise.all(sides.map((side) => side.stop()));
-		}
+		const name = `${device}${path.replaceAll('/', '-')}-${load}-${repetition}`;
+		runs.push(await kept(name, () => measure({ device, path, load, repetition })));
 	}
 	return { device, path, load, runs };
+}
+
+/** What `measure` gives, now or in an earlier run that kept it. */
+async function kept(name, measure) {
+	if (KEEP === undefined) return measure();
+	const file = join(KEEP, `${name}.json`);
+	if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'));
+	const measured = await measure();
+	mkdirSync(KEEP, { recursive: true });
+	writeFileSync(file, JSON.stringify(measured));
+	return measured;
+}
+
+async function measure({ device, path, load, repetition }) {
+	const arrivals = draw(repetition, LOADS[load], device);
+	const sides = await Promise.all([haproxy, smart].map((side) => contender(side, device)));
+	try {
+		const [proxied, dispatched] = await Promise.all(sides.map((side) => play(side, path, arrivals)));
+		const beliefs = await (await fetch(`${sides[1].url}/smart-ai/snapshot`)).json();
+		return { haproxy: proxied, smart: dispatched, beliefs };
+	} finally {
+		await Promise.all(sides.map((side) => side.stop()));
+	}
 }
 
 /** Requests a second that the fleet could answer if every model were loaded everywhere. */
@@ -126,7 +158,8 @@ function capacity({ parallel }) {
 }
 
 /** When each request is sent (s), and what it asks. */
-function draw(seed, per_s) {
+export function draw(seed, load, device) {
+	const per_s = load * capacity(DEVICES[device]);
 	const random = uniform((seed + 1) / 1_000);
 	const gap = gaps(1 / per_s, (seed + 1) / 1_001);
 	const length = ({ median, sigma, most }) => {
@@ -145,7 +178,7 @@ function draw(seed, per_s) {
 }
 
 /** A fleet and what stands before it. */
-async function contender(front, device) {
+export async function contender(front, device) {
 	const folder = mkdtempSync(join(tmpdir(), 'smart-ai-live-'));
 	const models = MODELS.map(({ share: _, ...model }) => ({ ...model, output_tokens: TOKENS.most }));
 	const hosts = await Promise.all(
@@ -174,7 +207,7 @@ async function contender(front, device) {
 	return { url, loads, stop: end };
 }
 
-async function smart(folder, urls) {
+export async function smart(folder, urls) {
 	const file = join(folder, 'smart-ai.toml');
 	writeFileSync(file, urls.map((url, at) => `[[hosts]]\nid = "h${at}"\nurl = "${url}"\n`).join('\n'));
 	const listen = ['--metrics', '127.0.0.1:0', '--proxy', '127.0.0.1:0'];
@@ -220,13 +253,13 @@ async function haproxy(folder, urls) {
 
 /** Starts a program of ours and reads its line of JSON. */
 async function start(name, args) {
-	const child = spawn(join(target, 'release', name), args, { stdio: ['ignore', 'pipe', 'inherit'] });
+	const child = spawn(join(target, PROFILE, name), args, { stdio: ['ignore', 'pipe', 'inherit'] });
 	const [line] = await once(createInterface(child.stdout), 'line');
 	return { ...JSON.parse(line), stop: () => child.kill() };
 }
 
 /** Sends the requests as they are due, and waits for all answers. */
-async function play({ url, loads }, path, arrivals) {
+export async function play({ url, loads }, path, arrivals) {
 	const began = performance.now();
 	const seconds = [];
 	const ask = async (arrival) => {
@@ -239,7 +272,7 @@ async function play({ url, loads }, path, arrivals) {
 			signal: AbortSignal.timeout(300_000),
 		});
 		const text = await response.text();
-		const whole = text.includes('"done":true') || text.includes('[DONE]');
+		const whole = text.includes('"done":true') || text.includes('[DONE]') || text.includes('message_stop');
 		if (response.ok && whole) seconds.push((performance.now() - sent) / 1e3);
 	};
 	await Promise.all(arrivals.map((arrival) => ask(arrival).catch(() => undefined)));

@@ -17,6 +17,7 @@ const all = [
 	'faults-litellm',
 	'proxy',
 	'live',
+	'beliefs',
 	'auto',
 	'weeks',
 	'hour',
