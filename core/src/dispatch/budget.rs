@@ -11,7 +11,7 @@ pub(super) const RETRY_BURST: f64 = 20.0;
 pub(super) const HEDGES_PER_JOB: f64 = 0.05;
 /// Hedge budget: tokens that are saved at most.
 pub(super) const HEDGE_BURST: f64 = 5.0;
-/// Futures that are played each second, at most: some 3 % of a core natively, less than a tenth in JavaScript.
+/// Futures that are played each second, at most. With 32 jobs at once on three hosts one takes about 0.1 ms natively.
 const FUTURES_PER_S: f64 = 2_000.0;
 /// Futures that are saved at most: a burst of jobs plays so many, then the score alone decides for a while.
 const FUTURE_BURST: f64 = 2_000.0;
