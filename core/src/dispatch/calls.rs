@@ -44,8 +44,11 @@ impl Dispatcher {
         job.wish = None;
         job.stranded = None;
         let context = self.context(position, &model, wanted);
-        let busy = |other: &&Attempt| other.host_position == position && other.running.loading;
-        let alone = self.attempts.values().find(busy).is_none();
+        let loads = |other: &&Attempt| other.host_position == position && other.running.loading;
+        let alone = self.attempts.values().find(loads).is_none();
+        // A load may wait until this model's runner has done its work and leaves: Ollama lets it stay once a call says for how long.
+        let may_have_to_leave =
+            !running.loading && self.attempts.values().filter(loads).any(|other| other.model != model);
         let has_slot = !self.is_beyond_slots(position, &model);
         let by = patience.silence(self.now);
         let hedge_at =
@@ -65,11 +68,13 @@ impl Dispatcher {
             known_share = model.prompts.share(&self.jobs.get(&id)?.request.prefix);
         }
         let weight = self.config.tuning.keep_alive;
-        let kept = host.models.get(&model).filter(|_| may_say);
+        let kept = host.models.get(&model).filter(|_| may_say && !may_have_to_leave);
         let keep_alive_s = kept.and_then(|model| keep_alive_s(host, model, self.now, weight));
         let keep_alive_s = keep_alive_s.map(|seconds| seconds.max(held_s));
         if let Some(model) = host.models.get_mut(&model) {
-            model.keep_alive_s = keep_alive_s;
+            if !may_have_to_leave {
+                model.keep_alive_s = keep_alive_s;
+            }
             model.keep_alive_unsaid = None;
             if model.residency == Residency::Cold || context.is_said {
                 model.context_unsaid = !context.is_said;

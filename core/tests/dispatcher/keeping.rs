@@ -116,3 +116,19 @@ fn a_model_that_is_kept_for_ever_stays_so() {
     fleet.step(Event::HostState { host: "pc".into(), state: HostState::Up(report) });
     assert_eq!(kept(&fleet.submit(1, ask())), None);
 }
+
+/// Ollama lets the runner that is to make way stay where a later call says for how long, and the load that waits for it goes on waiting.
+#[test]
+fn while_a_load_waits_no_call_says_that_another_model_stays() {
+    let named = |name: &str| Request { model: Some(name.into()), ..ask() };
+    let at_once = Tuning { turns: 0.0, ..Tuning::default() };
+    let mut fleet = Fleet::new(Config { tuning: at_once, ..Config::new(vec![told(300)]) });
+    fleet.up("pc", &[("m", 2.0), ("n", 2.0)], &["m"]);
+    assert!(kept(&fleet.submit(1, named("m"))).is_some());
+    fleet.step(Event::Started { attempt: AttemptId(1) });
+    fleet.after(5_500, Event::Succeeded { attempt: AttemptId(1), usage: usage() });
+    assert!(kept(&fleet.submit(2, named("n"))).is_some(), "the load says how long its own model stays");
+    let beside = fleet.submit(3, named("m"));
+    assert!(beside.iter().any(|effect| matches!(effect, Effect::Call { .. })), "{beside:?}");
+    assert_eq!(kept(&beside), None);
+}
