@@ -112,8 +112,16 @@ async fn what_was_learned_outlives_the_program_and_ratings_move_it() -> Result {
     let rated = run(&["--history", &at, "rate", &job, "down", "--json"]).await?;
     assert_eq!(rated.json()?["score"], 0.0, "{rated:?}");
     let third = run(&ask).await?.json()?;
-    let quality = |answer: &Value| answer["decision"]["candidates"][0]["terms"]["quality_s"].as_f64();
-    assert!(quality(&third) > quality(&second), "the rating changed nothing: {second} {third}");
+    let lack_of_quality = |answer: &Value| {
+        let terms = &answer["decision"]["candidates"][0]["terms"];
+        // What quality is worth grows with the work: what was learned of the length makes the third answer's work less.
+        let work_s = terms["prefill_s"].as_f64()? + terms["decode_s"].as_f64()?;
+        Some(terms["quality_s"].as_f64()? / (15.0 + 5.0 * work_s))
+    };
+    assert!(
+        lack_of_quality(&third) > lack_of_quality(&second),
+        "the rating changed nothing: {second} {third}"
+    );
     Ok(())
 }
 
