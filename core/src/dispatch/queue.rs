@@ -276,7 +276,8 @@ impl Dispatcher {
         };
         let cold = |model: &&Model| model.residency == Residency::Cold;
         let Some(model) = host.models.get(name).filter(cold) else { return Eviction::default() };
-        let (in_memory, needed) = (InMemory::of(host, backlog), host.needed_bytes(model, 0));
+        let in_memory = InMemory::beside(host, backlog, Some(model));
+        let needed = host.needed_bytes(model, 0);
         let bound = host.memory_bound(self.now, self.config.stale_after_ms());
         Eviction::of(host, backlog, in_memory, model, needed, bound, self.now)
     }

@@ -76,8 +76,15 @@ pub(crate) struct InMemory {
 
 impl InMemory {
     pub(crate) fn of(host: &Host, backlog: &Backlog) -> Self {
+        Self::beside(host, backlog, None)
+    }
+
+    /// The same without this model, for which room may be needed though it is on its way already.
+    pub(crate) fn beside(host: &Host, backlog: &Backlog, newcomer: Option<&Model>) -> Self {
         let mut all = Self { bytes: 0.0, count: 0 };
-        for resident in host.models.values().filter_map(|model| Resident::of(model, backlog)) {
+        let is_other = |model: &&Model| newcomer.is_none_or(|newcomer| model.name != newcomer.name);
+        let others = host.models.values().filter(is_other);
+        for resident in others.filter_map(|model| Resident::of(model, backlog)) {
             all.bytes += resident.bytes;
             all.count += 1;
         }
@@ -103,8 +110,11 @@ impl Eviction {
         bound: f64,
         now: Millis,
     ) -> Self {
-        let residents = host.models.values().filter_map(|model| Resident::of(model, backlog));
-        let mut residents: Vec<Resident<'_>> = residents.collect();
+        // One that is on its way needs no room of its own.
+        let is_coming = |model: &&Model| model.name == newcomer.name && model.residency == Residency::Cold;
+        let there = host.models.values().filter(|model| !is_coming(model));
+        let mut residents: Vec<Resident<'_>> =
+            there.filter_map(|model| Resident::of(model, backlog)).collect();
         let kept = |resident: &Resident<'_>| resident.model.kept_s(host.likely_keep_alive_s());
         residents.sort_by(|left, right| {
             let sooner = left.left_s.total_cmp(&right.left_s).then(kept(left).cmp(&kept(right)));

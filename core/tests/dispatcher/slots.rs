@@ -1,8 +1,8 @@
 //! How many requests a model answers at a time, where nobody tells.
 
-use smart_ai_core::{AttemptId, Config, Effect, Event, HostConfig, JobId, Request, Usage};
+use smart_ai_core::{AttemptId, Config, Effect, Event, HostConfig, JobId, Request, Tuning, Usage};
 
-use crate::world::{Fleet, ask, usage};
+use crate::world::{Fleet, ask, call, usage};
 
 /// A server with this many slots, whose answers go at the same speed however many it writes. A prompt takes half a second, an
 /// answer five.
@@ -190,4 +190,17 @@ fn a_model_that_others_keep_out_of_memory_gets_its_turn() {
         }
     }
     assert!(going.iter().any(|(_, model)| model == "large"), "never called: {going:?}");
+}
+
+#[test]
+fn a_load_that_has_room_keeps_no_call_from_another_model() {
+    let named = |name: &str| Request { model: Some(name.into()), ..ask() };
+    let tuning = Tuning { turns: 0.0, ..Tuning::default() };
+    let host = HostConfig { parallel: Some(4), memory_gb: Some(18.0), ..HostConfig::new("pc") };
+    let mut fleet = Fleet::new(Config { tuning, ..Config::new(vec![host]) });
+    fleet.up("pc", &[("m", 2.0), ("n", 8.0)], &["m"]);
+    for (job, model) in [(1, "m"), (2, "n"), (3, "m")] {
+        let effects = fleet.submit(job, named(model));
+        assert_eq!(call(&effects), Some(format!("{model}@pc")), "{effects:?}");
+    }
 }
