@@ -21,6 +21,11 @@ const TELLING_LOAD_MS: f64 = 50.0;
 /// A client that reads nothing for this long has its answer ended, unless the owner says otherwise: it holds a place on the host.
 const CLIENT_MS: u32 = 120_000;
 
+/// Whether a keep-alive is longer or shorter than another by more than a fifth.
+fn differs(seconds: u32, said_s: u32) -> bool {
+    seconds.abs_diff(said_s) > said_s / 5
+}
+
 impl Dispatcher {
     /// Calls the arm a job wants, the first of its decision's arms.
     pub(super) fn call(&mut self, id: JobId, decision: Box<Record>, wish: Wish) -> Option<AttemptId> {
@@ -46,9 +51,13 @@ impl Dispatcher {
         let context = self.context(position, &model, wanted);
         let loads = |other: &&Attempt| other.host_position == position && other.running.loading;
         let alone = self.attempts.values().find(loads).is_none();
-        // A load may wait until this model's runner has done its work and leaves: Ollama lets it stay once a call says for how long.
-        let may_have_to_leave =
-            !running.loading && self.attempts.values().filter(loads).any(|other| other.model != model);
+        // A call that found its model gone may wait until this model's runner has done its work and leaves: Ollama lets the runner
+        // stay once a call says for how long.
+        let may_wait = |other: &Attempt| {
+            let elsewhere = other.host_position != position || other.model == model;
+            !elsewhere && matches!(other.phase, Phase::BeforeFirstToken { .. })
+        };
+        let may_have_to_leave = !running.loading && self.attempts.values().any(may_wait);
         let has_slot = !self.is_beyond_slots(position, &model);
         let by = patience.silence(self.now);
         let hedge_at =
@@ -71,10 +80,13 @@ impl Dispatcher {
         let kept = host.models.get(&model).filter(|_| may_say && !may_have_to_leave);
         let keep_alive_s = kept.and_then(|model| keep_alive_s(host, model, self.now, weight));
         let keep_alive_s = keep_alive_s.map(|seconds| seconds.max(held_s));
+        let said_s =
+            host.models.get(&model).and_then(|model| model.keep_alive_s).filter(|_| !running.loading);
+        // Said again only where it changes something: a runner that Ollama has chosen to leave would stay.
+        let keep_alive_s =
+            keep_alive_s.filter(|seconds| said_s.is_none_or(|said_s| differs(*seconds, said_s)));
         if let Some(model) = host.models.get_mut(&model) {
-            if !may_have_to_leave {
-                model.keep_alive_s = keep_alive_s;
-            }
+            model.keep_alive_s = keep_alive_s.or(said_s).filter(|_| !names_keep_alive);
             model.keep_alive_unsaid = None;
             if model.residency == Residency::Cold || context.is_said {
                 model.context_unsaid = !context.is_said;

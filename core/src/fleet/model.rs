@@ -167,7 +167,7 @@ impl Model {
         }
         if self.residency == Residency::Cold {
             self.prompts.clear();
-            (self.context_unsaid, self.keep_alive_unsaid) = (false, None);
+            (self.context_unsaid, self.keep_alive_unsaid, self.keep_alive_s) = (false, None, None);
         }
         if let Residency::Resident { bytes, context_tokens, .. } = self.residency {
             self.last_resident = Some(now);

@@ -71,15 +71,17 @@ fn the_more_often_a_model_is_called_the_longer_it_is_kept() {
     fleet.up("pc", &[("m", 2.0)], &["m"]);
     let first = kept(&fleet.submit(1, ask()));
     assert!(first.is_some_and(|seconds| seconds > 300), "{first:?}");
-    let mut last = first;
-    for job in 2..6 {
+    let (mut last, mut said) = (first, 1);
+    for job in 2..40 {
         fleet.step(Event::Started { attempt: AttemptId(job - 1) });
         fleet.step(Event::FirstToken { attempt: AttemptId(job - 1) });
         fleet.after(5_500, Event::Succeeded { attempt: AttemptId(job - 1), usage: usage() });
-        let now = kept(&fleet.submit(job, ask()));
-        assert!(now > last, "{now:?} after {last:?}");
-        last = now;
+        let Some(now) = kept(&fleet.submit(job, ask())) else { continue };
+        // It is said again where it is longer by a fifth.
+        assert!(last.is_some_and(|last| now > last + last / 5), "{now} after {last:?}");
+        (last, said) = (Some(now), said + 1);
     }
+    assert!((2..10).contains(&said), "said {said} times");
 }
 
 #[test]
