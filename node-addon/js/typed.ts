@@ -82,6 +82,10 @@ function dispatcherOf(native: Native) {
 			return JSON.parse(this.#native.decision(job));
 		}
 
+		settlesBy() {
+			return this.#native.settlesBy() ?? undefined;
+		}
+
 		snapshot() {
 			return JSON.parse(this.#native.snapshot());
 		}

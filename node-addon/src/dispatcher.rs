@@ -56,6 +56,12 @@ impl Dispatcher {
         to_json(&self.0.decision(JobId(job as u64)))
     }
 
+    /// Until when a dry run waits for what is not known of the fleet yet, in milliseconds; undefined where it need not wait.
+    #[napi(catch_unwind)]
+    pub fn settles_by(&self) -> Option<f64> {
+        self.0.settles_by().map(|by| by.0 as f64)
+    }
+
     /// What it believes: hosts, models, rates, breakers.
     #[napi(catch_unwind)]
     pub fn snapshot(&self) -> Result<String, Code> {
