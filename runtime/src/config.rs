@@ -145,7 +145,7 @@ fn host(text: &str) -> FleetHost {
 
 /// Takes in one `key=value`; `None` where it is no such setting, but a part of the URL.
 fn set(host: &mut HostConfig, setting: &str) -> Option<()> {
-    let (key, value) = setting.split_once('=')?;
+    let (key, value) = setting.split_once('=').filter(|(_, value)| !value.contains("://"))?;
     match key {
         "instance" => host.instance = Some(value.to_owned()),
         "parallel" => host.parallel = Some(value.parse().ok()?),

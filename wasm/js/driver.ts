@@ -212,11 +212,13 @@ export class Driver implements SmartAi {
 		const by = this.#dispatcher.settlesBy();
 		if (by === undefined) return;
 		const late = new AbortController();
-		const over = this.hands.sleep(Math.max(0, by - this.#now()), late.signal).then(
-			() => this.#post({ type: 'tick' }),
-			() => {},
-		);
-		while (this.#looks.size > 0 && this.#dispatcher.settlesBy() !== undefined) {
+		// A timer may fire a millisecond early: it ends the wait all the same.
+		let isOver = false;
+		const end = () => {
+			isOver = true;
+		};
+		const over = this.hands.sleep(Math.max(0, by - this.#now()), late.signal).then(end, end);
+		while (!isOver && this.#looks.size > 0 && this.#dispatcher.settlesBy() !== undefined) {
 			await Promise.race([...this.#looks, over]);
 		}
 		late.abort();

@@ -27,6 +27,17 @@ fn differs(seconds: u32, said_s: u32) -> bool {
 }
 
 impl Dispatcher {
+    /// Whether a load of the host may wait until this model's runner has done its work and leaves: Ollama lets it stay once a call
+    /// says for how long. A call without a word yet may have found its model gone.
+    fn may_have_to_leave(&self, position: usize, model: &ModelName) -> bool {
+        let may_wait = |other: &Attempt| {
+            let is_beside = other.host_position == position && other.model != *model;
+            is_beside && matches!(other.phase, Phase::BeforeFirstToken { .. })
+        };
+        let is_load = |(at, other): &(usize, ModelName)| *at == position && other != model;
+        self.attempts.values().any(may_wait) || self.loads.keys().any(is_load)
+    }
+
     /// Calls the arm a job wants, the first of its decision's arms.
     pub(super) fn call(&mut self, id: JobId, decision: Box<Record>, wish: Wish) -> Option<AttemptId> {
         let terms = decision.arms.first()?.terms;
@@ -51,13 +62,7 @@ impl Dispatcher {
         let context = self.context(position, &model, wanted);
         let loads = |other: &&Attempt| other.host_position == position && other.running.loading;
         let alone = self.attempts.values().find(loads).is_none();
-        // A call that found its model gone may wait until this model's runner has done its work and leaves: Ollama lets the runner
-        // stay once a call says for how long.
-        let may_wait = |other: &Attempt| {
-            let elsewhere = other.host_position != position || other.model == model;
-            !elsewhere && matches!(other.phase, Phase::BeforeFirstToken { .. })
-        };
-        let may_have_to_leave = !running.loading && self.attempts.values().any(may_wait);
+        let may_have_to_leave = !running.loading && self.may_have_to_leave(position, &model);
         let has_slot = !self.is_beyond_slots(position, &model);
         let by = patience.silence(self.now);
         let hedge_at =
@@ -83,8 +88,8 @@ impl Dispatcher {
         let said_s =
             host.models.get(&model).and_then(|model| model.keep_alive_s).filter(|_| !running.loading);
         // Said again only where it changes something: a runner that Ollama has chosen to leave would stay.
-        let keep_alive_s =
-            keep_alive_s.filter(|seconds| said_s.is_none_or(|said_s| differs(*seconds, said_s)));
+        let is_new = |seconds: &u32| said_s.is_none_or(|said_s| said_s < held_s || differs(*seconds, said_s));
+        let keep_alive_s = keep_alive_s.filter(is_new);
         if let Some(model) = host.models.get_mut(&model) {
             model.keep_alive_s = keep_alive_s.or(said_s).filter(|_| !names_keep_alive);
             model.keep_alive_unsaid = None;

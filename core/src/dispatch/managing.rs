@@ -325,8 +325,12 @@ impl Dispatcher {
         if let Some(host) = self.fleet.hosts.get_mut(position) {
             // A look tells whether it has left.
             host.suspect = true;
-            if let Some(model) = host.models.get_mut(name).filter(|_| failure.is_some()) {
-                model.stay.absence = None;
+            if let Some(model) = host.models.get_mut(name) {
+                if failure.is_some() {
+                    model.stay.absence = None;
+                } else {
+                    (model.keep_alive_s, model.keep_alive_unsaid) = (None, None);
+                }
             }
         }
     }

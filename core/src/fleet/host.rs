@@ -273,7 +273,8 @@ impl Host {
     fn take_room(&mut self, now: Millis, resident: &[ResidentModel]) {
         let current: Vec<SeenModel> = resident.iter().map(|seen| self.seen(now, seen)).collect();
         let looked = self.room.looked();
-        let is_listed = |model: &Model| current.iter().any(|seen| seen.name == model.name);
+        // Two names of one model share a runner, which is listed by one of them.
+        let is_listed = |model: &Model| resident.iter().any(|seen| model.is_run_by(seen));
         let is_hidden = |model: &&Model| {
             let held = model.last_resident.is_some_and(|at| at > looked);
             held && !is_listed(model) && !self.room.showed(&model.name)
@@ -281,6 +282,9 @@ impl Host {
         let hidden = self.models.values().filter(is_hidden).map(|model| {
             let bytes = self.needed_bytes(model, 0);
             let stays_ms = u64::from(model.kept_s(self.likely_keep_alive_s())) * 1_000;
+            // Where its client said how long it stays, or it was unloaded, it tells nothing of room.
+            let left_to_host = model.keep_alive_s.is_some() || model.keep_alive_unsaid.is_some();
+            let stays_ms = if left_to_host { stays_ms } else { 0 };
             let expires = model.last_resident.map(|at| at.plus(stays_ms));
             SeenModel { name: model.name.clone(), bytes, gpu_bytes: bytes, expires }
         });

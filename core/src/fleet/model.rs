@@ -145,6 +145,11 @@ impl Model {
         self.details.as_ref().and_then(|details| details.num_ctx).or(self.own_context)
     }
 
+    /// Whether this runner of `/api/ps` is the model's: by its name, or by that of another tag with the same digest.
+    pub(crate) fn is_run_by(&self, seen: &ResidentModel) -> bool {
+        seen.name == self.tag.name || (!self.tag.digest.is_empty() && seen.digest == self.tag.digest)
+    }
+
     /// Takes in what `/api/ps` lists; tells what that shows of the host's own settings.
     pub(crate) fn settle_residency(
         &mut self,
@@ -152,10 +157,7 @@ impl Model {
         resident: &[ResidentModel],
         device: Device,
     ) -> OwnSettings {
-        let same = |seen: &&ResidentModel| {
-            seen.name == self.tag.name || (!self.tag.digest.is_empty() && seen.digest == self.tag.digest)
-        };
-        let seen = resident.iter().find(same);
+        let seen = resident.iter().find(|seen| self.is_run_by(seen));
         self.stay.look(now, seen);
         self.pinned = seen.is_some_and(|seen| seen.pinned);
         self.residency = seen.map_or(Residency::Cold, |seen| Residency::Resident {
@@ -167,7 +169,7 @@ impl Model {
         }
         if self.residency == Residency::Cold {
             self.prompts.clear();
-            (self.context_unsaid, self.keep_alive_unsaid, self.keep_alive_s) = (false, None, None);
+            (self.context_unsaid, self.keep_alive_unsaid) = (false, None);
         }
         if let Residency::Resident { bytes, context_tokens, .. } = self.residency {
             self.last_resident = Some(now);

@@ -181,7 +181,10 @@ pub(crate) fn score<'a>(
         let there = model.residency != Residency::Cold || runner.is_some();
         // Mostly there is room for all, and nobody need make way.
         if there || !at.in_memory.takes(host, needed, at.bound) {
-            let eviction = Eviction::of(host, backlog, at.in_memory, model, needed, at.bound, now);
+            let is_coming = model.residency == Residency::Cold && runner.is_some();
+            let beside = is_coming.then(|| InMemory::beside(host, backlog, Some(model)));
+            let in_memory = beside.unwrap_or(at.in_memory);
+            let eviction = Eviction::of(host, backlog, in_memory, model, needed, at.bound, now);
             free_s = free_s.max(eviction.drain_s);
             terms.reload_s = tuning.reload * eviction.reload_s;
         }

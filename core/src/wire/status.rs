@@ -75,20 +75,33 @@ fn words_of_value(error: &Value) -> Option<String> {
     error.get("message")?.as_str().map(str::to_owned)
 }
 
-/// What a server says, for history and logs: a long passage in quotes is of a request or an answer, and left out.
+/// What a server says, for history and logs: a long passage in quotes is of a request or an answer, and left out. One that is not
+/// closed goes to the end.
 fn without_long_quotes(words: &str) -> String {
     let is_outside = |letter: Option<char>| letter.is_none_or(|letter| !letter.is_alphanumeric());
-    for quote in ['\'', '"', '`'] {
-        let opens = |&at: &usize| is_outside(words[..at].chars().next_back());
-        let closes = |&at: &usize| is_outside(words[at + quote.len_utf8()..].chars().next());
-        let mut marks = words.match_indices(quote).map(|(at, _)| at);
-        let Some(open) = marks.find(opens) else { continue };
-        let Some(close) = marks.rev().find(closes) else { continue };
-        if words[open..close].chars().count() > QUOTED_MOST {
-            return format!("{}{quote}\u{2026}{}", &words[..open], &words[close..]);
+    let mut told = String::with_capacity(words.len());
+    let mut rest = words;
+    while let Some(open) = rest.char_indices().position(|(at, letter)| {
+        matches!(letter, '\'' | '"' | '`') && is_outside(rest[..at].chars().next_back())
+    }) {
+        let (open, quote) = rest.char_indices().nth(open).unwrap_or((0, '"'));
+        let passage = &rest[open + 1..];
+        let closes = |&(at, _): &(usize, &str)| is_outside(passage[at + 1..].chars().next());
+        let mut marks = passage.match_indices(quote).filter(closes).map(|(at, _)| at);
+        let first = marks.next();
+        let is_long = |end: usize| passage[..end].chars().count() > QUOTED_MOST;
+        // Within a long passage the same mark may stand again: the last one closes it.
+        let close = if first.is_none_or(is_long) { marks.next_back().or(first) } else { first };
+        told.push_str(&rest[..=open]);
+        let end = close.unwrap_or(passage.len());
+        told.push_str(if is_long(end) { "\u{2026}" } else { &passage[..end] });
+        rest = &passage[end..];
+        if close.is_some() {
+            told.push(quote);
+            rest = &rest[1..];
         }
     }
-    words.to_owned()
+    told + rest
 }
 
 /// An address without what may be a key: user and password, query and fragment.
@@ -119,6 +132,8 @@ mod tests {
                 "error parsing tool call: raw='\u{2026}', err=bad",
             ),
             (format!("cannot read \"{secret}\" as JSON"), "cannot read \"\u{2026}\" as JSON"),
+            (format!("'m' said `{secret}` to \"n\""), "'m' said `\u{2026}` to \"n\""),
+            (format!("bad call: raw='{{\"run\":\"{secret}"), "bad call: raw='\u{2026}"),
         ] {
             let body = serde_json::json!({ "error": said }).to_string();
             assert_eq!(failure_of_status(500, &body, None, None).detail, told);
@@ -128,7 +143,7 @@ mod tests {
 
     #[test]
     fn names_and_apostrophes_stand() {
-        let said = "model 'qwen2.5:7b' can't be loaded: it doesn't fit, since it needs 5.6 GiB and the system hasn't more than 3.1 GiB that isn't taken";
+        let said = "model 'qwen2.5:7b' can't be loaded: it doesn't fit, since it needs 5.6 GiB and the system hasn't more than 3.1 GiB that isn't taken by 'llama3.2:3b'";
         assert_eq!(failure_of_line(&Value::String(said.to_owned())).detail, said);
     }
 }
