@@ -5,21 +5,24 @@ use smart_ai_core::{
     Millis, ModelTag, Request, ResidentModel, Source, Usage,
 };
 
-use crate::world::{Fleet, ask};
+use crate::world::{Fleet, ask, usage};
 
 const GB: f64 = 1e9;
 
-/// The host lists these models (name, gigabytes); those of `resident` are loaded, all of each on a GPU.
+/// The host lists these models (name, gigabytes); those of `resident` are loaded, all of each on a GPU. Names that begin with the same
+/// letter are tags of one model.
 fn show(fleet: &mut Fleet, models: &[(&str, f64)], resident: &[&str]) {
+    let digest = |name: &str| format!("sha256:{}", name.get(..1).unwrap_or_default());
     let tag = |(name, gb): &(&str, f64)| ModelTag {
         name: (*name).into(),
-        digest: format!("sha256:{name}"),
+        digest: digest(name),
         size_bytes: (gb * GB) as u64,
         parameters: Some(gb * 1.6e9),
         ..ModelTag::default()
     };
     let loaded = |(name, gb): &&(&str, f64)| ResidentModel {
         name: (*name).into(),
+        digest: digest(name),
         size_bytes: (gb * GB) as u64,
         vram_bytes: (gb * GB) as u64,
         ..ResidentModel::default()
@@ -64,6 +67,23 @@ fn sets_of_models_that_are_loaded_together_and_pushed_out_tell_the_memory_of_a_g
     // 6 + 5 ÷ 0.8 were there together; 6 + 4 + 5 ÷ 0.8 were not.
     let believed = memory_gb(&fleet);
     assert!(believed > 12.2 && believed < 16.3, "{believed}");
+}
+
+#[test]
+fn a_second_name_of_a_model_and_a_stay_that_a_client_ended_tell_nothing_of_memory() {
+    for (request, models) in [
+        (Request { model: Some("a2".into()), ..ask() }, [("a", 5.0), ("a2", 5.0)]),
+        (Request { model: Some("c".into()), names_keep_alive: true, ..ask() }, [("a", 5.0), ("c", 2.0)]),
+    ] {
+        let mut fleet = Fleet::of(&["pc"]);
+        show(&mut fleet, &models, &["a"]);
+        let before = memory_gb(&fleet);
+        fleet.submit(1, request);
+        fleet.after(500, Event::FirstToken { attempt: AttemptId(1) });
+        fleet.after(2_000, Event::Succeeded { attempt: AttemptId(1), usage: usage() });
+        show(&mut fleet, &models, &["a"]);
+        assert!(memory_gb(&fleet) >= before, "{} after {before}", memory_gb(&fleet));
+    }
 }
 
 #[test]
