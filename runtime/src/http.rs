@@ -164,18 +164,19 @@ pub(crate) async fn look(request: RequestBuilder, within: Duration) -> Reply {
     }
 }
 
-/// The reply to a look, and how long it took.
+/// The reply to a look, when the look began and how long it took.
 #[derive(Debug)]
 pub(crate) struct TimedReply {
     pub(crate) reply: Reply,
+    pub(crate) began: Instant,
     pub(crate) took: Duration,
 }
 
-/// A look, and how long it took.
+/// A look, when it began and how long it took.
 pub(crate) async fn timed_look(request: RequestBuilder, within: Duration) -> TimedReply {
     let began = Instant::now();
     let reply = look(request, within).await;
-    TimedReply { reply, took: began.elapsed() }
+    TimedReply { reply, began, took: began.elapsed() }
 }
 
 /// An answer other than a success, to be passed on as it is.

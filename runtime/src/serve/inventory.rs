@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use smart_ai_core::wire::{read_ps_entries, read_tag_entries, read_version};
 use smart_ai_core::{Failure, HostId, ModelName};
@@ -76,9 +76,7 @@ impl Inventory {
             }
         }
         after.up = !failed.iter().any(|(endpoint, _)| *endpoint == "tags");
-        let took = looks.iter().map(|(_, look)| look.took).max().unwrap_or_default();
-        let now = Instant::now();
-        after.looked_at = Some(now.checked_sub(took).unwrap_or(now));
+        after.looked_at = looks.iter().map(|(_, look)| look.began).min();
         let after = Arc::new(after);
         let mut hosts = self.hosts.write().unwrap_or_else(PoisonError::into_inner);
         hosts.insert(host.clone(), Arc::clone(&after));
@@ -172,11 +170,6 @@ impl HostView {
 
     fn holds(&self, canonical: &str) -> bool {
         self.loaded.iter().any(|model| ModelName::from(model.name.as_str()).canonical() == canonical)
-    }
-
-    /// How long the last look took.
-    pub(super) fn took(&self, endpoint: &str) -> Duration {
-        Duration::from_secs_f64(self.took_s.get(endpoint).copied().unwrap_or(0.0))
     }
 
     /// Models that get series of their own.

@@ -118,7 +118,7 @@ impl Residency {
                     let expired = model.expires_s().is_some_and(|at| at <= now_s() + 1.0);
                     self.left(host, models, model, expired);
                 }
-                let began = now.checked_sub(change.after.took("ps")).unwrap_or(now);
+                let began = change.after.looked_at.unwrap_or(now);
                 self.unseen(host, models, after, began);
                 self.settle(host, models, loading.then_some(now));
             }

@@ -1,17 +1,19 @@
 //! Looks at the hosts again before a model is said to be unknown: it may have been pulled a moment ago, or no look has ended yet.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use smart_ai_core::HostId;
 
 use super::inference::auto;
+use crate::serve::lookup::Turn;
 use crate::serve::state::Sidecar;
 
 /// A request waits this long for the first look at the hosts.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 /// A request for an unknown model waits this long for the hosts to be looked at again.
 const NEXT_LOOK: Duration = Duration::from_secs(3);
+
 impl Sidecar {
     /// Returns once what hosts have is known well enough to say who has this model. Bounded in time.
     pub(super) async fn look_for(&self, model: &str) {
@@ -25,19 +27,19 @@ impl Sidecar {
         if model.is_empty() || auto(model).is_some() || found() {
             return;
         }
-        let (began, is_new) = self.lookup.begin();
-        if is_new {
-            self.engine.look();
-        }
+        let asked = Instant::now();
         let up: Vec<HostId> =
             self.inventory.hosts().iter().filter(|(_, view)| view.up).map(|(id, _)| id.clone()).collect();
         let seen_again = || {
             let hosts = self.inventory.hosts();
-            let again = |host| hosts.get(host).and_then(|view| view.looked_at).is_some_and(|at| at > began);
+            let again = |host| hosts.get(host).and_then(|view| view.looked_at).is_some_and(|at| at >= asked);
             up.iter().all(again)
         };
-        let known = self.inventory.until(|_| found() || seen_again());
-        drop(tokio::time::timeout(NEXT_LOOK, known).await);
+        let looked = async {
+            self.look_anew(asked).await;
+            self.inventory.until(|_| found() || seen_again()).await;
+        };
+        drop(tokio::time::timeout(NEXT_LOOK, looked).await);
         if !found() && self.inventory.any_unknown_sleeper() {
             // Whether a host that sleeps has it shows when it has been started.
             let known = self.inventory.until(|_| found());
@@ -45,6 +47,17 @@ impl Sidecar {
             tokio::select! {
                 () = known => {}
                 _ = prepared => {}
+            }
+        }
+    }
+
+    /// Returns once a look at the hosts was asked for after this moment.
+    async fn look_anew(&self, asked: Instant) {
+        loop {
+            match self.lookup.turn(asked.into()) {
+                Turn::Look => return self.engine.look(),
+                Turn::Looked => return,
+                Turn::Wait { until } => tokio::time::sleep_until(until).await,
             }
         }
     }
