@@ -311,12 +311,15 @@ impl HostConfig {
 impl Config {
     /// Whether nobody named the models to use.
     pub(crate) fn has_default_models(&self) -> bool {
-        self.models == default_chain()
+        self.models.iter().map(ModelName::as_str).eq(DEFAULT_CHAIN)
     }
 }
 
+/// The models to use where nobody names any.
+const DEFAULT_CHAIN: [&str; 3] = ["phi3:mini", "llama3.2:3b", "qwen2.5:7b"];
+
 fn default_chain() -> Vec<ModelName> {
-    ["phi3:mini", "llama3.2:3b", "qwen2.5:7b"].map(ModelName::from).to_vec()
+    DEFAULT_CHAIN.map(ModelName::from).to_vec()
 }
 
 fn default_max_loaded() -> u32 {

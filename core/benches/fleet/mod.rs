@@ -1,4 +1,4 @@
-//! Fleets to measure on: four models a host.
+//! Fleets to measure on: four models a host, each of which answers one request at a time.
 #![expect(clippy::expect_used, reason = "a measurement may fail by panicking")]
 
 use smart_ai_core::{
@@ -15,7 +15,8 @@ const SHAPES: usize = 6;
 /// All models known, nothing asked yet.
 pub(crate) fn idle(arms: usize, look_ahead: LookAhead, lifecycle: LifecycleMode) -> Dispatcher {
     let hosts: Vec<String> = (0..arms.div_ceil(MODELS.len())).map(|host| format!("host-{host}")).collect();
-    let mut config = Config::new(hosts.iter().map(|id| HostConfig::new(id.as_str())).collect());
+    let host = |id: &String| HostConfig { parallel: Some(1), ..HostConfig::new(id.as_str()) };
+    let mut config = Config::new(hosts.iter().map(host).collect());
     config.models.clear();
     config.look_ahead = look_ahead;
     config.lifecycle.mode = lifecycle;
