@@ -4,7 +4,7 @@ import { table } from './table.mjs';
 
 export const title = 'A decision by number of arms';
 export const about = `\`cargo bench -p smart-ai-core\`; four models a host. *Scored* and *planned* are one
-\`step(Submit)\` with its effects on a fleet that has answered four requests a host, with half the hosts busy;
+\`step(Submit)\` with its effects on a fleet that has answered six requests a host, with half the hosts busy;
 *planned* may play a contested choice through, *scored* may not. Times are the fastest run, which other work on the
 machine disturbs least, and the median. Goals: scored 3 µs for 40 arms and 80 µs for 1000; planned 1 ms for 40 arms
 and 5 ms for 1000; 2 KB of state an arm; no growth over a million jobs.`;

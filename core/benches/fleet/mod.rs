@@ -8,7 +8,7 @@ use smart_ai_core::{
 
 const MODELS: [(&str, u64); 4] = [("small", 1), ("medium", 2), ("large", 5), ("huge", 9)];
 /// Answers of each host that its rates are learned from.
-const LEARNED_FROM: usize = 4;
+const LEARNED_FROM: usize = 6;
 /// Kinds of requests.
 const SHAPES: usize = 6;
 
