@@ -200,7 +200,7 @@ fn host_snapshot(now: Millis, config: &Config, fleet: &Fleet, host: &Host) -> Ho
         reason: (!reason.is_empty()).then(|| reason.to_owned()),
         breaker_open: host.breaker.forbids(now, 0).is_some(),
         version: host.version.clone(),
-        models: host.models.values().map(model_snapshot).collect(),
+        models: host.models.values().map(|model| model_snapshot(model)).collect(),
         remembered: host
             .remembered
             .iter()

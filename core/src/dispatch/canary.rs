@@ -102,7 +102,7 @@ fn is_on_trial(host: &Host) -> bool {
 
 /// Loaded models that write, of which a token would tell something.
 fn asked(host: &Host) -> impl Iterator<Item = &Model> {
-    host.models.values().filter(|model| {
+    host.models.values().map(Box::as_ref).filter(|model| {
         (host.breaker.is_on_trial() || model.breaker.is_on_trial())
             && model.residency != Residency::Cold
             && model.has(Capability::Completion) == Some(true)

@@ -35,7 +35,8 @@ impl Dispatcher {
     /// history chooses it again.
     fn embeds_with(&self) -> Option<ModelName> {
         let embeds = |model: &&Model| !model.tag.remote && model.has(Capability::Embedding) == Some(true);
-        let all = || self.fleet.hosts.iter().flat_map(|host| host.models.values()).filter(embeds);
+        let all =
+            || self.fleet.hosts.iter().flat_map(|host| host.models.values()).map(Box::as_ref).filter(embeds);
         let hosts = |name: &ModelName| all().filter(|model| model.name == *name).count();
         let best =
             || all().map(|model| &model.name).min_by_key(|name| (Reverse(hosts(name)), *name)).cloned();

@@ -222,7 +222,7 @@ impl Dispatcher {
         let twin = |other: &Model| {
             other.name == model.name || (!model.tag.digest.is_empty() && other.tag.digest == model.tag.digest)
         };
-        let is_twin = |name: &&ModelName| host.models.get(*name).is_some_and(twin);
+        let is_twin = |name: &&ModelName| host.models.get(*name).is_some_and(|other| twin(other));
         if engaged.models.get(position).is_some_and(|models| models.iter().any(is_twin)) {
             return Fate::InUse;
         }

@@ -6,7 +6,7 @@ use crate::dispatch::job::{Job, JobState};
 use crate::dispatch::powering::Rousing;
 use crate::dispatch::wish::Wish;
 use crate::failure::{DispatchError, DispatchErrorCode};
-use crate::fleet::{Model, Residency};
+use crate::fleet::Residency;
 use crate::names::{JobId, Millis, ModelName};
 use crate::policy::{Backlog, Eviction, InMemory, KEPT, Ranked, Record, Scored, View, refusal};
 
@@ -274,8 +274,9 @@ impl Dispatcher {
         let (Some(host), Some(backlog)) = (self.fleet.hosts.get(position), backlogs.get(position)) else {
             return Eviction::default();
         };
-        let cold = |model: &&Model| model.residency == Residency::Cold;
-        let Some(model) = host.models.get(name).filter(cold) else { return Eviction::default() };
+        let Some(model) = host.models.get(name).filter(|model| model.residency == Residency::Cold) else {
+            return Eviction::default();
+        };
         let in_memory = InMemory::beside(host, backlog, Some(model));
         let needed = host.needed_bytes(model, 0);
         let bound = host.memory_bound(self.now, self.config.stale_after_ms());

@@ -5,6 +5,7 @@ mod device;
 pub(crate) mod dynamics;
 mod host;
 mod inquiries;
+mod look;
 mod memory;
 mod model;
 mod own_settings;

@@ -112,9 +112,8 @@ impl Filter<'_> {
             || self.request.task == Task::Embed
             || self.config.models.is_empty();
         let named = !self.config.has_default_models();
-        let serves = |model: &&Model| named || self.ability(model).is_ok();
-        !free
-            && self.config.models.iter().filter_map(|name| host.models.get(name)).any(|model| serves(&model))
+        let serves = |model: &Model| named || self.ability(model).is_ok();
+        !free && self.config.models.iter().filter_map(|name| host.models.get(name)).any(|model| serves(model))
     }
 
     /// Filters of one model; `bound` is the bytes models may take on the host, where somebody tells.

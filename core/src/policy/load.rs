@@ -83,7 +83,7 @@ impl InMemory {
     pub(crate) fn beside(host: &Host, backlog: &Backlog, newcomer: Option<&Model>) -> Self {
         let mut all = Self { bytes: 0.0, count: 0 };
         let is_other = |model: &&Model| newcomer.is_none_or(|newcomer| model.name != newcomer.name);
-        let others = host.models.values().filter(is_other);
+        let others = host.models.values().map(Box::as_ref).filter(is_other);
         for resident in others.filter_map(|model| Resident::of(model, backlog)) {
             all.bytes += resident.bytes;
             all.count += 1;
@@ -111,7 +111,7 @@ impl Eviction {
         now: Millis,
     ) -> Self {
         // One that is on its way needs no room of its own.
-        let is_coming = |model: &&Model| model.name == newcomer.name && model.residency == Residency::Cold;
+        let is_coming = |model: &Model| model.name == newcomer.name && model.residency == Residency::Cold;
         let there = host.models.values().filter(|model| !is_coming(model));
         let mut residents: Vec<Resident<'_>> =
             there.filter_map(|model| Resident::of(model, backlog)).collect();

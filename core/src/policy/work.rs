@@ -220,7 +220,7 @@ mod tests {
         let mut host = Host::new(HostConfig::new("pc"));
         for (name, bytes) in [("small", 2_000_000_000), ("large", 5_000_000_000_u64)] {
             let tag = ModelTag { name: name.into(), size_bytes: bytes, ..ModelTag::default() };
-            host.models.insert(name.into(), Model::new(tag));
+            host.models.insert(name.into(), Box::new(Model::new(tag)));
         }
         host.estimate();
         host
