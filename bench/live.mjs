@@ -1,5 +1,5 @@
-// Smart AI beside a real HAProxy on the same arrivals at the same time: `node bench/run.mjs live`, with the program
-// `haproxy` (Debian's package) on the path. REPETITIONS and SECONDS change how much is measured. KEEP names a folder
+// Smart AI beside a real HAProxy and a real LiteLLM on the same arrivals at the same time: `node bench/run.mjs live`, with
+// the program `haproxy` (Debian's package) on the path and LiteLLM as bench/peers/README.md says. REPETITIONS and SECONDS change how much is measured. KEEP names a folder
 // that holds each repetition: one that is there is not measured again, so that a run can be broken off, or be made in
 // parts by ONLY. PROFILE=debug measures a debug build.
 import { spawn, spawnSync } from 'node:child_process';
@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { bisect, cumsum } from 'd3-array';
 import { randomLogNormal } from 'd3-random';
 import getPort from 'get-port';
-import { target } from '../paths.mjs';
+import { cache, target } from '../paths.mjs';
 import { cargo } from './cargo.mjs';
 import { gaps, mean, median, quantile, uniform } from './statistics.mjs';
 import { table } from './table.mjs';
@@ -61,16 +61,20 @@ export const FORMS = {
 	}),
 };
 
-export const title = 'Beside HAProxy';
+const LITELLM = join(cache, 'peers', 'litellm', 'bin', 'litellm');
+
+export const title = 'Beside HAProxy and LiteLLM';
 export const about = `${SECONDS} s of requests for named models, the same to each side at the same moments,
 ${REPETITIONS} repetitions.
 Each side has three simulated hosts of its own (speeds ${SPEEDS.join(', ')}; ${MEMORY_GB} GB, which do not
-hold all three models) and is told nothing but their URLs. HAProxy: leastconn, redispatch, retries on refusals. Ratios
-are Smart AI ÷ HAProxy within a repetition; goals: mean at most 0.6 and p95 at most 0.8 at the median in every cell,
+hold all three models) and is told nothing but their URLs. HAProxy: leastconn, redispatch, retries on refusals. LiteLLM:
+its proxy as it comes (\`simple-shuffle\`) with every model on every host, which serves OpenAI's API alone. Ratios
+are Smart AI ÷ the other within a repetition; goals: mean at most 0.6 and p95 at most 0.8 at the median in every cell,
 and no repetition above 1.0 in the mean.`;
 
 export async function run() {
 	if (spawnSync('haproxy', ['-v']).error) throw new Error('needs HAProxy: apt-get install haproxy');
+	if (!existsSync(LITELLM)) throw new Error(`needs LiteLLM at ${LITELLM}: bench/peers/README.md says how`);
 	build();
 	const rows = [];
 	for (const device of Object.keys(DEVICES)) {
@@ -86,14 +90,19 @@ export async function run() {
 		['path', 'path'],
 		['load', 'load'],
 		['answered: HAProxy', ({ runs }) => share(runs, 'haproxy')],
+		['LiteLLM', ({ runs }) => share(runs, 'litellm')],
 		['Smart AI', ({ runs }) => share(runs, 'smart')],
-		['mean (s): HAProxy', ({ runs }) => figure(median(runs, ({ haproxy }) => haproxy.mean))],
-		['Smart AI', ({ runs }) => figure(median(runs, ({ smart }) => smart.mean))],
-		['ratio of means: median', ({ runs }) => figure(median(runs, ratio('mean')))],
-		['largest', ({ runs }) => figure(Math.max(...runs.map(ratio('mean'))))],
-		['ratio of p95: median', ({ runs }) => figure(median(runs, ratio('p95')))],
-		['loads: HAProxy', ({ runs }) => median(runs, ({ haproxy }) => haproxy.loads)],
-		['Smart AI', ({ runs }) => median(runs, ({ smart }) => smart.loads)],
+		['mean (s): HAProxy', ({ runs }) => middle(runs, 'haproxy', 'mean', figure)],
+		['LiteLLM', ({ runs }) => middle(runs, 'litellm', 'mean', figure)],
+		['Smart AI', ({ runs }) => middle(runs, 'smart', 'mean', figure)],
+		['to HAProxy: mean', ({ runs }) => figure(median(runs, ratio('mean', 'haproxy')))],
+		['largest', ({ runs }) => figure(Math.max(...runs.map(ratio('mean', 'haproxy'))))],
+		['p95', ({ runs }) => figure(median(runs, ratio('p95', 'haproxy')))],
+		['to LiteLLM: mean', ({ runs }) => (runs[0].litellm ? figure(median(runs, ratio('mean', 'litellm'))) : '–')],
+		['p95', ({ runs }) => (runs[0].litellm ? figure(median(runs, ratio('p95', 'litellm'))) : '–')],
+		['loads: HAProxy', ({ runs }) => middle(runs, 'haproxy', 'loads', String)],
+		['LiteLLM', ({ runs }) => middle(runs, 'litellm', 'loads', String)],
+		['Smart AI', ({ runs }) => middle(runs, 'smart', 'loads', String)],
 	];
 	return table(columns, rows);
 }
@@ -103,12 +112,13 @@ export function build() {
 	cargo('build', '--profile', PROFILE === 'debug' ? 'dev' : PROFILE, '--quiet', '-p', 'smart-ai', '-p', 'smart-ai-sim');
 }
 
-const ratio =
-	(what) =>
-	({ haproxy, smart }) =>
-		smart[what] / haproxy[what];
+const ratio = (what, peer) => (sides) => sides.smart[what] / sides[peer][what];
+
+const middle = (runs, side, what, written) =>
+	runs[0][side] ? written(median(runs, (sides) => sides[side][what])) : '–';
 
 function share(runs, side) {
+	if (!runs[0][side]) return '–';
 	const answered = runs.reduce((sum, run) => sum + run[side].answered, 0);
 	const asked = runs.reduce((sum, run) => sum + run[side].asked, 0);
 	return `${((100 * answered) / asked).toFixed(1)} %`;
@@ -136,11 +146,12 @@ async function kept(name, measure) {
 
 async function measure({ device, path, load, repetition }) {
 	const arrivals = draw(repetition, LOADS[load], device);
-	const sides = await Promise.all([haproxy, smart].map((side) => contender(side, device)));
+	const fronts = { smart, haproxy, ...(path.startsWith('/v1/') && { litellm }) };
+	const sides = await Promise.all(Object.values(fronts).map((front) => contender(front, device)));
 	try {
-		const [proxied, dispatched] = await Promise.all(sides.map((side) => play(side, path, arrivals)));
-		const beliefs = await (await fetch(`${sides[1].url}/smart-ai/snapshot`)).json();
-		return { haproxy: proxied, smart: dispatched, beliefs };
+		const played = await Promise.all(sides.map((side) => play(side, path, arrivals)));
+		const beliefs = await (await fetch(`${sides[0].url}/smart-ai/snapshot`)).json();
+		return { ...Object.fromEntries(Object.keys(fronts).map((name, at) => [name, played[at]])), beliefs };
 	} finally {
 		await Promise.all(sides.map((side) => side.stop()));
 	}
@@ -215,7 +226,20 @@ export async function smart(folder, urls) {
 	return { url: sidecar.proxy, stop: sidecar.stop };
 }
 
-async function haproxy(folder, urls) {
+async function litellm(folder, urls) {
+	const port = await getPort({ host: '127.0.0.1' });
+	const entries = MODELS.flatMap(({ name }) =>
+		urls.map((url) => ({ model_name: name, litellm_params: { model: `ollama_chat/${name}`, api_base: url } })),
+	);
+	const file = join(folder, 'litellm.yaml');
+	// JSON is YAML.
+	writeFileSync(file, JSON.stringify({ model_list: entries }));
+	const args = ['--config', file, '--host', '127.0.0.1', '--port', String(port), '--telemetry', 'False'];
+	const child = spawn(LITELLM, args, { cwd: folder, stdio: ['ignore', 'ignore', 'ignore'] });
+	return await serving(child, `http://127.0.0.1:${port}`, '/health/liveliness');
+}
+
+export async function haproxy(folder, urls) {
 	const file = join(folder, 'haproxy.cfg');
 	const port = await getPort({ host: '127.0.0.1' });
 	const servers = urls.map((url, at) => `  server h${at} ${new URL(url).host} check`);
@@ -238,17 +262,21 @@ async function haproxy(folder, urls) {
 	];
 	writeFileSync(file, `${lines.join('\n')}\n`);
 	const child = spawn('haproxy', ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'ignore'] });
-	const url = `http://127.0.0.1:${port}`;
-	for (let turn = 0; turn < 100; turn += 1) {
-		const up = await fetch(`${url}/api/version`).then(
+	return await serving(child, `http://127.0.0.1:${port}`, '/api/version');
+}
+
+/** A program once it answers. */
+async function serving(child, url, path) {
+	for (let turn = 0; turn < 600; turn += 1) {
+		const up = await fetch(url + path).then(
 			(response) => response.ok,
 			() => false,
 		);
 		if (up) return { url, stop: () => child.kill() };
-		await sleep(50);
+		await sleep(100);
 	}
 	child.kill();
-	throw new Error('haproxy did not start');
+	throw new Error(`${child.spawnfile} did not start`);
 }
 
 /** Starts a program of ours and reads its line of JSON. */

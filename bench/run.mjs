@@ -17,6 +17,7 @@ const all = [
 	'faults-litellm',
 	'proxy',
 	'live',
+	'live-real',
 	'beliefs',
 	'auto',
 	'weeks',

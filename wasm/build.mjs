@@ -44,12 +44,13 @@ function output(command, args) {
 }
 
 function installTools() {
-	// Without --locked: its lock file names a crate version that was withdrawn.
+	// Unoptimized: they run for seconds, and compiling takes minutes. The first without --locked: its lock file names a crate
+	// version that was withdrawn.
 	if (!output('wasm-bindgen', ['--version']).includes(WASM_BINDGEN)) {
-		run('cargo', ['install', '--root', tools, 'wasm-bindgen-cli', '--version', WASM_BINDGEN]);
+		run('cargo', ['install', '--debug', '--root', tools, 'wasm-bindgen-cli', '--version', WASM_BINDGEN]);
 	}
 	if (!output('wasm-pack', ['--version']).includes(WASM_PACK)) {
-		run('cargo', ['install', '--root', tools, 'wasm-pack', '--version', WASM_PACK, '--locked']);
+		run('cargo', ['install', '--debug', '--root', tools, 'wasm-pack', '--version', WASM_PACK, '--locked']);
 	}
 	if (!output('rustup', ['target', 'list', '--installed']).includes('wasm32-unknown-unknown')) {
 		run('rustup', ['target', 'add', 'wasm32-unknown-unknown']);

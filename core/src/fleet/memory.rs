@@ -27,10 +27,15 @@ impl Host {
         [free, container, owned].into_iter().flatten().reduce(f64::min)
     }
 
-    /// Bytes beyond which a load pushes others out: what is told, else what the sets tell that were loaded together, else what
-    /// is usual. Always finite.
+    /// Bytes beyond which a load pushes others out: what is told, else what is supposed.
     pub(crate) fn memory_bound(&self, now: Millis, stale_ms: u64) -> f64 {
-        self.told_memory(now, stale_ms).unwrap_or_else(|| self.room.bytes(now, self.usual_memory()))
+        self.told_memory(now, stale_ms).unwrap_or_else(|| self.supposed_memory(now))
+    }
+
+    /// Bytes beyond which a load is expected to push others out, where nobody tells: what the sets tell that were loaded together,
+    /// else what is usual. Always finite.
+    pub(crate) fn supposed_memory(&self, now: Millis) -> f64 {
+        self.room.bytes(now, self.usual_memory())
     }
 
     /// Whether a look after a load of this model may tell how much memory there is: others are there, or were.

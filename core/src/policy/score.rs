@@ -51,13 +51,14 @@ impl<'a> HostView<'a> {
         for neighbour in neighbours(view, host) {
             late = late.max(neighbour.slowness());
         }
+        let told = host.told_memory(view.now, view.stale_ms);
         Self {
             host,
             position,
             backlog,
             in_memory: InMemory::of(host, backlog),
-            bound: host.memory_bound(view.now, view.stale_ms),
-            told: host.told_memory(view.now, view.stale_ms),
+            bound: told.unwrap_or_else(|| host.supposed_memory(view.now)),
+            told,
             foreign: foreign_share(view, host),
             late: 1.0 + view.config.tuning.overdue * (late - 1.0),
             rises_s: host.rises_in_s(view.now).unwrap_or(0.0),

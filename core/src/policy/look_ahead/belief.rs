@@ -194,7 +194,7 @@ fn host_traits(view: View<'_>, host: &Host, names: &[&ModelName]) -> (HostTraits
         // What was learned of a model that is partly beside the GPU holds how slow it is there.
         memory_bytes: host
             .told_memory(view.now, view.stale_ms)
-            .unwrap_or_else(|| host.memory_bound(view.now, view.stale_ms).max(largest)),
+            .unwrap_or_else(|| host.supposed_memory(view.now).max(largest)),
         sharing: host.sharing.taken(),
         parallel: host.known_slots(),
         batching: host.batching.taken(),
