@@ -2,6 +2,7 @@
 
 mod call;
 mod clock;
+mod effects;
 mod ledger;
 mod looks;
 mod message;

@@ -1,24 +1,20 @@
 //! The task that owns the dispatcher: messages in, effects carried out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use smart_ai_core::wire::{self, Answer, Exchanges, Fleet};
+use smart_ai_core::wire::{Answer, Exchanges, Fleet};
 use smart_ai_core::{
-    Arm, AttemptId, ConfigError, DispatchError, Dispatcher, Effect, Event, FailureKind, HostId, JobId,
-    LifecycleMode, Millis, Outcome, Prepared, Request,
+    AttemptId, ConfigError, Dispatcher, Event, FailureKind, HostId, JobId, LifecycleMode, Millis, Prepared,
+    Request,
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::call::Call;
 use super::clock::{now, since_1970};
+use super::closed;
 use super::ledger::{Asked, Caller, Question, Underway, Waiting};
-use super::message::{Message, Reporter};
-use super::observer::{self, JobEnd, Observers, Texts};
-use super::passing::relay;
-use super::relay::RelayEnd;
-use super::{KeptAnswer, closed};
+use super::message::Message;
+use super::observer::Observers;
 use crate::http::Server;
 use crate::power::{Powers, powers};
 
@@ -27,7 +23,7 @@ const LEARNED_EVERY: Duration = Duration::from_secs(10);
 
 /// The owner of the dispatcher.
 pub(super) struct Task {
-    dispatcher: Dispatcher,
+    pub(super) dispatcher: Dispatcher,
     pub(super) hosts: BTreeMap<HostId, Server>,
     pub(super) prometheus: Option<Server>,
     pub(super) exchanges: Exchanges,
@@ -35,22 +31,22 @@ pub(super) struct Task {
     /// By what means hosts are started and stopped.
     pub(super) powers: Powers,
     /// When hosts that others would stop were last told that they are in use.
-    renewed: BTreeMap<HostId, Instant>,
+    pub(super) renewed: BTreeMap<HostId, Instant>,
     /// Hosts that hold what somebody will ask soon, since the last renewal.
-    readied: BTreeSet<HostId>,
+    pub(super) readied: BTreeSet<HostId>,
     inbox: mpsc::UnboundedReceiver<Message>,
-    jobs: BTreeMap<JobId, Waiting>,
+    pub(super) jobs: BTreeMap<JobId, Waiting>,
     /// Asks of many parts under way.
     parted: BTreeSet<JobId>,
-    calls: BTreeMap<AttemptId, Underway>,
+    pub(super) calls: BTreeMap<AttemptId, Underway>,
     /// Who waits for a model to be in memory.
-    prepares: BTreeMap<JobId, oneshot::Sender<Prepared>>,
+    pub(super) prepares: BTreeMap<JobId, oneshot::Sender<Prepared>>,
     questions: Vec<Question>,
     pub(super) observers: Observers,
     /// When what has been learned was last told.
     told: Instant,
     /// Whether a job has ended since.
-    has_learned: bool,
+    pub(super) has_learned: bool,
     /// Who waits for the last job to end; nobody while asks are taken.
     drained: Vec<oneshot::Sender<()>>,
     /// Who waits for the last call to end.
@@ -293,145 +289,6 @@ impl Task {
         }
         if let Some((attempt, _)) = ended {
             self.calls.remove(&attempt);
-        }
-    }
-
-    /// Counts a call's end.
-    fn call_ended(&mut self, attempt: AttemptId, outcome: &'static str, failure: Option<FailureKind>) {
-        let Some(call) = self.calls.get(&attempt) else { return };
-        self.observers.call_ended(&call.arm, outcome);
-        let Some(job) = self.jobs.get_mut(&call.job) else { return };
-        job.made.push(call.made(attempt, outcome));
-        job.calls = job.calls.saturating_sub(1);
-        if job.calls == 0 {
-            self.observers.queued(&job.request);
-        }
-        if let Some(kind) = failure {
-            job.failed = Some((call.arm.clone(), kind));
-        }
-    }
-
-    fn carry_out(&mut self, effect: Effect, computing: Duration) {
-        match effect {
-            Effect::Call { job, attempt, host, model, options } => {
-                let (Some(waiting), Some(server)) = (self.jobs.get_mut(&job), self.hosts.get(&host)) else {
-                    return;
-                };
-                let arm = Arm { host, model };
-                if waiting.calls == 0 {
-                    self.observers.left_queue(&waiting.request);
-                }
-                waiting.calls += 1;
-                let decision = self.dispatcher.decision(job);
-                self.observers.called(&observer::Call {
-                    arm: &arm,
-                    request: &waiting.request,
-                    decision: decision.as_ref(),
-                    failed: waiting.failed.as_ref(),
-                    computing,
-                });
-                let report = Reporter { attempt, messages: self.messages.clone() };
-                let task = match &waiting.caller {
-                    Caller::Ask { ask, .. } => {
-                        let (ask, model) = (Arc::clone(ask), arm.model.clone());
-                        let streams = waiting.request.streaming;
-                        let call = Call::new(wire::Call::new(ask, attempt, model, options, streams));
-                        waiting.begun.insert(attempt, call.clone());
-                        tokio::spawn(call.carry_out(server.clone(), report))
-                    }
-                    Caller::Relay { relay: request, .. } => {
-                        let (request, name) = (Arc::clone(request), self.observers.name(job));
-                        let call = relay(server.clone(), arm.clone(), name, request, options, report);
-                        tokio::spawn(call)
-                    }
-                };
-                let task = task.abort_handle();
-                self.calls.insert(attempt, Underway { job, arm, began_at: since_1970(), task });
-            }
-            Effect::Abort { attempt } => {
-                self.call_ended(attempt, "cancelled", None);
-                if let Some(call) = self.calls.remove(&attempt) {
-                    call.task.abort();
-                }
-            }
-            Effect::Resolve { job, outcome } => self.end(job, None, outcome),
-            Effect::Reject { job, error, outcome } => self.end(job, Some(error), outcome),
-            Effect::StartHost { host, within_ms } => self.power(host, within_ms, true),
-            Effect::StopHost { host, within_ms } => self.power(host, within_ms, false),
-            Effect::Prepared { job, prepared } => {
-                self.readied.extend(prepared.host.clone().filter(|_| prepared.ok));
-                if let Some(reply) = self.prepares.remove(&job) {
-                    // Whoever no longer waits has given it up.
-                    drop(reply.send(prepared));
-                }
-            }
-            Effect::Refresh { .. } | Effect::Load { .. } | Effect::Unload { .. } => self.exchange(&effect),
-        }
-    }
-
-    /// Tells whoever would stop a host for idleness that a call of it is under way, or that a model was prepared there.
-    fn renew(&mut self) {
-        let readied = std::mem::take(&mut self.readied);
-        for (id, power) in &self.powers {
-            let Some(every) = power.renew_every() else { continue };
-            let fresh = self.renewed.get(id).is_some_and(|at| at.elapsed() < every);
-            let wanted = readied.contains(id) || self.calls.values().any(|call| call.arm.host == *id);
-            if fresh || !wanted {
-                continue;
-            }
-            self.renewed.insert(id.clone(), Instant::now());
-            let power = Arc::clone(power);
-            // One that fails is made up for by the next.
-            tokio::spawn(async move { drop(power.start().await) });
-        }
-    }
-
-    fn end(&mut self, id: JobId, error: Option<DispatchError>, outcome: Outcome) {
-        let Some(Waiting { caller, request, calls, submitted_at, mut made, mut begun, .. }) =
-            self.jobs.remove(&id)
-        else {
-            return;
-        };
-        if calls == 0 {
-            self.observers.left_queue(&request);
-        }
-        let decision = self.dispatcher.decision(id);
-        let call = outcome.attempt.and_then(|attempt| begun.remove(&attempt));
-        let mut machine = call.as_ref().map(Call::machine);
-        let answer = machine.as_ref().map(|call| call.text());
-        let (texts, traceparent) = match &caller {
-            Caller::Ask { ask, .. } => (Texts { ask: Some(&**ask), answer }, None),
-            Caller::Relay { relay, .. } => (Texts::default(), relay.traceparent.as_deref()),
-        };
-        // Calls that go on without anybody who waits for them.
-        for (attempt, call) in self.calls.iter().filter(|(_, call)| call.job == id) {
-            if made.iter().all(|call| call.attempt != *attempt) {
-                made.push(call.made(*attempt, "cancelled"));
-            }
-        }
-        self.observers.ended(&JobEnd {
-            job: id,
-            submitted_at,
-            ended_at: since_1970(),
-            request: &request,
-            outcome: &outcome,
-            error: error.as_ref(),
-            decision: decision.as_ref(),
-            texts,
-            calls: &made,
-            traceparent,
-        });
-        self.has_learned = true;
-        match caller {
-            Caller::Ask { ask, reply, .. } => {
-                let answer = match &mut machine {
-                    Some(call) => call.answer(error, outcome, decision),
-                    None => ask.answer(error, outcome, decision),
-                };
-                // A caller that is gone needs no answer.
-                drop(reply.send(KeptAnswer { answer, job: self.observers.name(id) }));
-            }
-            Caller::Relay { refusal, reply, .. } => drop(reply.send(RelayEnd { outcome, error, refusal })),
         }
     }
 }
