@@ -5,6 +5,7 @@ use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::{Attempt, Belief, Phase};
 use crate::dispatch::context::{Context, Wanted};
 use crate::dispatch::job::JobState;
+use crate::dispatch::patience::load_late_ms;
 use crate::dispatch::wish::Wish;
 use crate::effect::{CallOptions, Effect};
 use crate::event::Usage;
@@ -65,8 +66,9 @@ impl Dispatcher {
         let may_have_to_leave = !running.loading && self.may_have_to_leave(position, &model);
         let has_slot = !self.is_beyond_slots(position, &model);
         let by = patience.silence(self.now);
-        let hedge_at =
-            (terms.load_s <= 0.0 && self.fleet.hosts.len() > 1).then(|| self.now.plus(patience.hedge_ms));
+        let host = self.fleet.hosts.get(position)?;
+        let late_ms = if running.loading { load_late_ms(host, terms.load_s) } else { patience.hedge_ms };
+        let hedge_at = (self.fleet.hosts.len() > 1).then(|| self.now.plus(late_ms));
         let attempt = running.attempt;
         self.last_attempt = attempt;
         self.note_use(id, position, &model);
