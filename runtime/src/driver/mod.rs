@@ -9,6 +9,7 @@ mod observer;
 mod parts;
 mod passing;
 mod relay;
+mod renewals;
 mod schema;
 mod task;
 

@@ -18,6 +18,7 @@ use super::message::{Message, Reporter};
 use super::observer::{self, JobEnd, Observers, Texts};
 use super::passing::relay;
 use super::relay::RelayEnd;
+use super::renewals::Renewals;
 use super::{KeptAnswer, closed};
 use crate::http::Server;
 use crate::power::{Powers, powers};
@@ -34,10 +35,7 @@ pub(super) struct Task {
     pub(super) messages: mpsc::WeakUnboundedSender<Message>,
     /// By what means hosts are started and stopped.
     pub(super) powers: Powers,
-    /// When hosts that others would stop were last told that they are in use.
-    renewed: BTreeMap<HostId, Instant>,
-    /// Hosts that hold what somebody will ask soon, since the last renewal.
-    readied: BTreeSet<HostId>,
+    renewals: Renewals,
     inbox: mpsc::UnboundedReceiver<Message>,
     jobs: BTreeMap<JobId, Waiting>,
     /// Asks of many parts under way.
@@ -82,8 +80,7 @@ impl Task {
             exchanges: Exchanges::default(),
             messages,
             powers: if acts { powers } else { Powers::new() },
-            renewed: BTreeMap::new(),
-            readied: BTreeSet::new(),
+            renewals: Renewals::default(),
             inbox,
             jobs: BTreeMap::new(),
             parted: BTreeSet::new(),
@@ -139,8 +136,13 @@ impl Task {
     fn wake_in(&self) -> Option<Duration> {
         let settle = self.dispatcher.settles_by();
         let questions = self.questions.iter().filter_map(|question| question.by.or(settle));
-        let at = self.dispatcher.poll_timeout().into_iter().chain(questions).min()?;
-        Some(Duration::from_millis(at.since(now())))
+        let at = self.dispatcher.poll_timeout().into_iter().chain(questions).min();
+        let wake = at.map(|at| Duration::from_millis(at.since(now())));
+        let renewals = self
+            .powers
+            .iter()
+            .filter_map(|(id, power)| self.renewals.ready_due_in(id, power.renew_every()?, Instant::now()));
+        wake.into_iter().chain(renewals).min()
     }
 
     fn take(&mut self, message: Message) {
@@ -359,7 +361,9 @@ impl Task {
             Effect::StartHost { host, within_ms } => self.power(host, within_ms, true),
             Effect::StopHost { host, within_ms } => self.power(host, within_ms, false),
             Effect::Prepared { job, prepared } => {
-                self.readied.extend(prepared.host.clone().filter(|_| prepared.ok));
+                if let Some(host) = prepared.host.as_ref().filter(|_| prepared.ok) {
+                    self.renewals.ready(host);
+                }
                 if let Some(reply) = self.prepares.remove(&job) {
                     // Whoever no longer waits has given it up.
                     drop(reply.send(prepared));
@@ -371,18 +375,14 @@ impl Task {
 
     /// Tells whoever would stop a host for idleness that a call of it is under way, or that a model was prepared there.
     fn renew(&mut self) {
-        let readied = std::mem::take(&mut self.readied);
         for (id, power) in &self.powers {
             let Some(every) = power.renew_every() else { continue };
-            let fresh = self.renewed.get(id).is_some_and(|at| at.elapsed() < every);
-            let wanted = readied.contains(id) || self.calls.values().any(|call| call.arm.host == *id);
-            if fresh || !wanted {
-                continue;
+            let in_use = self.calls.values().any(|call| call.arm.host == *id);
+            if self.renewals.are_due(id, in_use, every, Instant::now()) {
+                let power = Arc::clone(power);
+                // One that fails is made up for by the next.
+                tokio::spawn(async move { drop(power.start().await) });
             }
-            self.renewed.insert(id.clone(), Instant::now());
-            let power = Arc::clone(power);
-            // One that fails is made up for by the next.
-            tokio::spawn(async move { drop(power.start().await) });
         }
     }
 
