@@ -219,6 +219,14 @@ fn of_many_that_come_at_once_the_first_look_ahead_and_the_score_decides_for_the_
         fleet.step(Event::Submit { job, request: auto(Mode::Balanced) });
         planned.push(fleet.dispatcher.decision(job).is_some_and(|decision| decision.plan.is_some()));
     }
+    let dry = |fleet: &Fleet, later_ms| {
+        fleet.dispatcher.decide(Millis(fleet.now + later_ms), &auto(Mode::Balanced)).plan
+    };
+    assert_eq!(dry(&fleet, 0), None, "a dry run does not look ahead where the call would not");
+    for job in (1..=fleet.job).rev() {
+        fleet.step(Event::Cancel { job: JobId(job) });
+    }
+    assert!(dry(&fleet, 1_000).is_some());
     let (first, rest) = planned.split_at(20);
     assert!(first.contains(&true), "{planned:?}");
     assert!(!rest.contains(&true), "{planned:?}");

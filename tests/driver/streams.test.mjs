@@ -94,3 +94,24 @@ test('cancelling while the model loads answers at once, and closes the connectio
 	await closed.rung;
 	assert.deepEqual(pieces, []);
 });
+
+test('a call that waits for a load is answered by a host that turns out quick, and the load goes on', async () => {
+	const closed = signal();
+	const quick = (_, response) => {
+		response.write(line({ message: { content: 'Hello' }, done: false }));
+		const counters = { prompt_eval_count: 3, eval_count: 40, eval_duration: 1e8, total_duration: 1e8 };
+		response.end(line({ message: { content: '' }, done: true, done_reason: 'stop', ...counters }));
+	};
+	const silent = (_, response) => response.on('close', closed.ring);
+	// Both have to load, and two jobs that come at once are spread over them.
+	const { ai } = await fleet([{ chat: quick }, { chat: silent }]);
+	const answers = await Promise.all([1, 2].map(() => ai.ask({ prompt: 'Say hello.' })));
+	assert.deepEqual(
+		answers.map(({ text, attempts }) => [text, ...attempts.map(({ host, outcome }) => `${host} ${outcome}`)]),
+		[
+			['Hello', 'h0 ok'],
+			['Hello', 'h1 overtaken', 'h0 ok'],
+		],
+	);
+	assert.equal(await Promise.race([closed.rung, 'still open']), 'still open');
+});

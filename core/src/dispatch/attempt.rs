@@ -47,6 +47,8 @@ pub(super) struct Attempt {
     pub(super) known_share: f64,
     /// It found its model not loaded, so that its load time teaches.
     pub(super) cold: bool,
+    /// What it says of how long its model stays, until the host has taken that in.
+    pub(super) says: Option<Says>,
     /// The system had its model's file in memory, as far as can be told.
     pub(super) cached: bool,
     /// Nobody else was loading on the host when it began.
@@ -64,6 +66,14 @@ pub(super) struct Attempt {
     pub(super) was_held: bool,
     /// Seconds that each host had worked when its first piece came.
     pub(super) worked_then: Vec<f64>,
+}
+
+/// What a call says of how long its model stays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Says {
+    pub(super) keep_alive_s: Option<u32>,
+    /// Its caller names a time of its own, which nobody else knows.
+    pub(super) names_own: bool,
 }
 
 /// Whether the belief that a call's model is loaded, held when the call was sent, has been checked since.

@@ -29,8 +29,13 @@ impl Futures {
     }
 
     pub(super) fn refill(&mut self, now: Millis) {
+        *self = self.at(now);
+    }
+
+    /// What there will be at this time.
+    pub(super) fn at(self, now: Millis) -> Self {
         let added = now.since(self.at) as f64 / 1e3 * FUTURES_PER_S;
-        (self.left, self.at) = ((self.left + added).min(FUTURE_BURST), now);
+        Self { left: (self.left + added).min(FUTURE_BURST), at: now }
     }
 
     pub(super) fn any_left(self) -> bool {

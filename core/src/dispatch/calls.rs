@@ -2,9 +2,10 @@
 
 use crate::decision::Terms;
 use crate::dispatch::Dispatcher;
-use crate::dispatch::attempt::{Attempt, Belief, Phase};
+use crate::dispatch::attempt::{Attempt, Belief, Phase, Says};
 use crate::dispatch::context::{Context, Wanted};
 use crate::dispatch::job::JobState;
+use crate::dispatch::patience::load_late_ms;
 use crate::dispatch::wish::Wish;
 use crate::effect::{CallOptions, Effect};
 use crate::event::Usage;
@@ -65,8 +66,9 @@ impl Dispatcher {
         let may_have_to_leave = !running.loading && self.may_have_to_leave(position, &model);
         let has_slot = !self.is_beyond_slots(position, &model);
         let by = patience.silence(self.now);
-        let hedge_at =
-            (terms.load_s <= 0.0 && self.fleet.hosts.len() > 1).then(|| self.now.plus(patience.hedge_ms));
+        let host = self.fleet.hosts.get(position)?;
+        let late_ms = if running.loading { load_late_ms(host, terms.load_s) } else { patience.hedge_ms };
+        let hedge_at = (self.fleet.hosts.len() > 1).then(|| self.now.plus(late_ms));
         let attempt = running.attempt;
         self.last_attempt = attempt;
         self.note_use(id, position, &model);
@@ -90,12 +92,10 @@ impl Dispatcher {
         // Said again only where it changes something: a runner that Ollama has chosen to leave would stay.
         let is_new = |seconds: &u32| said_s.is_none_or(|said_s| said_s < held_s || differs(*seconds, said_s));
         let keep_alive_s = keep_alive_s.filter(is_new);
-        if let Some(model) = host.models.get_mut(&model) {
-            model.keep_alive_s = keep_alive_s.or(said_s).filter(|_| !names_keep_alive);
-            model.keep_alive_unsaid = None;
-            if model.residency == Residency::Cold || context.is_said {
-                model.context_unsaid = !context.is_said;
-            }
+        if let Some(model) = host.models.get_mut(&model)
+            && (model.residency == Residency::Cold || context.is_said)
+        {
+            model.context_unsaid = !context.is_said;
         }
         let (host, cold) = (host.config.id.clone(), running.loading);
         let options = CallOptions { num_ctx: context.say, num_predict, keep_alive_s };
@@ -124,6 +124,7 @@ impl Dispatcher {
                 running,
                 known_share,
                 cold,
+                says: Some(Says { keep_alive_s, names_own: names_keep_alive }),
                 cached,
                 alone,
                 belief: if cold { Belief::Checked } else { Belief::Unchecked },
@@ -203,10 +204,22 @@ impl Dispatcher {
         if let Some(attempt) = self.attempts.get_mut(&id) {
             attempt.belief = Belief::Checked;
         }
+        self.note_heard(id);
         match self.attempts.get(&id) {
             Some(attempt) if attempt.detached => self.finish_load(id),
             Some(_) | None => self.call_started(id),
         }
+    }
+
+    /// The host has taken in what a call says of how long its model stays; a load begins with the host's own time.
+    fn note_heard(&mut self, id: AttemptId) {
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        let (Some(says), cold) = (attempt.says.take(), attempt.cold) else { return };
+        let Some(host) = self.fleet.hosts.get_mut(attempt.host_position) else { return };
+        let Some(model) = host.models.get_mut(&attempt.model) else { return };
+        let said_s = model.keep_alive_s.filter(|_| !cold);
+        model.keep_alive_s = says.keep_alive_s.or(said_s).filter(|_| !says.names_own);
+        model.keep_alive_unsaid = None;
     }
 
     /// Its model is loaded.
@@ -314,6 +327,7 @@ impl Dispatcher {
 
     pub(super) fn call_succeeded(&mut self, id: AttemptId, usage: Usage) {
         self.note_overlap(id);
+        self.note_heard(id);
         let Some(attempt) = self.attempts.remove(&id) else { return };
         self.free_slot(&attempt);
         self.learn(&attempt, &usage);

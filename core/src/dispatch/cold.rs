@@ -2,6 +2,7 @@
 
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::{Attempt, Belief, Phase};
+use crate::dispatch::patience::load_late_ms;
 use crate::fleet::Residency;
 use crate::names::{AttemptId, Millis};
 use crate::policy::load_s;
@@ -35,7 +36,8 @@ impl Dispatcher {
         // A cloud model is never listed as loaded.
         let is_cold = model.residency == Residency::Cold && !model.tag.remote;
         let load_s = loader_s + load_s(host, model, now);
-        let given_ms = self.load_patience_ms(host, load_s);
+        let (given_ms, late_ms) = (self.load_patience_ms(host, load_s), load_late_ms(host, load_s));
+        let others = self.fleet.hosts.len() > 1;
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         attempt.belief = Belief::Checked;
         if !is_cold {
@@ -43,7 +45,8 @@ impl Dispatcher {
         }
         (attempt.running.loading, attempt.running.load_s) = (true, load_s);
         (attempt.cold, attempt.alone, attempt.known_share) = (true, loader_s <= 0.0, 0.0);
-        (attempt.patience.load_ms, attempt.hedge_at) = (given_ms, None);
+        attempt.patience.load_ms = given_ms;
+        attempt.hedge_at = others.then(|| now.plus(late_ms));
         attempt.phase = Phase::BeforeFirstToken { by: attempt.patience.silence(now) };
     }
 

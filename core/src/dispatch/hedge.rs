@@ -1,4 +1,4 @@
-//! A second call of a job, on another host, when the first is late: whichever speaks first is kept.
+//! A second call of a job, on another host, when the first is late or waits for its load: whichever speaks first is kept.
 
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::{Attempt, Phase};
@@ -6,45 +6,44 @@ use crate::dispatch::job::JobState;
 use crate::dispatch::wish::Wish;
 use crate::failure::FailureKind;
 use crate::names::{AttemptId, JobId};
-use crate::policy::KEPT;
+use crate::policy::{KEPT, Record, Scored};
 
 /// A late call for which no other arm is free now looks again after this, or an eighth of what it has waited, if that is more.
 const AGAIN_LEAST_MS: u64 = 250;
 const AGAIN_SHARE: u64 = 8;
 /// So many late calls, the longest first, are looked at before each round of placing jobs.
 const BEFORE_JOBS: usize = 4;
+/// A call that waits for its load gets a second one where that saves as many seconds as it takes, and at least these.
+const SAVED_LEAST_S: f64 = 1.0;
 
 impl Dispatcher {
-    /// Calls a loaded model on another host beside a late call, where that promises the answer sooner; where none is free now, it
-    /// looks again later.
+    /// Makes a second call on another host beside a late one, or beside one that waits for its load, where that promises the answer
+    /// sooner; where none is free now, it looks again later.
     pub(super) fn hedge(&mut self, id: AttemptId) {
         let now = self.now;
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        attempt.hedge_at = None;
-        let Some(job) = self.jobs.get(&attempt.job) else { return };
-        if job.rival.is_some() || attempt.running.loading {
+        let (loading, due) = (attempt.running.loading, attempt.hedge_at.is_none_or(|at| at <= now));
+        attempt.is_late |= !loading;
+        if due || !loading {
+            let again_ms = (attempt.elapsed_ms(now) / AGAIN_SHARE).max(AGAIN_LEAST_MS);
+            attempt.hedge_at = Some(now.plus(again_ms));
+        }
+        if self.jobs.get(&attempt.job).is_none_or(|job| job.rival.is_some()) {
+            attempt.hedge_at = None;
             return;
         }
-        attempt.is_late = true;
-        attempt.hedge_at = Some(now.plus((attempt.elapsed_ms(now) / AGAIN_SHARE).max(AGAIN_LEAST_MS)));
         if self.hedges < 1.0 {
             return;
         }
-        let mut tried = job.tried.clone();
-        tried.tried.push((attempt.host.clone(), None, FailureKind::FirstTokenTimeout));
-        // A call this late may take as long again until its first piece, and then it still has to write.
-        let running = &attempt.running;
-        let writing_s = running.length.mean() / running.decode_rate;
-        let (job_id, late_s) = (attempt.job, attempt.elapsed_ms(self.now) as f64 / 1e3 + writing_s);
-        // It has waited longer than the jobs in the queue.
-        let backlogs = self.backlogs();
-        let view = self.view(&backlogs);
-        let ranked = view.rank(&job.request, &tried, self.now.since(job.submitted));
-        let sooner = ranked.best().filter(|arm| arm.startable && arm.resident && arm.expected_s < late_s);
-        let Some(wish) = sooner.map(|arm| Wish::of(&ranked, arm)) else { return };
-        let decision = Box::new(ranked.record(view, &job.request, KEPT));
+        let Some(attempt) = self.attempts.get(&id) else { return };
+        let second = if loading { self.beside_load(attempt) } else { self.beside_late(attempt) };
+        let job_id = attempt.job;
+        let Some((decision, wish)) = second else { return };
         self.hedges -= 1.0;
-        let first = job.decision.clone();
+        let first = self.jobs.get(&job_id).and_then(|job| job.decision.clone());
+        if wish.load_s > 0.0 {
+            self.evict_for(wish.position, &wish.model, &self.backlogs());
+        }
         let Some(rival) = self.call(job_id, decision, wish) else { return };
         if let Some(attempt) = self.attempts.get_mut(&id) {
             (attempt.hedge_at, attempt.is_late) = (None, false);
@@ -56,13 +55,55 @@ impl Dispatcher {
         }
     }
 
-    /// Gives late calls that found no other arm free one that is free now, before a job from the queue takes it.
+    /// A loaded model elsewhere that answers before a late call is likely to.
+    fn beside_late(&self, attempt: &Attempt) -> Option<(Box<Record>, Wish)> {
+        let job = self.jobs.get(&attempt.job)?;
+        let mut tried = job.tried.clone();
+        tried.tried.push((attempt.host.clone(), None, FailureKind::FirstTokenTimeout));
+        // A call this late may take as long again until its first piece, and then it still has to write.
+        let running = &attempt.running;
+        let writing_s = running.length.mean() / running.decode_rate;
+        let late_s = attempt.elapsed_ms(self.now) as f64 / 1e3 + writing_s;
+        // It has waited longer than the jobs in the queue.
+        let backlogs = self.backlogs();
+        let view = self.view(&backlogs);
+        let ranked = view.rank(&job.request, &tried, self.now.since(job.submitted));
+        let arm = ranked.best().filter(|arm| arm.startable && arm.resident && arm.expected_s < late_s)?;
+        Some((Box::new(ranked.record(view, &job.request, KEPT)), Wish::of(&ranked, arm)))
+    }
+
+    /// An arm elsewhere that by what is known now, which may be more than when the call began, answers so much sooner than a call
+    /// that waits for its load that it is worth a second one. It must be free, also of jobs that wait for it.
+    fn beside_load(&self, attempt: &Attempt) -> Option<(Box<Record>, Wish)> {
+        let job = self.jobs.get(&attempt.job)?;
+        let backlogs = self.backlogs_with_queue();
+        let view = self.view(&backlogs);
+        let mut ranked = view.rank(&job.request, &job.tried, self.now.since(job.submitted));
+        let is_own =
+            |arm: &&Scored<'_>| arm.position == attempt.host_position && arm.model.name == attempt.model;
+        let terms = ranked.arms.iter().find(is_own)?.terms;
+        let left_s = self.load_rest_s(attempt) + terms.prefill_s + terms.decode_s;
+        ranked.leave(attempt.host_position);
+        let arm = ranked.best().filter(|arm| arm.startable)?;
+        // Either of them may fail.
+        let second_s = arm.score_s - arm.terms.risk_s;
+        let saved_s = left_s + terms.quality_s - second_s;
+        if saved_s < arm.expected_s.max(SAVED_LEAST_S) {
+            return None;
+        }
+        Some((Box::new(ranked.record(view, &job.request, KEPT)), Wish::of(&ranked, arm)))
+    }
+
+    /// Gives calls that are late, or wait for their load, an arm that is free now, before a job from the queue takes it.
     pub(super) fn hedge_late_calls(&mut self) {
-        if self.hedges < 1.0 {
+        if self.hedges < 1.0 || self.fleet.hosts.len() < 2 {
             return;
         }
-        let is_late =
-            |attempt: &Attempt| attempt.is_late && matches!(attempt.phase, Phase::BeforeFirstToken { .. });
+        let is_late = |attempt: &Attempt| {
+            (attempt.is_late || attempt.running.loading)
+                && !attempt.detached
+                && matches!(attempt.phase, Phase::BeforeFirstToken { .. })
+        };
         let late = self.attempts.iter().filter(|(_, attempt)| is_late(attempt)).map(|(id, _)| *id);
         for id in late.take(BEFORE_JOBS).collect::<Vec<_>>() {
             self.hedge(id);

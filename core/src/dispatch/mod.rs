@@ -217,7 +217,10 @@ impl Dispatcher {
         let request = named.as_ref().unwrap_or(request);
         let nothing = Exclusions::default();
         let mut ranked = view.rank(request, &nothing, 0);
-        ranked.follow(self.look_ahead(view, &ranked, request, None));
+        // As the call itself would, it looks ahead only while futures may be played.
+        if self.futures.at(view.now).any_left() {
+            ranked.follow(self.look_ahead(view, &ranked, request, None));
+        }
         let mut record = ranked.record(view, request, usize::MAX);
         record.comparison = self.compared(view, request, &ranked, None).map(|compared| compared.comparison);
         record.decision(&self.fleet.hosts)

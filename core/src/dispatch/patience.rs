@@ -2,6 +2,7 @@
 
 use crate::decision::Terms;
 use crate::dispatch::Dispatcher;
+use crate::dispatch::attempt::Attempt;
 use crate::dispatch::wish::Wish;
 use crate::fleet::Host;
 use crate::names::{JobId, Millis};
@@ -113,9 +114,16 @@ impl Dispatcher {
 
     /// Milliseconds that a load expected to take so many seconds is given.
     pub(super) fn load_patience_ms(&self, host: &Host, load_s: f64) -> u64 {
-        let sigma = (host.load_rate.spread(LOAD_SPREAD, 1.0)).sqrt();
-        let late_ms = 1e3 * load_s * libm::exp(Q99 * sigma);
+        let late_ms = 1e3 * load_s * libm::exp(Q99 * load_sigma(host));
         obeyed(self.config.load_timeout_ms, within(late_ms, LEAST_MS, MOST_MS))
+    }
+
+    /// Seconds that a call's load is still expected to take. One that is late is the later the wider loads of its host spread.
+    pub(super) fn load_rest_s(&self, attempt: &Attempt) -> f64 {
+        let load_s = attempt.running.load_s;
+        let elapsed_s = attempt.elapsed_ms(self.now) as f64 / 1e3;
+        let sigma = self.fleet.hosts.get(attempt.host_position).map_or(LOAD_SPREAD.sqrt(), load_sigma);
+        (load_s - elapsed_s).max(sigma * load_s.max(elapsed_s))
     }
 
     /// Milliseconds after which even a call that is worth waiting for is given up.
@@ -136,6 +144,16 @@ impl Dispatcher {
         let switch = deadline.0.saturating_sub((SWITCH_MARGIN * 1e3 * fastest_s + SWITCH_MS) as u64);
         (switch > self.now.0).then_some(Millis(switch))
     }
+}
+
+/// Milliseconds after which a load expected to take so many seconds is late.
+pub(super) fn load_late_ms(host: &Host, load_s: f64) -> u64 {
+    (1e3 * load_s * libm::exp(Q95 * load_sigma(host))).max(HEDGE_LEAST_MS) as u64
+}
+
+/// Standard deviation of the logarithm of the time of a load on this host.
+fn load_sigma(host: &Host) -> f64 {
+    host.load_rate.spread(LOAD_SPREAD, 1.0).sqrt()
 }
 
 /// At least what chance explains, at most what makes sense.

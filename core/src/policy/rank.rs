@@ -113,8 +113,7 @@ impl<'a> View<'a> {
         arms.extend(scored);
         add_quality(request, &mut arms);
         add_risk(self, &mut arms);
-        let places = arms.iter().enumerate();
-        let by_score = places.min_by(|left, right| order(left.1, right.1)).map(|(place, _)| place);
+        let by_score = best_of(&arms);
         Ranked { arms, plan: None, by_score, dropped, filter, answer, output_tokens }
     }
 }
@@ -162,6 +161,12 @@ fn add_risk(view: View<'_>, arms: &mut [Scored<'_>]) {
     }
 }
 
+/// The place of the arm with the best score.
+fn best_of(arms: &[Scored<'_>]) -> Option<usize> {
+    let places = arms.iter().enumerate();
+    places.min_by(|left, right| order(left.1, right.1)).map(|(place, _)| place)
+}
+
 /// By score to the millisecond, then loaded before cold, then by name: the same order on every machine.
 fn order(left: &Scored<'_>, right: &Scored<'_>) -> Ordering {
     left.score_ms
@@ -196,6 +201,12 @@ impl<'a> Ranked<'a> {
         if let Some(arm) = plan.filter(|plan| plan.now).and_then(|plan| self.arms.get_mut(plan.arm)) {
             arm.begin_now();
         }
+    }
+
+    /// Leaves out the arms of the host at this position, where a call of the request is under way.
+    pub(crate) fn leave(&mut self, position: usize) {
+        self.arms.retain(|arm| arm.position != position);
+        (self.plan, self.by_score) = (None, best_of(&self.arms));
     }
 
     /// The place of the arm with the best score.

@@ -1,7 +1,8 @@
 //! A call from its start to its end.
 
 use smart_ai_core::{
-    AttemptId, DispatchErrorCode, Effect, Event, FailureKind, JobId, Millis, Outcome, Request, Source,
+    AttemptId, DispatchErrorCode, Effect, Event, FailureKind, JobId, Millis, Mode, Outcome, Request, Source,
+    Usage,
 };
 
 use crate::world::{Fleet, ask, call, called, code, decode_rate, usage};
@@ -300,4 +301,80 @@ fn a_look_that_shows_the_model_ends_the_load_and_frees_a_call_nobody_waits_for()
     let effects = fleet.up("a", &[("m", 2.0)], &["m"]);
     assert!(effects.contains(&Effect::Abort { attempt: cold }), "{effects:?}");
     assert_eq!(called(&effects), "m@a");
+}
+
+/// An answer of 400 tokens a second.
+fn quick() -> Usage {
+    Usage { output_ms: 250.0, prompt_ms: 10.0, total_ms: 260.0, ..usage() }
+}
+
+/// `b` has the model in memory, `a` loads it for the second of two jobs that come at once.
+fn loading() -> (Fleet, AttemptId, AttemptId) {
+    let mut fleet = Fleet::of(&["a", "b"]);
+    fleet.up("a", &[("m", 2.0)], &[]);
+    fleet.up("b", &[("m", 2.0)], &["m"]);
+    let warm = fleet.submit(1, ask());
+    let cold = fleet.submit(2, ask());
+    assert_eq!((called(&warm), called(&cold)), ("m@b".into(), "m@a".into()));
+    (fleet, attempt(&warm), attempt(&cold))
+}
+
+fn answered(fleet: &mut Fleet, attempt: AttemptId) -> Vec<Effect> {
+    fleet.after(10, Event::FirstToken { attempt });
+    fleet.after(250, Event::Succeeded { attempt, usage: quick() }).effects
+}
+
+#[test]
+fn a_call_that_waits_for_its_load_is_answered_by_a_host_that_turns_out_quick_and_the_load_goes_on() {
+    let (mut fleet, warm, cold) = loading();
+    let effects = answered(&mut fleet, warm);
+    let second = attempt(&effects);
+    assert_eq!(called(&effects), "m@b", "{effects:?}");
+    let effects = answered(&mut fleet, second);
+    let end = effects.iter().find_map(outcome).map(|end| (end.attempt, end.ms.total < 1_000.0));
+    assert_eq!(end, Some((Some(second), true)), "{effects:?}");
+    assert!(!effects.contains(&Effect::Abort { attempt: cold }), "{effects:?}");
+    let effects = fleet.after(8_000, Event::FirstToken { attempt: cold }).effects;
+    assert_eq!(effects, [Effect::Abort { attempt: cold }]);
+}
+
+#[test]
+fn a_load_that_ends_first_answers_though_a_second_call_is_made() {
+    let (mut fleet, warm, cold) = loading();
+    let second = attempt(&answered(&mut fleet, warm));
+    let effects = fleet.after(10, Event::FirstToken { attempt: cold }).effects;
+    assert_eq!(effects, [Effect::Abort { attempt: second }]);
+}
+
+#[test]
+fn a_host_for_which_another_job_waits_is_not_taken_from_it_by_a_call_that_loads() {
+    let (mut fleet, warm, _) = loading();
+    let on_b = Request { host: Some("b".into()), ..ask() };
+    assert_eq!(call(&fleet.submit(3, on_b)), None);
+    let effects = answered(&mut fleet, warm);
+    let calls: Vec<JobId> = effects.iter().filter_map(job_called).collect();
+    assert_eq!(calls, [JobId(3)]);
+}
+
+fn job_called(effect: &Effect) -> Option<JobId> {
+    if let Effect::Call { job, .. } = effect { Some(*job) } else { None }
+}
+
+#[test]
+fn a_call_that_loads_gets_no_second_one_where_that_saves_little() {
+    let (mut fleet, ..) = loading();
+    let effects = fleet.step(Event::Cancel { job: JobId(1) }).effects;
+    assert_eq!(call(&effects), None, "nothing says that `b` is quicker");
+}
+
+#[test]
+fn a_better_model_that_loads_is_waited_for_where_the_best_is_asked_for() {
+    for (mode, hedged) in [(Mode::Best, false), (Mode::Fast, true)] {
+        let mut fleet = Fleet::of(&["a", "b"]);
+        fleet.up("a", &[("large", 9.0)], &[]);
+        fleet.down("b");
+        assert_eq!(called(&fleet.submit(1, Request { mode, ..ask() })), "large@a");
+        let effects = fleet.up("b", &[("m", 2.0)], &["m"]);
+        assert_eq!(call(&effects), hedged.then(|| "m@b".to_owned()), "{mode:?}");
+    }
 }

@@ -1,11 +1,11 @@
 //! How long a call asks the host to keep its model.
 
 use smart_ai_core::{
-    AttemptId, Config, Effect, Event, HostConfig, HostReport, HostState, ModelTag, Request, ResidentModel,
-    Tuning,
+    AttemptId, Config, Effect, Event, FailureKind, HostConfig, HostReport, HostState, ModelTag, Request,
+    ResidentModel, Tuning,
 };
 
-use crate::world::{Fleet, ask, usage};
+use crate::world::{Fleet, ask, called, usage};
 
 fn kept(effects: &[Effect]) -> Option<u32> {
     effects.iter().find_map(|effect| {
@@ -133,4 +133,20 @@ fn while_a_load_waits_no_call_says_that_another_model_stays() {
     let beside = fleet.submit(3, named("m"));
     assert!(beside.iter().any(|effect| matches!(effect, Effect::Call { .. })), "{beside:?}");
     assert_eq!(kept(&beside), None);
+}
+
+#[test]
+fn what_a_call_that_failed_before_the_host_took_it_said_is_said_again() {
+    for (taken, again) in [(false, true), (true, false)] {
+        let mut fleet = Fleet::new(Config::new(vec![told(300)]));
+        fleet.up("pc", &[("m", 2.0)], &["m"]);
+        assert!(kept(&fleet.submit(1, ask())).is_some());
+        if taken {
+            fleet.step(Event::Started { attempt: AttemptId(1) });
+        }
+        fleet.fail(1, FailureKind::CutOff);
+        let effects = fleet.after(10_000, Event::Tick).effects;
+        assert_eq!(called(&effects), "m@pc");
+        assert_eq!(kept(&effects).is_some(), again, "{effects:?}");
+    }
 }

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use serde_json::json;
 use smart_ai_core::wire::{Endpoint, Reply};
 use smart_ai_core::{LifecycleHost, LifecycleModel, LifecycleReport};
@@ -113,38 +114,57 @@ async fn ask(server: &Server, what: What) -> Result<LifecycleReport, String> {
     })
 }
 
-/// What leaves, soonest first.
-fn plan(report: &LifecycleReport) -> Vec<&LifecycleModel> {
-    let mut plan: Vec<&LifecycleModel> = report.models.iter().filter(|model| when(model).is_some()).collect();
-    plan.sort_by(|left, right| when(left).unwrap_or(0.0).total_cmp(&when(right).unwrap_or(0.0)));
-    plan
+/// What will be done: a model leaves or is loaded, or a host stops.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(untagged)]
+enum Planned<'a> {
+    Model(&'a LifecycleModel),
+    Stop(&'a LifecycleHost),
 }
 
-/// Seconds until something is done about it.
-fn when(model: &LifecycleModel) -> Option<f64> {
-    if model.resident { model.leaves_in_s } else { model.expected_in_s }
+impl Planned<'_> {
+    /// Seconds until it is done; `None` where it is not.
+    fn in_s(self) -> Option<f64> {
+        match self {
+            Self::Model(model) if model.resident => model.leaves_in_s,
+            Self::Model(model) => model.expected_in_s,
+            Self::Stop(host) => host.stops_in_s,
+        }
+    }
+
+    fn spoken(self) -> String {
+        match self {
+            Self::Model(model) => {
+                let verb = if model.resident { "leaves" } else { "is wanted on" };
+                let (name, host, gb, load) = (&model.model, &model.host, model.gb, spoken(model.load_s));
+                format!("{name} {verb} {host}: {gb:.1} GB, {load} to load; {}", model.why)
+            }
+            Self::Stop(host) => {
+                let (name, gb, start) = (&host.host, host.idle_gb, spoken(host.start_s));
+                format!("{name} stops: {gb:.1} GB, {start} to start; {}", host.why)
+            }
+        }
+    }
+}
+
+/// What will be done, soonest first.
+fn plan(report: &LifecycleReport) -> Vec<Planned<'_>> {
+    let models = report.models.iter().map(Planned::Model);
+    let all = models.chain(report.hosts.iter().map(Planned::Stop));
+    let mut plan: Vec<Planned<'_>> = all.filter(|planned| planned.in_s().is_some()).collect();
+    plan.sort_by(|left, right| left.in_s().unwrap_or(0.0).total_cmp(&right.in_s().unwrap_or(0.0)));
+    plan
 }
 
 fn show_plan(out: &mut impl Write, report: &LifecycleReport) -> io::Result<()> {
     let plan = plan(report);
-    let stops: Vec<&LifecycleHost> = report.hosts.iter().filter(|host| host.stops_in_s.is_some()).collect();
-    if plan.is_empty() && stops.is_empty() {
+    if plan.is_empty() {
         writeln!(out, "Nothing is planned.")?;
     }
-    for model in plan {
-        let verb = if model.resident { "leaves" } else { "is wanted on" };
-        let seconds = when(model).unwrap_or(0.0);
+    for planned in plan {
+        let seconds = planned.in_s().unwrap_or(0.0);
         let moment = if seconds <= 0.0 { "now".to_owned() } else { format!("in {}", spoken(seconds)) };
-        let (name, host, gb, load) = (&model.model, &model.host, model.gb, spoken(model.load_s));
-        writeln!(out, "{moment}: {name} {verb} {host}: {gb:.1} GB, {load} to load; {}", model.why)?;
-    }
-    for host in stops {
-        let (moment, start) = (spoken(host.stops_in_s.unwrap_or(0.0)), spoken(host.start_s));
-        writeln!(
-            out,
-            "in {moment}: {} stops: {:.1} GB, {start} to start; {}",
-            host.host, host.idle_gb, host.why
-        )?;
+        writeln!(out, "{moment}: {}", planned.spoken())?;
     }
     Ok(())
 }
@@ -226,5 +246,54 @@ fn spoken(seconds: f64) -> String {
         format!("{:.0} min", seconds / 60.0)
     } else {
         format!("{:.0} h", seconds / 3_600.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn a_plan_lists_what_leaves_what_is_loaded_and_what_stops_in_order() -> Result<(), serde_json::Error> {
+        let model = |name: &str, resident: bool, leaves_in_s: Option<f64>, expected_in_s: Option<f64>| {
+            json!({
+                "host": "pc", "model": name, "resident": resident, "gb": 4.7, "load_s": 14.0, "idle_s": 60.0,
+                "hold_s": 300.0, "p95_gap_s": null, "value_per_gb": 0.0, "leaves_in_s": leaves_in_s,
+                "expected_in_s": expected_in_s,
+                "why": "as learned",
+            })
+        };
+        let host = |name: &str, stops_in_s: Option<f64>| {
+            json!({
+                "host": name, "state": "up", "start_s": 20.0, "idle_gb": 0.4, "up_s": 900.0, "idle_s": 60.0,
+                "stops_in_s": stops_in_s, "why": "nobody uses it",
+            })
+        };
+        let report: LifecycleReport = serde_json::from_value(json!({
+            "mode": "on", "standby": null, "actions_last_hour": 0, "max_actions_per_hour": 12,
+            "saved_gb_hours_always_on": 0.0, "saved_gb_hours_keep_alive": 0.0,
+            "hosts": [host("nas", None), host("pc", Some(300.0))],
+            "models": [
+                model("later", false, None, Some(7_200.0)),
+                model("held", true, None, Some(9.0)),
+                model("idle", true, Some(0.0), None),
+            ],
+            "actions": [],
+        }))?;
+        let told = serde_json::to_value(plan(&report))?;
+        let names: Vec<&Value> = told
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|one| one.get("model").unwrap_or(&one["host"]))
+            .collect();
+        assert_eq!(names, ["idle", "pc", "later"]);
+        let mut shown = Vec::new();
+        assert!(show_plan(&mut shown, &report).is_ok());
+        let lines = String::from_utf8_lossy(&shown);
+        assert!(lines.contains("\nin 5 min: pc stops: 0.4 GB, 20 s to start; nobody uses it\n"), "{lines}");
+        Ok(())
     }
 }

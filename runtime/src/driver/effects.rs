@@ -66,7 +66,9 @@ impl Task {
             Effect::StartHost { host, within_ms } => self.power(host, within_ms, true),
             Effect::StopHost { host, within_ms } => self.power(host, within_ms, false),
             Effect::Prepared { job, prepared } => {
-                self.readied.extend(prepared.host.clone().filter(|_| prepared.ok));
+                if let Some(host) = prepared.host.as_ref().filter(|_| prepared.ok) {
+                    self.renewals.ready(host);
+                }
                 if let Some(reply) = self.prepares.remove(&job) {
                     // Whoever no longer waits has given it up.
                     drop(reply.send(prepared));
@@ -78,18 +80,14 @@ impl Task {
 
     /// Tells whoever would stop a host for idleness that a call of it is under way, or that a model was prepared there.
     pub(super) fn renew(&mut self) {
-        let readied = std::mem::take(&mut self.readied);
         for (id, power) in &self.powers {
             let Some(every) = power.renew_every() else { continue };
-            let fresh = self.renewed.get(id).is_some_and(|at| at.elapsed() < every);
-            let wanted = readied.contains(id) || self.calls.values().any(|call| call.arm.host == *id);
-            if fresh || !wanted {
-                continue;
+            let in_use = self.calls.values().any(|call| call.arm.host == *id);
+            if self.renewals.are_due(id, in_use, every, Instant::now()) {
+                let power = Arc::clone(power);
+                // One that fails is made up for by the next.
+                tokio::spawn(async move { drop(power.start().await) });
             }
-            self.renewed.insert(id.clone(), Instant::now());
-            let power = Arc::clone(power);
-            // One that fails is made up for by the next.
-            tokio::spawn(async move { drop(power.start().await) });
         }
     }
 

@@ -10,6 +10,7 @@ mod observer;
 mod parts;
 mod passing;
 mod relay;
+mod renewals;
 mod schema;
 mod task;
 

@@ -15,6 +15,7 @@ use super::closed;
 use super::ledger::{Asked, Caller, Question, Underway, Waiting};
 use super::message::Message;
 use super::observer::Observers;
+use super::renewals::Renewals;
 use crate::http::Server;
 use crate::power::{Powers, powers};
 
@@ -30,10 +31,7 @@ pub(super) struct Task {
     pub(super) messages: mpsc::WeakUnboundedSender<Message>,
     /// By what means hosts are started and stopped.
     pub(super) powers: Powers,
-    /// When hosts that others would stop were last told that they are in use.
-    pub(super) renewed: BTreeMap<HostId, Instant>,
-    /// Hosts that hold what somebody will ask soon, since the last renewal.
-    pub(super) readied: BTreeSet<HostId>,
+    pub(super) renewals: Renewals,
     inbox: mpsc::UnboundedReceiver<Message>,
     pub(super) jobs: BTreeMap<JobId, Waiting>,
     /// Asks of many parts under way.
@@ -78,8 +76,7 @@ impl Task {
             exchanges: Exchanges::default(),
             messages,
             powers: if acts { powers } else { Powers::new() },
-            renewed: BTreeMap::new(),
-            readied: BTreeSet::new(),
+            renewals: Renewals::default(),
             inbox,
             jobs: BTreeMap::new(),
             parted: BTreeSet::new(),
@@ -135,8 +132,13 @@ impl Task {
     fn wake_in(&self) -> Option<Duration> {
         let settle = self.dispatcher.settles_by();
         let questions = self.questions.iter().filter_map(|question| question.by.or(settle));
-        let at = self.dispatcher.poll_timeout().into_iter().chain(questions).min()?;
-        Some(Duration::from_millis(at.since(now())))
+        let at = self.dispatcher.poll_timeout().into_iter().chain(questions).min();
+        let wake = at.map(|at| Duration::from_millis(at.since(now())));
+        let renewals = self
+            .powers
+            .iter()
+            .filter_map(|(id, power)| self.renewals.ready_due_in(id, power.renew_every()?, Instant::now()));
+        wake.into_iter().chain(renewals).min()
     }
 
     fn take(&mut self, message: Message) {

@@ -33,6 +33,21 @@ pub(super) enum Purpose {
 #[derive(Clone, Debug)]
 pub(super) struct Database {
     pub(super) pool: Pool<Any>,
+    /// The file that is written; `None` of a server, and of one that is only read.
+    file: Option<FileId>,
+}
+
+/// What tells a file from another one under the same name: its device and its number there.
+type FileId = (u64, u64);
+
+/// Whether what is written still reaches the file at its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    There,
+    /// The file was deleted or moved away.
+    Gone,
+    /// There is another file in its place.
+    Replaced,
 }
 
 impl Database {
@@ -61,17 +76,28 @@ impl Database {
         if !is_up_to_date(&pool).await {
             TABLES.run(&pool).await?;
         }
-        Ok(Self { pool })
+        let file = if let Place::File(path) = place { file_id(path) } else { None };
+        Ok(Self { pool, file })
+    }
+
+    /// Whether what is written still reaches the place that was opened.
+    pub(super) fn reach(&self, place: &Place) -> Reach {
+        let Place::File(path) = place else { return Reach::There };
+        match file_id(path) {
+            None => Reach::Gone,
+            found if found == self.file => Reach::There,
+            Some(_) => Reach::Replaced,
+        }
     }
 
     async fn to_read(place: &Place) -> Result<Self, sqlx::Error> {
         let opened = connect(place, Opening::Found, 2).await;
         if matches!(place, Place::Server(_)) {
-            return Ok(Self { pool: opened? });
+            return Ok(Self { pool: opened?, file: None });
         }
         let works = async |pool: Pool<Any>| {
             pool.fetch_optional("SELECT 1 FROM sqlite_schema LIMIT 1").await?;
-            Ok::<_, sqlx::Error>(Self { pool })
+            Ok::<_, sqlx::Error>(Self { pool, file: None })
         };
         let opened = match opened {
             Ok(pool) => works(pool).await,
@@ -155,6 +181,15 @@ pub(super) async fn timed<T>(
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
     tokio::time::timeout(within, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
+/// `None` where there is no file. Windows deletes and replaces none that is open: there all count as one.
+fn file_id(path: &std::path::Path) -> Option<FileId> {
+    let found = std::fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    return Some((std::os::unix::fs::MetadataExt::dev(&found), std::os::unix::fs::MetadataExt::ino(&found)));
+    #[cfg(not(unix))]
+    return Some((0, u64::from(found.is_file())));
 }
 
 /// The folder, and the file where there is none, for nobody but the user.

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::config::Place;
-use super::database::{Database, timed};
+use super::database::{Database, Reach, timed};
 use super::learned::{self, Told};
 use super::moment::{integer, now_ms};
 use super::recorder::{Health, Recorder};
@@ -151,10 +151,16 @@ impl Writer {
     }
 
     async fn open(&mut self) -> Result<Database, sqlx::Error> {
-        if self.is_file_gone() {
-            say(&format!("{} is gone: a new one is begun", self.place.shown()));
+        let reach = self.database.as_ref().map_or(Reach::There, |database| database.reach(&self.place));
+        if reach != Reach::There {
+            let (place, is_gone) = (self.place.shown(), reach == Reach::Gone);
+            let what =
+                if is_gone { "is gone: a new one is begun" } else { "is another file now: it is opened" };
+            say(&format!("{place} {what}"));
             self.leave();
-            self.recorder.begin_store();
+            if is_gone {
+                self.recorder.begin_store();
+            }
         }
         if let Some(database) = &self.database {
             return Ok(database.clone());
@@ -162,11 +168,6 @@ impl Writer {
         let database = learned::open(&self.place).await?;
         self.database = Some(database.clone());
         Ok(database)
-    }
-
-    /// Whether the file has been deleted or moved away while it was open: what is written there then is lost.
-    fn is_file_gone(&self) -> bool {
-        self.database.is_some() && matches!(&self.place, Place::File(file) if !file.exists())
     }
 
     /// The next try opens it anew.
@@ -254,22 +255,29 @@ mod tests {
     use super::*;
     use crate::driver::{JobEnd, Observer as _, Texts};
 
-    #[tokio::test]
-    async fn a_row_that_the_store_refuses_is_dropped_alone() -> Result<(), sqlx::Error> {
-        let file = std::env::temp_dir().join(format!("smart-ai-refused-{}.db", std::process::id()));
-        let place = Place::File(file.clone());
+    /// A writer of this file, and what it is told of: jobs of this task.
+    async fn writer(file: &std::path::Path) -> Result<(Writer, impl Fn(u64, Task)), sqlx::Error> {
+        let place = Place::File(file.to_path_buf());
         let database = learned::open(&place).await?;
-        sqlx::query(
-            "CREATE TRIGGER no BEFORE INSERT ON jobs WHEN NEW.task = 'code' BEGIN SELECT RAISE(ABORT, 'no'); END",
-        )
-        .execute(&database.pool)
-        .await?;
         let (sender, rows) = mpsc::channel(100);
         let health = Health::default();
         let recorder = Arc::new(Recorder::new(false, sender, health.clone(), Knowledge::default()));
-        for number in 0..10 {
-            let task = if number == 6 { Task::Code } else { Task::Chat };
-            recorder.ended(&JobEnd {
+        let told = Arc::clone(&recorder);
+        let writer = Writer {
+            place,
+            database: Some(database),
+            keep_days: 90,
+            keep_rows: 100,
+            stopped: recorder.stopped(),
+            recorder,
+            rows,
+            health,
+            unwritten: None,
+            is_read_only: false,
+            batch: BATCH,
+        };
+        let ended = move |number, task| {
+            told.ended(&JobEnd {
                 job: JobId(number),
                 submitted_at: Duration::ZERO,
                 ended_at: Duration::ZERO,
@@ -281,27 +289,79 @@ mod tests {
                 calls: &[],
                 traceparent: None,
             });
-        }
-        let mut writer = Writer {
-            place,
-            database: Some(database.clone()),
-            keep_days: 90,
-            keep_rows: 100,
-            stopped: recorder.stopped(),
-            recorder,
-            rows,
-            health: health.clone(),
-            unwritten: None,
-            is_read_only: false,
-            batch: BATCH,
         };
-        let mut batch = Vec::new();
-        writer.gather(&mut batch).await;
-        writer.keep(&batch.into_iter().map(Kept::from).collect::<Vec<_>>()).await;
-        let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM jobs").fetch_one(&database.pool).await?;
+        Ok((writer, ended))
+    }
+
+    impl Writer {
+        /// Writes what it has been told.
+        async fn write_all(&mut self) {
+            let mut batch = Vec::new();
+            self.gather(&mut batch).await;
+            self.keep(&batch.into_iter().map(Kept::from).collect::<Vec<_>>()).await;
+        }
+    }
+
+    async fn jobs_in(database: &Database) -> Result<i64, sqlx::Error> {
+        sqlx::query_scalar("SELECT COUNT(*) FROM jobs").fetch_one(&database.pool).await
+    }
+
+    fn file_of(test: &str) -> std::path::PathBuf {
+        std::env::temp_dir().join(format!("smart-ai-{test}-{}.db", std::process::id()))
+    }
+
+    /// The file, and those that `SQLite` keeps beside it.
+    fn delete(file: &std::path::Path) {
+        for suffix in ["", "-wal", "-shm"] {
+            drop(std::fs::remove_file(format!("{}{suffix}", file.display())));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_row_that_the_store_refuses_is_dropped_alone() -> Result<(), sqlx::Error> {
+        let file = file_of("refused");
+        let (mut writer, ended) = writer(&file).await?;
+        let database = writer.open().await?;
+        sqlx::query(
+            "CREATE TRIGGER no BEFORE INSERT ON jobs WHEN NEW.task = 'code' BEGIN SELECT RAISE(ABORT, 'no'); END",
+        )
+        .execute(&database.pool)
+        .await?;
+        for number in 0..10 {
+            ended(number, if number == 6 { Task::Code } else { Task::Chat });
+        }
+        writer.write_all().await;
+        let (kept, health) = (jobs_in(&database).await?, writer.health);
         assert_eq!((kept, health.rows.get(), health.dropped.get(), health.queue.get()), (9, 9, 1, 0));
         database.pool.close().await;
-        drop(std::fs::remove_file(file));
+        delete(&file);
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_file_that_is_deleted_or_replaced_is_opened_anew() -> Result<(), sqlx::Error> {
+        let (file, other) = (file_of("replaced"), file_of("replacing"));
+        let (mut writer, ended) = writer(&file).await?;
+        ended(1, Task::Chat);
+        writer.write_all().await;
+        // It is deleted, and another program that noticed first has begun a new one.
+        delete(&file);
+        learned::open(&Place::File(other.clone())).await?.pool.close().await;
+        std::fs::rename(&other, &file)?;
+        for number in 2..4 {
+            ended(number, Task::Chat);
+        }
+        writer.write_all().await;
+        assert_eq!(jobs_in(&writer.open().await?).await?, 2, "in the file that is there now");
+        assert_eq!(writer.recorder.stores(), 0, "what others wrote there is not written again");
+        delete(&file);
+        ended(4, Task::Chat);
+        writer.write_all().await;
+        let database = writer.open().await?;
+        assert_eq!((jobs_in(&database).await?, writer.recorder.stores()), (1, 1));
+        database.pool.close().await;
+        delete(&file);
         Ok(())
     }
 }

@@ -129,22 +129,7 @@ impl Belief {
                 decode_s_per_token: 1.0 / call.running.decode_rate,
             });
         }
-        let build = Build { view, hosts: &hosts, names: &names };
-        let waiting = outlook.waiting.iter().take(WAITING).map(|waiting| build.kind(waiting, None));
-        let jobs: Vec<PlayedKind> = std::iter::once(build.kind(request, None)).chain(waiting).collect();
-        let mut kinds: Vec<PlayedKind> = outlook
-            .arrivals
-            .kinds(view.now)
-            .map(|(kind, rate)| PlayedKind {
-                rate,
-                announced: kind.announced(view.now),
-                ..build.kind(&kind.example, Some(kind))
-            })
-            .filter(|kind| !kind.arms.is_empty())
-            .collect();
-        kinds.sort_by(|left, right| right.rate.total_cmp(&left.rate));
-        kinds.truncate(KINDS);
-        let choices = contested
+        let choices: Vec<(usize, usize, bool)> = contested
             .iter()
             .filter_map(|choice| {
                 let arm = arms.get(choice.arm)?;
@@ -152,6 +137,22 @@ impl Belief {
                 Some((host_of(arm.position)?, model_of(&arm.model.name)?, begins))
             })
             .collect();
+        let build = Build { view, hosts: &hosts, names: &names };
+        let waiting = outlook.waiting.iter().take(WAITING).map(|waiting| build.kind(waiting, None, &[]));
+        let own = build.kind(request, None, &choices);
+        let jobs: Vec<PlayedKind> = std::iter::once(own).chain(waiting).collect();
+        let mut kinds: Vec<PlayedKind> = outlook
+            .arrivals
+            .kinds(view.now)
+            .map(|(kind, rate)| PlayedKind {
+                rate,
+                announced: kind.announced(view.now),
+                ..build.kind(&kind.example, Some(kind), &[])
+            })
+            .filter(|kind| !kind.arms.is_empty())
+            .collect();
+        kinds.sort_by(|left, right| right.rate.total_cmp(&left.rate));
+        kinds.truncate(KINDS);
         Some(Self {
             models: names.len(),
             slots: hosts
@@ -226,8 +227,15 @@ struct Build<'a> {
     names: &'a [&'a ModelName],
 }
 
-/// Counts what each arm's answers lack, and leaves out the arms below the floor while one above it is left.
-fn price(request: &Request, floor: f64, arms: &mut Vec<KindArm>, qualities: &[f64]) {
+/// Counts what each arm's answers lack, and leaves out the arms below the floor while one above it is left; those that are decided
+/// about stay, as the better ones may have failed.
+fn price(
+    request: &Request,
+    floor: f64,
+    arms: &mut Vec<KindArm>,
+    qualities: &[f64],
+    choices: &[(usize, usize, bool)],
+) {
     let works = arms.iter().map(|arm| arm.own_s);
     let price_s = QualityPrice::of(request).in_seconds(works.min_by(f64::total_cmp).unwrap_or(0.0));
     for (arm, quality) in arms.iter_mut().zip(qualities) {
@@ -235,12 +243,16 @@ fn price(request: &Request, floor: f64, arms: &mut Vec<KindArm>, qualities: &[f6
     }
     if qualities.iter().any(|quality| *quality >= floor) {
         let mut left = qualities.iter();
-        arms.retain(|_| left.next().is_some_and(|quality| *quality >= floor));
+        arms.retain(|arm| {
+            let is_choice = choices.iter().any(|(host, model, _)| (*host, *model) == (arm.host, arm.model));
+            left.next().is_some_and(|quality| *quality >= floor) || is_choice
+        });
     }
 }
 
 impl Build<'_> {
-    fn kind(&self, request: &Request, kind: Option<&Kind>) -> PlayedKind {
+    /// `choices` are the arms of the request that are decided about.
+    fn kind(&self, request: &Request, kind: Option<&Kind>, choices: &[(usize, usize, bool)]) -> PlayedKind {
         let view = self.view;
         let answer = view.lengths.expectation(request);
         let length = answer.length;
@@ -281,7 +293,33 @@ impl Build<'_> {
                 qualities.push(model.quality(request.task));
             }
         }
-        price(request, filter.floor(), &mut arms, &qualities);
+        price(request, filter.floor(), &mut arms, &qualities, choices);
         PlayedKind { arms, length, prompt_sigma, rate: 0.0, announced: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Task;
+
+    #[test]
+    fn arms_below_the_floor_are_left_out_but_not_those_that_are_decided_about() {
+        let arm = |host| KindArm {
+            host,
+            model: 0,
+            prefill_s: 0.0,
+            decode_s_per_token: 0.1,
+            keep_alive_s: None,
+            own_s: 1.0,
+            quality_s: 0.0,
+        };
+        let left = |choices: &[(usize, usize, bool)]| {
+            let mut arms: Vec<KindArm> = (0..3).map(arm).collect();
+            price(&Request::new(Task::General, 10), 0.8, &mut arms, &[0.9, 0.5, 0.5], choices);
+            arms.iter().map(|arm| arm.host).collect::<Vec<_>>()
+        };
+        assert_eq!(left(&[]), [0]);
+        assert_eq!(left(&[(2, 0, true)]), [0, 2], "the better one has failed in this job");
     }
 }
