@@ -14,11 +14,11 @@ use crate::names::{HostId, Millis, ModelName};
 
 /// Milliseconds a stop may take.
 const STOP_MS: u32 = 120_000;
-/// A stop that brought no event this long after it should have ended is forgotten.
+/// Milliseconds after a stop should have ended at which it is forgotten if the driver has told nothing of it.
 const LOST_MS: u64 = 30_000;
-/// No host is stopped whose model somebody has asked to be prepared so soon.
+/// Milliseconds: a host is not stopped if a `prepare` asks for one of its models within this time.
 const SOON_MS: u64 = 600_000;
-/// A host whose models only others let go is looked at this often, to see whether they have.
+/// Milliseconds between two looks at a host whose models only other clients let go, to see whether they have.
 const LOOK_MS: u64 = 60_000;
 
 /// Why a host is started.

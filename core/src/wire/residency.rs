@@ -1,4 +1,4 @@
-//! Loads and unloads: what to send for them, and what the answer says; and what a caller sends who wants a model prepared.
+//! Loads and unloads: what to send for them and what the answer says. Also what a caller sends to have a model prepared.
 
 use serde_json::{Value, json};
 

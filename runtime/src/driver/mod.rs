@@ -38,7 +38,7 @@ use parts::Parted;
 pub(crate) use relay::{Part, Read, Reader, Relay, RelayEnd};
 use task::Task;
 
-/// An engine's task that does not answer within this is stuck. It never waits while it takes a message.
+/// How long the engine's task may take to answer a message before it counts as stuck. It never waits while it takes one.
 const ECHO_WITHIN: Duration = Duration::from_secs(2);
 
 /// A dispatcher at work. Clones share it; it stops when `close` is called or the last clone is gone.
@@ -130,7 +130,7 @@ impl Engine {
         asked
     }
 
-    /// `part_of`: the ask of many parts that this is one of.
+    /// `part_of`: the ask of many texts that this is a part of.
     fn ask_whole(
         &self,
         ask: Ask,
@@ -185,7 +185,7 @@ impl Engine {
         self.question(Message::Lifecycle).await.ok_or_else(closed)
     }
 
-    /// Does now what the lifecycle's plan has due, whatever its mode.
+    /// Does now what the lifecycle has due, in every mode.
     pub(crate) fn apply_lifecycle(&self) {
         self.send(Message::Event(Event::Apply));
     }

@@ -35,7 +35,7 @@ pub(crate) trait Power: Send + Sync + Debug {
     /// Why it was not stopped.
     async fn stop(&self) -> Result<(), Failure>;
 
-    /// Between two renewals while the host is in use; `None` where nobody else would stop it.
+    /// How often a session is renewed while the host is in use; `None` if nothing else would stop it.
     fn renew_every(&self) -> Option<Duration> {
         None
     }

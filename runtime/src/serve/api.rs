@@ -19,7 +19,7 @@ use super::lines::{Wanted, lines};
 use super::state::Sidecar;
 use crate::driver::AskOptions;
 
-/// Values an ask may have: lists, objects and what stands in them. Each takes many times its text in memory.
+/// The most values of one ask: lists, objects and what stands in them. In memory each takes many times the size of its text.
 const VALUES_MAX: usize = 250_000;
 
 /// What an endpoint answers: JSON, or an error of the dispatcher as JSON.

@@ -5,7 +5,7 @@ use smart_ai_core::{ModelTag, Object, ResidentModel};
 
 use super::clock::{now_s, unix_s};
 
-/// Signs a digest must have: Ollama's command line cuts it to so many.
+/// Characters a digest must have: Ollama's command line cuts it to this many.
 const DIGEST_MIN: usize = 12;
 /// A date that stands for none.
 const NO_DATE: &str = "0001-01-01T00:00:00Z";

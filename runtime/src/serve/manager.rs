@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::driver::Engine;
 use crate::store::Standing;
 
-/// Between two tries to become the one that acts.
+/// How often a program that stands by tries to become the one that acts.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Bytes of a holder's name that are read.
 const NAME_MAX: u64 = 200;

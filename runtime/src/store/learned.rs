@@ -85,7 +85,7 @@ pub(super) async fn open(place: &Place) -> Result<Database, sqlx::Error> {
     Ok(database)
 }
 
-/// Takes an earlier version's row apart, where there is one. Of two programs that try, one does.
+/// Moves what an earlier version kept in one row into `estimates`, if there is such a row. If two programs try, one of them does it.
 async fn take_apart(database: &Database) -> Result<(), sqlx::Error> {
     let row = sqlx::query("SELECT state FROM learned WHERE name = 'fleet' AND state <> ''")
         .fetch_optional(&database.pool)
@@ -310,7 +310,7 @@ async fn is_of_another_version(database: &Database) -> bool {
     found.is_ok_and(|found| found.is_some())
 }
 
-/// Deletes what nobody has updated for long, and the oldest shapes beyond so many.
+/// Deletes estimates that nobody has updated for long, and the oldest shapes beyond a limit.
 pub(super) async fn forget(database: &Database) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM estimates WHERE updated_ms < $1 AND kind <> $2")
         .bind(integer(now_ms().saturating_sub(KEPT_MS)))

@@ -67,7 +67,7 @@ const TAKE_OVER_WITHIN: Duration = Duration::from_secs(5);
 /// Why there is no history.
 #[derive(Debug, Error)]
 pub enum HistoryError {
-    /// The place is none.
+    /// The place is neither a file nor a database URL.
     #[error("history: {0}")]
     Place(String),
     /// Nothing has been kept there.

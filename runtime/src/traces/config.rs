@@ -28,7 +28,7 @@ pub struct TracesConfig {
     /// Traces are sent to `url` itself, without a path behind it: so OpenTelemetry's variable for traces alone is meant.
     #[serde(skip)]
     pub is_whole: bool,
-    /// How the collector lets one in.
+    /// How to get access to the collector.
     #[serde(skip)]
     pub access: ServerAccess,
     /// Jobs whose spans may wait to be sent; more are dropped and counted.

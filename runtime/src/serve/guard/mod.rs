@@ -26,8 +26,9 @@ pub use manage::Manage;
 use names::Names;
 use origins::Origins;
 
-/// A refused client may send so many bytes more, for so long: most read no answer before they have sent all.
+/// Bytes a refused client may still send. They are dropped: most clients read no answer before they have sent all.
 const REFUSED_MOST: usize = 64 << 20;
+/// How long a refused client may still send.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
 
 /// What the owner says of who gets in.

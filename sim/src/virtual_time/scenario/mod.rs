@@ -137,7 +137,7 @@ pub struct Model {
     pub decode_tok_per_s: f64,
 }
 
-/// Requests alike.
+/// A class of requests: what they ask for and how large they are.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Class {
