@@ -132,7 +132,7 @@ impl Dispatcher {
         // This one is not counted.
         let waiting = self.jobs.len().saturating_sub(calling).saturating_sub(1);
         if waiting >= self.config.max_queue as usize && waiting > 0 {
-            let message = format!("{waiting} jobs wait already, the most that may");
+            let message = format!("{waiting} jobs wait already, which is the limit");
             let hint = "ask again later, add a host, or raise max_queue";
             let error = DispatchError::new(DispatchErrorCode::Overloaded, message, hint);
             self.reject(id, error.again_after(self.soonest_ms()));

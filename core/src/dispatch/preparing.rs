@@ -84,8 +84,8 @@ impl Dispatcher {
         if self.wanting.len() >= MOST {
             let error = DispatchError::new(
                 DispatchErrorCode::Overloaded,
-                format!("{MOST} models wait to be prepared, the most that may"),
-                "prepare a model once for all who need it",
+                format!("{MOST} models wait to be prepared already, which is the limit"),
+                "prepare each model once, not once for each caller",
             );
             self.answer(&wanting, failed(None, error));
         } else {

@@ -97,7 +97,7 @@ impl ServerAccess {
         }
         for (given, beside) in [(&certificate, &key), (&key, &certificate)] {
             if given.is_given() && !beside.is_given() {
-                let why = format!("is missing beside {}", given.name);
+                let why = format!("is missing, though {} is set; give both", given.name);
                 return Err(ConfigError::new(format!("{place}.{}", beside.name), why));
             }
         }
@@ -119,7 +119,7 @@ impl ServerAccess {
             (Some((key, _)), Some(_), _) | (Some((key, _)), _, Some(_)) => {
                 refuse(key, &format!("give either {key} or username and password"))
             }
-            (None, None, Some(_)) => refuse("username", "is missing beside password"),
+            (None, None, Some(_)) => refuse("username", "is missing, though password is set; give both"),
             (Some((_, token)), None, None) => Ok(Some(format!("Bearer {token}"))),
             (None, Some(name), password) => Ok(Some(basic(name, password.as_deref().unwrap_or_default()))),
             (None, None, None) => Ok(None),
@@ -185,7 +185,7 @@ fn add(
 ) -> Result<(), ConfigError> {
     let wrong = |fault| Err(ConfigError::new(format!("{place}.headers.{name}"), fault));
     if !is_header_name(name) {
-        return wrong("is no name of an HTTP header");
+        return wrong("is not a valid name of an HTTP header");
     }
     if value.chars().any(char::is_control) {
         return wrong("must be one line of text");

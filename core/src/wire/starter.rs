@@ -64,7 +64,7 @@ impl HostStarter {
         ];
         for (key, given, with) in only {
             if given && !with.contains(means) {
-                return refuse(key, &format!("goes with {} only", with.join(" or ")));
+                return refuse(key, &format!("can be set beside {} only", with.join(" or ")));
             }
         }
         for (key, list) in [("command", &self.command), ("stop_command", &self.stop_command)] {
@@ -73,10 +73,13 @@ impl HostStarter {
             }
         }
         if self.container.as_ref().is_some_and(|name| !is_container_name(name)) {
-            return refuse("container", "is no name of a container: letters, digits and _ . - only");
+            return refuse(
+                "container",
+                "is not a container's name: it may have letters, digits and _ . - only",
+            );
         }
         if *means == "sablier" && self.group.is_none() {
-            return refuse("group", "is missing beside sablier");
+            return refuse("group", "is missing, though sablier is set; name the Sablier group of this host");
         }
         if self.wake.as_ref().is_some_and(|address| !is_hardware_address(address)) {
             return refuse("wake", "give six pairs of hexadecimal digits, such as 00:11:22:33:44:55");

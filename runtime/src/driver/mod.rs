@@ -363,7 +363,7 @@ impl Drop for Ticket {
 }
 
 pub(crate) fn closed() -> DispatchError {
-    DispatchError::new(DispatchErrorCode::Cancelled, "the engine is closed", "start another")
+    DispatchError::new(DispatchErrorCode::Cancelled, "the engine is closed", "create a new one")
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ impl Keys {
         if let Some(path) = keys.file.as_deref().filter(|path| !path.exists()) {
             let refuse = |error: io::Error| KeyError {
                 path: path.to_owned(),
-                message: format!("there is none, and it cannot be made: {error}"),
+                message: format!("does not exist, and cannot be made: {error}"),
             };
             make(path).map_err(refuse)?;
             drop(writeln!(io::stderr(), "smart-ai: {} was made, with a new key", path.display()));
