@@ -74,8 +74,8 @@ pub enum Effect {
         /// Milliseconds it may take; one that takes longer is `ETIMEDOUT`.
         within_ms: u32,
     },
-    /// Start a host that does not answer; answered by `StartEnded` once whoever runs it says that it runs. Whether it answers is seen
-    /// by looks.
+    /// Start a host that does not answer. Answered by `StartEnded` once its container, command or server says that it runs; looks then
+    /// show whether it answers.
     StartHost {
         /// Which.
         host: HostId,

@@ -111,7 +111,7 @@ impl Dispatcher {
         })
     }
 
-    /// Milliseconds that a load expected to take so many seconds is given.
+    /// Milliseconds that a load is given which is expected to take `load_s` seconds.
     pub(super) fn load_patience_ms(&self, host: &Host, load_s: f64) -> u64 {
         let sigma = (host.load_rate.spread(LOAD_SPREAD, 1.0)).sqrt();
         let late_ms = 1e3 * load_s * libm::exp(Q99 * sigma);

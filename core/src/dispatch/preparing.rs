@@ -93,7 +93,7 @@ impl Dispatcher {
         }
     }
 
-    /// Whoever asked for a model no longer waits for it; a load goes on.
+    /// The caller no longer waits for the model. A load that is under way goes on.
     pub(super) fn unprepare(&mut self, job: JobId) {
         self.wanting.retain(|wanting| wanting.job != job);
         for loading in self.loads.values_mut() {

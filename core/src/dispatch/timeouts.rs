@@ -96,7 +96,7 @@ impl Dispatcher {
             Phase::BeforeFirstToken { .. } => FailureKind::FirstTokenTimeout,
         };
         let failure = Failure::new(kind, format!("after {} ms", attempt.elapsed_ms(self.now)));
-        // A deadline that sends the job to another arm speaks against nobody.
+        // A deadline that sends the job to another arm is nobody's fault.
         if !switches {
             self.blame(&attempt, &failure);
         }

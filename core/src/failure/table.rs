@@ -1,4 +1,4 @@
-//! The whole table of failures: which status and words mean which kind, whom a kind speaks against, and what is done next.
+//! The whole table of failures: which status and words mean which kind, what a kind is blamed on, and what is done next.
 
 use std::ops::RangeInclusive;
 
@@ -21,7 +21,7 @@ pub(crate) enum Avoid {
     Everything,
 }
 
-/// Blame: what a failure speaks against.
+/// Blame: what a failure is evidence against.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Blame {
     /// The host: it gets no calls for a while.
@@ -64,7 +64,7 @@ enum Passing {
 }
 use Passing::{Passes, Stays};
 
-/// Whom each kind speaks against, what the next call avoids, and whether it passes.
+/// What each kind is blamed on, what the next call avoids, and whether the fault passes by itself.
 #[rustfmt::skip]
 const CLASSES: [Class; 25] = {
     use FailureKind as K;

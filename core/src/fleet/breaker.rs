@@ -122,7 +122,7 @@ impl Breaker {
     }
 }
 
-/// A pause that is doubled so many times, and never longer than the last figure.
+/// A pause that is doubled `times` times, and never longer than `most_ms`.
 pub(super) fn doubled(first_ms: u64, times: u32, most_ms: u64) -> u64 {
     first_ms.saturating_mul(1 << times.min(16)).min(most_ms)
 }

@@ -79,7 +79,7 @@ impl Power {
         }
     }
 
-    /// It answers; gives whether a start of ours is over by that.
+    /// The host answers. Returns whether that ends a start of ours.
     pub(crate) fn rose(&mut self, now: Millis, config: Option<&StartConfig>) -> bool {
         self.saved_gb_s = self.saved_gb_s(now, config);
         self.stopped = None;

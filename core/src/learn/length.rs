@@ -150,7 +150,7 @@ impl Length {
         if self.cap <= 0.0 { 0.0 } else { libm::exp(self.mean_ln + self.sigma * self.sigma / 2.0) }
     }
 
-    /// Tokens it stays below in all but a few cases: so many standard deviations of the logarithm above its middle, capped.
+    /// Tokens that it stays below in most cases: the given number of standard deviations of the logarithm above its median, capped.
     pub(crate) fn at_most(&self, deviations: f64) -> f64 {
         if self.cap <= 0.0 { 0.0 } else { libm::exp(self.mean_ln + deviations * self.sigma).min(self.cap) }
     }

@@ -17,7 +17,7 @@ const PATIENCE: f64 = 2.0;
 /// Bounds of the number of slots.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Slots {
-    /// Answers that one model was seen to write at the same time: so many slots are there.
+    /// Slots at least: this many answers were seen to be written by one model at the same time.
     at_least: u32,
     /// Slots at most, since one more call had to wait; and when that was seen.
     at_most: Option<(u32, Millis)>,
@@ -55,7 +55,7 @@ impl Slots {
         }
     }
 
-    /// So many answers of one model are being written at the same time.
+    /// Takes in that this many answers of one model are being written at the same time.
     pub(crate) fn overlap(&mut self, answers: u32) {
         if answers >= self.at_least {
             self.fewer = 0;

@@ -1,4 +1,4 @@
-//! What is told of models' comings and goings.
+//! What people are told of models and hosts that come and go.
 
 use serde::{Deserialize, Serialize};
 

@@ -195,8 +195,8 @@ impl Backlog {
         self.runners.iter().map(|runner| runner.load_left_s).fold(0.0, f64::max)
     }
 
-    /// Seconds until a job may begin in a runner that has so many `slots`, which take `batching` from one another; zero where one
-    /// is free.
+    /// Seconds until a job may begin in a runner with this many `slots`, which slow one another by `batching`; 0 if one is
+    /// free.
     pub(crate) fn queue_s(runner: Option<&Runner>, slots: u32, batching: f64) -> f64 {
         match runner {
             Some(runner) if runner.calls + runner.waiting >= slots => {

@@ -218,7 +218,7 @@ impl<'a> Ranked<'a> {
         self.answer.by(&arm.model.name, arm.model.wordiness)
     }
 
-    /// What the decision is made from, with at most so many arms.
+    /// What the decision is made from, with at most this many arms.
     pub(crate) fn record(&self, view: View<'_>, request: &Request, kept: usize) -> Record {
         let chosen = self.chosen();
         let best = chosen.and_then(|place| self.arms.get(place));

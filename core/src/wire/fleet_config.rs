@@ -201,7 +201,7 @@ impl FleetConfig {
     /// Separates what core may know from what only a driver may.
     ///
     /// # Errors
-    /// A URL that is none, two ways to authorize at once, or a value [`Config::validate`] refuses.
+    /// A URL that is not valid, two ways to authorize at once, or a value [`Config::validate`] refuses.
     pub fn split(&self) -> Result<Fleet, ConfigError> {
         let mut config = Config { metrics: self.prometheus.is_some(), ..self.config.clone() };
         let mut endpoints: Vec<Endpoint> = Vec::new();

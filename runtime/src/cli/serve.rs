@@ -52,7 +52,7 @@ pub(super) struct ServeArgs {
 /// Who gets in.
 #[derive(Args, Debug)]
 struct AccessArgs {
-    /// Ask every client for a key of this file, one a line; made with a new key where there is none [also read: `SMART_AI_KEY`, one key]
+    /// Ask every client for a key of this file, one a line; if the file does not exist, it is made with a new key [also read: `SMART_AI_KEY`, one key]
     #[arg(long, value_name = "FILE", env = "SMART_AI_KEY_FILE", hide_env_values = true)]
     key_file: Option<PathBuf>,
     /// Let other machines use the proxy without a key

@@ -310,7 +310,7 @@ impl Engine {
     }
 }
 
-/// Whoever waits for a job's answer: leaving before it has come cancels the job.
+/// A caller that waits for a job's answer. If it is dropped before the answer has come, the job is cancelled.
 struct Caller {
     engine: Engine,
     job: JobId,

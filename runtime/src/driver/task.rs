@@ -369,7 +369,7 @@ impl Task {
         }
     }
 
-    /// Tells whoever would stop a host for idleness that a call of it is under way, or that a model was prepared there.
+    /// Tells what would stop a host for idleness, such as Sablier, that a call is under way there, or that a model was prepared.
     fn renew(&mut self) {
         let readied = std::mem::take(&mut self.readied);
         for (id, power) in &self.powers {

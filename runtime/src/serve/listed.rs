@@ -118,14 +118,14 @@ fn text(map: &Object, key: &str) -> String {
     map.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// Ollama's clients read a whole number there, and no list at all where it is none.
+/// Puts a whole number in place of anything else, with which Ollama's clients could not read the list.
 fn number(map: &mut Object, key: &str, read: u64) {
     if map.get(key).is_some_and(|value| value.as_i64().is_none()) {
         map.insert(key.to_owned(), read.into());
     }
 }
 
-/// Ollama's clients read a date there, and no list at all where it is none.
+/// Puts a date in place of anything else, with which Ollama's clients could not read the list.
 fn date(map: &mut Object, key: &str) {
     if unix_s(&text(map, key)).is_none() {
         map.insert(key.to_owned(), NO_DATE.into());

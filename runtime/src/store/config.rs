@@ -71,9 +71,9 @@ impl HistoryConfig {
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Opening {
-    /// Made where there is none.
+    /// The file is made if it does not exist.
     Make,
-    /// Only where there is one already.
+    /// Only if the file exists.
     Found,
     /// To read only, and nobody writes it meanwhile.
     Unchanging,

@@ -157,7 +157,7 @@ pub(super) async fn timed<T>(
     tokio::time::timeout(within, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
-/// The folder, and the file where there is none, for nobody but the user.
+/// Makes the folder, and the file if it does not exist. Only the user may read the file.
 fn private(path: &std::path::Path) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new();
     file.create(true).append(true);

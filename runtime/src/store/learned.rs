@@ -201,7 +201,7 @@ async fn upsert(
     written.iter().map(|row| row.try_get(0)).collect()
 }
 
-/// Writes what one row held before, where there is none of a subject yet.
+/// Writes what an earlier version held in one row, for the subjects that have no row yet.
 pub(super) async fn insert(
     transaction: &mut Transaction<'static, Any>,
     knowledge: &Knowledge,
@@ -347,7 +347,7 @@ mod tests {
         }
     }
 
-    /// What a dispatcher of this host has learned: decode speeds, so many milliseconds ago each.
+    /// What a dispatcher of this host has learned: decode speeds, each with how many milliseconds ago it was seen.
     fn snapshot(host: &str, speeds: &[(u64, f64)]) -> Result<Snapshot, sqlx::Error> {
         let dispatcher = Dispatcher::new(Config::new(vec![HostConfig::new(host)]), 1)
             .map_err(|error| sqlx::Error::Configuration(error.to_string().into()))?;

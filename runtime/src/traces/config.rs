@@ -11,7 +11,7 @@ use smart_ai_core::{ConfigError, json};
 
 /// Switches traces off.
 const OFF: &str = "off";
-/// Where this variable is `true`, nothing is sent, whoever names a collector.
+/// If this variable is `true`, nothing is sent, even if a collector is configured.
 const DISABLED: &str = "OTEL_SDK_DISABLED";
 /// What the variables of the exporter begin with.
 const OTLP: &str = "OTEL_EXPORTER_OTLP_";

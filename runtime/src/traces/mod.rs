@@ -46,7 +46,7 @@ impl Traces {
     /// Starts the thread that sends; `None` where they are off. Called within the runtime.
     ///
     /// # Errors
-    /// A URL that is none, a header that HTTP does not allow, or a certificate file that cannot be read.
+    /// A URL that is not valid, a header that HTTP does not allow, or a certificate file that cannot be read.
     pub(crate) fn open(config: &TracesConfig) -> Result<Option<Self>, ConfigError> {
         let endpoint = config.endpoint()?;
         let Some(endpoint) = endpoint else { return Ok(None) };

@@ -36,7 +36,7 @@ const REFUSED_FOR: Duration = Duration::from_secs(5);
 pub struct Access {
     /// Keys from the environment: each lets its bearer in.
     pub keys: Vec<Secret>,
-    /// A file of keys, one a line. Made with a new key where there is none.
+    /// A file of keys, one a line. If it does not exist, it is made with a new key.
     pub key_file: Option<PathBuf>,
     /// Other machines may come without a key.
     pub no_key: bool,

@@ -28,7 +28,7 @@ pub struct Scenario {
     /// How often requests come, where no patterns are named.
     #[serde(default)]
     pub arrivals: Arrivals,
-    /// Requests in a run, likewise.
+    /// Requests in a run, if no patterns are named.
     #[serde(default)]
     pub requests: usize,
     /// Days in a run with patterns; the first is a Monday.
