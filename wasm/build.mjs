@@ -44,8 +44,8 @@ function output(command, args) {
 }
 
 function installTools() {
-	// Unoptimized: they run for seconds, and compiling takes minutes. The first without --locked: its lock file names a crate
-	// version that was withdrawn.
+	// Unoptimized: they run for seconds, and compiling takes minutes.
+	// The first without --locked: its lock file names a crate version that was withdrawn.
 	if (!output('wasm-bindgen', ['--version']).includes(WASM_BINDGEN)) {
 		run('cargo', ['install', '--debug', '--root', tools, 'wasm-bindgen-cli', '--version', WASM_BINDGEN]);
 	}

@@ -38,7 +38,7 @@ fn scored(bencher: divan::Bencher<'_, '_>, arms: usize) {
     step(bencher, &dispatcher, now);
 }
 
-/// The same choice, contested and played through.
+/// One `step(Submit)` on a fleet with half of its hosts at work, where looking ahead may play the choice through.
 #[divan::bench(args = [10, 40, 200, 1000])]
 fn planned(bencher: divan::Bencher<'_, '_>, arms: usize) {
     let (dispatcher, now) = worked(arms, LookAhead::Auto, LifecycleMode::Off);

@@ -46,22 +46,23 @@ pub struct Config {
     #[serde(default = "default_connect_ms")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub connect_timeout_ms: u32,
-    /// Milliseconds a job waits for a model to load before it asks another arm; the load goes on. Absent: learned of each
+    /// Milliseconds a job waits for a model to load before it asks another arm; the load goes on. Absent: learned for each
     /// host, ten minutes at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_timeout_ms: Option<u32>,
-    /// Milliseconds a loaded model may take for the first piece of an answer. Absent: learned of each model, ten minutes at
-    /// most. An answer that comes whole is given the time to write it beside.
+    /// Milliseconds a loaded model may take for the first piece of an answer. Absent: learned for each model, ten minutes
+    /// at most. An answer that comes whole is given the time of its writing on top.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_token_timeout_ms: Option<u32>,
-    /// Milliseconds between two pieces after which an answer counts as stuck. Absent: by what is written, 30 seconds at most
-    /// for text, ten minutes for a tool call, which comes whole.
+    /// Milliseconds without a new piece after which an answer counts as stuck. Absent: it depends on what is written, 30 seconds at
+    /// most for text, ten minutes for a tool call, which comes whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stall_timeout_ms: Option<u32>,
-    /// Milliseconds a client of a streamed answer may read nothing before its answer ends. Absent: two minutes.
+    /// Milliseconds after which an answer is ended that its client does not read. Absent: two minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_timeout_ms: Option<u32>,
-    /// Whether a loaded model of a host that failed is asked for one token, when its pause is over, before a job is sent there.
+    /// Whether a host that failed is tried with a canary when its pause is over: a loaded model is asked for one token before a job is
+    /// sent there.
     #[serde(default = "default_canary")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
     pub canary: bool,
@@ -94,30 +95,30 @@ pub struct Config {
 pub struct HostConfig {
     /// Its name in every decision, metric and message.
     pub id: HostId,
-    /// Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`). Absent: found out, beginning with Ollama's own 1: while
-    /// none has had to wait, as many again are tried.
+    /// Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`). Absent: found out. It begins with 1, as Ollama does, and
+    /// doubles the number as long as no request had to wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parallel: Option<u32>,
-    /// Models it keeps in memory at most (`OLLAMA_MAX_LOADED_MODELS`).
+    /// Models the host keeps in memory at most (`OLLAMA_MAX_LOADED_MODELS`).
     #[serde(default = "default_max_loaded")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub max_loaded: u32,
-    /// Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`). Calls ask for this and more, so that the model worth least
-    /// makes way first; 0 leaves it to the host. Absent: learned from how long models stay after calls that said nothing.
+    /// Seconds an idle model stays in memory (`OLLAMA_KEEP_ALIVE`). Calls ask for this long or longer, so that the model worth least
+    /// makes way first. 0 leaves it to the host. Absent: learned from how long models stay after calls without a `keep_alive`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_alive_s: Option<u32>,
-    /// Memory for models in gigabytes (10^9 bytes): of the GPU where it has one. Absent: measured, or learned from the sets of
-    /// models that were loaded together or pushed out.
+    /// Gigabytes (10^9 bytes) of memory for models: the GPU's, if the host has one. Absent: measured, or learned from which models were
+    /// loaded together and which were pushed out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_gb: Option<f64>,
-    /// The `instance` label of its exporters: `host`, or `host:port` to tell two apart. A driver fills in the host name of its URL.
+    /// The `instance` label of the host's exporters: `host`, or `host:port` to tell two apart. Absent: the host name of its URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
-    /// The machine it runs on, under any name: servers with the same one share it. Absent: `instance` where that is set, else
-    /// learned from whether their answers slow one another, starting as if each had a machine of its own.
+    /// The machine the host runs on, by a name of your choice; hosts with one name share a machine. Absent: `instance` if that is set,
+    /// else learned from whether their answers slow one another. At first each counts as alone on its machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<String>,
-    /// How it is started when it is needed, where it can be. Absent: it is up or down as it is.
+    /// How the host is started when it is needed. Absent: Smart AI neither starts nor stops it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<StartConfig>,
 }
@@ -138,7 +139,7 @@ impl HostConfig {
     }
 }
 
-/// Bounds beyond which a host gets no job. An unknown or stale signal never excludes.
+/// Limits beyond which a host gets no job. An unknown or stale signal never excludes.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
@@ -156,10 +157,10 @@ pub struct Limits {
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(default, deny_unknown_fields)]
 pub struct QualityConfig {
-    /// What a request's mode demands.
+    /// The least quality that each mode takes.
     #[cfg_attr(feature = "typescript", ts(as = "Option<Floors>", optional))]
     pub floors: Floors,
-    /// The owner's word on a model, by its tag, in place of what is published; feedback still moves it.
+    /// Quality of a model, by its tag, in place of the published results. Ratings still move it.
     #[cfg_attr(
         feature = "typescript",
         ts(as = "Option<std::collections::BTreeMap<ModelName, f64>>", optional)
@@ -167,7 +168,7 @@ pub struct QualityConfig {
     pub models: BTreeMap<ModelName, f64>,
 }
 
-/// The least quality a mode takes while a model that has it can serve; below it others serve only where none can.
+/// The least quality a mode takes. Models below it serve only if no better one can.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(default, deny_unknown_fields)]

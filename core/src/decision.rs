@@ -13,7 +13,7 @@ pub struct Decision {
     pub chosen: Option<Arm>,
     /// One sentence: who won, against whom, and the terms that decided it.
     pub reason: String,
-    /// Expected seconds from now to the last token on the chosen arm, as milliseconds.
+    /// Expected milliseconds from now to the last token on the chosen arm.
     pub predicted_ms: f64,
     /// The kind of work.
     pub task: Task,
@@ -29,7 +29,7 @@ pub struct Decision {
     pub dropped: Vec<Dropped>,
     /// The signals of the candidates' hosts.
     pub signals: Vec<SignalAge>,
-    /// What a reader should know besides: stale signals, unreachable hosts, failed attempts.
+    /// What a reader should also know: stale signals, unreachable hosts, failed attempts.
     pub notes: Vec<String>,
     /// What looking ahead found, where it overruled the score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,17 +41,17 @@ pub struct Decision {
     pub comparison: Option<Comparison>,
 }
 
-/// What a caller names beside what the dispatcher chooses.
+/// What a caller named, compared with what the dispatcher chooses.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Comparison {
-    /// Whether the dispatcher's choice runs, rather than what is named.
+    /// Whether the dispatcher's choice runs, and not the named one.
     pub switched: bool,
-    /// What is named; absent where it cannot serve.
+    /// The arm that the caller named; absent if it cannot serve.
     pub named: Option<Forecast>,
-    /// What the dispatcher chooses; absent where nothing can serve.
+    /// The arm that the dispatcher chooses; absent if none can serve.
     pub chosen: Option<Forecast>,
-    /// Milliseconds that the dispatcher's choice is expected to save; less than zero: to cost.
+    /// Milliseconds that the dispatcher's choice is expected to save; below zero it is expected to cost.
     pub gain_ms: f64,
 }
 
@@ -67,11 +67,11 @@ pub struct Forecast {
     pub predicted_ms: f64,
 }
 
-/// Sampled futures in which another arm than the score's ends all jobs sooner.
+/// What looking ahead found where it chose another arm than the score: all jobs together end sooner by it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct PlanReport {
-    /// The arm with the best score; the chosen one where only waiting for its other models was overruled.
+    /// The arm with the best score. It is the chosen arm if looking ahead overruled only the wait for other models.
     pub instead_of: Arm,
     /// Futures played.
     pub futures: u32,
@@ -138,7 +138,7 @@ pub struct Terms {
     pub quality_s: f64,
     /// Price of probably missing the deadline.
     pub deadline_s: f64,
-    /// Less than zero: what may be gained by learning more of a little known arm.
+    /// A bonus, below zero, for what may be learned about an arm that was tried seldom (`tuning.optimism`).
     pub optimism_s: f64,
 }
 
@@ -218,7 +218,7 @@ pub enum DropCode {
     NotConfigured,
     /// Lacks a capability.
     NotCapable,
-    /// Its answers are not good enough for the request's mode.
+    /// Its quality is below the floor of the request's mode.
     BelowFloor,
     /// Its context is too small.
     ContextTooSmall,

@@ -74,8 +74,8 @@ pub enum Effect {
         /// Milliseconds it may take; one that takes longer is `ETIMEDOUT`.
         within_ms: u32,
     },
-    /// Start a host that does not answer; answered by `StartEnded` once whoever runs it says that it runs. Whether it answers is seen
-    /// by looks.
+    /// Start a host that does not answer. Answered by `StartEnded` once its container, command or server says that it runs; looks then
+    /// show whether it answers.
     StartHost {
         /// Which.
         host: HostId,
@@ -106,8 +106,7 @@ pub struct CallOptions {
     pub num_ctx: Option<u32>,
     /// `num_predict`: the caller's cap.
     pub num_predict: Option<u32>,
-    /// `keep_alive` in seconds: the less a model is worth in memory, the sooner it makes way for another. Absent: the
-    /// server's own.
+    /// `keep_alive` in seconds: less for a model that is worth less in memory, so that it makes way sooner. Absent: the server's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_alive_s: Option<u32>,
 }
@@ -131,7 +130,7 @@ pub enum Source {
     },
     /// The metrics server; answered by `Signals`.
     Signals,
-    /// Whether a loaded model still writes: an ask of any short prompt, one token long; answered by `Canary`.
+    /// A canary: asks a loaded model for one token, to see whether it still answers. Answered by `Canary`.
     Canary {
         /// The host.
         host: HostId,

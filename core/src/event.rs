@@ -17,7 +17,7 @@ pub enum Event {
         /// What is wanted.
         request: Request,
     },
-    /// So many more requests of a shape will follow at once: a caller works through a batch.
+    /// More requests of a shape will follow at once: a caller works through a batch.
     Announce {
         /// The shape of one that has been submitted.
         shape: Shape,
@@ -55,7 +55,7 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
-    /// The client has not read what came before: until the next `Progress` the silence is its own.
+    /// The client has not read what came before. Until the next `Progress`, the silence is the client's and not the host's.
     Held {
         /// The call.
         attempt: AttemptId,
@@ -95,13 +95,13 @@ pub enum Event {
         /// Why no token came; absent where one did.
         failure: Option<Failure>,
     },
-    /// Somebody will ask such a request: have the model that would answer in memory. Answered by `Prepared`.
+    /// A caller will send such a request: load the model that would answer it. Answered by `Prepared`.
     Prepare {
         /// The driver's number for it, never used before, for a job either.
         job: JobId,
         /// What will be asked.
         request: Request,
-        /// Milliseconds from now until it will be; 0: as soon as can be.
+        /// Milliseconds from now until it will be sent; 0: as soon as can be.
         #[cfg_attr(feature = "typescript", ts(type = "number"))]
         in_ms: u64,
     },
@@ -137,9 +137,9 @@ pub enum Event {
         /// Why it was not stopped; absent where it was.
         failure: Option<Failure>,
     },
-    /// Another program unloads and loads models of this fleet by itself, or none does any more.
+    /// Another program acts on the models of this fleet, or no longer does.
     StandBy {
-        /// Who does, in words; absent: this one may.
+        /// Which program acts, in words. Absent: this one may act.
         holder: Option<String>,
     },
     /// Unload and load now what is due, whatever the mode is.
@@ -153,15 +153,15 @@ pub enum Event {
         /// The judgement.
         rating: Rating,
     },
-    /// The driver was not run for so long: the machine slept. Sent before the event it has, where [`Dispatcher::slept`] says so.
+    /// The driver was not run for a while, since the machine slept. Sent before the event at hand, if [`Dispatcher::slept`] says so.
     ///
     /// [`Dispatcher::slept`]: crate::Dispatcher::slept
     Slept {
-        /// Milliseconds.
+        /// Milliseconds for which the driver was not run.
         #[cfg_attr(feature = "typescript", ts(type = "number"))]
         ms: u64,
     },
-    /// Somebody wants to know how things are now: look at every host and at the metrics.
+    /// Look at every host and at the metrics now, because somebody asks how the fleet is.
     Look,
     /// Time passed: see `poll_timeout`.
     Tick,
@@ -334,7 +334,7 @@ pub struct Sample {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum SignalName {
-    /// Share of CPU time in use, 0 to 1.
+    /// Share of the CPU time that is in use, 0 to 1.
     CpuBusyRatio,
     /// Bytes a new process could take.
     MemoryAvailableBytes,
@@ -372,7 +372,7 @@ pub struct Usage {
     pub total_ms: f64,
 }
 
-/// Of two calls together.
+/// Adds the counters of two calls.
 impl core::ops::AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
         self.prompt_tokens = self.prompt_tokens.saturating_add(other.prompt_tokens);

@@ -69,12 +69,11 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
     from_value(serde_json::from_str(text).map_err(|error| refusal("", &error))?)
 }
 
-/// Reads what a program wrote, not a person: the message does not say where a wrong value stands. Takes half the time of
-/// [`from_str`], and
-/// far less code.
+/// Reads JSON that a program wrote. A message does not say where a wrong value stands, as nobody would mend it by hand; that takes
+/// half the time of [`from_str`], and far less code.
 ///
 /// # Errors
-/// The first thing that is not as it must be.
+/// The first value that is not as it must be.
 pub fn from_program<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
     serde_json::from_str(text).map_err(|error| refusal("", &error))
 }

@@ -1,6 +1,6 @@
 //! What the standard library lacks for numbers.
 
-/// `f64::clamp` that takes any input: `clamp` panics where the bounds are crossed, and keeps NaN.
+/// `f64::clamp` for any input: the standard one panics if the low bound is above the high one, and returns NaN for NaN.
 pub(crate) trait Between {
     /// The nearest value from `low` to `high`; `low` where it is no number.
     fn between(self, low: Self, high: Self) -> Self;

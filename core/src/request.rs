@@ -70,12 +70,12 @@ impl Task {
     }
 }
 
-/// How much an answer's quality is worth in seconds of waiting.
+/// How many seconds of waiting a better answer is worth.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// The soonest answer.
+    /// The soonest answer; quality counts little.
     Fast,
     /// A better model where it costs little time.
     #[default]
@@ -84,7 +84,7 @@ pub enum Mode {
     Best,
 }
 
-/// How an answer comes: what may be silent for how long.
+/// How an answer comes, which decides how long it may be silent.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "snake_case")]

@@ -12,14 +12,14 @@ use crate::names::{HostId, Millis, ModelName};
 use crate::range::ConfigError;
 use crate::request::{Capability, Task};
 
-/// Changes when an older snapshot can no longer be restored.
+/// The version of the format. It changes when an older snapshot can no longer be restored.
 const SNAPSHOT_VERSION: u32 = 3;
 
 /// Everything believed at one moment.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct Snapshot {
-    /// Of this format: 3.
+    /// The version of this format: 3.
     pub version: u32,
     /// When, on the driver's clock.
     pub at: Millis,
@@ -88,16 +88,16 @@ pub struct HostSnapshot {
     /// `gpu` where a model was seen on one, `cpu` where all were in main memory, `unknown` where none was seen.
     #[serde(default)]
     pub device: Device,
-    /// Bytes beyond which a load pushes other models out: told, measured, learned, or else what is usual.
+    /// Bytes of models beyond which a load pushes others out: configured, measured or learned, else what is usual.
     #[serde(default)]
     pub memory_bytes: f64,
-    /// The servers on the same machine: as told, or else learned from whether their answers slow one another.
+    /// The other hosts on its machine: as configured, else learned from whether their answers slow one another.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shares_machine_with: Vec<HostId>,
     /// How much its busy runners take from one another: 1 where they share all of the host, 0 where each has a part of its own.
     #[serde(default = "all_shared")]
     pub sharing: f64,
-    /// Requests that one of its models is known to answer at a time: told, or found out.
+    /// Requests that one of its models is known to answer at a time: configured, or found out.
     #[serde(default = "one")]
     pub parallel: u32,
     /// How much the requests that one of its models answers at a time take from one another: 1 where they share its speed, 0 where

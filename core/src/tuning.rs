@@ -55,8 +55,8 @@ pub struct Tuning {
     pub reserve: f64,
     /// Weight of a model's worth in how long it is kept in memory after a request. 0 leaves that to the host's own setting.
     pub keep_alive: f64,
-    /// The order of those who wait: seconds of work that one second of waiting makes up for. 0 answers the shortest first, whoever
-    /// waits; large values answer the oldest first.
+    /// The order of waiting requests: how many seconds of work one second of waiting makes up for. 0 answers the shortest first,
+    /// however long others wait; large values answer the oldest first.
     pub age: f64,
     /// When a request goes ahead of others in the queue: once it has waited this many times as long as it takes on an idle fleet, and
     /// they a smaller multiple of theirs. 0 leaves the order to `age` alone.

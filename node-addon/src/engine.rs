@@ -112,7 +112,11 @@ impl Engine {
             self.0.prepare(wish).await
         } else {
             let hint = "Send one object, such as {\"model\":\"qwen2.5:7b\"}.";
-            Err(DispatchError::new(DispatchErrorCode::InvalidRequest, "the wish is not JSON", hint))
+            Err(DispatchError::new(
+                DispatchErrorCode::InvalidRequest,
+                "the argument of prepare is not JSON",
+                hint,
+            ))
         };
         Ok(serde_json::to_string(&prepared)?)
     }

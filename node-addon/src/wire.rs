@@ -48,7 +48,7 @@ pub fn ask_parts(ask: String) -> Result<String, Code> {
     to_json(&ask_of(&ask)?.parts())
 }
 
-/// Whether a whole answer without tool calls is one, and its text.
+/// Whether a whole answer without tool calls is usable, and its text.
 #[napi(js_name = "askVerdict", catch_unwind)]
 pub fn ask_verdict(ask: String, text: String, reason: String) -> Result<String, Code> {
     to_json(&ask_of(&ask)?.verdict(&text, &reason))
@@ -60,7 +60,8 @@ pub fn feedback_event(feedback: String) -> Result<String, Code> {
     to_json(&wire::feedback_event(from_json(&feedback)?).map_err(dispatch_error)?)
 }
 
-/// The event of a wish to have a model in memory; `wall_ms` is the time of day since 1970. Throws `invalid_request`.
+/// The event of a `prepare`: a caller wants a model in memory. `wall_ms` is what time it is, in milliseconds since 1970. Throws
+/// `invalid_request`.
 #[napi(js_name = "prepareEvent", catch_unwind)]
 pub fn prepare_event(job: f64, wish: String, wall_ms: f64) -> Result<String, Code> {
     let event = wire::prepare_event(JobId(job as u64), from_json(&wish)?, wall_ms as u64);
@@ -99,31 +100,31 @@ pub fn read_embeddings(body: String) -> Result<String, Code> {
     to_json(&wire::read_embeddings(&body))
 }
 
-/// `/api/version`.
+/// Reads the body of `/api/version`.
 #[napi(js_name = "readVersion", catch_unwind)]
 pub fn read_version(body: String) -> Result<String, Code> {
     to_json(&wire::read_version(&body))
 }
 
-/// `/api/tags`.
+/// Reads the body of `/api/tags`.
 #[napi(js_name = "readTags", catch_unwind)]
 pub fn read_tags(body: String) -> Result<String, Code> {
     to_json(&wire::read_tags(&body))
 }
 
-/// `/api/ps`.
+/// Reads the body of `/api/ps`.
 #[napi(js_name = "readPs", catch_unwind)]
 pub fn read_ps(body: String, date: Option<String>) -> Result<String, Code> {
     to_json(&wire::read_ps(&body, date.as_deref()))
 }
 
-/// `/api/show`.
+/// Reads the body of `/api/show`.
 #[napi(js_name = "readShow", catch_unwind)]
 pub fn read_show(body: String) -> Result<String, Code> {
     to_json(&wire::read_show(&body))
 }
 
-/// The metrics server's answer.
+/// Reads the metrics server's answer.
 #[napi(js_name = "readMetrics", catch_unwind)]
 pub fn read_metrics(status: u16, body: String) -> Result<String, Code> {
     to_json(&wire::read_metrics(status, &body))

@@ -21,10 +21,10 @@ pub struct Fault {
     /// Share of the matching requests that it hits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
-    /// Ends after so many hits.
+    /// Hits after which it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-    /// Ends after so many seconds.
+    /// Seconds after which it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
     /// `slow`: how many times slower.

@@ -52,7 +52,7 @@ test('a host that asks for a certificate is shown the one named for it, and says
 	const admitted = await started(built.createDispatcher({ hosts: [{ url, ...access }] })).ask(ask);
 	assert.deepEqual([admitted.ok, admitted.text], [true, 'Hello there']);
 	const { error } = await started(built.createDispatcher({ hosts: [{ url, ca }] })).ask(ask);
-	assert.match(error.message, /certificate_refused: it asks for a certificate that it knows/);
+	assert.match(error.message, /certificate_refused: it asks for a certificate of its client, and got none/);
 	assert.match(error.hint, /client_cert_file/);
 });
 

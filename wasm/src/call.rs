@@ -14,7 +14,7 @@ use crate::value::{dispatch_error, from_js, to_js};
 #[wasm_bindgen]
 pub struct Asked {
     ask: Arc<Ask>,
-    /// Among the parts of a larger ask; 0 for one that is no part.
+    /// Its place among the parts of a larger ask; 0 if it is not a part.
     #[wasm_bindgen(readonly)]
     pub place: usize,
 }

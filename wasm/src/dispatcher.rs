@@ -11,7 +11,7 @@ use crate::value::{config_error, from_js, json, to_js};
 #[wasm_bindgen]
 pub struct Dispatcher {
     pub(crate) core: smart_ai_core::Dispatcher,
-    /// Of the last step: what a driver begins for one of them does not cross the border twice.
+    /// The effects of the last step. Kept here, so that what a driver begins for one of them does not cross the border twice.
     pub(crate) effects: Vec<Effect>,
     pub(crate) exchanges: Exchanges,
 }

@@ -50,13 +50,14 @@ pub fn ask_parts(ask: &JsValue) -> Result<JsValue, JsValue> {
     to_js(&ask_of(ask)?.parts())
 }
 
-/// Whether a whole answer without tool calls is one, and its text.
+/// Whether a whole answer without tool calls is usable, and its text.
 #[wasm_bindgen(js_name = askVerdict)]
 pub fn ask_verdict(ask: &JsValue, text: &str, reason: &str) -> Result<JsValue, JsValue> {
     to_js(&ask_of(ask)?.verdict(text, reason))
 }
 
-/// The event of a wish to have a model in memory; `wall_ms` is the time of day since 1970. Throws `invalid_request`.
+/// The event of a `prepare`: a caller wants a model in memory. `wall_ms` is what time it is, in milliseconds since 1970. Throws
+/// `invalid_request`.
 #[wasm_bindgen(js_name = prepareEvent)]
 pub fn prepare_event(job: f64, wish: &JsValue, wall_ms: f64) -> Result<JsValue, JsValue> {
     let event = wire::prepare_event(JobId(job as u64), from_js(wish)?, wall_ms as u64);
@@ -99,31 +100,31 @@ pub fn read_embeddings(body: &str) -> Result<JsValue, JsValue> {
     to_js(&wire::read_embeddings(body))
 }
 
-/// `/api/version`.
+/// Reads the body of `/api/version`.
 #[wasm_bindgen(js_name = readVersion)]
 pub fn read_version(body: &str) -> Result<JsValue, JsValue> {
     to_js(&wire::read_version(body))
 }
 
-/// `/api/tags`.
+/// Reads the body of `/api/tags`.
 #[wasm_bindgen(js_name = readTags)]
 pub fn read_tags(body: &str) -> Result<JsValue, JsValue> {
     to_js(&wire::read_tags(body))
 }
 
-/// `/api/ps`.
+/// Reads the body of `/api/ps`.
 #[wasm_bindgen(js_name = readPs)]
 pub fn read_ps(body: &str, date: Option<String>) -> Result<JsValue, JsValue> {
     to_js(&wire::read_ps(body, date.as_deref()))
 }
 
-/// `/api/show`.
+/// Reads the body of `/api/show`.
 #[wasm_bindgen(js_name = readShow)]
 pub fn read_show(body: &str) -> Result<JsValue, JsValue> {
     to_js(&wire::read_show(body))
 }
 
-/// The metrics server's answer.
+/// Reads the metrics server's answer.
 #[wasm_bindgen(js_name = readMetrics)]
 pub fn read_metrics(status: u16, body: &str) -> Result<JsValue, JsValue> {
     to_js(&wire::read_metrics(status, body))

@@ -58,7 +58,7 @@ pub(crate) fn learned(arms: usize, look_ahead: LookAhead, lifecycle: LifecycleMo
     (dispatcher, now)
 }
 
-/// The same with half of the hosts at work: a choice is contested, and may be played.
+/// A fleet that has learned, with half of its hosts at work: a choice is contested, and looking ahead may play it.
 pub(crate) fn worked(arms: usize, look_ahead: LookAhead, lifecycle: LifecycleMode) -> (Dispatcher, Millis) {
     let (mut dispatcher, now) = learned(arms, look_ahead, lifecycle);
     for host in (0..arms.div_ceil(MODELS.len())).step_by(2) {

@@ -8,9 +8,9 @@ use crate::fleet::Host;
 use crate::lifecycle::{LifecycleAction, LifecycleActionKind, LifecycleMode};
 use crate::names::{HostId, ModelName};
 
-/// The latest actions that are shown.
+/// How many of the latest actions are shown.
 const TOLD: usize = 50;
-/// Ended actions that wait to be taken: a driver that keeps none leaves them.
+/// Ended actions kept until the driver takes them; a driver without a history never does.
 const ENDED: usize = 200;
 
 /// What was done.

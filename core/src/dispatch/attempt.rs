@@ -8,15 +8,17 @@ use crate::names::{HostId, JobId, Millis, ModelName};
 use crate::number::Between as _;
 use crate::policy::{Had, Running, Share, Shares};
 
-/// A load that nobody waits for goes on this long at most: the server itself gives one up sooner.
+/// The longest that a load goes on which no job waits for, in milliseconds. Ollama itself gives up sooner.
 const LOAD_MOST_MS: u64 = 600_000;
 
-/// Fewer tokens than this, or less time, tell nothing of how fast they came.
+/// The fewest tokens from which a rate is learned: fewer tell chance.
 const TELLING_TOKENS: u32 = 8;
+/// The least milliseconds from which a rate is learned: a shorter time is mostly the error of the clock.
 const TELLING_MS: f64 = 40.0;
-/// A first piece that comes so many times later than expected, and a moment, has waited for more than its prompt: for a load
-/// that nobody foresaw, or for another client's answer.
+/// How many times the expected time a first piece may take, beside [`LATE_MS`], before it teaches no reading rate: it then waited
+/// for more than its prompt, such as a load that nobody foresaw, or another client's answer.
 const LATE: f64 = 4.0;
+/// Milliseconds added to [`LATE`] times the expected time: four times a very short prompt would be less than chance.
 const LATE_MS: f64 = 2_000.0;
 
 #[derive(Clone, Debug)]
@@ -34,18 +36,18 @@ pub(super) struct Attempt {
     /// The context its model is loaded with for this call.
     pub(super) context: Context,
     pub(super) began: Millis,
-    /// When its model was loaded, as far as it shows.
+    /// When its model was loaded, as far as can be told.
     pub(super) work_began: Millis,
     pub(super) phase: Phase,
     pub(super) patience: Patience,
-    /// When a second call beside it may be worth it.
+    /// When a hedge may be worth it.
     pub(super) hedge_at: Option<Millis>,
-    /// A second call was worth it, and no arm was free for one.
+    /// A hedge was due, and no arm was free for it.
     pub(super) is_late: bool,
     pub(super) running: Running,
     /// The share of its prompt that the runner had read before.
     pub(super) known_share: f64,
-    /// It found its model not loaded, so that its load time teaches.
+    /// Its model was not loaded when it began, so its load time is learned from.
     pub(super) cold: bool,
     /// What it says of how long its model stays, until the host has taken that in.
     pub(super) says: Option<Says>,
@@ -117,7 +119,7 @@ impl Attempt {
         }
     }
 
-    /// The first piece may take this long by what is known of the arm.
+    /// When the first piece is due, by what is known of the arm.
     pub(super) fn allowed_until(&self) -> Millis {
         self.began.plus(self.patience.load_ms + self.patience.first_ms)
     }

@@ -5,7 +5,7 @@ use crate::names::Millis;
 
 /// Retry budget: tokens that each job adds. One further attempt for every five jobs.
 pub(super) const RETRIES_PER_JOB: f64 = 0.2;
-/// Retry budget: tokens that are saved at most, so that so many jobs may fall back at once.
+/// Retry budget: tokens that are saved at most. This many jobs may fall back at once.
 pub(super) const RETRY_BURST: f64 = 20.0;
 /// Hedge budget: tokens that each job adds. One hedge for every twenty jobs.
 pub(super) const HEDGES_PER_JOB: f64 = 0.05;
@@ -13,7 +13,7 @@ pub(super) const HEDGES_PER_JOB: f64 = 0.05;
 pub(super) const HEDGE_BURST: f64 = 5.0;
 /// Futures that are played each second, at most. With 32 jobs at once on three hosts one takes about 0.1 ms natively.
 const FUTURES_PER_S: f64 = 2_000.0;
-/// Futures that are saved at most: a burst of jobs plays so many, then the score alone decides for a while.
+/// Futures that are saved at most: a burst of jobs plays this many, then the score alone decides for a while.
 const FUTURE_BURST: f64 = 2_000.0;
 
 /// Futures that may be played at once.

@@ -17,9 +17,9 @@ use crate::policy::{
     learn_load, learn_rates, tokens_of_context,
 };
 
-/// A measured load shorter than this counts as none: the model was in memory.
+/// Milliseconds below which a measured load counts as none: the model was in memory.
 const TELLING_LOAD_MS: f64 = 50.0;
-/// A client that reads nothing for this long has its answer ended, unless the owner says otherwise: it holds a place on the host.
+/// Milliseconds a client may read nothing before its answer is ended, unless `client_timeout_ms` says otherwise: it holds a slot.
 const CLIENT_MS: u32 = 120_000;
 
 /// Whether a keep-alive is longer or shorter than another by more than a fifth.
@@ -39,7 +39,7 @@ impl Dispatcher {
         self.attempts.values().any(may_wait) || self.loads.keys().any(is_load)
     }
 
-    /// Calls the arm a job wants, the first of its decision's arms.
+    /// Calls the arm a job is meant for: the first of its decision.
     pub(super) fn call(&mut self, id: JobId, decision: Box<Record>, wish: Wish) -> Option<AttemptId> {
         let terms = decision.arms.first()?.terms;
         let running = self.running(&terms, &wish)?;
@@ -299,7 +299,7 @@ impl Dispatcher {
         }
     }
 
-    /// Its client does not read: it has a time of its own.
+    /// The client has stopped reading: its call ends after `client_timeout_ms`, not when the host counts as silent.
     pub(super) fn held(&mut self, id: AttemptId) {
         let client_ms = u64::from(self.config.client_timeout_ms.unwrap_or(CLIENT_MS));
         let Some(attempt) = self.attempts.get_mut(&id) else { return };

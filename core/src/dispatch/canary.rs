@@ -8,9 +8,9 @@ use crate::fleet::{Contact, Host, Model, Residency};
 use crate::names::{HostId, Millis, ModelName};
 use crate::request::Capability;
 
-/// A loaded model of a host that was just looked at answers one token within this.
+/// Milliseconds a canary may take: a loaded model writes one token well within it.
 const CANARY_MS: u32 = 10_000;
-/// A canary that brought no event by then is forgotten.
+/// Milliseconds after which a canary is forgotten if the driver has told nothing of it.
 const CANARY_LOST_MS: u64 = 30_000;
 
 impl Dispatcher {

@@ -7,7 +7,7 @@ use crate::fleet::Residency;
 use crate::names::{AttemptId, Millis};
 use crate::policy::load_s;
 
-/// A silent call waits this much longer for a look that tells whether its model is loaded at all.
+/// Milliseconds that a silent call waits for a look which tells whether its model is loaded at all.
 const LOOK_MS: u64 = 1_000;
 
 impl Dispatcher {

@@ -9,10 +9,10 @@ use crate::event::{Rating, Usage};
 use crate::failure::{Avoid, Blame, DispatchError, DispatchErrorCode, Failure, FailureKind};
 use crate::names::AttemptId;
 
-/// An arm that ran out of memory, or whose model is gone, is left alone this long.
+/// Milliseconds an arm is left alone that ran out of memory, or whose model is gone: neither changes soon.
 const BLOCKED_MS: u64 = 600_000;
-/// A host that lacks a route is not asked for it this long, or until its version changes: a gateway before it may have been the
-/// one that did not know it, for a moment.
+/// Milliseconds a host is not asked for a route that it lacks, unless its version changes. No longer, since it may have been a
+/// gateway before the host that did not know the route for a moment.
 const LACKS_MS: u64 = 60_000;
 /// Failures in a row after which an arm is left alone: fewer may be chance.
 const ARM_FAILURES: u32 = 3;

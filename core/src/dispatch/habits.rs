@@ -5,9 +5,9 @@ use crate::lifecycle::{Expectation, HabitSnapshot, Rhythm};
 use crate::names::{Millis, ModelName};
 use crate::request::Request;
 
-/// A model that was not used for so long begins anew when it is.
+/// Milliseconds without use after which the next use counts as a new start.
 const START_GAP_MS: u64 = 120_000;
-/// Habits of so many models are kept.
+/// Models whose times of use are kept.
 const MOST: usize = 1_000;
 
 /// When a model is used, wherever it runs.
@@ -33,7 +33,7 @@ impl Habit {
         Self { rhythm, example: request.clone(), last: now, next, guesses: 0, loaded_for: Millis(0) }
     }
 
-    /// A model is used; where it was idle for a while, that begins anew.
+    /// A model is used. Where it was idle for [`START_GAP_MS`], this counts as a new start.
     pub(super) fn begin_use(&mut self, now: Millis, request: &Request) {
         if now.since(self.last) >= START_GAP_MS {
             self.start(now, request);

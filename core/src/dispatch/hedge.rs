@@ -8,17 +8,18 @@ use crate::failure::FailureKind;
 use crate::names::{AttemptId, JobId};
 use crate::policy::{KEPT, Record, Scored};
 
-/// A late call for which no other arm is free now looks again after this, or an eighth of what it has waited, if that is more.
+/// The least milliseconds until a late call for which no arm was free looks for one again.
 const AGAIN_LEAST_MS: u64 = 250;
+/// A late call looks again after this part of what it has waited (one eighth), where that is more than [`AGAIN_LEAST_MS`].
 const AGAIN_SHARE: u64 = 8;
-/// So many late calls, the longest first, are looked at before each round of placing jobs.
+/// Late calls that may take a free arm in each round, the longest wait first, before jobs from the queue are placed.
 const BEFORE_JOBS: usize = 4;
 /// A call that waits for its load gets a second one where that saves as many seconds as it takes, and at least these.
 const SAVED_LEAST_S: f64 = 1.0;
 
 impl Dispatcher {
-    /// Makes a second call on another host beside a late one, or beside one that waits for its load, where that promises the answer
-    /// sooner; where none is free now, it looks again later.
+    /// Makes a second call on another host beside a late call, or beside one that waits for its load, where the answer is expected
+    /// sooner from there. Where no such arm is free, the call looks again later.
     pub(super) fn hedge(&mut self, id: AttemptId) {
         let now = self.now;
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
@@ -110,7 +111,7 @@ impl Dispatcher {
         }
     }
 
-    /// One of a job's two calls speaks: the other one is closed.
+    /// A piece came from one of a job's two calls: the other call is closed.
     pub(super) fn settle_rivalry(&mut self, id: JobId, winner: AttemptId) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let Some((rival, decision)) = job.rival.take() else { return };

@@ -13,19 +13,19 @@ use crate::policy::{Exclusions, Ranked, Record, Scored};
 use crate::random::Random;
 use crate::request::Request;
 
-/// A job waits this long for hosts nobody has looked at yet.
+/// Milliseconds a job waits for hosts nobody has looked at yet.
 pub(super) const FLEET_GRACE_MS: u64 = 3_000;
-/// A job waits this long for the first metrics, and for hosts nobody has looked at where a known host has a loaded model for it.
+/// Milliseconds a job waits for the first metrics, and for hosts nobody has looked at if a known host has a loaded model for it.
 const FIRST_GRACE_MS: u64 = 500;
-/// The first pause before an arm that failed in passing is tried again; doubled each time.
+/// Milliseconds of the first pause before an arm is tried again whose failure may pass; doubled each time.
 const FIRST_BACKOFF_MS: u64 = 500;
-/// The first pause where every host that may serve the job was busy.
+/// Milliseconds of the first pause if every host that may serve the job was busy; doubled each time.
 const BUSY_BACKOFF_MS: u64 = 50;
-/// The longest pause before a job is tried again.
+/// Milliseconds of the longest pause before a job is tried again.
 const LONGEST_BACKOFF_MS: u64 = 8_000;
-/// Calls that busy hosts turned away are not counted, up to this many times the calls that a job may make.
+/// Calls that busy hosts turned away are not counted, up to this many times `max_attempts`: a turned-away call did no work.
 const FREE_SHARE: u32 = 3;
-/// No request is larger than this.
+/// The most tokens a prompt may have; a request with more is refused as a mistake.
 const MOST_TOKENS: u32 = 10_000_000;
 
 #[derive(Clone, Debug)]
@@ -41,9 +41,9 @@ pub(super) struct Job {
     /// What was expected at the first decision, in milliseconds.
     pub(super) predicted_ms: Option<f64>,
     pub(super) last_failure: Option<Failure>,
-    /// Since when no arm at all is there for it.
+    /// Since when no arm can serve it.
     pub(super) stranded: Option<Millis>,
-    /// A second call beside the one of its state, and the decision for it.
+    /// The hedge beside the call of its state, and the decision it was made from.
     pub(super) rival: Option<(AttemptId, Option<Box<Record>>)>,
     /// The arm it waits for.
     pub(super) wish: Option<Wish>,
@@ -55,7 +55,7 @@ pub(super) struct Job {
 pub(super) enum JobState {
     /// No arm yet: the fleet is not known, or a pause runs until this time.
     Waiting(Option<Millis>),
-    /// Its arm is busy; it looks around anew at this time, if nothing happens before.
+    /// Its arm is busy; it is placed anew at this time, or at an event before.
     Held { again: Millis },
     /// One call is under way.
     Calling(AttemptId),
@@ -132,7 +132,7 @@ impl Dispatcher {
         // This one is not counted.
         let waiting = self.jobs.len().saturating_sub(calling).saturating_sub(1);
         if waiting >= self.config.max_queue as usize && waiting > 0 {
-            let message = format!("{waiting} jobs wait already, the most that may");
+            let message = format!("{waiting} jobs wait already, which is the limit");
             let hint = "ask again later, add a host, or raise max_queue";
             let error = DispatchError::new(DispatchErrorCode::Overloaded, message, hint);
             self.reject(id, error.again_after(self.soonest_ms()));
@@ -193,8 +193,8 @@ impl Dispatcher {
         job.state = JobState::Waiting(Some(until));
     }
 
-    /// A call after a failed one goes at once while such calls are few among all; beyond that it waits a moment first. One that was
-    /// turned away did no work, and its host rests.
+    /// Pays for a call after a failed one from the retry budget. If the budget is empty, the call waits a moment first. A call that was
+    /// turned away costs nothing: it did no work, and its host rests.
     pub(super) fn spend_retry(&mut self, id: JobId) {
         let last = self.jobs.get(&id).and_then(|job| job.last_failure.as_ref());
         if last.is_some_and(|failure| failure.kind == FailureKind::Busy) {

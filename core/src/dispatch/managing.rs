@@ -15,14 +15,15 @@ use crate::lifecycle::{Absence, Holding, LifecycleActionKind, LifecycleMode, dur
 use crate::names::{HostId, JobId, Millis, ModelName};
 use crate::policy::{load_s, value_per_gb};
 
-/// An unload that brought no event by then is forgotten.
+/// Milliseconds after which an unload is forgotten if the driver has told nothing of it.
 const UNLOAD_LOST_MS: u64 = 60_000;
-/// Milliseconds an unload may take: a host answers it at once.
+/// Milliseconds an unload may take: Ollama answers it at once.
 const UNLOAD_MS: u32 = 30_000;
 const HOUR_MS: u64 = 3_600_000;
-/// A model that leaves by itself within this time is not unloaded.
+/// Seconds within which a model that leaves by itself is not unloaded.
 const SOON_S: f64 = 2.0;
-/// A model may stay this much longer than the host's own keep-alive explains; beyond it, somebody has asked for it to stay.
+/// Seconds that a model may stay longer than the host's own keep-alive explains, as clocks differ. Beyond that, somebody has asked
+/// for it to stay.
 const SLACK_S: f64 = 5.0;
 
 /// What is known of comings and goings over the whole fleet.

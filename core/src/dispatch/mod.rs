@@ -89,11 +89,11 @@ pub struct Dispatcher {
     wanting: Vec<Wanting>,
     loads: BTreeMap<(usize, ModelName), Loading>,
     managing: Managing,
-    /// Calls after a failed one that may be made at once.
+    /// Retry budget: further calls after a failure that may be made at once.
     retries: f64,
-    /// Second calls beside a late one that may be made.
+    /// Hedge budget: second calls beside late ones that may be made.
     hedges: f64,
-    /// What looking ahead may cost.
+    /// Futures that looking ahead may still play.
     futures: budget::Futures,
     effects: VecDeque<Effect>,
     /// When the first event came.

@@ -22,7 +22,7 @@ const KNOWN: f64 = 3.0;
 const KNOWN_LEAST_MS: f64 = 10_000.0;
 /// The least time that any other arm is given for its first piece.
 const LEAST_MS: f64 = 30_000.0;
-/// The least time before a hedge: an earlier one is not worth its work.
+/// The least time before a hedge, in milliseconds: sooner, a second call costs more than it saves.
 const HEDGE_LEAST_MS: f64 = 2_000.0;
 /// The longest silence before the first piece that is allowed by what was learned.
 const MOST_MS: f64 = 600_000.0;
@@ -32,27 +32,27 @@ const MOST_STALL_MS: f64 = 30_000.0;
 const TOOL_CALL_TOKENS: f64 = 4_096.0;
 /// The least silence that is allowed before a tool call.
 const TOOL_CALL_LEAST_MS: f64 = 120_000.0;
-/// An answer that writes nothing for as long as this many of its tokens take is not writing any more.
+/// A stall is a silence as long as this many tokens of the answer take to write.
 const STALL_TOKENS: f64 = 20.0;
 /// Variance of the logarithm of the time to a first piece, before anything is learned.
 const FIRST_SPREAD: f64 = 0.25;
 /// Variance of the logarithm of the time of a load, before anything is learned.
 const LOAD_SPREAD: f64 = 0.25;
-/// A call is left while another arm can still make the deadline: that arm is given this many times its expected time.
+/// A call is left early enough for another arm to make the deadline. That arm is given this many times its expected time.
 const SWITCH_MARGIN: f64 = 1.5;
-/// And these milliseconds more, to notice and to begin.
+/// Milliseconds added to the expected time of that other arm: it takes a moment to notice a silence and to begin a call.
 const SWITCH_MS: f64 = 500.0;
 
 /// Milliseconds of silence, by phase.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Patience {
-    /// Until the model is loaded; zero where it is.
+    /// Milliseconds until the model is loaded; 0 where it is.
     pub(super) load_ms: u64,
-    /// From then to the first piece.
+    /// Milliseconds from the loaded model to the first piece.
     pub(super) first_ms: u64,
-    /// From then to a second call on another host; the first piece is late by then.
+    /// Milliseconds from the loaded model to a hedge: the first piece is late by then.
     pub(super) hedge_ms: u64,
-    /// Between two pieces.
+    /// Milliseconds between two pieces.
     pub(super) stall_ms: u64,
     /// The last moment at which another arm could still make the deadline.
     pub(super) switch: Option<Millis>,
@@ -67,7 +67,7 @@ impl Patience {
 }
 
 impl Dispatcher {
-    /// For the call of the first of a decision's arms.
+    /// How long a call of the decision's first arm may be silent.
     pub(super) fn patience(
         &self,
         decision: &Record,
@@ -112,7 +112,7 @@ impl Dispatcher {
         })
     }
 
-    /// Milliseconds that a load expected to take so many seconds is given.
+    /// Milliseconds that a load is given which is expected to take `load_s` seconds.
     pub(super) fn load_patience_ms(&self, host: &Host, load_s: f64) -> u64 {
         let late_ms = 1e3 * load_s * libm::exp(Q99 * load_sigma(host));
         obeyed(self.config.load_timeout_ms, within(late_ms, LEAST_MS, MOST_MS))
@@ -161,7 +161,7 @@ fn within(ms: f64, least_ms: f64, most_ms: f64) -> f64 {
     ms.max(least_ms).between(0.0, most_ms)
 }
 
-/// What the owner states counts, be it more or less than what was learned.
+/// The time that the owner states, where one is; else the learned one.
 fn obeyed(stated_ms: Option<u32>, learned_ms: f64) -> u64 {
     stated_ms.map_or(learned_ms as u64, u64::from)
 }

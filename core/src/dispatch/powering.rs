@@ -14,11 +14,11 @@ use crate::names::{HostId, Millis, ModelName};
 
 /// Milliseconds a stop may take.
 const STOP_MS: u32 = 120_000;
-/// A stop that brought no event this long after it should have ended is forgotten.
+/// Milliseconds after a stop should have ended at which it is forgotten if the driver has told nothing of it.
 const LOST_MS: u64 = 30_000;
-/// No host is stopped whose model somebody has asked to be prepared so soon.
+/// Milliseconds: a host is not stopped if a `prepare` asks for one of its models within this time.
 const SOON_MS: u64 = 600_000;
-/// A host whose models only others let go is looked at this often, to see whether they have.
+/// Milliseconds between two looks at a host whose models only other clients let go, to see whether they have.
 const LOOK_MS: u64 = 60_000;
 
 /// Why a host is started.
@@ -30,7 +30,7 @@ pub(super) enum Rousing<'a> {
     Unknown,
     /// A caller asked for a model to be prepared.
     Prepared,
-    /// A use of this model is expected in so many seconds.
+    /// A use of this model is expected, in this many seconds.
     Expected(&'a ModelName, f64),
 }
 
@@ -54,7 +54,7 @@ enum Rest {
 }
 
 impl Dispatcher {
-    /// Begins the start of a host that sleeps, once for all who wait; gives whether it sleeps or is on its way up or down.
+    /// Starts a host that sleeps, once for all who wait. Returns whether it sleeps, or is starting or stopping.
     pub(super) fn rouse(&mut self, position: usize, why: Rousing<'_>) -> bool {
         let now = self.now;
         let Some(host) = self.fleet.hosts.get_mut(position) else { return false };
@@ -92,7 +92,7 @@ impl Dispatcher {
         }
     }
 
-    /// Whoever runs the host says that it runs now, or why not.
+    /// A start has ended: the host runs now, or not for this reason.
     pub(super) fn start_ended(&mut self, id: &HostId, failure: Option<&Failure>) {
         let Some(position) = self.fleet.hosts.iter().position(|host| host.config.id == *id) else { return };
         if !self.fleet.hosts.get(position).is_some_and(Host::is_starting) {

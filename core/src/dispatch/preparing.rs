@@ -15,20 +15,20 @@ use crate::policy::{
 };
 use crate::request::{Capability, Request};
 
-/// The server itself gives a load up sooner.
+/// Milliseconds a load of ours may take. Ollama itself gives up sooner.
 const LOAD_MOST_MS: u32 = 600_000;
-/// A load is forgotten when nothing was heard of it for this long after it should have ended.
+/// Milliseconds after a load should have ended at which it is forgotten if the driver has told nothing of it.
 const LOST_MS: u64 = 30_000;
-/// A planned load begins this long, and 1.5 times its expected time, before the model is needed.
+/// Milliseconds added to 1.5 times the expected time of a planned load: it begins that long before the model is needed.
 const LEAD_MS: f64 = 2_000.0;
-/// A model that a call is loading is looked for again after this.
+/// Milliseconds until a model that a call is loading is looked for again.
 const AGAIN_MS: u64 = 1_000;
-/// A measured load shorter than this counts as none: the model was in memory.
+/// Seconds below which a measured load counts as none: the model was in memory.
 const TELLING_LOAD_S: f64 = 0.05;
-/// Wishes kept at a time.
+/// `prepare`s kept at a time, so that callers cannot fill memory.
 const MOST: usize = 1_000;
 
-/// A wish that no load serves yet.
+/// A caller's `prepare` for which no load is under way yet.
 #[derive(Clone, Debug)]
 pub(super) struct Wanting {
     job: JobId,
@@ -66,7 +66,7 @@ impl Loading {
     }
 }
 
-/// What becomes of one wish now.
+/// What becomes of one `prepare` now.
 enum Placing {
     Keep(Wanting),
     Answer(Wanting, Prepared),
@@ -84,8 +84,8 @@ impl Dispatcher {
         if self.wanting.len() >= MOST {
             let error = DispatchError::new(
                 DispatchErrorCode::Overloaded,
-                format!("{MOST} models wait to be prepared, the most that may"),
-                "prepare a model once for all who need it",
+                format!("{MOST} models wait to be prepared already, which is the limit"),
+                "prepare each model once, not once for each caller",
             );
             self.answer(&wanting, failed(None, error));
         } else {
@@ -93,7 +93,7 @@ impl Dispatcher {
         }
     }
 
-    /// Whoever asked for a model no longer waits for it; a load goes on.
+    /// The caller no longer waits for the model. A load that is under way goes on.
     pub(super) fn unprepare(&mut self, job: JobId) {
         self.wanting.retain(|wanting| wanting.job != job);
         for loading in self.loads.values_mut() {
@@ -101,7 +101,7 @@ impl Dispatcher {
         }
     }
 
-    /// Whether a wish is to be decided about now, which takes a fresh look.
+    /// Whether a `prepare` is due for a decision, which takes a fresh look.
     pub(super) fn wants_models(&self) -> bool {
         self.wanting.iter().any(|wanting| wanting.due <= self.now)
     }

@@ -8,7 +8,7 @@ use crate::names::{Millis, ModelName};
 use crate::policy::{Backlog, Exclusions, InMemory, View, load_s};
 use crate::request::Request;
 
-/// Loads begin so much before they are expected: the load's expected time × 1.5, and this.
+/// Milliseconds added to 1.5 times the expected time of a load: it begins that long before the use that is expected.
 const LEAD_MS: f64 = 5_000.0;
 
 impl Dispatcher {

@@ -34,7 +34,7 @@ enum Placing {
 struct Hope {
     /// When the first host that rests or is gone may be called again.
     at: Option<Millis>,
-    /// One of those hosts is at work on a call of ours: it is on trial, and free for more when that call ends.
+    /// One of those hosts is half-open and at work on a call of ours: it may take more when that call ends.
     at_work: bool,
 }
 
@@ -331,11 +331,11 @@ impl Dispatcher {
     }
 }
 
-/// Answers after which the prediction for an arm is good enough to refuse a job because of it.
+/// Answers of an arm after which its prediction is good enough to refuse a job because of it.
 const KNOWN: f64 = 3.0;
-/// A job is refused where its predicted wait is this many times the time it has.
+/// A job is refused if its predicted wait is this many times the time until its deadline.
 const HOPELESS: f64 = 2.0;
-/// Without a deadline a job waits this long for an arm to come back.
+/// Milliseconds a job without a deadline waits for an arm to come back.
 const PATIENCE_MS: u64 = 30_000;
 /// The least time between two placements of a waiting job, in milliseconds.
 const LEAST_LOOK_MS: u64 = 20;

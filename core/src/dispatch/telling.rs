@@ -1,4 +1,4 @@
-//! What is told of models that come and go: what is in memory and why, what was done lately, what that has saved.
+//! What people are told of models that come and go: what is in memory and why, what was done lately, what that has saved.
 
 use crate::dispatch::Dispatcher;
 use crate::dispatch::managing::{Engaged, Fate};

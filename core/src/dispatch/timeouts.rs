@@ -8,9 +8,9 @@ use crate::failure::{DispatchError, DispatchErrorCode, Failure, FailureKind};
 use crate::fleet::{Contact, Host};
 use crate::names::{AttemptId, JobId, Millis};
 
-/// A call that is worth waiting for is looked at again after this long.
+/// Milliseconds after which a silent call that was kept, because no other arm could do better, is judged again.
 const AGAIN_MS: u64 = 30_000;
-/// A host whose last look is older than this, and than looks at it take, shows no sign of life.
+/// Milliseconds after a look, or a piece of an answer, within which a host counts as alive. The usual time of a look is added.
 const SIGN_OF_LIFE_MS: u64 = 15_000;
 
 impl Dispatcher {
@@ -96,7 +96,7 @@ impl Dispatcher {
             Phase::BeforeFirstToken { .. } => FailureKind::FirstTokenTimeout,
         };
         let failure = Failure::new(kind, format!("after {} ms", attempt.elapsed_ms(self.now)));
-        // A deadline that sends the job to another arm speaks against nobody.
+        // A deadline that sends the job to another arm is nobody's fault.
         if !switches {
             self.blame(&attempt, &failure);
         }

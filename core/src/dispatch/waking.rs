@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::failure::FailureKind;
 use crate::names::Millis;
 
-/// How much later than asked a driver must come before it is believed that it was not run meanwhile. A busy one comes sooner.
+/// Milliseconds later than asked at which a driver counts as not run meanwhile, since the machine slept. A busy driver is less late.
 const LATE_MS: u64 = 30_000;
 
 impl Dispatcher {

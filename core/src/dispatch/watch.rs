@@ -5,7 +5,7 @@ use crate::effect::{Effect, Source};
 use crate::fleet::{Contact, Host, Pace, RETURN_MS};
 use crate::names::Millis;
 
-/// A host that is being started is looked at this often.
+/// Milliseconds between two looks at a host that is being started.
 const READY_MS: u64 = 250;
 
 /// When the metrics server was last asked.

@@ -78,13 +78,13 @@ impl FailureKind {
         table::class(self)
     }
 
-    /// What it means where the model runs in the cloud, behind an account of its own: a limit or a missing sign-in says
-    /// nothing of the host.
+    /// What the failure means if the model runs in the cloud, behind an account of its own: a limit or a missing sign-in says nothing
+    /// about the host.
     pub(crate) fn of_arm(self, remote: bool) -> Self {
         if remote { table::of_account(self) } else { self }
     }
 
-    /// Whether it is a matter of reaching the host, which a look can disprove.
+    /// Whether the host could not be reached, which a look can disprove.
     pub(crate) fn is_of_connection(self) -> bool {
         matches!(
             self,
@@ -142,7 +142,7 @@ pub struct DispatchError {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum DispatchErrorCode {
-    /// The request makes no sense: empty prompt, impossible number.
+    /// The request cannot be served as it is: an empty prompt, an impossible number.
     InvalidRequest,
     /// The pinned model is on no host.
     UnknownModel,
@@ -158,7 +158,7 @@ pub enum DispatchErrorCode {
     OverLimit,
     /// No host of the fleet has the route of the call.
     RouteMissing,
-    /// More jobs wait than may.
+    /// `max_queue` jobs wait already.
     Overloaded,
     /// Every key was refused.
     Unauthorized,
@@ -168,7 +168,7 @@ pub enum DispatchErrorCode {
     DeadlineExceeded,
     /// Every arm that was tried failed.
     AllFailed,
-    /// No model that may serve gave an answer that is one; the last one's text is kept.
+    /// No model that may serve gave a usable answer; the text of the last one is kept.
     InvalidAnswer,
     /// The answer broke off after text had been handed out.
     CutOff,

@@ -1,4 +1,4 @@
-//! The whole table of failures: which status and words mean which kind, whom a kind speaks against, and what is done next.
+//! The whole table of failures: which status and words mean which kind, what a kind is blamed on, and what is done next.
 
 use std::ops::RangeInclusive;
 
@@ -21,20 +21,20 @@ pub(crate) enum Avoid {
     Everything,
 }
 
-/// Whom a failure speaks against.
+/// Blame: what a failure is evidence against.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Blame {
     /// The host: it gets no calls for a while.
     Host,
     /// The host has too much to do: it rests a moment.
     Load,
-    /// The arm rests a moment, its host does not: an account's limit, say.
+    /// The arm rests a moment, its host does not: an account's limit, for instance.
     ArmLoad,
     /// The host's route: this host is passed over by calls of that route.
     Route,
     /// The arm: after several failures in a row it gets no calls for a while.
     Arm,
-    /// The arm, or the host where nothing else moved on it meanwhile.
+    /// The arm; or the host, if none of its other calls brought anything meanwhile.
     Silence,
     /// The model as it is on that host: not called for ten minutes.
     Model,
@@ -48,7 +48,7 @@ pub(crate) struct Class {
     pub(crate) kind: FailureKind,
     pub(crate) blame: Blame,
     pub(crate) avoid: Avoid,
-    /// The same arm may well answer a moment later.
+    /// Whether this arm may well answer a moment later.
     pub(crate) passing: bool,
 }
 
@@ -56,7 +56,7 @@ const fn class_of(kind: FailureKind, blame: Blame, avoid: Avoid, passing: Passin
     Class { kind, blame, avoid, passing: matches!(passing, Passes) }
 }
 
-/// Whether the same arm may well answer a moment later.
+/// Whether the arm that failed may well answer a moment later.
 #[derive(Clone, Copy)]
 enum Passing {
     Passes,
@@ -64,7 +64,7 @@ enum Passing {
 }
 use Passing::{Passes, Stays};
 
-/// Whom each kind speaks against, what the next call avoids, and whether it passes.
+/// What each kind is blamed on, what the next call avoids, and whether the fault passes by itself.
 #[rustfmt::skip]
 const CLASSES: [Class; 25] = {
     use FailureKind as K;

@@ -3,19 +3,22 @@
 use crate::failure::{Failure, FailureKind};
 use crate::names::Millis;
 
+/// Milliseconds of the first pause after a failure; doubled with each one in a row.
 const FIRST_PAUSE_MS: u64 = 5_000;
+/// Milliseconds of the longest pause after failures.
 const LONGEST_PAUSE_MS: u64 = 300_000;
-/// How long a busy host rests that turned a call away: the first figure, doubled with each in a row, at most the second. It may have a
-/// free place as soon as any answer ends.
+/// Milliseconds a busy host rests after it turned a call away: the first figure, doubled with each refusal in a row, the second at
+/// most. Short, since it may have a free slot as soon as any answer ends.
 const BUSY_REST_MS: (u64, u64) = (50, 500);
-/// How long a host rests that allows no more calls for a while (429), likewise: such a limit lasts longer.
+/// Milliseconds a host rests that allows no more calls for a while (429): the first figure, doubled with each refusal in a row, the
+/// second at most. Longer than for a busy host, since such a limit lasts longer.
 const LIMIT_REST_MS: (u64, u64) = (500, 8_000);
-/// The longest pause that a server's `Retry-After` brings about: a limit of hours is not the host's state.
+/// Milliseconds of the longest pause that a server's `Retry-After` brings about: a limit of hours is an account's, not the host's.
 const LONGEST_ASKED_MS: u64 = 60_000;
-/// Answers double the calls let through at a time; at this many all are.
+/// Each answer doubles the calls let through at a time; at this many the breaker closes.
 const ALL: u32 = 8;
 
-/// Of a host or of an arm. Closed: every call goes. Open: none does. Half open: one at a time, then two, then four.
+/// The circuit breaker of a host or of an arm. Closed: every call goes. Open: none does. Half-open: one at a time, then two, then four.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Breaker {
     /// Failures in a row.
@@ -119,7 +122,7 @@ impl Breaker {
     }
 }
 
-/// A pause that is doubled so many times, and never longer than the last figure.
+/// A pause that is doubled `times` times, and never longer than `most_ms`.
 pub(super) fn doubled(first_ms: u64, times: u32, most_ms: u64) -> u64 {
     first_ms.saturating_mul(1 << times.min(16)).min(most_ms)
 }

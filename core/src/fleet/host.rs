@@ -15,13 +15,13 @@ use crate::names::{Millis, ModelName};
 
 /// Seconds over which the share of our own work is averaged, about a metric's own window.
 pub(crate) const OWN_BUSY_MEMORY_S: f64 = 30.0;
-/// Above this share of our own work the CPU's metric tells nothing of others.
+/// The share of time at work for us above which the CPU's metric tells nothing of other programs.
 const TELLING_OWN_BUSY: f64 = 0.2;
 
 /// Seconds an idle model stays where the owner of the server says nothing.
 pub(crate) const DEFAULT_KEEP_ALIVE_S: u32 = 300;
 
-/// A host that is gone is looked for this often while somebody waits for it.
+/// Milliseconds between two looks at a host that is gone, while a job waits for it.
 pub(crate) const RETURN_MS: u64 = 1_000;
 
 /// What the last look at a host showed.

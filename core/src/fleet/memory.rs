@@ -6,10 +6,11 @@ use crate::names::{Millis, ModelName};
 
 /// Weights take a little more in memory than on disk.
 const WEIGHTS_OVERHEAD: f64 = 1.05;
-/// Bytes for models that a host of either class is taken to have, while nothing tells.
+/// Bytes for models that a host with a GPU is taken to have until something tells: what a usual card has.
 const USUAL_GPU_BYTES: f64 = 24e9;
+/// Bytes for models that a host without a GPU is taken to have until something tells: what a usual machine has.
 const USUAL_BYTES: f64 = 32e9;
-/// A host is taken to have this many times the size of its largest model: who installs a model can load it.
+/// A host is taken to have at least this many times the size of its largest model: people install models that they can load.
 const BEYOND_LARGEST: f64 = 1.25;
 
 impl Host {

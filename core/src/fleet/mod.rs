@@ -37,7 +37,7 @@ use crate::lifecycle::LifecycleMode;
 use crate::names::{HostId, Millis};
 use crate::number::Between as _;
 
-/// A host with this many observations needs no other's.
+/// Observations after which a host no longer needs those of the others.
 const WELL_KNOWN: f64 = 3.0;
 
 /// Every host, in the order of the configuration.

@@ -11,7 +11,7 @@ use crate::request::{ByTask, Capability, Request, Task};
 /// Bytes a parameter takes in the usual 4-bit quantizations, where no count is stated.
 const BYTES_PER_PARAMETER: f64 = 0.6;
 
-/// A model whose share on the GPU differs by more than this from what it was works at another speed.
+/// The difference of a model's share on the GPU beyond which it works at another speed.
 const OTHER_SHARE: f64 = 0.02;
 
 /// Whether a model is in memory.

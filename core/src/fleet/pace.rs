@@ -1,13 +1,15 @@
 //! How long looks at a server take, and how long one may: a server that reads its list of models from a network share is slow,
 //! not down.
 
-/// A look at a server that has never answered may take this long.
+/// Milliseconds a look at a server that has never answered may take.
 const UNKNOWN_MS: u64 = 25_000;
-/// A look may take this many times what the slowest lately took, within these bounds.
+/// A look may take this many times as long as the slowest one lately, within [`LEAST_MS`] and [`MOST_MS`].
 const TIMES: u64 = 4;
+/// The least milliseconds a look is given.
 const LEAST_MS: u64 = 10_000;
+/// The most milliseconds a look is given.
 const MOST_MS: u64 = 60_000;
-/// A driver that has not told of a look this long after its time has lost it.
+/// Milliseconds after the end of a look's time at which the look is forgotten if the driver has told nothing of it.
 const LOST_MS: u64 = 5_000;
 
 /// The pace of one server.

@@ -5,17 +5,17 @@ use crate::learn::LogMean;
 use crate::lifecycle::{Gaps, StartConfig};
 use crate::names::Millis;
 
-/// Milliseconds until a start that failed is tried again, doubled with each in a row; at most the second figure.
+/// Milliseconds until a start that failed is tried again: the first figure, doubled with each failure in a row, the second at most.
 const START_PAUSE_MS: (u64, u64) = (5_000, 300_000);
-/// A host whose stop failed is left alone this long: whoever refuses it will not say otherwise a moment later.
+/// Milliseconds that a host whose stop failed is not stopped again: the refusal is unlikely to change sooner.
 const STOP_PAUSE_MS: u64 = 600_000;
 /// Seconds a stop is expected to take.
 const STOP_S: f64 = 5.0;
-/// A start past its expected time still takes this share of the time that it has taken.
+/// Seconds that a late start is still expected to take, as a share of the time it has taken so far.
 const OVERDUE_SHARE: f64 = 0.2;
-/// No start is expected to be over sooner.
+/// The least seconds that a start is still expected to take.
 const LEAST_S: f64 = 0.5;
-/// Observations that the owner's word on the time of a start counts for.
+/// How many observations the owner's `start_s` is worth.
 const OWNERS_WORD: f64 = 0.5;
 
 /// What is being done to a host.
@@ -79,7 +79,7 @@ impl Power {
         }
     }
 
-    /// It answers; gives whether a start of ours is over by that.
+    /// The host answers. Returns whether that ends a start of ours.
     pub(crate) fn rose(&mut self, now: Millis, config: Option<&StartConfig>) -> bool {
         self.saved_gb_s = self.saved_gb_s(now, config);
         self.stopped = None;

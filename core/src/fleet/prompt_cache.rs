@@ -6,13 +6,13 @@
 const STEP_BYTES: usize = 256;
 /// The share that a model is taken to keep before it has been seen; those with a sliding window keep less.
 const KEPT: f64 = 0.9;
-/// The share of prompts that go on, before anything is seen.
+/// The share of prompts that another one is taken to continue, before anything is seen.
 const CONTINUED: f64 = 0.3;
 /// Bytes of text that one token stands for, about.
 const BYTES_PER_TOKEN: f64 = 4.0;
 /// Weight of the newest observation.
 const NEWEST: f64 = 0.3;
-/// The share of tokens from which a prompt counts as the continuation of an earlier one: it takes over that one's slot.
+/// The share of common tokens from which a prompt counts as the continuation of an earlier one, and takes over its slot.
 const SAME: f64 = 0.5;
 
 #[derive(Clone, Debug)]

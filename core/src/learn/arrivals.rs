@@ -7,9 +7,9 @@ use crate::request::Request;
 
 /// Kinds remembered; beyond it the one unused longest goes.
 const KINDS_KEPT: usize = 24;
-/// What is left of an old gap's weight at the next.
+/// Weight that older gaps between requests keep at each new one.
 const GAP_KEPT: f64 = 0.97;
-/// Announced requests that have not come by then will not.
+/// Milliseconds after which announced requests that have not come are no longer expected.
 const ANNOUNCED_MS: u64 = 60_000;
 
 /// Requests of one shape, or of one task where they have none.
@@ -67,7 +67,7 @@ impl Arrivals {
         self.since = self.since.map(|at| at.plus(ms));
     }
 
-    /// So many more of this shape will follow at once.
+    /// Takes in an announcement: this many more requests of the shape will follow at once.
     pub(crate) fn announce(&mut self, now: Millis, shape: &Shape, count: u32) {
         if let Some(kind) = self.kinds.iter_mut().find(|kind| kind.example.shape.as_ref() == Some(shape)) {
             (kind.announced, kind.announced_at) = (count, now);

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What is left of the sum of surprises at the next one.
+/// Weight that the sum of surprises keeps at each new one.
 const KEPT: f64 = 0.6;
-/// The sum, in natural logarithms, that chance does not explain.
+/// The sum of surprises, in natural logarithms, beyond which the host has changed: chance does not explain so much.
 const ALARM: f64 = 0.9;
-/// The share of the last surprise that becomes the new belief.
+/// The share of the last surprise by which the beliefs then move.
 const BELIEVED: f64 = 0.8;
 
 /// Cumulative sum of surprises, `C ← 0.6 C + ln(observed ÷ expected)`: beyond ±0.9 the host has changed.

@@ -10,12 +10,12 @@ use crate::names::{Millis, ModelName, Shape};
 use crate::number::Between as _;
 use crate::request::{Request, Task};
 
-/// A wider history counts as this many observations of the narrower one.
+/// How many observations of the narrower history (a shape's own) the wider one (its task's) is worth.
 const POOL_WEIGHT: f64 = 3.0;
 /// How much more than chance a model's answers to one shape must differ from those of other models before the difference counts: a
 /// multiple of the variance of their mean.
 const PAIR_CHANCE: f64 = 2.0;
-/// What is known of a shape after this many answers needs no prior from its task.
+/// How many answers of a shape the expectation from its task is worth.
 const SHAPE_WEIGHT: f64 = 1.0;
 /// Variance of the logarithm of answer lengths before any history (σ = 0.8).
 const PRIOR_SPREAD: f64 = 0.64;
@@ -25,12 +25,13 @@ const STATED_SPREAD: f64 = 0.25;
 const SHAPES_KEPT: usize = 2_000;
 /// Models remembered; beyond it the one unused longest is forgotten.
 const MODELS_KEPT: usize = 500;
-/// The height of the standard normal at its middle.
+/// The density of the standard normal distribution at zero.
 const SQRT_2_PI_INVERSE: f64 = 0.398_942_280_401_432_7;
 /// Models remembered for one shape.
 const SHAPE_MODELS_KEPT: usize = 16;
-/// The estimate of a length, and what stands before a model's name where it is of that model alone.
+/// Name of the estimate of a shape's or task's answer length.
 const LENGTH: &str = "length";
+/// Put before a model's name for the estimate of that model's answers alone.
 const BY: &str = "by ";
 
 /// Answer lengths in tokens, by shape and by task, and what each model makes of them.
@@ -75,7 +76,7 @@ impl Wordiness {
 /// What is believed of the answer to one request, for each model that may write it.
 #[derive(Clone, Copy)]
 pub(crate) struct Expectation<'a> {
-    /// Of a model without a way of its own.
+    /// The length for a model that answers no longer and no shorter than others.
     pub(crate) length: Length,
     /// Its mean before the caller's cap.
     uncapped: f64,
@@ -149,7 +150,7 @@ impl Length {
         if self.cap <= 0.0 { 0.0 } else { libm::exp(self.mean_ln + self.sigma * self.sigma / 2.0) }
     }
 
-    /// Tokens it stays below in all but a few cases: so many standard deviations of the logarithm above its middle, capped.
+    /// Tokens that it stays below in most cases: the given number of standard deviations of the logarithm above its median, capped.
     pub(crate) fn at_most(&self, deviations: f64) -> f64 {
         if self.cap <= 0.0 { 0.0 } else { libm::exp(self.mean_ln + deviations * self.sigma).min(self.cap) }
     }

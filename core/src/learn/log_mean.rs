@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Half of an observation's weight is gone after ten minutes of newer ones.
 const HALF_LIFE_MS: f64 = 600_000.0;
-/// Two weights differ where they differ by more than this share.
+/// The share by which two weights must differ to count as different, so that rounding does not.
 pub(crate) const ROUNDING: f64 = 1e-6;
 
 /// Geometric mean and spread with fading weights: rates and durations differ by factors, not by sums.

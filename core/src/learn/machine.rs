@@ -2,13 +2,15 @@
 
 use crate::number::Between as _;
 
-/// The share of what a call tells that becomes the new belief.
+/// The weight of the newest call in the belief.
 const LEARNED: f64 = 0.15;
-/// A call tells little of a server that was at work for less than this share of it.
+/// The least share of a call's time that another server must have worked for the call to teach about it.
 const TELLING: f64 = 0.05;
-/// Two servers that each slow the other by more than this are on one machine; less than this takes it back. A server that has
-/// become slower by itself slows no other.
+/// Two servers that each slow the other by more than this are believed to be on one machine. Both must, since a server that has become
+/// slower by itself slows no other.
 const TOGETHER: f64 = 0.4;
+/// Two servers that slow each other by less than this are no longer believed to be on one machine. It is lower than [`TOGETHER`], so
+/// that the belief does not flip to and fro.
 const APART: f64 = 0.2;
 
 /// What another server did while an answer was written.

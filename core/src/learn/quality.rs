@@ -8,7 +8,7 @@ use crate::number::Between as _;
 use crate::request::Task;
 use serde::{Deserialize, Serialize};
 
-/// What was believed before counts as this many judgements.
+/// How many judgements the prior is worth.
 const PRIOR_WEIGHT: f64 = 10.0;
 /// An answer that fits its schema may still be wrong: it proves little. One that does not fit proves much.
 const FITS_WEIGHT: f64 = 0.1;

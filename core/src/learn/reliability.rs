@@ -4,9 +4,11 @@ use crate::learn::log_mean::{ROUNDING, fading};
 use crate::names::Millis;
 use serde::{Deserialize, Serialize};
 
+/// Milliseconds after which an observation counts half.
 const HALF_LIFE_MS: f64 = 600_000.0;
-/// Before anything is seen an arm counts as one that answered 19 of 20 calls.
+/// Calls that an unknown arm counts as having answered: 19 of 20.
 const PRIOR_SUCCESSES: f64 = 19.0;
+/// Calls that an unknown arm counts as having failed: 1 of 20.
 const PRIOR_FAILURES: f64 = 1.0;
 
 /// Fading counts of answered and failed calls (a Beta posterior's parameters beyond its prior).

@@ -4,7 +4,7 @@ use crate::names::{Millis, ModelName};
 
 /// Ollama loads a model beside others only into this share of what is free (0.30, `server/sched.go`).
 pub(crate) const USABLE_SHARE: f64 = 0.8;
-/// A set that was too large is believed to be so for this long; memory may be added, and other programs end.
+/// Milliseconds for which a set of models that did not fit is believed not to fit: other programs end, and memory may be added.
 const BELIEVED_MS: u64 = 1_800_000;
 
 /// A model that a look showed in memory.
@@ -25,9 +25,9 @@ pub(crate) struct Room {
     /// What the last look showed.
     seen: Vec<SeenModel>,
     looked: Millis,
-    /// The largest set seen together took this much, with what Ollama leaves free beside it.
+    /// Bytes of the largest set seen in memory together, with what Ollama leaves free beside it.
     at_least: f64,
-    /// A set that would have taken this much had to be made smaller, and when.
+    /// Bytes of the smallest set that did not fit together, and when that was seen.
     below: Option<(f64, Millis)>,
 }
 

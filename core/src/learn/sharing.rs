@@ -2,14 +2,16 @@
 
 use crate::number::Between as _;
 
-/// Least and most that is believed: nothing would leave nothing to learn from, and more than all is thrashing.
+/// The least and the most that runners are believed to take from one another. At 0 no call would be slowed, so none could teach;
+/// above 1 they thrash.
 const BOUNDS: (f64, f64) = (0.1, 1.5);
-/// A call teaches how much runners take from one another only where it should be slowed by at least this share of it.
+/// The least share by which a call must have been slowed, as expected, before it teaches how much runners take from one another.
 const TELLING: f64 = 0.3;
-/// The share of what a call tells that becomes the new belief, once many have told; the first counts for half.
+/// The least weight of the newest call in the belief, once many have taught.
 const LEARNED: f64 = 0.1;
+/// Calls that the belief is worth before any call has taught, so that the first one counts for half.
 const FIRST: u32 = 1;
-/// Calls from which it is known.
+/// Calls after which it counts as known.
 const KNOWN: u32 = 4;
 
 /// With `b` runners busy each is `1 + taken × (b − 1)` times slower than alone.
@@ -81,7 +83,7 @@ impl Sharing {
     }
 }
 
-/// What hosts of one kind that are known take from one another, on average; `None` where none is known.
+/// How much runners take from one another on the hosts of one kind where that is known, on average; `None` if it is known of none.
 pub(crate) fn usual(of_kind: impl Iterator<Item = Sharing>) -> Option<f64> {
     let (mut sum, mut known) = (0.0, 0.0);
     for sharing in of_kind.filter(|sharing| sharing.is_known()) {

@@ -2,23 +2,24 @@
 
 use crate::names::Millis;
 
-/// That one more had to wait is believed for this long: a server may be started anew with more slots.
+/// Milliseconds for which an upper bound of slots is believed: a server may be started anew with more.
 const BELIEVED_MS: u64 = 1_800_000;
-/// Two answers whose pieces come in turn for this long were written at the same time: the news of an end may be late by less.
+/// Milliseconds that pieces of two answers must alternate before both count as written at the same time: the end of a call may be
+/// told late, but by less.
 pub(crate) const TELLING_MS: u64 = 100;
-/// A call that had waited this much longer than its prompt takes, before a slot became free, waited for that slot.
+/// Seconds beyond the time of its prompt that a call must have waited when a slot became free, to count as having waited for it.
 const WAITED_S: f64 = 0.5;
-/// So many calls in a row that waited while fewer were answered show that the server has fewer slots than it had.
+/// Calls in a row that waited though fewer were being answered than there are slots, after which the server has fewer slots.
 const FEWER: u32 = 3;
-/// A prompt is read no more than so many times slower than expected.
+/// The most times slower than expected that a prompt is read.
 const PATIENCE: f64 = 2.0;
 
 /// Bounds of the number of slots.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Slots {
-    /// So many answers were written by one model at the same time.
+    /// Slots at least: this many answers were seen to be written by one model at the same time.
     at_least: u32,
-    /// One more than this had to wait, and when.
+    /// Slots at most, since one more call had to wait; and when that was seen.
     at_most: Option<(u32, Millis)>,
     /// Calls in a row that waited while fewer were answered.
     fewer: u32,
@@ -54,7 +55,7 @@ impl Slots {
         }
     }
 
-    /// So many answers of one model are being written at the same time.
+    /// Takes in that this many answers of one model are being written at the same time.
     pub(crate) fn overlap(&mut self, answers: u32) {
         if answers >= self.at_least {
             self.fewer = 0;

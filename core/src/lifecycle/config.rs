@@ -10,12 +10,12 @@ use crate::range::{ConfigError, Range};
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 #[serde(rename_all = "kebab-case")]
 pub enum LifecycleMode {
-    /// It does not.
+    /// It never acts.
     #[default]
     Off,
-    /// It says what it would have done, and what that would have saved.
+    /// It acts on nothing, but says what it would have done and what that would have saved.
     DryRun,
-    /// It does.
+    /// It acts.
     On,
 }
 
@@ -27,7 +27,7 @@ pub struct LifecycleConfig {
     /// Whether Smart AI acts by itself.
     #[cfg_attr(feature = "typescript", ts(as = "Option<LifecycleMode>", optional))]
     pub mode: LifecycleMode,
-    /// Gigabytes held for a second that one second of a caller's waiting is worth: the higher, the longer idle models stay.
+    /// What one second of a caller's waiting is worth, in gigabytes of memory held for a second. The higher, the longer idle models stay.
     #[cfg_attr(feature = "typescript", ts(as = "Option<f64>", optional))]
     pub wait_price: f64,
     /// Seconds a model stays at least once it is loaded.
@@ -36,16 +36,16 @@ pub struct LifecycleConfig {
     /// Seconds an idle model stays at most.
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub max_idle_s: u32,
-    /// Unloads, loads, starts and stops in any hour, at most. Loads that callers ask for are not bound; starts that callers wait for
-    /// count, and are not bound.
+    /// Unloads, loads, starts and stops in any hour, at most. Loads that callers ask for do not count. Starts that callers wait for
+    /// count, but are never held back.
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub max_actions_per_hour: u32,
-    /// Whether a model is loaded shortly before its next use, where that comes back by the hour, the day or the week, or was seen once a
-    /// day before and is worth the memory.
+    /// Whether a model is loaded shortly before its next use. A use is expected if it comes back by the hour, the day or the week, or was
+    /// seen once a day before and is worth the memory.
     #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
     pub prewarm: bool,
-    /// Whether models are unloaded that a host's owner or another client wants to stay longer (`OLLAMA_KEEP_ALIVE` above five minutes,
-    /// a `keep_alive` of a request, −1).
+    /// Whether models are unloaded although a host's owner or another client wants them to stay longer (`OLLAMA_KEEP_ALIVE` above five
+    /// minutes, or a `keep_alive` in a request, such as −1).
     #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
     pub override_keep_alive: bool,
 }
@@ -79,8 +79,8 @@ impl LifecycleConfig {
         RANGES.iter().try_for_each(|range| range.check("lifecycle.", self))
     }
 
-    /// Whether a model of `gb` gigabytes, there `lead_ms` before it may be used, is worth its memory: what it holds until then, and
-    /// until it is given up where nobody comes, against the wait of `load_s` seconds that is spared where somebody does.
+    /// Whether loading a model of `gb` gigabytes `lead_ms` before an expected use is worth its memory. The price is what it holds until
+    /// then, or until it is given up if nobody comes; the gain is a wait of `load_s` seconds that is spared if somebody does.
     pub(crate) fn is_worth(&self, coming: &Expectation, lead_ms: u64, load_s: f64, gb: f64) -> bool {
         let in_vain_ms = (1.0 - coming.share) * coming.wait_ms as f64;
         let held_s = (lead_ms as f64 + in_vain_ms) / 1e3;

@@ -2,23 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Places of the histogram: the last has no end.
+/// Bins of the histogram. The last one has no upper end.
 const PLACES: usize = 41;
-/// Seconds at which the first place ends.
+/// Upper end of the first bin, in seconds.
 const FIRST_S: f64 = 4.0;
-/// Places from one length to its double.
+/// Bins for each doubling of the length.
 const PER_DOUBLE: f64 = 3.0;
-/// 2 to the power of 0, ⅓ and ⅔: an exponential at every place costs more than all the rest of a decision.
+/// 2 to the power of 0, ⅓ and ⅔. Looked up, since an exponential for each bin would cost more than the rest of a decision.
 const THIRDS: [f64; 3] = [1.0, 1.259_921_049_894_873_2, 1.587_401_051_968_199_4];
-/// 2 to the power of −⅙: from where a place ends to its geometric middle.
+/// 2 to the power of −⅙: a bin's geometric middle ÷ its upper end.
 const HALF_A_PLACE: f64 = 0.890_898_718_140_339_3;
-/// What is left of an old gap's weight at the next: the last 200 count.
+/// Weight that older gaps keep at each new one: about the last 200 count.
 const KEPT: f64 = 0.995;
-/// Gaps from which on what was learned decides.
+/// Gaps after which the learned histogram decides how long a model is held.
 const TELLING: f64 = 8.0;
 
-/// Learned gaps of use of one model on one host, or of one host: how many there were of each length, after fading. Place 0 holds gaps of up to 4 s, each
-/// next one gaps 2^⅓ times longer.
+/// Learned gaps of use of one model on one host, or of one host: how many there were of each length, after fading. Bin 0 holds gaps
+/// of up to 4 s; the upper end of each next bin is 2^⅓ times longer.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", type = "number[]"))]
 #[serde(from = "Vec<f32>", into = "Vec<f32>")]
@@ -43,26 +43,26 @@ impl From<Vec<f32>> for Gaps {
 }
 
 impl From<Gaps> for Vec<f32> {
-    /// Without the places at the end that hold none.
+    /// The bins up to the last one that holds any.
     fn from(gaps: Gaps) -> Self {
         let used = gaps.weights.iter().rposition(|weight| *weight > 0.0).map_or(0, |last| last + 1);
         gaps.weights.into_iter().take(used).collect()
     }
 }
 
-/// Where a place ends, in seconds: 4 × 2^(place ÷ 3).
+/// The upper end of a bin, in seconds: 4 × 2^(bin ÷ 3).
 fn end_s(place: usize) -> f64 {
     let root = THIRDS.get(place % THIRDS.len()).copied().unwrap_or(1.0);
     FIRST_S * root * (1_u64 << (place / THIRDS.len())) as f64
 }
 
-/// Seconds that stand for the gaps of a place: its geometric middle.
+/// Seconds that stand for all gaps of a bin: its geometric middle.
 fn middle_s(place: usize) -> f64 {
     end_s(place) * HALF_A_PLACE
 }
 
 impl Gaps {
-    /// It was used again after so many seconds.
+    /// Takes in one gap, in seconds.
     pub(crate) fn observe(&mut self, seconds: f64) {
         let place = libm::ceil(PER_DOUBLE * libm::log2((seconds / FIRST_S).max(1.0))) as usize;
         for weight in &mut self.weights {
@@ -108,11 +108,11 @@ impl Gaps {
         None
     }
 
-    /// How long to hold an idle model so that memory held and waits for loads cost least together: for every bound T among the
-    /// ends of places, Σ min(gap, T) + break-even × share of gaps longer than T. Seconds.
+    /// How long to hold an idle model, in seconds, so that held memory and waits for loads cost least together. Tried is each upper end
+    /// T of a bin; its cost is Σ min(gap, T) + break-even × share of gaps longer than T.
     pub(crate) fn cheapest_s(&self, break_even_s: f64) -> f64 {
         let all = self.count().max(1e-9);
-        // Both sums run up to the place whose end is tried.
+        // Both sums run up to the bin whose end is tried.
         let (mut within, mut held) = (0.0, 0.0);
         let mut best = (break_even_s, 0.0);
         for (place, weight) in self.weights.iter().enumerate() {

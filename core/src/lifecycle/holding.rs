@@ -5,9 +5,9 @@ use crate::lifecycle::LifecycleConfig;
 use crate::lifecycle::gaps::Gaps;
 use crate::number::Between as _;
 
-/// No model leaves sooner.
+/// Seconds that every model is held at least after its last use.
 const LEAST_S: f64 = 10.0;
-/// The share of gaps that a report names as the usual most.
+/// The share of gaps that are no longer than the one a report names.
 const TOLD: f64 = 0.95;
 
 /// How long one idle model is held, and why.
@@ -15,9 +15,9 @@ const TOLD: f64 = 0.95;
 pub(crate) struct Holding {
     /// Seconds since its last use.
     pub(crate) hold_s: f64,
-    /// By learned gaps of use; else by the break-even alone.
+    /// Whether learned gaps of use decided; else the break-even alone did.
     pub(crate) learned: bool,
-    /// 95 % of its gaps are shorter.
+    /// Seconds: 95 % of its gaps are shorter.
     pub(crate) p95_gap_s: Option<f64>,
     /// Seconds its load takes.
     pub(crate) load_s: f64,
@@ -25,9 +25,9 @@ pub(crate) struct Holding {
     pub(crate) gb: f64,
 }
 
-/// Break-even = price × seconds of load ÷ gigabytes: held so long, it has cost as much memory as its next load is worth. Where its
-/// gaps of use are known, the bound is taken at which memory and loads cost least together; else the break-even itself, with
-/// which nobody can lose more than twice the best. `patience` lengthens it after unloads that were regretted.
+/// How long an idle model is held. Break-even = price × seconds of load ÷ gigabytes: held that long, it has cost as much memory as its
+/// next load is worth. If its gaps of use are known, the time is taken at which memory and loads cost least together. Otherwise it is
+/// the break-even itself, which never costs more than twice the best choice. `patience` multiplies it after unloads that came too soon.
 pub(crate) fn holding(
     config: &LifecycleConfig,
     gaps: &Gaps,

@@ -1,4 +1,4 @@
-//! What became of a wish to have a model in memory.
+//! The answer to a caller's `prepare`: whether the model is in memory.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,11 +13,11 @@ pub struct Prepared {
     pub ok: bool,
     /// How it stands with the model.
     pub state: PrepareState,
-    /// The host it is on; of a planned one, the host that suits best as things are now.
+    /// The host with the model. If the load is planned, the host that suits best as things are now.
     pub host: Option<HostId>,
-    /// The model; of a planned one, likewise.
+    /// The model. If the load is planned, the one that suits best as things are now.
     pub model: Option<ModelName>,
-    /// Milliseconds from the wish to this answer.
+    /// Milliseconds from the `prepare` to this answer.
     pub ms: f64,
     /// Milliseconds from this answer until the load begins; 0 unless planned.
     pub begins_in_ms: f64,

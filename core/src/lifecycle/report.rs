@@ -1,21 +1,21 @@
-//! What is told of models' comings and goings.
+//! What people are told of models and hosts that come and go.
 
 use serde::{Deserialize, Serialize};
 
 use crate::lifecycle::LifecycleMode;
 use crate::names::{HostId, Millis, ModelName};
 
-/// Everything about comings and goings at one moment.
+/// Which models and hosts come and go, at one moment.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts"))]
 pub struct LifecycleReport {
     /// Whether Smart AI acts by itself.
     pub mode: LifecycleMode,
-    /// Who acts in its place: another program on this fleet. Absent: this one.
+    /// The other program that acts on this fleet. Absent: this program acts.
     pub standby: Option<String>,
     /// Unloads, loads, starts and stops of the last hour that count against the cap.
     pub actions_last_hour: u32,
-    /// The cap.
+    /// The cap of actions in an hour.
     pub max_actions_per_hour: u32,
     /// Gigabyte-hours of memory saved against a host that keeps every model.
     pub saved_gb_hours_always_on: f64,
@@ -99,7 +99,7 @@ pub struct LifecycleModel {
     pub idle_s: Option<f64>,
     /// Seconds it is held after its last use.
     pub hold_s: f64,
-    /// 95 % of the gaps between its uses are shorter, in seconds.
+    /// Seconds that 95 % of the gaps between its uses do not exceed.
     pub p95_gap_s: Option<f64>,
     /// Uses an hour × seconds of load ÷ gigabytes: what is worth least leaves first.
     pub value_per_gb: f64,

@@ -10,19 +10,19 @@ const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
 /// The periods after which a use may come back.
 const PERIODS_MS: [u64; 3] = [HOUR_MS, DAY_MS, 7 * DAY_MS];
-/// A start this near to the time it is expected at is the one expected.
+/// Milliseconds within which a start counts as the one that was expected.
 pub(crate) const NEAR_MS: u64 = 180_000;
-/// Two programs that saw starts so near to each other saw one.
+/// Milliseconds within which starts seen by two programs count as one.
 const SAME_MS: u64 = 60_000;
-/// What was seen once is waited for so long.
+/// Milliseconds that a use which was seen only once is waited for.
 const GUESS_WAIT_MS: u64 = 60_000;
-/// How much earlier than expected a start is taken to come while too few have been seen to tell.
+/// Milliseconds by which a start may come early, while too few have been seen to tell.
 const EARLY_MS: u64 = 25_000;
-/// Starts that tell how early one may come.
+/// The latest starts from which it is learned how early one may come.
 const TELLING: usize = 8;
-/// Starts in a row, one period apart, from which on the next is expected.
+/// Starts in a row, one period apart, after which the next one is expected.
 const IN_A_ROW: u64 = 2;
-/// Where more would come back by chance than this, none is believed.
+/// How many starts may be expected to come back by chance alone; above it the period is not believed.
 const BY_CHANCE: f64 = 0.2;
 
 /// A use that may come.
@@ -104,7 +104,7 @@ impl Rhythm {
         Some(Expectation { at, early_ms: self.early_ms(DAY_MS), wait_ms: GUESS_WAIT_MS, share })
     }
 
-    /// Whether a use that was expected then has begun.
+    /// Whether the use that was expected at this time has begun.
     fn has_come(&self, at: Millis) -> bool {
         self.starts.iter().any(|start| start.0.abs_diff(at.0) <= NEAR_MS)
     }
@@ -116,8 +116,8 @@ impl Rhythm {
         shifts.filter(|by| by.abs() <= NEAR_MS as f64).min_by(|one, other| one.abs().total_cmp(&other.abs()))
     }
 
-    /// Milliseconds by which starts have come earlier than expected lately, and a third more; no less than what is said without
-    /// knowledge, which fades as starts tell.
+    /// Milliseconds by which the next start may come early: a third more than the earliest of the last [`TELLING`] ones, and at least
+    /// [`EARLY_MS`] times the share of these that have not been seen yet.
     fn early_ms(&self, period_ms: u64) -> u64 {
         let shifts = self.starts.iter().rev().filter_map(|start| self.shift(*start, period_ms)).take(TELLING);
         let (seen, earliest) =
@@ -126,8 +126,8 @@ impl Rhythm {
         (earliest * 4.0 / 3.0).max(EARLY_MS as f64 * untold) as u64
     }
 
-    /// When the next use is expected that follows a period and begins after `now`: it has begun at that time of the hour, day or
-    /// week at least twice in a row, and starts are too few for that to be chance. And the period.
+    /// The next use after `now` that follows a period, and the period in milliseconds. It is expected if uses have begun at that time
+    /// of the hour, day or week often enough in a row, and starts are too few for that to be chance.
     fn expected(&self, now: Millis) -> Option<(Millis, u64)> {
         let next = |period_ms: u64| {
             if self.by_chance(now, period_ms) > BY_CHANCE {

@@ -9,13 +9,13 @@ use crate::range::Range;
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(default, deny_unknown_fields)]
 pub struct StartConfig {
-    /// Seconds from a start until the host answers, while no past start has told.
+    /// Seconds from a start until the host answers, as long as no past start has shown it.
     #[cfg_attr(feature = "typescript", ts(as = "Option<f64>", optional))]
     pub start_s: f64,
     /// Seconds after which a start has failed if the host does not answer by then.
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub ready_timeout_s: u32,
-    /// Whether nobody but Smart AI uses this host, so that it may be stopped. Without it, it is started and never stopped.
+    /// Whether nobody but Smart AI uses this host, so that it may be stopped. If `false`, it is started but never stopped.
     #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
     pub exclusive: bool,
     /// Gigabytes that the host itself holds while it runs without any model: what its stop frees.

@@ -5,13 +5,13 @@ use crate::lifecycle::gaps::Gaps;
 use crate::names::Millis;
 use crate::number::Between as _;
 
-/// A pause shorter than this counts as continued use.
+/// Milliseconds below which a pause counts as continued use.
 const LEAST_GAP_MS: u64 = 1_000;
-/// Hosts tell their time to the second: an expiry that moved less has not moved.
+/// Milliseconds by which an expiry must have moved to count as moved: hosts tell it to the second.
 const MOVED_MS: u64 = 2_500;
-/// An unload that was regretted within this time was too soon.
+/// Milliseconds within which a use after an unload shows that the unload came too soon.
 const REGRET_MS: u64 = 300_000;
-/// How much longer a model may be held after unloads that were too soon.
+/// The most times the break-even that a model is held after unloads that came too soon.
 const PATIENCE_MOST: f64 = 4.0;
 
 /// A model that was unloaded, or would have been.

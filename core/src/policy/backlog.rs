@@ -23,34 +23,34 @@ pub(crate) struct Running {
     pub(crate) length: Length,
     /// Tokens a second of the answer, with the host to itself.
     pub(crate) decode_rate: f64,
-    /// How much of the host's time it has had since its model was loaded.
+    /// Seconds of its host that it has had since its model was loaded.
     pub(crate) had: Had,
-    /// How much of it when the first token came.
+    /// Seconds of its host that it had had when the first token came.
     pub(crate) first: Option<Had>,
-    /// Pieces that have come, and the seconds of `had` when they were counted.
+    /// Pieces that have come, and the seconds in `had` when they were counted.
     pub(crate) written: (u32, f64),
 }
 
 /// Seconds that a call has had of its host: a second counts as less while others slow it.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub(crate) struct Had {
-    /// As if it had had the host to itself.
+    /// Seconds as if it had had the host to itself.
     pub(crate) alone_s: f64,
-    /// As if it had had its own runner to itself: only calls in other slots of that count.
+    /// Seconds as if it had had its own runner to itself: only calls in other slots of that runner slow it here.
     pub(crate) slot_s: f64,
 }
 
-/// The least that a load past its expectation still counts for.
+/// The least seconds that a load past its expected end still counts for.
 const OVERDUE_REST_S: f64 = 0.5;
-/// Lateness is believed up to this factor.
+/// The most times slower than expected that a call is believed to be.
 const MOST_OVERDUE: f64 = 10.0;
-/// Less lateness than this is chance.
+/// Calls less than this many times slower than expected count as on time: the difference may be chance.
 const TELLING_LATENESS: f64 = 1.5;
 /// A prompt that is read takes up to this many times longer than expected before it counts as late.
 const PATIENCE: f64 = 2.0;
-/// However fast a call goes, its host is not believed faster than this.
+/// The least slowness a call may show: its host is believed five times as fast as expected at most.
 const LEAST_SLOW: f64 = 0.2;
-/// Fewer pieces than this tell no rate.
+/// The fewest pieces from which a rate is told.
 const TELLING_PIECES: u32 = 8;
 
 impl Running {
@@ -67,7 +67,7 @@ impl Running {
         (self.load_s - now.since(self.began) as f64 / 1e3).max(OVERDUE_REST_S)
     }
 
-    /// Seconds of its prompt still to read, and tokens written, both as far as they can be told.
+    /// Seconds of prompt still to read, and tokens written, as far as can be told.
     pub(crate) fn progress(&self) -> (f64, f64) {
         if self.first.is_none() {
             return ((self.prefill_s - self.had.alone_s).max(0.0), 0.0);
@@ -195,8 +195,8 @@ impl Backlog {
         self.runners.iter().map(|runner| runner.load_left_s).fold(0.0, f64::max)
     }
 
-    /// Seconds until a job may begin in a runner that has so many `slots`, which take `batching` from one another; zero where one
-    /// is free.
+    /// Seconds until a job may begin in a runner with this many `slots`, which slow one another by `batching`; 0 if one is
+    /// free.
     pub(crate) fn queue_s(runner: Option<&Runner>, slots: u32, batching: f64) -> f64 {
         match runner {
             Some(runner) if runner.calls + runner.waiting >= slots => {

@@ -4,7 +4,7 @@ use crate::learn::upper_tail;
 
 /// A missed deadline counts as this many times the time that was allowed.
 const PRICE: f64 = 4.0;
-/// Standard deviation of the logarithm of everything but the answer's length.
+/// Standard deviation of the logarithm of a job's time, the answer's length left out.
 const OTHER_SIGMA: f64 = 0.25;
 
 /// 4 D × P(T > D), T log-normal around `expected_s`; its spread is the answer length's, by the share that writing has.

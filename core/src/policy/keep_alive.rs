@@ -7,9 +7,9 @@ use crate::fleet::{Host, Model};
 use crate::names::Millis;
 use crate::policy::load::load_s;
 
-/// What each doubling of the value adds.
+/// Seconds that each doubling of a model's value adds to its keep-alive.
 const DOUBLING_S: f64 = 30.0;
-/// Value, in seconds of loading an hour and gigabyte, from which on it counts.
+/// The value of a model, in seconds of loading per hour and gigabyte, from which its keep-alive grows.
 const LEAST_VALUE: f64 = 0.1;
 
 /// Seconds to keep a model after its last call: the host's own + weight × 30 × log₂(1 + value ÷ 0.1), where value = calls an

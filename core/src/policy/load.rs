@@ -5,13 +5,13 @@ use crate::learn::USABLE_SHARE;
 use crate::names::{Millis, ModelName};
 use crate::policy::backlog::Backlog;
 
-/// A model that was in memory this lately is probably cached.
+/// Milliseconds since a model was in memory within which the system probably still has its file cached.
 const CACHED_MS: u64 = 1_800_000;
-/// What a load costs whatever the size: starting the runner.
+/// Seconds a load takes whatever the size: the start of the runner.
 const LOAD_START_S: f64 = 0.5;
 /// Weights take a little more in memory than on disk.
 const WEIGHTS_OVERHEAD: f64 = 1.05;
-/// A victim asked for within this time will have to be loaded again.
+/// Seconds within which a use of an evicted model counts as a load that the eviction caused.
 const REGRET_S: f64 = 120.0;
 
 /// 0.5 s + bytes ÷ the host's load rate, from its disk or from what the system cached.
@@ -42,9 +42,9 @@ pub(crate) fn learn_load(now: Millis, host: &mut Host, model_name: &ModelName, s
 pub(crate) struct Eviction {
     /// Models that must leave.
     pub(crate) victims: Vec<ModelName>,
-    /// Seconds until the last victim has done its work.
+    /// Seconds until the last model that must leave has done its work.
     pub(crate) drain_s: f64,
-    /// Σ load(v) × P(v is asked for within two minutes).
+    /// Seconds of loading that the eviction causes: Σ load(v) × P(v is asked for within two minutes), over the evicted models v.
     pub(crate) reload_s: f64,
 }
 
@@ -79,7 +79,8 @@ impl InMemory {
         Self::beside(host, backlog, None)
     }
 
-    /// The same without this model, for which room may be needed though it is on its way already.
+    /// What the models in memory, or on their way there, take together, `newcomer` left out: the model that needs the room may be
+    /// on its way already.
     pub(crate) fn beside(host: &Host, backlog: &Backlog, newcomer: Option<&Model>) -> Self {
         let mut all = Self { bytes: 0.0, count: 0 };
         let is_other = |model: &&Model| newcomer.is_none_or(|newcomer| model.name != newcomer.name);

@@ -3,7 +3,7 @@
 /// What was played, and what came of it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Plan {
-    /// The place in `Ranked::arms` of the choice.
+    /// Index into `Ranked::arms` of the chosen arm.
     pub(crate) arm: usize,
     /// The score's arm too.
     pub(crate) of_score: bool,
@@ -13,6 +13,6 @@ pub(crate) struct Plan {
     pub(crate) futures: u32,
     /// Futures in which the choice was better than the score's.
     pub(crate) better_in: u32,
-    /// Seconds all jobs together gain by it, on average.
+    /// Seconds all jobs together gain by the choice, on average.
     pub(crate) gain_s: f64,
 }

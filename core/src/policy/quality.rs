@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 /// Published results of families that are well known: see `docs/quality.md`.
 const PUBLISHED: &str = include_str!("quality.json");
-/// Parameters at which a model of an unknown family is half as good as one can be.
+/// Parameters at which a model of an unknown family has a quality of 0.5.
 const HALF_QUALITY_PARAMETERS: f64 = 0.8e9;
 /// How much published results count against size alone: vendors measure their own models, each in their own way.
 const PUBLISHED_SHARE: f64 = 0.5;
@@ -119,7 +119,7 @@ pub(crate) struct QualityPrice {
 }
 
 impl QualityPrice {
-    /// Nothing where the caller has said which models are good enough, else price(mode) × weight(task).
+    /// price(mode) × weight(task); zero if the caller has said which models are good enough.
     pub(crate) fn of(request: &Request) -> Self {
         if request.model.is_some() || request.models.is_some() {
             return Self { seconds: 0.0, times: 0.0 };

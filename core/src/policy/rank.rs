@@ -17,9 +17,9 @@ use crate::policy::view::{LeftOut, View};
 use crate::policy::work::{answer_context, tokens_of_context};
 use crate::request::Request;
 
-/// Seconds until a failure shows.
+/// Seconds that a failure is expected to take until it shows.
 const DETECT_S: f64 = 2.0;
-/// Seconds a retry costs where no other arm is left.
+/// Seconds a failure costs if no other arm is left.
 const NO_OTHER_ARM_S: f64 = 30.0;
 /// An arm whose breaker is not closed fails with at least this probability.
 const BROKEN: f64 = 0.5;
@@ -29,7 +29,7 @@ const MISFIT_SLOWDOWN: f64 = 5.0;
 const CONVERSATION: f64 = 0.4;
 /// The least seconds by which another arm must be better before a conversation leaves its own.
 const STAY_S: f64 = 0.2;
-/// The share of the score by which another arm must be better, where that is more.
+/// The share of the score by which another arm must be better before a conversation leaves its own, if that is more than [`STAY_S`].
 const STAY_SHARE: f64 = 0.05;
 
 /// Every arm for one request: those that may serve with their scores, and those that may not.
@@ -229,7 +229,7 @@ impl<'a> Ranked<'a> {
         self.answer.by(&arm.model.name, arm.model.wordiness)
     }
 
-    /// What the decision is made from, with at most so many arms.
+    /// What the decision is made from, with at most this many arms.
     pub(crate) fn record(&self, view: View<'_>, request: &Request, kept: usize) -> Record {
         let chosen = self.chosen();
         let best = chosen.and_then(|place| self.arms.get(place));

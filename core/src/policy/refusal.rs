@@ -16,7 +16,7 @@ pub(crate) fn refusal(request: &Request, decision: &Decision) -> DispatchError {
         return DispatchError::new(
             DispatchErrorCode::UnknownHost,
             format!("no host is called \"{host}\""),
-            "pin a host of the fleet, or none",
+            "name a host of the fleet, or leave the choice to Smart AI",
         );
     }
     let lacking =
@@ -52,7 +52,7 @@ pub(crate) fn refusal(request: &Request, decision: &Decision) -> DispatchError {
     if limit && ready {
         return DispatchError::new(
             DispatchErrorCode::OverLimit,
-            format!("the limits leave no host: {}", listed(decision)),
+            format!("every host is beyond the limits: {}", listed(decision)),
             "raise the limits, or wait until the hosts are less busy",
         );
     }
@@ -72,7 +72,7 @@ pub(crate) fn refusal(request: &Request, decision: &Decision) -> DispatchError {
                     "install it again (`ollama pull {model}`), or name another: vectors of two models do not match"
                 )
             } else {
-                format!("install it (`ollama pull {model}`), pin another, or let Smart AI choose")
+                format!("install it (`ollama pull {model}`), name another, or let Smart AI choose")
             },
         );
     }

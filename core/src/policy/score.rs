@@ -14,15 +14,15 @@ use crate::request::{Request, Task};
 
 /// Share of the work added where a host's metrics are known to exist but are stale.
 const STALE_SHARE: f64 = 0.1;
-/// However busy others keep a host, this share of it is left to us.
+/// The least share of a host that is believed to be left to us, however busy others keep it.
 const LEAST_SHARE: f64 = 0.1;
 
-/// Answers of a model from which it can be told whether the next one had to wait.
+/// Answers of a model after which it is known whether a call had to wait for a slot.
 const TELLING: f64 = 1.0;
-/// A job lets others go first where it has this many times the time that it needs.
+/// A job with a deadline lets others go first only if it has this many times the time that it needs.
 const SPARE: f64 = 2.0;
 
-/// What is the same for every arm of one host.
+/// What all arms of one host share.
 #[derive(Clone, Copy)]
 pub(crate) struct HostView<'a> {
     pub(crate) host: &'a Host,
@@ -35,7 +35,7 @@ pub(crate) struct HostView<'a> {
     pub(crate) told: Option<f64>,
     /// Seconds lost to other processes for each second of work.
     pub(crate) foreign: f64,
-    /// How many times slower than expected its machine goes, as far as that counts.
+    /// How many times slower than expected its machine goes, weighed by `tuning.overdue`.
     pub(crate) late: f64,
     /// Seconds until it answers: zero where it does.
     pub(crate) rises_s: f64,
@@ -78,7 +78,7 @@ fn neighbours<'a>(view: &View<'a>, host: &'a Host) -> impl Iterator<Item = &'a B
     host.neighbours.iter().filter_map(|position| backlogs.get(*position))
 }
 
-/// What is the same for every arm of one request.
+/// What all arms share for one request.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestView<'a> {
     pub(crate) request: &'a Request,

@@ -28,7 +28,7 @@ pub(crate) type LeftOut<'a> = (usize, &'a Host, Option<&'a Model>, DropCode);
 /// How it stands with the metrics server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Metrics<'a> {
-    /// There is none.
+    /// No metrics server is configured.
     Unused,
     /// It has been asked and has not answered yet.
     Awaited,

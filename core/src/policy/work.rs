@@ -11,13 +11,13 @@ use crate::request::{Request, Task};
 const DECODE_BYTES_PER_S: f64 = 20e9;
 /// Parameters times tokens a second a modest CPU computes while reading a prompt.
 const PREFILL_PARAMETER_TOKENS_PER_S: f64 = 100e9;
-/// How many observations of an arm's own the estimate from its host's other models is worth.
+/// How many observations of its own arm the estimate from the host's other models is worth.
 const HOST_WEIGHT: f64 = 0.5;
 /// How many observations of a host the prior is worth.
 const PRIOR_WEIGHT: f64 = 0.5;
 /// The shortest prompt, in tokens, from which a prefill speed is learned.
 const TELLING_PROMPT_TOKENS: u32 = 32;
-/// From prompts of which the runner should already hold more than this share, it is learned how much of it a runner really keeps.
+/// How much of a prompt runners really keep is learned only from prompts of which they should hold more than this share.
 const TELLING_SHARE: f64 = 0.25;
 /// No rate is believed beyond this many tokens a second.
 const FASTEST_TOKENS_PER_S: f64 = 1e6;
@@ -26,7 +26,7 @@ const FASTEST_TOKENS_PER_S: f64 = 1e6;
 pub(crate) const DEFAULT_CONTEXT_TOKENS: u32 = 4_096;
 
 impl Rates {
-    /// S, how fast a host is against the prior of any model: the usual of its class, then its own history.
+    /// How many times faster than the prior a host is (S): what is usual for its class, then its own history.
     pub(crate) fn speed(host: &Host) -> Self {
         let (typical, factor) = (host.typical, host.device.factor());
         Self {
@@ -62,7 +62,7 @@ pub(crate) struct Measured<'a> {
     pub(crate) shares: Shares,
     /// The share of the prompt that the runner had read before.
     pub(crate) known_share: f64,
-    /// What every other server did while it was written.
+    /// What each other server did while the answer was written.
     pub(crate) beside: &'a [Beside],
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Shares {
     pub(crate) writing: Share,
 }
 
-/// What a call had for a while, by what is believed of how calls slow one another; 1 where nothing slowed it.
+/// Which part of its host and of its runner a call had, given how calls are believed to slow one another. 1: nothing slowed it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Share {
     /// Of its host: what other models and the calls in other slots left to it, 0 to 1.
@@ -88,23 +88,23 @@ impl Share {
         Self { host, runner: self.runner.between(host, 1.0) }
     }
 
-    /// Nobody was at work beside it for long.
+    /// Whether nothing else was at work beside it for long.
     fn is_all(self) -> bool {
         self.host > ALONE
     }
 
-    /// Whether it tells how fast its model is alone: it was, or it is known from calls that were how much others slow one here.
+    /// Whether it tells how fast its model is alone: the call was alone, or how much calls slow one another here is known by now.
     fn tells_rate(self, sharing: Sharing, batching: Sharing) -> bool {
         (self.runner > ALONE || batching.is_known())
             && (self.host > ALONE * self.runner || sharing.is_known())
     }
 }
 
-/// A call with more than this share of its host, or of its runner, was alone there.
+/// The share of its host, or of its runner, above which a call counts as alone there.
 const ALONE: f64 = 0.9;
-/// Another server that worked for less than this share of an answer did not disturb it.
+/// The share of an answer's time below which another server's work counts as no disturbance.
 const UNDISTURBED: f64 = 0.15;
-/// A rate from so many calls is known well enough to tell of a change, or of what slowed a call.
+/// Calls after which a rate is known well enough to show a change of the host, or what slowed a call.
 const KNOWN_WEIGHT: f64 = 3.0;
 
 /// Takes a finished call's counters into the arm's and the host's rates, as if it had had the host to itself.

@@ -1,4 +1,4 @@
-//! How a server lets one in, and how it is known to be the right one: a name and a password, headers, certificates. One set of keys for
+//! How to get access to a server, and how to know that it is the right one: a name and a password, headers, certificates. One set of keys for
 //! hosts, the metrics server and the collector of traces.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::json::{self, Object, Refusal};
 use crate::names::HostId;
 use crate::range::ConfigError;
 
-/// The keys by which any server lets one in. Never logged.
+/// How to get access to a server: its credentials and certificates. Never logged.
 #[derive(Clone, PartialEq, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(default, deny_unknown_fields)]
@@ -28,12 +28,12 @@ pub struct ServerAccess {
         ts(as = "Option<std::collections::BTreeMap<String, String>>", optional)
     )]
     pub headers: BTreeMap<String, String>,
-    /// A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
-    /// is trusted for this server then.
+    /// A PEM file with the authority that signed the server's certificate, or with that certificate itself. Only this one is then
+    /// trusted for this server.
     pub ca_file: Option<String>,
     /// PEM text in place of `ca_file`.
     pub ca: Option<String>,
-    /// A PEM file with the certificate that is shown to the server, where it asks for one, and with those that signed it.
+    /// A PEM file with the client's certificate, for a server that asks for one, followed by those that signed it.
     pub client_cert_file: Option<String>,
     /// PEM text in place of `client_cert_file`.
     pub client_cert: Option<String>,
@@ -97,7 +97,7 @@ impl ServerAccess {
         }
         for (given, beside) in [(&certificate, &key), (&key, &certificate)] {
             if given.is_given() && !beside.is_given() {
-                let why = format!("is missing beside {}", given.name);
+                let why = format!("is missing, though {} is set; give both", given.name);
                 return Err(ConfigError::new(format!("{place}.{}", beside.name), why));
             }
         }
@@ -119,7 +119,7 @@ impl ServerAccess {
             (Some((key, _)), Some(_), _) | (Some((key, _)), _, Some(_)) => {
                 refuse(key, &format!("give either {key} or username and password"))
             }
-            (None, None, Some(_)) => refuse("username", "is missing beside password"),
+            (None, None, Some(_)) => refuse("username", "is missing, though password is set; give both"),
             (Some((_, token)), None, None) => Ok(Some(format!("Bearer {token}"))),
             (None, Some(name), password) => Ok(Some(basic(name, password.as_deref().unwrap_or_default()))),
             (None, None, None) => Ok(None),
@@ -185,7 +185,7 @@ fn add(
 ) -> Result<(), ConfigError> {
     let wrong = |fault| Err(ConfigError::new(format!("{place}.headers.{name}"), fault));
     if !is_header_name(name) {
-        return wrong("is no name of an HTTP header");
+        return wrong("is not a valid name of an HTTP header");
     }
     if value.chars().any(char::is_control) {
         return wrong("must be one line of text");

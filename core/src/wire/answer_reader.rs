@@ -58,7 +58,7 @@ pub enum Piece {
 pub struct AnswerReader {
     buffer: Vec<u8>,
     ended: bool,
-    /// Bytes that came, where they are bounded.
+    /// Bytes that came so far, if the whole is bounded.
     held: Option<usize>,
 }
 

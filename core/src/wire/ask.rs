@@ -239,7 +239,10 @@ impl Ask {
             (Some(_), None) => {}
         }
         if self.image_count() > 0 && self.messages.as_ref().is_some_and(|list| !list.iter().any(is_user)) {
-            return Err(invalid("images: no user message to go with", "Add a message with role user."));
+            return Err(invalid(
+                "images: there is no user message to add them to",
+                "Add a message with role user.",
+            ));
         }
         Ok(())
     }
@@ -254,7 +257,7 @@ impl Ask {
         ];
         match extra.iter().find(|(_, given)| *given) {
             Some((key, _)) => Err(invalid(
-                format!("{key}: does not go with task embed"),
+                format!("{key}: cannot be used with task embed"),
                 "Leave it out, or choose another task.",
             )),
             None => Ok(()),

@@ -215,8 +215,8 @@ impl Call {
         }
     }
 
-    /// Answers [`CallStep::Check`]: what of the answer does not fit its schema, without any value of it; absent where it fits.
-    /// The same model is told so once.
+    /// Answers [`CallStep::Check`]: `misfit` says what of the answer does not fit its schema, without any value of it; absent where
+    /// it fits. The model that answered is told so once, and asked again.
     pub fn checked(&mut self, misfit: Option<&str>) -> Vec<CallStep> {
         if !matches!(self.state, State::Checking) {
             return Vec::new();

@@ -5,8 +5,8 @@ use core::time::Duration;
 /// How far the wall clock must run ahead before it is believed that the machine slept: less is a correction of the clock.
 const AHEAD: Duration = Duration::from_secs(30);
 
-/// Time since 1970 by the wall clock of the first reading. Many systems' steady clocks stand still while the machine sleeps:
-/// that the wall clock has run ahead tells of it.
+/// Time since 1970: the wall clock at the first reading, then the steady clock. Many steady clocks stand still while the machine
+/// sleeps; a wall clock that has run ahead of it shows that it slept.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Clock {
     /// The steady clock, and the time it stood for, at the first reading and after each sleep.

@@ -15,11 +15,11 @@ use crate::effect::{Effect, Source};
 use crate::event::{Event, SignalsState};
 use crate::names::{HostId, Millis, ModelName};
 
-/// What a model is asked that need only show that it writes.
+/// The prompt of a canary: any short one will do, since only a token of the answer matters.
 const CANARY_PROMPT: &str = "Hi";
-/// Signals that no rules have recorded are looked for again after this.
+/// Milliseconds until recorded signals are looked for again, if no rules had recorded any.
 const RECORDED_AGAIN_MS: u64 = 60_000;
-/// A recorded signal older than this may be what rules left behind that run no more.
+/// Age in milliseconds beyond which a recorded signal is not used: the rules that recorded it may no longer run.
 const FRESH_MS: u64 = 120_000;
 
 /// The exchanges of one fleet. Remembers whether the rules of its metrics server record the signals.

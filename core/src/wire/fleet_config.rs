@@ -16,7 +16,7 @@ use crate::names::HostId;
 use crate::range::ConfigError;
 
 /// The configuration every driver takes: one shape for TOML, JavaScript and n8n. It is core's [`Config`] with more keys: those that say
-/// where each server is and how it lets one in.
+/// where each server is and how to get access to it.
 #[derive(Clone, PartialEq, Debug)]
 #[cfg_attr(
     feature = "typescript",
@@ -46,13 +46,13 @@ pub struct FleetConfig {
     )
 )]
 pub struct FleetHost {
-    /// Where it is and how it lets one in.
+    /// Where it is, and how to get access to it.
     pub server: HostServer,
     /// What core is told of it; its name and its `instance` come from the server where the owner gave none.
     pub config: HostConfig,
 }
 
-/// Where an Ollama server is, and how it lets one in.
+/// Where an Ollama server is, and how to get access to it.
 #[derive(Clone, PartialEq, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
@@ -201,7 +201,7 @@ impl FleetConfig {
     /// Separates what core may know from what only a driver may.
     ///
     /// # Errors
-    /// A URL that is none, two ways to authorize at once, or a value [`Config::validate`] refuses.
+    /// A URL that is not valid, two ways to authorize at once, or a value [`Config::validate`] refuses.
     pub fn split(&self) -> Result<Fleet, ConfigError> {
         let mut config = Config { metrics: self.prometheus.is_some(), ..self.config.clone() };
         let mut endpoints: Vec<Endpoint> = Vec::new();

@@ -17,7 +17,7 @@ use crate::request::Capability;
 const NAME_MAX: usize = 600;
 /// Entries of one list that are read.
 const ENTRIES_MAX: usize = 10_000;
-/// Ollama writes "for ever" as a moment some three centuries away.
+/// An expiry in this year or later means "for ever": Ollama writes that as a moment some three centuries away.
 const NEVER: &str = "2200";
 
 /// Reads the body of `/api/version`.

@@ -16,7 +16,7 @@ const PART_TOKENS: u32 = 16_000;
 const AT_ONCE: usize = 8;
 
 impl Ask {
-    /// How many of its messages each part holds, in order: several where there are many texts to embed.
+    /// How many of its messages each part holds, in order. More than one part if there are many texts to embed.
     pub fn parts(&self) -> Vec<u32> {
         let messages = self.messages.as_ref().filter(|_| self.embeds());
         let (mut parts, mut texts, mut tokens) = (Vec::new(), 0, 0_u32);

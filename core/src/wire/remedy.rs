@@ -57,7 +57,7 @@ const FAULTS: [Fault; 8] = [
             "ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE",
             "ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN",
         ],
-        what: "it asks for a certificate that it knows",
+        what: "it asks for a certificate of its client, and got none that it accepts",
         fix: "give one that its owner signed: `client_cert_file` and `client_key_file` beside the URL (n8n: the fields Client Certificate and Client Key of the credential)",
     },
     Fault {

@@ -1,4 +1,4 @@
-//! Loads and unloads: what to send for them, and what the answer says; and what a caller sends who wants a model prepared.
+//! Loads and unloads: what to send for them and what the answer says. Also what a caller sends to have a model prepared.
 
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ pub struct Prepare {
     pub at: Option<u64>,
 }
 
-/// The event of a wish in JSON, in the shape of [`Prepare`]. `wall_ms`: what time it is, in milliseconds since 1970.
+/// The event of a `prepare` in JSON, in the shape of [`Prepare`]. `wall_ms`: what time it is, in milliseconds since 1970.
 ///
 /// # Errors
 /// `invalid_request` where a key is unknown or a value of the wrong kind; never quotes a value.

@@ -47,12 +47,12 @@ impl Rollout {
     pub(super) fn apply(&self, texts: Vec<&str>, request: &mut Request) -> Result<(), DispatchError> {
         if request.task == Task::Embed {
             let hint = "Leave it out: vectors of two models do not match.";
-            return Err(invalid("rollout: does not go with task embed", hint));
+            return Err(invalid("rollout: cannot be used with task embed", hint));
         }
         let (model, host) = (request.model.clone(), request.host.clone());
         if model.is_none() && host.is_none() {
             let hint = "Name the model that answers today, or leave rollout out.";
-            return Err(invalid("rollout: names nothing to compare with", hint));
+            return Err(invalid("rollout: the ask names no model or host to compare with", hint));
         }
         let switched = self.switches(texts);
         if switched {
@@ -98,11 +98,11 @@ mod tests {
             |json: &str| Ask::from_json(json).and_then(|ask| ask.request()).err().map(|error| error.message);
         assert_eq!(
             told(r#"{"prompt":"Hi","rollout":{"percent":0}}"#).as_deref(),
-            Some("rollout: names nothing to compare with")
+            Some("rollout: the ask names no model or host to compare with")
         );
         assert_eq!(
             told(r#"{"prompt":"Hi","model":"e","task":"embed","rollout":{"percent":5}}"#).as_deref(),
-            Some("rollout: does not go with task embed")
+            Some("rollout: cannot be used with task embed")
         );
         for wrong in [r#"{"percent":101}"#, r#"{"share":1}"#, "5", "{}"] {
             assert!(ask(wrong).is_err(), "{wrong}");

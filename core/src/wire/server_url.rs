@@ -36,11 +36,11 @@ impl ServerUrl {
             // The text holds a password: say nothing of it.
             return Err(ConfigError::new(
                 field,
-                "holds a name or password; use the key for credentials instead",
+                "holds a user name or password; give them by the keys username and password",
             ));
         }
         if path.bytes().any(|byte| matches!(byte, b'?' | b'#')) {
-            return refuse("must end with its path: no ? and no #");
+            return refuse("has a ? or a #; leave it out, and what follows it");
         }
         let (hostname, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),

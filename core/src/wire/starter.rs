@@ -9,22 +9,22 @@ use crate::range::ConfigError;
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "core.d.ts", optional_fields))]
 #[serde(deny_unknown_fields)]
 pub struct HostStarter {
-    /// The name of its Docker or Podman container, which must have the label `smart-ai.manage=true`, and for a stop
-    /// `smart-ai.exclusive=true`, too.
+    /// The name of the host's Docker or Podman container. It must have the label `smart-ai.manage=true`; to be stopped, also
+    /// `smart-ai.exclusive=true`.
     #[serde(default)]
     pub container: Option<String>,
     /// Where the engine of the container listens: `unix:///run/podman/podman.sock`, `tcp://127.0.0.1:2375`. Absent: `DOCKER_HOST`, or
     /// else Docker's own socket.
     #[serde(default)]
     pub engine: Option<String>,
-    /// The program that starts the host, and its arguments: no shell reads them.
+    /// The program that starts the host, and its arguments. It is run without a shell.
     #[serde(default)]
     pub command: Option<Vec<String>>,
-    /// The program that stops the host, and its arguments. Needed beside `command` and `wake` for a stop.
+    /// The program that stops the host, and its arguments. Without it, a host with `command` or `wake` is never stopped.
     #[serde(default)]
     pub stop_command: Option<Vec<String>>,
-    /// The URL of a Sablier server: it starts the host, and stops it when its session is over. Sessions are renewed while anything is
-    /// in flight, and when a model was prepared there.
+    /// The URL of a Sablier server: it starts the host, and stops it when its session is over. A session is renewed while a
+    /// request is in flight, and when a model is prepared there.
     #[serde(default)]
     pub sablier: Option<String>,
     /// The group of Sablier that the host is in.
@@ -64,7 +64,7 @@ impl HostStarter {
         ];
         for (key, given, with) in only {
             if given && !with.contains(means) {
-                return refuse(key, &format!("goes with {} only", with.join(" or ")));
+                return refuse(key, &format!("can be set beside {} only", with.join(" or ")));
             }
         }
         for (key, list) in [("command", &self.command), ("stop_command", &self.stop_command)] {
@@ -73,10 +73,13 @@ impl HostStarter {
             }
         }
         if self.container.as_ref().is_some_and(|name| !is_container_name(name)) {
-            return refuse("container", "is no name of a container: letters, digits and _ . - only");
+            return refuse(
+                "container",
+                "is not a container's name: it may have letters, digits and _ . - only",
+            );
         }
         if *means == "sablier" && self.group.is_none() {
-            return refuse("group", "is missing beside sablier");
+            return refuse("group", "is missing, though sablier is set; name the Sablier group of this host");
         }
         if self.wake.as_ref().is_some_and(|address| !is_hardware_address(address)) {
             return refuse("wake", "give six pairs of hexadecimal digits, such as 00:11:22:33:44:55");

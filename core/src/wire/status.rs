@@ -75,8 +75,8 @@ fn words_of_value(error: &Value) -> Option<String> {
     error.get("message")?.as_str().map(str::to_owned)
 }
 
-/// What a server says, for history and logs: a long passage in quotes is of a request or an answer, and left out. One that is not
-/// closed goes to the end.
+/// What a server says, as history and logs may hold it. A long passage in quotes is part of a request or an answer, and is left out;
+/// without a closing quote it reaches to the end.
 fn without_long_quotes(words: &str) -> String {
     let is_outside = |letter: Option<char>| letter.is_none_or(|letter| !letter.is_alphanumeric());
     let mut told = String::with_capacity(words.len());

@@ -1,11 +1,11 @@
-//! Whether an answer is one: what can be told from its text alone.
+//! Whether an answer is usable, as far as its text alone shows.
 
 use super::ask::Ask;
 use crate::failure::{Failure, FailureKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A refusal is short; a long text that begins like one goes on to answer.
+/// Characters beyond which a text that begins like a refusal goes on to answer: refusals are short.
 const REFUSAL_MOST: usize = 300;
 /// How refusals begin, in lower case.
 const REFUSALS: [&str; 7] = [
@@ -24,7 +24,7 @@ const REFUSALS: [&str; 7] = [
 pub struct Verdict {
     /// The answer; where JSON was asked for, without the fence around it.
     pub text: String,
-    /// Why it is none.
+    /// Why the answer is not usable.
     pub failure: Option<Failure>,
 }
 

@@ -29,7 +29,7 @@ fn each_failure_leads_to_the_arm_that_avoids_it() {
         (FailureKind::NotCapable, "other@a"),
         (FailureKind::ServerError, "other@a"),
         (FailureKind::CutOff, "other@a"),
-        // The same arm, asked for more context.
+        // The arm that failed is asked once more, with more context.
         (FailureKind::ContextTooSmall, "m@a"),
     ];
     for (kind, next) in expected {

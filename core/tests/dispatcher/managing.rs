@@ -24,7 +24,7 @@ fn look(fleet: &mut Fleet, resident: &[(&str, Option<f64>)]) -> Vec<Effect> {
     look_at(fleet, &["m"], resident)
 }
 
-/// The same of a host that lists these tags, all of one file.
+/// A look that shows these models in memory, on a host that lists these tags, all of one file.
 fn look_at(fleet: &mut Fleet, tags: &[&str], resident: &[(&str, Option<f64>)]) -> Vec<Effect> {
     let tag = |name: &str| ModelTag {
         name: name.into(),

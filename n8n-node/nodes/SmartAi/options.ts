@@ -139,7 +139,7 @@ const all = [
 		type: 'string',
 		default: '',
 		placeholder: 'e.g. {{ $json.customer }}',
-		description: 'Items with one key fare alike in each run. Empty means the text of the item, or of a first message.',
+		description: 'The same key is always on the same side. Empty means the text of the item, or of a first message.',
 	},
 	{
 		displayName: 'Rollout Percent',

@@ -14,10 +14,10 @@ use super::{DONE, FAILED, MISUSED, complain, print_json};
 use crate::http::{Server, look};
 use crate::screen;
 
-/// A sidecar answers at once.
+/// How long the sidecar may take to answer; it does so at once.
 const WITHIN: Duration = Duration::from_secs(5);
 const CONNECT_MS: u32 = 2_000;
-/// Between two showings.
+/// How often `--watch` shows it anew.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Args, Debug)]

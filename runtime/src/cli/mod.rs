@@ -35,13 +35,13 @@ use crate::traces::Traces;
 const DONE: u8 = 0;
 const FAILED: u8 = 1;
 const MISUSED: u8 = 2;
-/// As shells report a program that SIGINT ended.
+/// The exit code that shells report for a program that SIGINT ended.
 const INTERRUPTED: u8 = 130;
-/// As after SIGTERM, where a wait for input was cut short.
+/// The exit code after SIGTERM, if a wait for input was cut short.
 const TERMINATED: u8 = 143;
-/// What has been answered is printed within this.
+/// How long it may take to print what has been answered, once the program ends.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// A load that nobody waits for any more is waited for this long at the end.
+/// How long the program waits at its end for loads that jobs have left: cut short, the model would be cold for the next ask.
 const LOADS_MOST: Duration = Duration::from_secs(30);
 
 /// Picks the right local model on the right host for each request, and makes the call succeed.

@@ -8,7 +8,7 @@ use smart_ai_core::{DispatchError, Dispatcher, Snapshot};
 use crate::driver::Engine;
 use crate::screen::progress;
 
-/// Nobody is waited for longer: a look at a host that nobody knows may take 25 s.
+/// How long to wait for the first look at a host: such a look may take 25 s.
 const MOST: Duration = Duration::from_secs(30);
 
 /// What is believed of the fleet once every look has ended. Who is waited for is said where it takes long.

@@ -52,7 +52,7 @@ pub(super) struct ServeArgs {
 /// Who gets in.
 #[derive(Args, Debug)]
 struct AccessArgs {
-    /// Ask every client for a key of this file, one a line; made with a new key where there is none [also read: `SMART_AI_KEY`, one key]
+    /// Ask every client for a key of this file, one a line; if the file does not exist, it is made with a new key [also read: `SMART_AI_KEY`, one key]
     #[arg(long, value_name = "FILE", env = "SMART_AI_KEY_FILE", hide_env_values = true)]
     key_file: Option<PathBuf>,
     /// Let other machines use the proxy without a key
@@ -103,11 +103,11 @@ impl AccessArgs {
     }
 }
 
-/// Of the files that the system lets this program open, one in so many may be a connection of one listener: there are two of these,
-/// and each request may need a connection to a host.
+/// How many of the files that the system lets this program open there must be for each connection of one listener: there are two
+/// listeners, and each request may need a connection to a host.
 const FILES_PER_CONNECTION: u64 = 4;
 
-/// As many connections as were asked for, or as the system has room for. Takes all the room that it may have.
+/// The connections that were asked for, or fewer if the system has no room for them. Raises the limit of open files as far as it may.
 fn connections(asked: u32) -> u32 {
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
     let room = u32::try_from(files / FILES_PER_CONNECTION).unwrap_or(u32::MAX).max(1);

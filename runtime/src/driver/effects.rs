@@ -78,7 +78,7 @@ impl Task {
         }
     }
 
-    /// Tells whoever would stop a host for idleness that a call of it is under way, or that a model was prepared there.
+    /// Tells what would stop a host for idleness, such as Sablier, that a call is under way there, or that a model was prepared.
     pub(super) fn renew(&mut self) {
         for (id, power) in &self.powers {
             let Some(every) = power.renew_every() else { continue };

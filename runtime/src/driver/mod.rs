@@ -40,7 +40,7 @@ use parts::Parted;
 pub(crate) use relay::{Part, Read, Reader, Relay, RelayEnd};
 use task::Task;
 
-/// An engine's task that does not answer within this is stuck. It never waits while it takes a message.
+/// How long the engine's task may take to answer a message before it counts as stuck. It never waits while it takes one.
 const ECHO_WITHIN: Duration = Duration::from_secs(2);
 
 /// A dispatcher at work. Clones share it; it stops when `close` is called or the last clone is gone.
@@ -132,7 +132,7 @@ impl Engine {
         asked
     }
 
-    /// `part_of`: the ask of many parts that this is one of.
+    /// `part_of`: the ask of many texts that this is a part of.
     fn ask_whole(
         &self,
         ask: Ask,
@@ -187,7 +187,7 @@ impl Engine {
         self.question(Message::Lifecycle).await.ok_or_else(closed)
     }
 
-    /// Does now what the lifecycle's plan has due, whatever its mode.
+    /// Does now what the lifecycle has due, in every mode.
     pub(crate) fn apply_lifecycle(&self) {
         self.send(Message::Event(Event::Apply));
     }
@@ -312,7 +312,7 @@ impl Engine {
     }
 }
 
-/// Whoever waits for a job's answer: leaving before it has come cancels the job.
+/// A caller that waits for a job's answer. If it is dropped before the answer has come, the job is cancelled.
 struct Caller {
     engine: Engine,
     job: JobId,
@@ -365,7 +365,7 @@ impl Drop for Ticket {
 }
 
 pub(crate) fn closed() -> DispatchError {
-    DispatchError::new(DispatchErrorCode::Cancelled, "the engine is closed", "start another")
+    DispatchError::new(DispatchErrorCode::Cancelled, "the engine is closed", "create a new one")
 }
 
 #[cfg(test)]

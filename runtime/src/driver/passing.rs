@@ -11,10 +11,10 @@ use super::message::{Message, Reporter};
 use super::relay::{Part, Read, Reader, Relay};
 use crate::http::{Server, connection_failure, refusal};
 
-/// A host that has said its last word has this long to end the answer.
+/// How long a host may take to end its answer after the last line of it.
 const LINGERING: Duration = Duration::from_secs(1);
 
-/// A call whose job is answered by another waits this long to be aborted.
+/// How long a call whose job another call has answered waits for the dispatcher to abort it.
 const STEPPING_BACK: Duration = Duration::from_secs(5);
 
 /// Ends with exactly one of `Succeeded` and `Failed`, unless its task is aborted or its client leaves before.

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use jsonschema::ValidationError;
 use serde_json::Value;
 
-/// What the schema asks for is named where it is no longer than this.
+/// Characters up to which a message quotes what the schema asks for.
 const LIMIT_MOST: usize = 200;
 
 /// What of it does not fit, and where; no value of the answer is quoted. `None` where all fits, or where the schema is no

@@ -19,7 +19,7 @@ use super::renewals::Renewals;
 use crate::http::Server;
 use crate::power::{Powers, powers};
 
-/// Between two tellings of what has been learned.
+/// How often observers are told what has been learned.
 const LEARNED_EVERY: Duration = Duration::from_secs(10);
 
 /// The owner of the dispatcher.

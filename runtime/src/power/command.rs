@@ -58,7 +58,7 @@ impl Command {
     }
 }
 
-/// Reads on, and keeps the end; gives whether there may be more.
+/// Reads on, and keeps the end. Returns whether there may be more.
 async fn read(words: &mut Option<ChildStderr>, tail: &mut Vec<u8>) -> bool {
     let (Some(words), mut chunk) = (words, [0; 1_024]) else { return false };
     match words.read(&mut chunk).await {

@@ -16,11 +16,11 @@ use super::{Power, failed, refused};
 
 /// What its owner writes at a container that may be started.
 const MANAGE: &str = "smart-ai.manage";
-/// What its owner writes at a container that nobody but Smart AI uses, so that it may be stopped, too.
+/// The label of a container that nobody but Smart AI uses, so that it may be stopped, too.
 const EXCLUSIVE: &str = "smart-ai.exclusive";
 /// Between two looks at a container that is not healthy yet.
 const AGAIN: Duration = Duration::from_millis(200);
-/// A container without a check of its own runs when it still does after so many looks: a wrong flag ends it within moments.
+/// Looks in a row at which a container without a health check must run to count as started: a wrong flag ends it within moments.
 const LOOKS: u32 = 10;
 /// Seconds that a container has from SIGTERM to SIGKILL. Nothing is in flight then.
 const GRACE_S: i32 = 30;

@@ -23,7 +23,7 @@ use wake::Machine;
 /// A means to start and stop one host.
 #[async_trait]
 pub(crate) trait Power: Send + Sync + Debug {
-    /// Starts the host. Ends once whoever runs it says that it runs; whether it answers is not asked here.
+    /// Starts the host. Ends once its container, command or server says that it runs; whether it answers is not asked here.
     ///
     /// # Errors
     /// Why it does not run.
@@ -35,7 +35,7 @@ pub(crate) trait Power: Send + Sync + Debug {
     /// Why it was not stopped.
     async fn stop(&self) -> Result<(), Failure>;
 
-    /// Between two renewals while the host is in use; `None` where nobody else would stop it.
+    /// How often a session is renewed while the host is in use; `None` if nothing else would stop it.
     fn renew_every(&self) -> Option<Duration> {
         None
     }
@@ -76,7 +76,7 @@ fn refused(detail: impl AsRef<str>) -> Failure {
     Failure::new(FailureKind::BadRequest, detail.as_ref())
 }
 
-/// A failure of whoever should have done it.
+/// The failure of a container engine, command or server that should have done it.
 fn failed(detail: impl AsRef<str>) -> Failure {
     Failure::new(FailureKind::ServerError, detail.as_ref())
 }

@@ -11,7 +11,7 @@ use smart_ai_core::{ConfigError, Failure, HostId};
 use super::{Power, failed};
 use crate::http::{Server, look};
 
-/// Seconds of one session. Sablier stops a host whose session is over, whatever is in flight.
+/// Seconds of one session. Sablier stops a host at the end of its session, even in the middle of an answer.
 const SESSION_S: u64 = 600;
 /// Seconds after which Sablier has answered that the host is not ready.
 const MARGIN_S: u64 = 10;

@@ -23,7 +23,7 @@ pub(super) struct Machine {
 
 impl Machine {
     /// # Errors
-    /// An address that is none.
+    /// An address that is not a hardware address.
     pub(super) fn new(
         address: &str,
         broadcast: Option<&str>,

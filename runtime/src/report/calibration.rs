@@ -7,7 +7,7 @@ use super::spread::median;
 
 /// Dots drawn at most; more would only overlap.
 const DOTS: usize = 1500;
-/// A load shorter than this is none.
+/// Milliseconds below which a load counts as none: the model was in memory.
 const LOAD_MS: f64 = 250.0;
 
 /// How far predictions were off.

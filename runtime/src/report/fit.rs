@@ -7,15 +7,15 @@ use smart_ai_sim::virtual_time::{Arrivals, Class, Host, Model, Scenario, Tokens}
 use super::rows::Row;
 use super::spread::{log_sigma, mean, median, variation};
 
-/// Fewer jobs than this say too little.
+/// The fewest jobs from which a scenario is fitted.
 const FEWEST_JOBS: usize = 20;
 /// Requests of a replay at most.
 const MOST_REQUESTS: usize = 400;
-/// A load shorter than this is none.
+/// Milliseconds below which a load counts as none: the model was in memory.
 const LOAD_MS: f64 = 250.0;
-/// Bytes of a quantized model by its parameters, in GB by billions.
+/// Gigabytes of a quantized model for each billion of its parameters.
 const GB_PER_BILLION: f64 = 0.65;
-/// Of a model whose tag tells no size.
+/// Gigabytes of a model whose tag tells no size.
 const UNKNOWN_GB: f64 = 4.0;
 /// Seconds of a load that no disk can save.
 const LOAD_BASE_S: f64 = 0.5;

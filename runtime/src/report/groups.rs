@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::rows::Row;
 use super::spread::quantile;
 
-/// Jobs alike.
+/// Jobs of one kind.
 #[derive(Debug, Serialize)]
 pub(super) struct Group {
     name: String,

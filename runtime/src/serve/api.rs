@@ -19,7 +19,7 @@ use super::lines::{Wanted, lines};
 use super::state::Sidecar;
 use crate::driver::AskOptions;
 
-/// Values an ask may have: lists, objects and what stands in them. Each takes many times its text in memory.
+/// The most values of one ask: lists, objects and what stands in them. In memory each takes many times the size of its text.
 const VALUES_MAX: usize = 250_000;
 
 /// What an endpoint answers: JSON, or an error of the dispatcher as JSON.
@@ -175,7 +175,7 @@ async fn read_json(sidecar: &Sidecar, headers: &HeaderMap, body: Body) -> Result
         headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     if !is_json {
         let hint = "Send the header Content-Type: application/json.";
-        return Err(invalid("the body is not said to be JSON".to_owned(), hint));
+        return Err(invalid("the request does not say that its body is JSON".to_owned(), hint));
     }
     let (bytes, room) = sidecar.bodies.read(body).await.map_err(|unread| {
         let Refusal { status, message, retry_after_s, .. } = unread.refusal(Dialect::Ollama);

@@ -108,7 +108,7 @@ impl Bodies {
     }
 }
 
-/// Lets a client send so many bytes more, and drops them: most read no answer before they have sent all.
+/// Drops what a client still sends, up to this many bytes: most read no answer before they have sent all.
 pub(super) async fn waste(mut body: Body, most: usize) {
     let mut left = most;
     while let Some(Ok(frame)) = body.frame().await {

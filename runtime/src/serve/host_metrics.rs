@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::http::{ONE_LOOK, Server, look};
 
-/// A host that showed nothing is asked again after this long.
+/// How long until a host that had no metrics is asked again.
 const ABSENT_EVERY: Duration = Duration::from_secs(60);
 
 /// What is taken over: a server's name, and ours. Series that differ in labels are one sum, so that no host makes series.

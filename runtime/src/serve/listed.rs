@@ -5,7 +5,7 @@ use smart_ai_core::{ModelTag, Object, ResidentModel};
 
 use super::clock::{now_s, unix_s};
 
-/// Signs a digest must have: Ollama's command line cuts it to so many.
+/// Characters a digest must have: Ollama's command line cuts it to this many.
 const DIGEST_MIN: usize = 12;
 /// A date that stands for none.
 const NO_DATE: &str = "0001-01-01T00:00:00Z";
@@ -118,14 +118,14 @@ fn text(map: &Object, key: &str) -> String {
     map.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// Ollama's clients read a whole number there, and no list at all where it is none.
+/// Puts a whole number in place of anything else, with which Ollama's clients could not read the list.
 fn number(map: &mut Object, key: &str, read: u64) {
     if map.get(key).is_some_and(|value| value.as_i64().is_none()) {
         map.insert(key.to_owned(), read.into());
     }
 }
 
-/// Ollama's clients read a date there, and no list at all where it is none.
+/// Puts a date in place of anything else, with which Ollama's clients could not read the list.
 fn date(map: &mut Object, key: &str) {
     if unix_s(&text(map, key)).is_none() {
         map.insert(key.to_owned(), NO_DATE.into());

@@ -26,11 +26,11 @@ use super::socket::Served;
 const HEAD_MOST: Duration = Duration::from_secs(60);
 /// Bytes a connection's request head may have; with as many connections as there may be, this much memory times their number.
 const HEAD_BYTES: usize = 64 << 10;
-/// Between two attempts to take a connection where the system has no room for one.
+/// How long to wait before a connection is taken again after the system had no room for one.
 const NO_ROOM: Duration = Duration::from_millis(200);
-/// How long an answer that is written may take to be through once the server stops.
+/// How long the last bytes of an answer may take to reach the client once the server stops.
 const FLUSH_MOST: Duration = Duration::from_secs(2);
-/// How soon it is seen that a client has left that has sent more than is read yet.
+/// How soon the server notices that a client has left which had sent more than was read.
 const LEFT_WITHIN: Duration = Duration::from_secs(1);
 
 /// Both ends of the connection a request came by.

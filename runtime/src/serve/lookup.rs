@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::time::{Duration, Instant};
 
-/// Between two looks for the sake of unknown models.
+/// The least time between two looks at the hosts because of unknown models.
 const LOOKS_APART: Duration = Duration::from_millis(250);
 
 /// When hosts were last looked at for the sake of an unknown model.

@@ -1,4 +1,4 @@
-//! One program at a time acts on a fleet by itself: of one machine, whoever holds the lock of a file, which the system lets go of when
+//! One program at a time acts on a fleet by itself: on one machine, the one that holds the lock of a file, which the system lets go of when
 //! a program ends, however it does; of several that share a history on a server, the one that leads there.
 
 use std::fs::{File, TryLockError};
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::driver::Engine;
 use crate::store::Standing;
 
-/// Between two tries to become the one that acts.
+/// How often a program that stands by tries to become the one that acts.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Bytes of a holder's name that are read.
 const NAME_MAX: u64 = 200;

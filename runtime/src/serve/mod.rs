@@ -44,7 +44,7 @@ use guard::{Guard, Keys};
 use routes::{OPEN_PAGES, OPEN_PATHS};
 use state::Sidecar;
 
-/// Clients whose requests are cut at the end are told so within this.
+/// How long it may take to tell clients that their requests are cut at the end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A sidecar at work. It stops when `stop` is called.

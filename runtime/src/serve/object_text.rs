@@ -99,7 +99,7 @@ impl ObjectText {
         serde_json::from_str(self.raw(key).filter(|raw| raw.len() <= NAME_MAX)?).ok()
     }
 
-    /// The object that is a key's value; without any key where it is none.
+    /// The object that is a key's value; an empty one if the value is not an object.
     pub(super) fn object(&self, key: &str) -> Self {
         let place = self.fields.iter().find(|(name, _)| *name == key).map(|(_, place)| place.clone());
         Self::read_keys(place.map(|place| self.text.slice(place)).unwrap_or_default(), &INNER_KEYS)

@@ -49,7 +49,7 @@ pub enum ServeError {
     #[error(transparent)]
     History(#[from] HistoryError),
     /// Other machines could reach it, and `allow_remote` is not set.
-    #[error("--{flag} {address}: other machines could reach it; listen on 127.0.0.1, or say --allow-remote")]
+    #[error("--{flag} {address}: other machines could reach it; listen on 127.0.0.1, or add --allow-remote")]
     Remote {
         /// Which listener.
         flag: &'static str,
@@ -58,7 +58,7 @@ pub enum ServeError {
     },
     /// Others could use the proxy, and nothing asks them for a key.
     #[error(
-        "--proxy {address}: other machines could use it without a key; give one by --key-file or SMART_AI_KEY, or say --no-key"
+        "--proxy {address}: other machines could use it without a key; give one by --key-file or SMART_AI_KEY, or add --no-key"
     )]
     Keyless {
         /// Where it would listen.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::host_metrics;
 use super::state::Sidecar;
 
-/// Between two readings of what the dispatcher believes.
+/// How often the dispatcher's beliefs are read for the metrics.
 const BELIEF_EVERY: Duration = Duration::from_secs(2);
 
 /// Keeps everything fresh until `stopping`; looks at each host every `poll`.

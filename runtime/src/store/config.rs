@@ -20,9 +20,9 @@ pub struct HistoryConfig {
     pub url: String,
     /// Whether prompts and answers are kept, too.
     pub prompts: bool,
-    /// Older jobs and actions are deleted.
+    /// Days after which jobs and actions are deleted.
     pub keep_days: u32,
-    /// Beyond this many jobs, or actions, the oldest are deleted.
+    /// Jobs kept at most, and as many actions; beyond that the oldest are deleted.
     pub keep_rows: u32,
     /// Rows that may wait to be written; more are dropped and counted.
     pub queue_rows: u32,
@@ -71,9 +71,9 @@ impl HistoryConfig {
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Opening {
-    /// Made where there is none.
+    /// The file is made if it does not exist.
     Make,
-    /// As it is.
+    /// Only if the file exists.
     Found,
     /// To read only, and nobody writes it meanwhile.
     Unchanging,

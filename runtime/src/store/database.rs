@@ -192,7 +192,7 @@ fn file_id(path: &std::path::Path) -> Option<FileId> {
     return Some((0, u64::from(found.is_file())));
 }
 
-/// The folder, and the file where there is none, for nobody but the user.
+/// Makes the folder, and the file if it does not exist. Only the user may read the file.
 fn private(path: &std::path::Path) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new();
     file.create(true).append(true);

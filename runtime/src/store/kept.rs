@@ -36,7 +36,7 @@ impl Engine {
         let section = if history.is_string() { serde_json::json!({ "url": history }) } else { history };
         let Section { history: settings } = json::from_value(serde_json::json!({ "history": section }))?;
         settings.validate()?;
-        // Before a file is made for a fleet that is none.
+        // Checked first, so that no file is made for a fleet that is not valid.
         config.split()?;
         let history = History::open(&settings)
             .await

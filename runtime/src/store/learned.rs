@@ -85,7 +85,7 @@ pub(super) async fn open(place: &Place) -> Result<Database, sqlx::Error> {
     Ok(database)
 }
 
-/// Takes an earlier version's row apart, where there is one. Of two programs that try, one does.
+/// Moves what an earlier version kept in one row into `estimates`, if there is such a row. If two programs try, one of them does it.
 async fn take_apart(database: &Database) -> Result<(), sqlx::Error> {
     let row = sqlx::query("SELECT state FROM learned WHERE name = 'fleet' AND state <> ''")
         .fetch_optional(&database.pool)
@@ -201,7 +201,7 @@ async fn upsert(
     written.iter().map(|row| row.try_get(0)).collect()
 }
 
-/// Writes what one row held before, where there is none of a subject yet.
+/// Writes what an earlier version held in one row, for the subjects that have no row yet.
 pub(super) async fn insert(
     transaction: &mut Transaction<'static, Any>,
     knowledge: &Knowledge,
@@ -310,7 +310,7 @@ async fn is_of_another_version(database: &Database) -> bool {
     found.is_ok_and(|found| found.is_some())
 }
 
-/// Deletes what nobody has updated for long, and the oldest shapes beyond so many.
+/// Deletes estimates that nobody has updated for long, and the oldest shapes beyond a limit.
 pub(super) async fn forget(database: &Database) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM estimates WHERE updated_ms < $1 AND kind <> $2")
         .bind(integer(now_ms().saturating_sub(KEPT_MS)))
@@ -347,7 +347,7 @@ mod tests {
         }
     }
 
-    /// What a dispatcher of this host has learned: decode speeds, so many milliseconds ago each.
+    /// What a dispatcher of this host has learned: decode speeds, each with how many milliseconds ago it was seen.
     fn snapshot(host: &str, speeds: &[(u64, f64)]) -> Result<Snapshot, sqlx::Error> {
         let dispatcher = Dispatcher::new(Config::new(vec![HostConfig::new(host)]), 1)
             .map_err(|error| sqlx::Error::Configuration(error.to_string().into()))?;

@@ -67,7 +67,7 @@ const TAKE_OVER_WITHIN: Duration = Duration::from_secs(5);
 /// Why there is no history.
 #[derive(Debug, Error)]
 pub enum HistoryError {
-    /// The place is none.
+    /// The place is neither a file nor a database URL.
     #[error("history: {0}")]
     Place(String),
     /// Nothing has been kept there.
@@ -103,7 +103,7 @@ impl History {
     /// Opens it and starts the task that writes; `None` where it is off. A store that is away is tried again later.
     ///
     /// # Errors
-    /// A place that is none.
+    /// A place that is neither a file nor a database URL.
     pub(crate) async fn open(config: &HistoryConfig) -> Result<Option<Self>, HistoryError> {
         let Some(place) = config.place().map_err(HistoryError::Place)? else { return Ok(None) };
         let health = Health::default();

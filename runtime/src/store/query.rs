@@ -52,7 +52,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// # Errors
-    /// There is none, or it cannot be opened.
+    /// There is no history, or it cannot be opened.
     pub(crate) async fn open(config: &HistoryConfig) -> Result<Self, HistoryError> {
         let place = config.place().map_err(HistoryError::Place)?;
         let place = place.ok_or_else(|| HistoryError::Place("is off".to_owned()))?;

@@ -10,7 +10,7 @@ pub(super) enum Value {
     Real(f64),
 }
 
-/// Places for so many rows of values: `($1, $2), ($3, $4)`.
+/// Placeholders for this many rows of values: `($1, $2), ($3, $4)`.
 pub(super) fn places(rows: usize, columns: usize) -> String {
     let row = |row: usize| {
         let places: Vec<String> =

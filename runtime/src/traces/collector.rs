@@ -21,18 +21,18 @@ use crate::http::{Server, connection_failure, refused};
 
 /// Spans sent at once.
 const BATCH: usize = 1_024;
-/// Spans are gathered this long.
+/// How long spans are gathered before they are sent.
 const GATHER: Duration = Duration::from_secs(1);
-/// The collector answers within this.
+/// How long the collector may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// A batch is tried four times within this; then it is dropped.
+/// How long a batch is tried, four times at most; then it is dropped.
 const TRYING: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// A placeholder: our client knows where to send. Without a URL the exporter would read the environment, and quote a wrong one in
 /// its error.
 const UNUSED_URL: &str = "http://collector";
-/// HTTP's word for a failure that is not worth another try.
+/// The HTTP status that tells the exporter not to try again.
 const NO_OTHER_TRY: u16 = 500;
 
 /// What the threads that send and those that are told of jobs share.

@@ -11,7 +11,7 @@ use smart_ai_core::{ConfigError, json};
 
 /// Switches traces off.
 const OFF: &str = "off";
-/// Where this variable is `true`, nothing is sent, whoever names a collector.
+/// If this variable is `true`, nothing is sent, even if a collector is configured.
 const DISABLED: &str = "OTEL_SDK_DISABLED";
 /// What the variables of the exporter begin with.
 const OTLP: &str = "OTEL_EXPORTER_OTLP_";
@@ -28,7 +28,7 @@ pub struct TracesConfig {
     /// Traces are sent to `url` itself, without a path behind it: so OpenTelemetry's variable for traces alone is meant.
     #[serde(skip)]
     pub is_whole: bool,
-    /// How the collector lets one in.
+    /// How to get access to the collector.
     #[serde(skip)]
     pub access: ServerAccess,
     /// Jobs whose spans may wait to be sent; more are dropped and counted.

@@ -21,7 +21,7 @@ use crate::http::Server;
 
 /// Milliseconds a collector may take to accept a connection.
 const CONNECT_MS: u32 = 2_000;
-/// What waits to be sent gets this long when the program ends.
+/// How long the spans that wait may take to be sent when the program ends.
 const LAST_SENDING: Duration = Duration::from_secs(3);
 /// Room for spans that each job is counted with: as many as a job of two calls has.
 const SPANS_A_JOB: usize = 8;
@@ -46,7 +46,7 @@ impl Traces {
     /// Starts the thread that sends; `None` where they are off. Called within the runtime.
     ///
     /// # Errors
-    /// A URL that is none, a header that HTTP does not allow, or a certificate file that cannot be read.
+    /// A URL that is not valid, a header that HTTP does not allow, or a certificate file that cannot be read.
     pub(crate) fn open(config: &TracesConfig) -> Result<Option<Self>, ConfigError> {
         let endpoint = config.endpoint()?;
         let Some(endpoint) = endpoint else { return Ok(None) };

@@ -46,7 +46,7 @@ pub(super) fn of(end: &JobEnd<'_>) -> Vec<SpanData> {
     spans
 }
 
-/// The client's span by the W3C header `traceparent`; what is none counts as absent.
+/// The client's span, by the W3C header `traceparent`. An invalid one counts as absent.
 fn parent(header: &str) -> Option<SpanContext> {
     // The propagator takes shorter numbers, too.
     if !header.trim().split('-').map(str::len).take(4).eq(LENGTHS) {

@@ -18,7 +18,7 @@ impl Scheduler {
             .map(|(key, ..)| key.clone())
     }
 
-    /// Whether a load of so many bytes would begin at once: nothing is placed or loaded before it, and idle runners make enough room.
+    /// Whether a load of this many bytes would begin at once: nothing is placed or loaded before it, and idle runners make enough room.
     pub fn would_load_now(&self, bytes: u64) -> bool {
         if self.loading.is_some() || self.head.is_some() || !self.pending.is_empty() {
             return false;

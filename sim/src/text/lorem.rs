@@ -9,7 +9,7 @@ const WORDS: &[&str] = &[
     "non", "proident", "sunt", "culpa", "qui", "officia", "mollit", "anim", "id", "est",
 ];
 
-/// So many words, each with the space before it (one token each), in sentences.
+/// A text of this many words in sentences. Each word, with the space before it, is one token.
 pub(crate) fn lorem(random: &mut Random, count: u64) -> Vec<String> {
     let mut words = Vec::with_capacity(count as usize);
     let mut in_sentence = 0;

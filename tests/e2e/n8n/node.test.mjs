@@ -145,7 +145,7 @@ function nameCases() {
 		answered(({ host }) => assert.equal(host, 'pc')),
 	);
 	add("no client's certificate", { fleet: stranger }, (told) => {
-		refusal('no_host', /it asks for a certificate that it knows/)(told);
+		refusal('no_host', /it asks for a certificate of its client, and got none that it accepts/)(told);
 		assert.match(told.item.hint, /Client Certificate/);
 	});
 	add('wrong key', { fleet: locked }, refusal('unauthorized', /pc/));
@@ -242,7 +242,7 @@ inN8n('credentials are tested on the servers they name', async (t, session) => {
 	assert.equal(await test('smartAiFleetApi', fleets.gate.data), 'OK');
 	assert.match(
 		(await tested('smartAiFleetApi', fleets.stranger.data)).message,
-		/it asks for a certificate that it knows.*Client Certificate/,
+		/it asks for a certificate of its client, and got none that it accepts.*Client Certificate/,
 	);
 
 	const metrics = (data) =>

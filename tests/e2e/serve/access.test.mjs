@@ -56,7 +56,7 @@ test('beyond loopback the proxy wants a key, which each kind of client may send 
 		'--allow-remote',
 	]);
 	assert.equal(keyless.status, 2);
-	assert.match(String(keyless.stderr), /--key-file or SMART_AI_KEY, or say --no-key/);
+	assert.match(String(keyless.stderr), /--key-file or SMART_AI_KEY, or add --no-key/);
 
 	const file = path.join(scratchFolder('keys'), 'key');
 	const sidecar = await start('--allow-remote', '--key-file', file, '--metrics-key');

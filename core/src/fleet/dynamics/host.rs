@@ -6,7 +6,7 @@ use super::{ArmTraits, Happening, HostTraits, RunnerState, Work};
 const USABLE_SHARE: f64 = 0.8;
 /// A model larger than its host works this many times slower.
 const MISFIT_SLOWDOWN: f64 = 5.0;
-/// Work of fewer seconds than this counts as done: it is what rounding leaves, even after years of virtual time.
+/// Seconds of work below which it counts as done: rounding leaves no more, even after years of virtual time.
 const NOTHING_S: f64 = 1e-7;
 
 #[derive(Clone, Copy, Debug)]

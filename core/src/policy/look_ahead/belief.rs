@@ -13,11 +13,11 @@ use crate::policy::score::{Scored, foreign_share};
 use crate::policy::view::View;
 use crate::request::Request;
 
-/// Hosts played: those of the best arms.
+/// The most hosts that are played: those of the best arms.
 const HOSTS: usize = 8;
-/// Kinds of requests to come.
+/// The most kinds of requests to come that are played.
 const KINDS: usize = 8;
-/// Waiting jobs that are played.
+/// The most waiting jobs that are played.
 const WAITING: usize = 12;
 
 /// Seconds of work of one kind of request on one arm.

@@ -10,7 +10,7 @@ const ARRIVALS: usize = 4;
 const HORIZON_S: f64 = 120.0;
 /// Seconds between two requests of a batch that was announced.
 const BATCH_GAP_S: f64 = 0.25;
-/// Most of an announced batch that is played.
+/// The most requests of an announced batch that are played.
 const BATCH: u32 = 12;
 /// Draws until an answer is longer than what is written already.
 const TRIES: usize = 8;
@@ -22,7 +22,7 @@ pub(super) struct PlayedJob {
     pub(super) kind: usize,
     pub(super) arrives: f64,
     pub(super) output_tokens: f64,
-    /// Its prompt against the expected one.
+    /// Its prompt's length ÷ the expected length.
     pub(super) prompt_factor: f64,
 }
 

@@ -37,7 +37,7 @@ const GATE: f64 = 1.0;
 const CLEAR: f64 = 2.0;
 /// Seconds that a choice must gain for each second of loading that it takes more than the score's choice.
 const LOADING: f64 = 0.3;
-/// A choice is contested where the second-best score is within this factor of the best, quality left out, and these seconds.
+/// A choice is contested if the second-best score is at most this factor times the best plus these seconds, quality left out.
 const CONTEST: (f64, f64) = (2.0, 1.0);
 /// Rates learned from fewer calls than this are not played with.
 const LEAST_WEIGHT: f64 = 2.0;

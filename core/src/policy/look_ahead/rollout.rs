@@ -9,7 +9,7 @@ use crate::policy::look_ahead::future::{Future, PlayedJob};
 const EVENTS: usize = 400;
 /// Jobs are numbered from here on; the calls under way come before.
 const FIRST_JOB: u64 = 1 << 32;
-/// A job that has not ended by the end of the play counts as this much longer.
+/// Seconds that are added for a job which has not ended when the rollout ends.
 const UNFINISHED_S: f64 = 60.0;
 
 /// Kept from play to play, so that nothing is allocated anew.

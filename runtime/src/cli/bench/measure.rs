@@ -144,7 +144,7 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// A text of about so many tokens that begins differently each time, so that no cache knows it.
+/// A text of about this many tokens. It begins differently each time, so that no cache knows it.
 fn prompt(tokens: u32, repeat: u32) -> String {
     let word = |index: u32| WORDS.get((index + repeat) as usize % WORDS.len()).copied().unwrap_or_default();
     let words: Vec<&str> = (0..tokens.saturating_sub(8)).map(word).collect();

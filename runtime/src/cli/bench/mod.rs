@@ -42,7 +42,7 @@ pub(super) struct BenchArgs {
 struct Row {
     host: HostId,
     model: ModelName,
-    /// As a caller sees it, like the rest: seconds until the model is loaded.
+    /// Seconds until the model is loaded, as a caller sees it.
     load_s: Option<f64>,
     /// Prompt tokens ÷ seconds until the first piece.
     prefill_tok_per_s: Option<f64>,

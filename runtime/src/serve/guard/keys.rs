@@ -37,14 +37,14 @@ pub(in crate::serve) struct Keys {
 }
 
 impl Keys {
-    /// The owner's keys. Makes the file with a new one where there is none.
+    /// The owner's keys. If the file does not exist, it is made with a new key.
     pub(in crate::serve) fn of(access: &Access) -> Result<Self, KeyError> {
         let keys =
             Self { fixed: access.keys.clone(), file: access.key_file.clone(), read: RwLock::default() };
         if let Some(path) = keys.file.as_deref().filter(|path| !path.exists()) {
             let refuse = |error: io::Error| KeyError {
                 path: path.to_owned(),
-                message: format!("there is none, and it cannot be made: {error}"),
+                message: format!("does not exist, and cannot be made: {error}"),
             };
             make(path).map_err(refuse)?;
             drop(writeln!(io::stderr(), "smart-ai: {} was made, with a new key", path.display()));
@@ -72,7 +72,7 @@ impl Keys {
         self.fixed.is_empty() && self.file.is_none()
     }
 
-    /// Compares with every key, in a time that tells nothing of them.
+    /// Compares with every key, in constant time, so that the time does not give a key away.
     fn hold(&self, given: &str) -> bool {
         let read = self.read.read().unwrap_or_else(PoisonError::into_inner);
         let mut found = subtle::Choice::from(0);

@@ -26,8 +26,9 @@ pub use manage::Manage;
 use names::Names;
 use origins::Origins;
 
-/// A refused client may send so many bytes more, for so long: most read no answer before they have sent all.
+/// Bytes a refused client may still send. They are dropped: most clients read no answer before they have sent all.
 const REFUSED_MOST: usize = 64 << 20;
+/// How long a refused client may still send.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
 
 /// What the owner says of who gets in.
@@ -35,7 +36,7 @@ const REFUSED_FOR: Duration = Duration::from_secs(5);
 pub struct Access {
     /// Keys from the environment: each lets its bearer in.
     pub keys: Vec<Secret>,
-    /// A file of keys, one a line. Made with a new key where there is none.
+    /// A file of keys, one a line. If it does not exist, it is made with a new key.
     pub key_file: Option<PathBuf>,
     /// Other machines may come without a key.
     pub no_key: bool,

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::family::{Reading, Readings, labels};
 
-/// A model is wanted for so long after its last use: whoever scales to zero between two requests of a conversation loads all the time.
+/// How long a model counts as wanted after its last use. Shorter, an autoscaler would stop the host between two requests of one
+/// conversation.
 const HELD: Duration = Duration::from_secs(300);
 
 /// What is wanted of every model; clones show the same.
@@ -21,7 +22,7 @@ struct Wanted {
 }
 
 impl Demand {
-    /// So many more, or fewer, wait or are being answered.
+    /// Changes the number of requests that wait or are being answered by this much.
     pub(super) fn change(&self, model: &str, by: i64, at: Instant) {
         let mut models = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = models.entry(model.to_owned()).or_default();

@@ -94,23 +94,23 @@ where
     }
 }
 
-/// Seconds of a request or a part of it: cold loads take minutes.
+/// Buckets of the seconds of a request or a part of it: cold loads take minutes.
 const SECONDS: [f64; 16] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0];
-/// OpenTelemetry's for the first token, and on to ten minutes.
+/// Buckets of the time to the first token: OpenTelemetry's, and on to ten minutes.
 const FIRST_TOKEN: [f64; 21] = [
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0,
     120.0, 300.0, 600.0,
 ];
-/// OpenTelemetry's for one token, and finer below.
+/// Buckets of the time for one token: OpenTelemetry's, and finer ones below.
 const TOKEN: [f64; 16] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
-/// OpenTelemetry's for a whole operation, and on to eleven minutes.
+/// Buckets of the time of a whole operation: OpenTelemetry's, and on to eleven minutes.
 const OPERATION: [f64; 17] = [
     0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84, 327.68,
     655.36,
 ];
-/// OpenTelemetry's for tokens.
+/// Buckets of token counts: OpenTelemetry's.
 const TOKENS: [f64; 14] = [
     1.0,
     4.0,
@@ -127,7 +127,7 @@ const TOKENS: [f64; 14] = [
     16_777_216.0,
     67_108_864.0,
 ];
-/// Computing time of a decision.
+/// Buckets of a decision's computing time, in seconds.
 const COMPUTING: [f64; 10] = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25];
 const RATIO: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0, 5.0];
 

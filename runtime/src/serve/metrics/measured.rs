@@ -4,7 +4,7 @@ use smart_ai_core::{Arm, Usage};
 
 use crate::serve::dialect::Operation;
 
-/// A load shorter than this was none.
+/// Milliseconds below which a load counts as none: the model was in memory.
 const TELLING_LOAD_MS: f64 = 50.0;
 
 /// A request as it ended.

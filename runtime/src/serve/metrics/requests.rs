@@ -15,7 +15,7 @@ use super::family::{
 };
 use crate::serve::inventory::Inventory;
 
-/// The choice is open.
+/// The label of a request that leaves the choice of its model open.
 const AUTO: &str = "auto";
 
 /// What is counted about requests.

@@ -15,11 +15,11 @@ use crate::serve::clock::now_s;
 use crate::serve::inventory::{Change, HostView};
 use crate::serve::listed::Loaded;
 
-/// A load this soon after an unload is a reload.
+/// How soon after an unload a load counts as a reload.
 const RELOAD: Duration = Duration::from_secs(600);
-/// A load seen by poll belongs to a request that waited for one this short a time ago.
+/// How long ago a request may have waited for a load to be the cause of one that a poll shows.
 const SAME_LOAD: Duration = Duration::from_secs(30);
-/// What has pushed a model out is loaded within this; large models take long.
+/// How long the model that pushed another one out may take to show as loaded: large models take long.
 const PUSHED: Duration = Duration::from_secs(60);
 const LOADS: [&str; 2] = ["request", FOREIGN];
 const UNLOADS: [&str; 5] = ["expired", "evicted", "asked", CONTEXT, FOREIGN];

@@ -22,7 +22,7 @@ use crate::serve::dialect::Refusal;
 use crate::serve::measure::Measure;
 use crate::serve::state::Sidecar;
 
-/// A host that is told to unload a model answers within this.
+/// How long a host may take to answer an unload.
 const UNLOADING: Duration = Duration::from_secs(10);
 
 impl Sidecar {

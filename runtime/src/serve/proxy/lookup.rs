@@ -9,9 +9,9 @@ use super::inference::auto;
 use crate::serve::lookup::Turn;
 use crate::serve::state::Sidecar;
 
-/// A request waits this long for the first look at the hosts.
+/// How long a request waits for the first look at the hosts.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
-/// A request for an unknown model waits this long for the hosts to be looked at again.
+/// How long a request for an unknown model waits until the hosts have been looked at again.
 const NEXT_LOOK: Duration = Duration::from_secs(3);
 
 impl Sidecar {

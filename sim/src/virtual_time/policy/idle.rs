@@ -7,7 +7,7 @@ use crate::virtual_time::truth::{Occurrence, Truth};
 
 /// Longer than any run.
 pub(super) const FOR_EVER_S: f64 = 1e9;
-/// A load ends so much before its use.
+/// Seconds by which a load ends before the use it is made for.
 const SPARE_S: f64 = 0.05;
 
 /// Sends requests as Smart AI does, and unloads each model at once where there is time to load it again before its next use, which it

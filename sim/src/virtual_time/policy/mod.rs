@@ -48,9 +48,9 @@ pub enum Policy {
     Oracle,
     /// Plays the true next arrivals.
     Clairvoyant,
-    /// Smart AI's choices on hosts that keep an idle model for so many seconds.
+    /// Smart AI's choices on hosts that keep an idle model for this many seconds.
     KeepAlive(f64),
-    /// Smart AI's choices on hosts that Sablier starts, and stops so many seconds after the last request.
+    /// Smart AI's choices on hosts that Sablier starts, and stops this many seconds after the last request.
     Sablier(f64),
     /// Smart AI's choices, and models that come and go by somebody who knows their next use.
     ClairvoyantIdle,

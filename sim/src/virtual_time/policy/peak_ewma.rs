@@ -8,7 +8,7 @@ use crate::virtual_time::job::Job;
 use crate::virtual_time::truth::Truth;
 
 const DECAY_S: f64 = 30.0;
-/// An arm nobody has called counts as this fast, as tower's default does.
+/// The time an arm counts as taking before it was called: tower's default.
 const UNKNOWN_S: f64 = 1.0;
 
 #[derive(Default)]

@@ -28,7 +28,7 @@ pub struct Scenario {
     /// How often requests come, where no patterns are named.
     #[serde(default)]
     pub arrivals: Arrivals,
-    /// Requests in a run, likewise.
+    /// Requests in a run, if no patterns are named.
     #[serde(default)]
     pub requests: usize,
     /// Days in a run with patterns; the first is a Monday.
@@ -137,7 +137,7 @@ pub struct Model {
     pub decode_tok_per_s: f64,
 }
 
-/// Requests alike.
+/// A class of requests: what they ask for and how large they are.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Class {
