@@ -102,7 +102,7 @@ pub struct HostConfig {
     #[serde(default = "default_max_loaded")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub max_loaded: u32,
-    /// Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`). Calls ask for this and more, so that the model worth least
+    /// Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`). Calls ask for this and, from 300 on, for more, so that the model worth least
     /// makes way first; 0 leaves it to the host. Absent: learned from how long models stay after calls that said nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_alive_s: Option<u32>,

@@ -1042,7 +1042,7 @@ parallel?: number,
  */
 max_loaded?: number, 
 /**
- * Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`). Calls ask for this and more, so that the model worth least
+ * Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`). Calls ask for this and, from 300 on, for more, so that the model worth least
  * makes way first; 0 leaves it to the host. Absent: learned from how long models stay after calls that said nothing.
  */
 keep_alive_s?: number, 
