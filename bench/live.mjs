@@ -1,5 +1,5 @@
-// Smart AI beside a real HAProxy and a real LiteLLM on the same arrivals at the same time: `node bench/run.mjs live`. The
-// program `haproxy` (Debian's package) must be on the path, and LiteLLM where bench/peers/README.md puts it. REPETITIONS
+// Smart AI beside a real HAProxy and a real LiteLLM on the same arrivals at the same time: `node bench/run.mjs live`.
+// The program `haproxy` (of Debian) must be on the path, LiteLLM where bench/peers/README.md puts it. REPETITIONS
 // and SECONDS change how much is measured. KEEP names a folder that holds each repetition: one that is there is not
 // measured again, so that a run can be broken off, or be made in parts by ONLY. PROFILE=debug measures a debug build.
 import { spawn, spawnSync } from 'node:child_process';

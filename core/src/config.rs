@@ -103,8 +103,8 @@ pub struct HostConfig {
     #[serde(default = "default_max_loaded")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
     pub max_loaded: u32,
-    /// Seconds an idle model stays in memory (`OLLAMA_KEEP_ALIVE`). Calls ask for this long or longer, so that the model worth least
-    /// makes way first. 0 leaves it to the host. Absent: learned from how long models stay after calls without a `keep_alive`.
+    /// Seconds an idle model stays in memory (`OLLAMA_KEEP_ALIVE`). Calls ask for this long and, from 300 on, for longer, so that
+    /// the model worth least makes way first. 0 leaves it to the host. Absent: learned from how long models stay after calls without a `keep_alive`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_alive_s: Option<u32>,
     /// Gigabytes (10^9 bytes) of memory for models: the GPU's, if the host has one. Absent: measured, or learned from which models were

@@ -3,6 +3,7 @@
 use crate::dispatch::Dispatcher;
 use crate::dispatch::attempt::{Attempt, Phase};
 use crate::dispatch::job::JobState;
+use crate::dispatch::patience::load_rest_s;
 use crate::dispatch::wish::Wish;
 use crate::failure::FailureKind;
 use crate::names::{AttemptId, JobId};
@@ -83,7 +84,10 @@ impl Dispatcher {
         let is_own =
             |arm: &&Scored<'_>| arm.position == attempt.host_position && arm.model.name == attempt.model;
         let terms = ranked.arms.iter().find(is_own)?.terms;
-        let left_s = self.load_rest_s(attempt) + terms.prefill_s + terms.decode_s;
+        let host = self.fleet.hosts.get(attempt.host_position)?;
+        let elapsed_s = attempt.elapsed_ms(self.now) as f64 / 1e3;
+        let load_s = load_rest_s(host, attempt.running.load_s, elapsed_s);
+        let left_s = load_s + terms.prefill_s + terms.decode_s;
         ranked.leave(attempt.host_position);
         let arm = ranked.best().filter(|arm| arm.startable)?;
         // Either of them may fail.

@@ -2,7 +2,6 @@
 
 use crate::decision::Terms;
 use crate::dispatch::Dispatcher;
-use crate::dispatch::attempt::Attempt;
 use crate::dispatch::wish::Wish;
 use crate::fleet::Host;
 use crate::names::{JobId, Millis};
@@ -118,14 +117,6 @@ impl Dispatcher {
         obeyed(self.config.load_timeout_ms, within(late_ms, LEAST_MS, MOST_MS))
     }
 
-    /// Seconds that a call's load is still expected to take. One that is late is the later the wider loads of its host spread.
-    pub(super) fn load_rest_s(&self, attempt: &Attempt) -> f64 {
-        let load_s = attempt.running.load_s;
-        let elapsed_s = attempt.elapsed_ms(self.now) as f64 / 1e3;
-        let sigma = self.fleet.hosts.get(attempt.host_position).map_or(LOAD_SPREAD.sqrt(), load_sigma);
-        (load_s - elapsed_s).max(sigma * load_s.max(elapsed_s))
-    }
-
     /// Milliseconds after which even a call that is worth waiting for is given up.
     pub(super) fn longest_silence_ms(&self) -> u64 {
         let config = &self.config;
@@ -149,6 +140,12 @@ impl Dispatcher {
 /// Milliseconds after which a load expected to take so many seconds is late.
 pub(super) fn load_late_ms(host: &Host, load_s: f64) -> u64 {
     (1e3 * load_s * libm::exp(Q95 * load_sigma(host))).max(HEDGE_LEAST_MS) as u64
+}
+
+/// Seconds that a load expected to take `load_s` still takes after `elapsed_s`. One that is late is the later the wider loads of its
+/// host spread.
+pub(super) fn load_rest_s(host: &Host, load_s: f64, elapsed_s: f64) -> f64 {
+    (load_s - elapsed_s).max(load_sigma(host) * load_s.max(elapsed_s))
 }
 
 /// Standard deviation of the logarithm of the time of a load on this host.

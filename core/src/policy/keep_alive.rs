@@ -3,7 +3,7 @@
 
 use std::f64::consts::LN_2;
 
-use crate::fleet::{Host, Model};
+use crate::fleet::{DEFAULT_KEEP_ALIVE_S, Host, Model};
 use crate::names::Millis;
 use crate::policy::load::load_s;
 
@@ -14,11 +14,15 @@ const LEAST_VALUE: f64 = 0.1;
 
 /// Seconds to keep a model after its last call: the host's own + weight × 30 × log₂(1 + value ÷ 0.1), where value = calls an
 /// hour × seconds of load ÷ gigabytes (Greedy-Dual-Size-Frequency). `None` where that is the host's business alone: it keeps
-/// nothing, or this model for ever; and where nobody knows what is the host's own, since less would shorten it.
+/// nothing, or this model for ever; and where nobody knows what is the host's own, since less would shorten it. An owner who lets models
+/// go sooner than Ollama does by itself wants the memory back: that is not made longer.
 pub(crate) fn keep_alive_s(host: &Host, model: &Model, now: Millis, weight: f64) -> Option<u32> {
     let own_s = host.keep_alive_s().filter(|own_s| *own_s > 0)?;
     if weight <= 0.0 || model.pinned {
         return None;
+    }
+    if own_s < DEFAULT_KEEP_ALIVE_S {
+        return host.config.keep_alive_s;
     }
     let value = value_per_gb(host, model, now);
     Some(own_s + (weight * DOUBLING_S * libm::log(1.0 + value / LEAST_VALUE) / LN_2) as u32)

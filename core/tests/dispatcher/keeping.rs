@@ -93,6 +93,19 @@ fn what_the_host_keeps_is_the_least() {
 }
 
 #[test]
+fn an_owner_who_lets_models_go_sooner_than_ollama_does_is_not_outbid() {
+    let mut fleet = Fleet::of(&["pc"]);
+    fleet.up("pc", &[("m", 2.0)], &["m"]);
+    for job in 1..=4 {
+        assert_eq!(call(&mut fleet, job), None);
+        look(&mut fleet, 57.2);
+    }
+    let mut fleet = Fleet::new(Config::new(vec![told(60)]));
+    fleet.up("pc", &[("m", 2.0)], &["m"]);
+    assert_eq!(kept(&fleet.submit(1, ask())), Some(60));
+}
+
+#[test]
 fn nothing_is_said_where_the_owner_wants_none_of_it() {
     let own = told(0);
     let mut unweighted = Config::new(vec![told(300)]);

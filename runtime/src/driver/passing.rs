@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::StatusCode;
 use smart_ai_core::wire::{Piece, Progress};
 use smart_ai_core::{Arm, CallOptions, Event, Failure, FailureKind};
 use tokio::sync::mpsc::error::TrySendError;
@@ -9,7 +10,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::clock::now;
 use super::message::{Message, Reporter};
 use super::relay::{Part, Read, Reader, Relay};
-use crate::http::{Server, connection_failure, refusal};
+use crate::http::{Refusal, Server, connection_failure, refusal};
 
 /// How long a host may take to end its answer after the last line of it.
 const LINGERING: Duration = Duration::from_secs(1);
@@ -129,6 +130,9 @@ impl Passing<'_> {
                 }
             }
             let failed = matches!(ended, Some(Err(_)));
+            if failed && !self.emitted && forward.starts_with(b"{") {
+                self.report.send(Message::Refused { attempt: self.report.attempt, refusal: told(&forward) });
+            }
             if !forward.is_empty() && (self.emitted || !failed) {
                 let head = (!self.emitted).then(|| {
                     let (headers, arm, job) = (headers.clone(), self.arm.clone(), self.job.clone());
@@ -150,5 +154,15 @@ impl Passing<'_> {
         if let Some(Err(failure)) = ended {
             self.report.failed(failure);
         }
+    }
+}
+
+/// The host's own error in place of the rest of an answer: what it would have said had it not begun.
+fn told(error: &[u8]) -> Refusal {
+    Refusal {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        content_type: Some("application/json".to_owned()),
+        retry_after: None,
+        body: String::from_utf8_lossy(error).into_owned(),
     }
 }

@@ -11,6 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::arriving::is_late;
 use super::dialect::{Dialect, Refusal};
 
+/// A client whose body is refused may send so many bytes more before it is cut off unheard.
+const WASTED_MOST: usize = 1 << 30;
 /// Bytes that are counted as one.
 const UNIT: usize = 1 << 10;
 
@@ -75,7 +77,7 @@ impl Bodies {
     pub(super) async fn read(&self, mut body: Body) -> Result<(Bytes, Held), Unread> {
         let read = self.take(&mut body).await;
         if matches!(read, Err(Unread::TooLarge(_) | Unread::NoRoom)) {
-            waste(body, self.most).await;
+            waste(body, WASTED_MOST).await;
         }
         read
     }

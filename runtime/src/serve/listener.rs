@@ -22,8 +22,9 @@ use tower::ServiceExt as _;
 
 use super::socket::Served;
 
-/// How long a connection may be without a whole request head: idle, or half sent.
-const HEAD_MOST: Duration = Duration::from_secs(60);
+/// How long a connection may be without a whole request head: idle, or half sent. Longer than proxies and clients keep idle ones
+/// (nginx, AWS and .NET 60 s, Go 90 s, Caddy 120 s), so that they close them: else they send a request into one that is being closed.
+const HEAD_MOST: Duration = Duration::from_secs(130);
 /// Bytes a connection's request head may have; with as many connections as there may be, this much memory times their number.
 const HEAD_BYTES: usize = 64 << 10;
 /// How long to wait before a connection is taken again after the system had no room for one.
@@ -134,4 +135,44 @@ async fn left(stream: &TcpStream) {
         tokio::time::sleep(LEFT_WITHIN).await;
     }
     tokio::time::sleep(LEFT_WITHIN).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpStream as Blocking;
+
+    use tokio::task::spawn_blocking;
+
+    use super::*;
+
+    /// Asks, and returns the connection once it is answered.
+    fn ask(mut stream: Blocking) -> io::Result<Blocking> {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: pc\r\n\r\n")?;
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"here") {
+            let mut part = [0; 512];
+            let length = stream.read(&mut part)?;
+            if length == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            answer.extend_from_slice(part.get(..length).unwrap_or_default());
+        }
+        Ok(stream)
+    }
+
+    // A blocking task holds the paused clock.
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_kept_longer_than_proxies_and_clients_keep_it() -> io::Result<()> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (routes, stopping) = (Router::new().fallback(|| async { "here" }), CancellationToken::new());
+        let running = tokio::spawn(run(listener, routes, 1, stopping.clone()));
+        let stream = spawn_blocking(move || ask(Blocking::connect(address)?)).await??;
+        tokio::time::advance(Duration::from_secs(125)).await;
+        drop(spawn_blocking(move || ask(stream)).await??);
+        stopping.cancel();
+        running.await?;
+        Ok(())
+    }
 }

@@ -56,6 +56,12 @@ test('an ask by /smart-ai/ask may be as large as a request to the proxy, and no 
 	assert.match((await refusal.json()).error.message, /larger than 20 MiB; raise --max-body/);
 });
 
+test('a request several times as large as may be is told so', async () => {
+	const refusal = await post('/api/chat', 'a'.repeat(90 * MIB));
+	assert.equal(refusal.status, 413);
+	assert.match((await refusal.json()).error, /larger than 20 MiB; raise --max-body/);
+});
+
 /** Bytes of memory: now, or the most there was since the last `forgetMost`. */
 function memory(key) {
 	const [, kib] = new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${sidecar.pid}/status`, 'utf8'));

@@ -23,6 +23,13 @@ const refusals = {
 	},
 	'/v1/messages': { type: 'error', error: { type: 'invalid_request_error', message: 'model is required' } },
 };
+/** A request that breaks the host's answer off. */
+const wanting = [{ role: 'user', content: 'Break.' }];
+const broken = {
+	'/api/chat': { error: "error parsing tool call: raw='{'" },
+	'/v1/chat/completions': { error: { message: "error parsing tool call: raw='{'", type: 'api_error' } },
+	'/v1/messages': { type: 'error', error: { type: 'api_error', message: 'the model failed' } },
+};
 const answers = {
 	'/v1/chat/completions': (body) =>
 		body.stream
@@ -44,12 +51,17 @@ const answers = {
 before(async () => {
 	host = await scriptedHost(async (incoming, outgoing) => {
 		const text = await textOf(incoming);
-		const body = text ? JSON.parse(text) : {};
+		const body = text.startsWith('{') ? JSON.parse(text) : text;
 		if (incoming.url.startsWith('/v1/')) received.push({ url: incoming.url, body, headers: incoming.headers });
 		if (refusals[incoming.url] && !body.model)
 			return outgoing
 				.writeHead(400, { 'content-type': 'application/json; charset=utf-8' })
 				.end(JSON.stringify(refusals[incoming.url]));
+		if (broken[incoming.url] && JSON.stringify(body.messages) === JSON.stringify(wanting)) {
+			const error = JSON.stringify(broken[incoming.url]);
+			if (incoming.url !== '/api/chat') return outgoing.end(`event: error\ndata: ${error}\n\n`);
+			return outgoing.end(`{"message":{"role":"assistant","content":"so"},"done":false}\n${error}\n`);
+		}
 		const answer = answers[incoming.url]?.(body);
 		if (!answer) return outgoing.writeHead(404).end('{"error":"not found"}');
 		if (!Array.isArray(answer))
@@ -119,6 +131,50 @@ test("a whole answer in OpenAI's words is asked for in parts", async () => {
 	assert.deepEqual(answer.usage, { prompt_tokens: 11, completion_tokens: 2, total_tokens: 13 });
 	assert.equal(received.at(-1).body.stream, true);
 	await until('the count', async () => (await counted('openai_chat')).output === before.output + 2);
+});
+
+test('a whole answer comes with its length', async () => {
+	const response = await post('/v1/chat/completions', { model: 'm', messages });
+	assert.equal(Number(response.headers.get('content-length')), (await response.arrayBuffer()).byteLength);
+});
+
+test('what a host says within a whole answer is what its client hears', async () => {
+	for (const [path, error] of Object.entries(broken)) {
+		const response = await post(path, { model: 'm', max_tokens: 10, stream: false, messages: wanting });
+		assert.equal(response.status, 500, path);
+		assert.deepEqual(await response.json(), error, path);
+	}
+});
+
+test('a request that Codex packed is read and dispatched', async () => {
+	// {"model":"auto","messages":[{"role":"user","content":"Hi"}]}
+	const zstd = [
+		'KLUv/QRY4QEAeyJtb2RlbCI6ImF1dG8iLCJtZXNzYWdlcyI6W3sicm9sZSI6',
+		'InVzZXIiLCJjb250ZW50IjoiSGkifV19y/3RMA==',
+	];
+	const packed = Buffer.from(zstd.join(''), 'base64');
+	const response = await fetch(`${sidecar.proxy}/v1/chat/completions`, {
+		method: 'POST',
+		headers: { 'content-type': 'application/json', 'content-encoding': 'zstd' },
+		body: packed,
+	});
+	assert.equal(response.status, 200);
+	await response.text();
+	const { body, headers } = received.at(-1);
+	assert.deepEqual([body.model, body.messages[0].content], ['m:latest', 'Hi']);
+	assert.equal(headers['content-encoding'], undefined);
+});
+
+test('a form that comes in chunks stays a form, about the model that it names', async () => {
+	const form = '--X\r\nContent-Disposition: form-data; name="model"\r\n\r\nm\r\n--X--\r\n';
+	await fetch(`${sidecar.proxy}/v1/audio/transcriptions`, {
+		method: 'POST',
+		headers: { 'content-type': 'multipart/form-data; boundary=X' },
+		body: new Blob([form]).stream(),
+		duplex: 'half',
+	});
+	const { body, headers } = received.at(-1);
+	assert.deepEqual([body, headers['content-type']], [form, 'multipart/form-data; boundary=X']);
 });
 
 test('a whole answer of a host that does not stream comes as it is', async () => {

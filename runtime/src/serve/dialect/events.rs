@@ -29,7 +29,11 @@ pub(super) struct Events {
     /// How far no end of an event was found.
     searched: usize,
     usage: Usage,
+    /// A choice has said why it ended.
+    finished: bool,
     done: bool,
+    /// What the host said in place of the rest, as it is written.
+    pub(super) error: Bytes,
 }
 
 impl Events {
@@ -42,7 +46,8 @@ impl Events {
     }
 
     fn new(words: Words, hide_counts: bool) -> Self {
-        Self { words, hide_counts, event: BytesMut::new(), searched: 0, usage: Usage::default(), done: false }
+        let (event, usage, error) = Default::default();
+        Self { words, hide_counts, event, searched: 0, usage, finished: false, done: false, error }
     }
 
     /// What one event says. Returns what the client sees of it.
@@ -73,6 +78,7 @@ impl Events {
         let value: Value = serde_json::from_str(&text).ok()?;
         let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
         if kind == "error" || value.get("error").is_some_and(|error| !error.is_null()) {
+            self.error = data.clone();
             // As an error before the answer, whose status would be this one.
             pieces.push(Piece::Failed { failure: failure_of_status(500, &text, None, None) });
             return None;
@@ -117,8 +123,11 @@ impl Events {
         None
     }
 
-    /// A stream that ends without its last event is broken.
+    /// A stream that ends without its last event is broken, unless its choices said why they ended: some servers say no more.
     fn miss_end(&mut self, pieces: &mut Vec<Piece>) {
+        if self.finished {
+            self.end("", pieces);
+        }
         if !self.done && !pieces.iter().any(|piece| matches!(piece, Piece::Failed { .. })) {
             let failure = Failure::new(FailureKind::CutOff, "the stream ended without its final event");
             pieces.push(Piece::Failed { failure });
@@ -139,6 +148,8 @@ impl Events {
             _ => {}
         }
         let choices = value.get("choices").and_then(Value::as_array);
+        let ends = |choice: &Value| choice.get("finish_reason").is_some_and(Value::is_string);
+        self.finished |= choices.is_some_and(|choices| choices.iter().any(ends));
         let tells = |choice: &Value| {
             let delta = choice.get("delta").unwrap_or(choice);
             ["content", "text", "reasoning", "reasoning_content"]
@@ -305,6 +316,17 @@ mod tests {
             assert_eq!((counted(&pieces), shown.as_str()), (vec![(5, 3)], stream.as_str()));
             assert_eq!(pieces.len(), 1);
         }
+    }
+
+    #[test]
+    fn a_stream_whose_choice_said_why_it_ended_is_whole_without_a_last_event() {
+        let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n";
+        let (pieces, _) = through(Events::openai(false), stream, 9);
+        assert!(matches!(pieces.last(), Some(Piece::Failed { .. })));
+        let stream = stream.replace("null", "\"stop\"");
+        let (pieces, shown) = through(Events::openai(false), &stream, 9);
+        assert!(matches!(pieces.last(), Some(Piece::Done { .. })));
+        assert_eq!(shown, stream);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Ollama's stream, handed out as the one object that `"stream": false` asks for.
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use smart_ai_core::wire::{AnswerReader, Piece, json_text};
 
 use crate::driver::{Read, Reader};
@@ -20,10 +20,6 @@ pub(super) struct Fold {
 impl Reader for Fold {
     fn push(&mut self, bytes: Bytes) -> Read {
         let pieces = self.answer.push(&bytes);
-        if pieces.iter().any(|piece| matches!(piece, Piece::Failed { .. })) {
-            (self.line, self.whole) = Default::default();
-            return Read { pieces, forward: Bytes::new() };
-        }
         let mut parts = bytes.split(|byte| *byte == b'\n');
         let tail = parts.next_back().unwrap_or_default();
         for part in parts {
@@ -31,6 +27,10 @@ impl Reader for Fold {
             self.take_line();
         }
         self.line.extend_from_slice(tail);
+        if pieces.iter().any(|piece| matches!(piece, Piece::Failed { .. })) {
+            self.take_line();
+            return Read { pieces, forward: self.error() };
+        }
         Read { pieces, forward: Bytes::new() }
     }
 
@@ -38,7 +38,7 @@ impl Reader for Fold {
         self.take_line();
         let failed: Vec<Piece> = self.answer.finish().into_iter().collect();
         if !failed.is_empty() || self.whole.is_empty() {
-            return Read { pieces: failed, forward: Bytes::new() };
+            return Read { pieces: failed, forward: self.error() };
         }
         let whole = Value::Object(std::mem::take(&mut self.whole));
         Read { pieces: Vec::new(), forward: whole.to_string().into() }
@@ -50,12 +50,23 @@ impl Fold {
         Self { answer: AnswerReader::new(), line: Vec::new(), whole: Map::new() }
     }
 
+    /// What the host said in place of the rest: the object that it answers with where it is not asked to stream.
+    fn error(&mut self) -> Bytes {
+        error_of(&mut std::mem::take(&mut self.whole)).unwrap_or_default()
+    }
+
     fn take_line(&mut self) {
         let line = std::mem::take(&mut self.line);
         if let Ok(Value::Object(line)) = serde_json::from_str(&json_text(&line)) {
             add(&mut self.whole, line);
         }
     }
+}
+
+/// The error among what was added up, as an object of its own.
+pub(super) fn error_of(whole: &mut Map<String, Value>) -> Option<Bytes> {
+    let error = whole.remove("error").filter(|error| !error.is_null())?;
+    Some(json!({ "error": error }).to_string().into())
 }
 
 /// A later line's values replace those before it, except parts, which are joined.
@@ -98,6 +109,21 @@ mod tests {
                 "message": { "role": "assistant", "content": "Hello", "tool_calls": [{ "function": { "name": "f" } }] },
             });
             assert_eq!(whole, expected, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn an_error_among_the_lines_is_the_object_wherever_it_is_cut() {
+        let line = r#"{"error":"error parsing tool call: raw='{\"a\":'"}"#;
+        for stream in [format!("{{\"response\":\"Hel\",\"done\":false}}\n{line}\n"), line.to_owned()] {
+            for cut in 1..stream.len() {
+                let mut fold = Fold::new();
+                let (left, right) = stream.as_bytes().split_at(cut);
+                let pushed = [left, right].map(|part| fold.push(Bytes::copy_from_slice(part)));
+                let reads = pushed.into_iter().chain([fold.finish()]);
+                let told: Vec<u8> = reads.flat_map(|read| read.forward).collect();
+                assert_eq!(String::from_utf8_lossy(&told), line, "cut at {cut}");
+            }
         }
     }
 

@@ -72,7 +72,7 @@ impl Reader for FoldEvents {
         let mut pieces = Vec::new();
         events.read(&bytes, &mut pieces, |value| gathered.add(value));
         fail_without_answer(&mut pieces, gathered);
-        Read { pieces, forward: Bytes::new() }
+        Read { pieces, forward: std::mem::take(&mut events.error) }
     }
 
     fn finish(&mut self) -> Read {
@@ -86,8 +86,8 @@ impl Reader for FoldEvents {
         fail_without_answer(&mut pieces, &gathered);
         let failed = pieces.iter().any(|piece| matches!(piece, Piece::Failed { .. }));
         let whole = gathered.whole().filter(|_| !failed);
-        let forward = whole.map(|whole| format!("{whole}\n").into()).unwrap_or_default();
-        Read { pieces, forward }
+        let forward = whole.map(|whole| format!("{whole}\n").into());
+        Read { pieces, forward: forward.unwrap_or(events.error) }
     }
 }
 
@@ -153,6 +153,18 @@ mod tests {
         let (pieces, passed) = folded(FoldEvents::completion(), whole, 1);
         assert_eq!(passed.to_string(), whole.trim());
         assert!(matches!(pieces.last(), Some(Piece::Done { usage, .. }) if usage.prompt_tokens == 1));
+    }
+
+    #[test]
+    fn an_error_among_the_events_is_handed_out_as_the_host_wrote_it() {
+        let error = r#"{"error":{"message":"no","type":"api_error"}}"#;
+        for end in ["\n\n", ""] {
+            let mut fold = FoldEvents::completion();
+            let read = fold.push(Bytes::from(format!("data: {{\"choices\":[]}}\n\ndata: {error}{end}")));
+            let told = if end.is_empty() { fold.finish() } else { read };
+            assert!(fails(&told.pieces));
+            assert_eq!(told.forward, error.as_bytes());
+        }
     }
 
     #[test]

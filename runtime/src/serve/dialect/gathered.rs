@@ -167,11 +167,12 @@ fn add_delta(message: &mut Map<String, Value>, delta: Map<String, Value>) {
     }
 }
 
-/// A call with an id begins; one without goes on with the arguments of the call of its index.
+/// A call with a new id begins; one without goes on with the arguments of the call of its index, and so does one that says the id again.
 fn add_call(all: &mut Vec<Value>, part: Value) {
-    let begins = part.get("id").and_then(Value::as_str).is_some_and(|id| !id.is_empty());
+    let id = part.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
     let is_same = |call: &&mut Value| call.get("index") == part.get("index");
-    let begun = all.iter_mut().rev().find(is_same).filter(|_| !begins);
+    let goes_on = |call: &&mut Value| id.is_none() || call.get("id").and_then(Value::as_str) == id;
+    let begun = all.iter_mut().rev().find(is_same).filter(goes_on);
     let Some(begun) = begun.and_then(|call| call.get_mut("function")).and_then(Value::as_object_mut) else {
         return all.push(part);
     };
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn tool_calls_come_whole_with_one_index_or_in_parts_with_one_id() {
+    fn tool_calls_come_whole_with_one_index_or_in_parts_with_one_id_said_once_or_each_time() {
         let call = |id: &str, index: u8, arguments: &str| {
             json!({"tool_calls": [{
                 "id": id, "index": index, "type": "function", "function": {"name": "f", "arguments": arguments},
@@ -312,7 +313,9 @@ mod tests {
         // Ollama has given each call the index 0.
         let whole = [call("a", 0, "{\"x\":1}"), call("b", 0, "{}")];
         let parts = [call("a", 0, ""), more(0, "{\"x\""), more(0, ":1}"), call("b", 1, "{}")];
-        for deltas in [whole.as_slice(), &parts] {
+        // Some servers say a call's id with each part of it.
+        let named = [call("a", 0, ""), call("a", 0, "{\"x\""), call("a", 0, ":1}"), call("b", 0, "{}")];
+        for deltas in [whole.as_slice(), &parts, &named] {
             let events: Vec<Value> = deltas.iter().map(|delta| chunk(delta, None)).collect();
             let answer = gathered(Gathered::completion(), &events);
             let calls = answer.pointer("/choices/0/message/tool_calls").and_then(Value::as_array);

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
-use smart_ai_core::wire::{ANSWER_MAX, Piece, answer_too_long, json_text};
+use smart_ai_core::wire::{ANSWER_MAX, Piece, json_text};
 use smart_ai_core::{Failure, FailureKind, Usage};
 
 use super::events::usage_of;
@@ -44,22 +44,35 @@ impl Counters {
 #[derive(Debug, Default)]
 pub(super) struct Whole {
     body: BytesMut,
+    /// Of an answer too large to be held: its last sign so far. What has come is passed on by then.
+    passing: Option<u8>,
+}
+
+impl Whole {
+    fn pass(&mut self, bytes: Bytes) -> Read {
+        self.passing = bytes.trim_ascii_end().last().copied().or(self.passing);
+        Read { pieces: vec![Piece::Text { text: String::new() }], forward: bytes }
+    }
 }
 
 impl Reader for Whole {
     fn push(&mut self, bytes: Bytes) -> Read {
-        if self.body.len() + bytes.len() > ANSWER_MAX {
-            self.body = BytesMut::new();
-            return Read {
-                pieces: vec![Piece::Failed { failure: answer_too_long() }],
-                forward: Bytes::new(),
-            };
+        if self.passing.is_some() {
+            return self.pass(bytes);
         }
         self.body.extend_from_slice(&bytes);
+        if self.body.len() > ANSWER_MAX {
+            let held = std::mem::take(&mut self.body).freeze();
+            return self.pass(held);
+        }
         Read::default()
     }
 
     fn finish(&mut self) -> Read {
+        if self.passing == Some(b'}') {
+            let done = Piece::Done { usage: Usage::default(), reason: String::new() };
+            return Read { pieces: vec![done], forward: Bytes::new() };
+        }
         let body = std::mem::take(&mut self.body).freeze();
         let text = json_text(&body);
         let is_object =
@@ -104,6 +117,21 @@ mod tests {
         assert_eq!(counted(r#"{"choices":[{"message":{"content":"cut \ud83d"}}]}"#), Some((0, 0)));
         for broken in [r#"{"embeddings":[[1.0"#, "[1]", "", "<html>"] {
             assert_eq!(counted(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn an_answer_too_large_to_be_held_is_passed_on_as_it_comes() {
+        for (last, is_whole) in [("]}\n", true), ("]", false)] {
+            let mut whole = Whole::default();
+            let parts = [vec![b'['; ANSWER_MAX], vec![b'1'], last.as_bytes().to_vec()];
+            let reads = parts.map(|part| whole.push(Bytes::from(part)));
+            let passed: usize = reads.iter().map(|read| read.forward.len()).sum();
+            assert_eq!(passed, ANSWER_MAX + 1 + last.len());
+            let end = whole.finish();
+            assert!(end.forward.is_empty());
+            assert_eq!(matches!(end.pieces.as_slice(), [Piece::Done { .. }]), is_whole);
+            assert_eq!(matches!(end.pieces.as_slice(), [Piece::Failed { .. }]), !is_whole);
         }
     }
 }

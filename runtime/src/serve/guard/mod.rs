@@ -15,6 +15,7 @@ use axum::http::StatusCode;
 use axum::http::header::EXPECT;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
+use gethostname::gethostname;
 use tower::ServiceBuilder;
 
 use super::bodies::waste;
@@ -81,7 +82,9 @@ pub(super) struct Guard {
 impl Guard {
     pub(super) fn new(access: &Access, keys: Arc<Keys>, open: &'static [&'static str]) -> Arc<Self> {
         let origins = Origins::new(&access.origins);
-        Arc::new(Self { origins, names: Names::new(&access.names), keys, open, manage: access.manage })
+        let machine = gethostname().to_string_lossy().into_owned();
+        let names = Names::new(&machine, &access.names);
+        Arc::new(Self { origins, names, keys, open, manage: access.manage })
     }
 
     /// Puts the checks before these routes; the first is asked first.

@@ -14,13 +14,15 @@ use super::{Guard, refuse};
 /// Endings of names that only a local network knows.
 const LOCAL: [&str; 5] = [".localhost", ".local", ".internal", ".lan", ".home.arpa"];
 
-/// Names the owner has given it, in lower case; one that begins with a dot stands for every name that ends so, `*` for every name.
+/// The machine's own name and those the owner has given it, in lower case; one that begins with a dot stands for every name that ends
+/// so, `*` for every name.
 #[derive(Debug)]
 pub(super) struct Names(Vec<String>);
 
 impl Names {
-    pub(super) fn new(names: &[String]) -> Self {
-        let names = names.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+    pub(super) fn new(machine: &str, names: &[String]) -> Self {
+        let names = names.iter().map(String::as_str).chain([machine]);
+        let names = names.map(str::trim).filter(|name| !name.is_empty());
         let without_star = |name: &str| {
             name.strip_prefix('*').filter(|end| !end.is_empty()).unwrap_or(name).to_ascii_lowercase()
         };
@@ -67,7 +69,7 @@ mod tests {
 
     #[test]
     fn only_names_that_no_web_page_can_own_are_known() {
-        let names = Names::new(&["ai.example".to_owned(), "*.corp.example".to_owned()]);
+        let names = Names::new("PC.home.example", &["ai.example".to_owned(), "*.corp.example".to_owned()]);
         for name in [
             "127.0.0.1:11435",
             "localhost",
@@ -78,15 +80,20 @@ mod tests {
             "AI.example:443",
             "a.corp.example",
             "203.0.113.9",
+            "pc.home.example:11435",
         ] {
             assert!(names.know(name), "{name}");
         }
-        for name in
-            ["evil.example:11435", "localhost.evil.example", "ai.example.evil.example", "corp.example"]
-        {
+        for name in [
+            "evil.example:11435",
+            "localhost.evil.example",
+            "ai.example.evil.example",
+            "corp.example",
+            "home.example",
+        ] {
             assert!(!names.know(name), "{name}");
-            assert!(Names::new(&["*".to_owned()]).know(name), "{name}");
-            assert!(!Names::new(&[String::new(), " ".to_owned()]).know(name), "{name}");
+            assert!(Names::new("", &["*".to_owned()]).know(name), "{name}");
+            assert!(!Names::new("", &[String::new(), " ".to_owned()]).know(name), "{name}");
         }
     }
 }

@@ -14,7 +14,7 @@ use smart_ai_core::wire::Piece;
 use smart_ai_core::{Arm, HostId, Usage};
 use tokio::task::JoinSet;
 
-use super::headers::{concerning, passed_on_rewritten, sign};
+use super::headers::{concerning, passed_on, rewritten, sign};
 use super::inference::Inference;
 use crate::driver::Reader;
 use crate::http::Server;
@@ -52,7 +52,7 @@ impl Sidecar {
             refuse(format!("{host} does not answer: {}", failure.detail))
         })?;
         let status = response.status();
-        let mut passed = passed_on_rewritten(std::mem::take(response.headers_mut()));
+        let mut passed = passed_on(std::mem::take(response.headers_mut()));
         sign(&mut passed, &Arm { host, model: inference.model.as_str().into() }, None);
         if !status.is_success() {
             let (failure, refusal) = crate::http::refusal(response).await;
@@ -60,7 +60,7 @@ impl Sidecar {
             if status.is_redirection() {
                 return Err(refuse(failure.detail));
             }
-            return Ok((status, passed, Body::from(refusal.body)).into_response());
+            return Ok((status, rewritten(passed), Body::from(refusal.body)).into_response());
         }
         let reader = operation.raw_reader(inference.streams)();
         let source = Box::pin(response.bytes_stream());

@@ -11,11 +11,12 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_core::Stream;
+use futures_util::{StreamExt as _, stream};
 use smart_ai_core::{Arm, DispatchErrorCode, Mode, Request, Shape};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::headers::{concerning, passed_on_rewritten, sign, text};
+use super::headers::{concerning, passed_on, rewritten, sign, text};
 use super::inference::{Choice, Inference};
 use super::route::{Route, query};
 use crate::driver::{Part, Relay, RelayEnd, Ticket};
@@ -98,14 +99,15 @@ impl Sidecar {
             if streams {
                 measure.first();
             }
-            let mut headers = passed_on_rewritten(headers);
+            let mut headers = rewritten(passed_on(headers));
             sign(&mut headers, &arm, job.as_deref());
             if !operation.embeds() && !streams {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static(operation.whole_type()));
             }
             let claim = Some((ticket, measure));
-            let body = Dispatched { operation, streams, parts, claim, told_broken: false };
-            return Ok((status, headers, Body::from_stream(body)).into_response());
+            let answer = Dispatched { operation, streams, parts, claim, told_broken: false };
+            let body = if streams { Body::from_stream(answer) } else { whole(answer).await };
+            return Ok((status, headers, body).into_response());
         }
         let mut end = ticket.ended().await;
         if let Some(end) = end.as_mut().filter(|end| end.outcome.attempts.is_empty())
@@ -186,6 +188,15 @@ fn take_end(measure: &mut Measure, streams: bool, end: Option<RelayEnd>) -> Opti
     }
 }
 
+/// The body of an answer that is not streamed: of one part, whose length its client hears, unless it is too large to be held.
+async fn whole(mut answer: Dispatched) -> Body {
+    let (first, more) = (answer.next().await, answer.next().await);
+    match (first, more) {
+        (Some(Ok(part)), None) => Body::from(part),
+        (first, more) => Body::from_stream(stream::iter(first.into_iter().chain(more)).chain(answer)),
+    }
+}
+
 /// A dispatched answer.
 struct Dispatched {
     operation: Operation,
@@ -224,8 +235,10 @@ impl Stream for Dispatched {
         let end = ready!(ticket.poll_ended(context));
         let broken = take_end(measure, this.streams, end);
         this.claim = None;
-        match broken.filter(|_| !this.told_broken && this.streams) {
-            Some(words) => Poll::Ready(Some(Ok(this.operation.dialect().broken(&words)))),
+        match broken.filter(|_| !this.told_broken) {
+            Some(words) if this.streams => Poll::Ready(Some(Ok(this.operation.dialect().broken(&words)))),
+            // One object has no place for words: its connection is cut, as the host's was.
+            Some(words) => Poll::Ready(Some(Err(std::io::Error::other(words)))),
             None => Poll::Ready(None),
         }
     }

@@ -33,9 +33,8 @@ pub(super) fn passed_on(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-/// Headers of an answer whose body is read on its way, so that its length may become another.
-pub(super) fn passed_on_rewritten(headers: HeaderMap) -> HeaderMap {
-    let mut headers = passed_on(headers);
+/// Headers of an answer whose body is another than the host's, and so is its length.
+pub(super) fn rewritten(mut headers: HeaderMap) -> HeaderMap {
     headers.remove(CONTENT_LENGTH);
     headers
 }
@@ -57,7 +56,6 @@ pub(super) fn sign(headers: &mut HeaderMap, arm: &Arm, job: Option<&str>) {
 /// The headers that concern the host.
 pub(super) fn concerning(headers: &HeaderMap) -> HeaderMap {
     let mut kept = HeaderMap::new();
-    kept.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let names = [ACCEPT, CONTENT_TYPE, USER_AGENT].into_iter().chain(PASSED.map(HeaderName::from_static));
     for name in names {
         if let Some(value) = headers.get(&name) {
@@ -95,6 +93,6 @@ mod tests {
         }
         let names = |headers: HeaderMap| headers.keys().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(names(passed_on(headers.clone())), ["x-kept", "content-length"]);
-        assert_eq!(names(passed_on_rewritten(headers)), ["x-kept"]);
+        assert_eq!(names(rewritten(passed_on(headers))), ["x-kept"]);
     }
 }

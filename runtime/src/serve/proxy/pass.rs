@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Request, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::BodyExt as _;
@@ -104,10 +104,7 @@ impl<'a> Passing<'a> {
         let (head, body) = request.into_parts();
         let named = sidecar.named(&head.headers);
         let named = named.map_err(|words| Dialect::Ollama.refusal(StatusCode::NOT_FOUND, words))?;
-        let mut headers = concerning(&head.headers);
-        if !head.headers.contains_key(CONTENT_LENGTH) {
-            headers.remove(CONTENT_TYPE);
-        }
+        let headers = concerning(&head.headers);
         let target = route.sent.clone() + &query(&head.uri);
         Ok((Self { sidecar, named, method: head.method, target, headers }, body))
     }
