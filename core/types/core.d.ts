@@ -224,8 +224,7 @@ num_ctx: number | null,
  */
 num_predict: number | null, 
 /**
- * `keep_alive` in seconds: the less a model is worth in memory, the sooner it makes way for another. Absent: the
- * server's own.
+ * `keep_alive` in seconds: less for a model that is worth less in memory, so that it makes way sooner. Absent: the server's own.
  */
 keep_alive_s?: number | null, };
 
@@ -311,23 +310,23 @@ task: Task,
 prompt_tokens: number, };
 
 /**
- * What a caller names beside what the dispatcher chooses.
+ * What a caller named, compared with what the dispatcher chooses.
  */
 export type Comparison = { 
 /**
- * Whether the dispatcher's choice runs, rather than what is named.
+ * Whether the dispatcher's choice runs, and not the named one.
  */
 switched: boolean, 
 /**
- * What is named; absent where it cannot serve.
+ * The arm that the caller named; absent if it cannot serve.
  */
 named: Forecast | null, 
 /**
- * What the dispatcher chooses; absent where nothing can serve.
+ * The arm that the dispatcher chooses; absent if none can serve.
  */
 chosen: Forecast | null, 
 /**
- * Milliseconds that the dispatcher's choice is expected to save; less than zero: to cost.
+ * Milliseconds that the dispatcher's choice is expected to save; below zero it is expected to cost.
  */
 gain_ms: number, };
 
@@ -370,26 +369,27 @@ max_attempts?: number,
  */
 connect_timeout_ms?: number, 
 /**
- * Milliseconds a job waits for a model to load before it asks another arm; the load goes on. Absent: learned of each
+ * Milliseconds a job waits for a model to load before it asks another arm; the load goes on. Absent: learned for each
  * host, ten minutes at most.
  */
 load_timeout_ms?: number, 
 /**
- * Milliseconds a loaded model may take for the first piece of an answer. Absent: learned of each model, ten minutes at
- * most. An answer that comes whole is given the time to write it beside.
+ * Milliseconds a loaded model may take for the first piece of an answer. Absent: learned for each model, ten minutes
+ * at most. An answer that comes whole is given the time of its writing on top.
  */
 first_token_timeout_ms?: number, 
 /**
- * Milliseconds between two pieces after which an answer counts as stuck. Absent: by what is written, 30 seconds at most
- * for text, ten minutes for a tool call, which comes whole.
+ * Milliseconds without a new piece after which an answer counts as stuck. Absent: it depends on what is written, 30 seconds at
+ * most for text, ten minutes for a tool call, which comes whole.
  */
 stall_timeout_ms?: number, 
 /**
- * Milliseconds a client of a streamed answer may read nothing before its answer ends. Absent: two minutes.
+ * Milliseconds after which an answer is ended that its client does not read. Absent: two minutes.
  */
 client_timeout_ms?: number, 
 /**
- * Whether a loaded model of a host that failed is asked for one token, when its pause is over, before a job is sent there.
+ * Whether a host that failed is tried with a canary when its pause is over: a loaded model is asked for one token before a job is
+ * sent there.
  */
 canary?: boolean, 
 /**
@@ -443,7 +443,7 @@ chosen: Arm | null,
  */
 reason: string, 
 /**
- * Expected seconds from now to the last token on the chosen arm, as milliseconds.
+ * Expected milliseconds from now to the last token on the chosen arm.
  */
 predicted_ms: number, 
 /**
@@ -475,7 +475,7 @@ dropped: Array<Dropped>,
  */
 signals: Array<SignalAge>, 
 /**
- * What a reader should know besides: stale signals, unreachable hosts, failed attempts.
+ * What a reader should also know: stale signals, unreachable hosts, failed attempts.
  */
 notes: Array<string>, 
 /**
@@ -816,7 +816,7 @@ job: JobId,
  */
 request: Request, 
 /**
- * Milliseconds from now until it will be; 0: as soon as can be.
+ * Milliseconds from now until it will be sent; 0: as soon as can be.
  */
 in_ms: number, } | { "type": "load_ended", 
 /**
@@ -860,7 +860,7 @@ host: HostId,
  */
 failure: Failure | null, } | { "type": "stand_by", 
 /**
- * Who does, in words; absent: this one may.
+ * Which program acts, in words. Absent: this one may act.
  */
 holder: string | null, } | { "type": "apply" } | { "type": "feedback", 
 /**
@@ -876,7 +876,7 @@ task: Task,
  */
 rating: Rating, } | { "type": "slept", 
 /**
- * Milliseconds.
+ * Milliseconds for which the driver was not run.
  */
 ms: number, } | { "type": "look" } | { "type": "tick" };
 
@@ -958,7 +958,7 @@ prometheus: Endpoint | null, };
 
 /**
  * The configuration every driver takes: one shape for TOML, JavaScript and n8n. It is core's [`Config`] with more keys: those that say
- * where each server is and how it lets one in.
+ * where each server is and how to get access to it.
  */
 export type FleetConfig = Omit<Config, "hosts" | "metrics"> & { hosts: Array<FleetHost>, prometheus?: PrometheusServer };
 
@@ -968,7 +968,7 @@ export type FleetConfig = Omit<Config, "hosts" | "metrics"> & { hosts: Array<Fle
 export type FleetHost = Omit<HostConfig, "id" | "start"> & Omit<HostServer, "start"> & { start?: StartConfig & HostStarter };
 
 /**
- * The least quality a mode takes while a model that has it can serve; below it others serve only where none can.
+ * The least quality a mode takes. Models below it serve only if no better one can.
  */
 export type Floors = { 
 /**
@@ -1002,8 +1002,8 @@ model: ModelName,
 predicted_ms: number, };
 
 /**
- * Learned gaps of use of one model on one host, or of one host: how many there were of each length, after fading. Place 0 holds gaps of up to 4 s, each
- * next one gaps 2^⅓ times longer.
+ * Learned gaps of use of one model on one host, or of one host: how many there were of each length, after fading. Bin 0 holds gaps
+ * of up to 4 s; the upper end of each next bin is 2^⅓ times longer.
  */
 export type Gaps = number[];
 
@@ -1033,35 +1033,35 @@ export type HostConfig = {
  */
 id: HostId, 
 /**
- * Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`). Absent: found out, beginning with Ollama's own 1: while
- * none has had to wait, as many again are tried.
+ * Requests one loaded model answers at a time (`OLLAMA_NUM_PARALLEL`). Absent: found out. It begins with 1, as Ollama does, and
+ * doubles the number as long as no request had to wait.
  */
 parallel?: number, 
 /**
- * Models it keeps in memory at most (`OLLAMA_MAX_LOADED_MODELS`).
+ * Models the host keeps in memory at most (`OLLAMA_MAX_LOADED_MODELS`).
  */
 max_loaded?: number, 
 /**
- * Seconds an idle model stays there (`OLLAMA_KEEP_ALIVE`). Calls ask for this and more, so that the model worth least
- * makes way first; 0 leaves it to the host. Absent: learned from how long models stay after calls that said nothing.
+ * Seconds an idle model stays in memory (`OLLAMA_KEEP_ALIVE`). Calls ask for this long or longer, so that the model worth least
+ * makes way first. 0 leaves it to the host. Absent: learned from how long models stay after calls without a `keep_alive`.
  */
 keep_alive_s?: number, 
 /**
- * Memory for models in gigabytes (10^9 bytes): of the GPU where it has one. Absent: measured, or learned from the sets of
- * models that were loaded together or pushed out.
+ * Gigabytes (10^9 bytes) of memory for models: the GPU's, if the host has one. Absent: measured, or learned from which models were
+ * loaded together and which were pushed out.
  */
 memory_gb?: number, 
 /**
- * The `instance` label of its exporters: `host`, or `host:port` to tell two apart. A driver fills in the host name of its URL.
+ * The `instance` label of the host's exporters: `host`, or `host:port` to tell two apart. Absent: the host name of its URL.
  */
 instance?: string, 
 /**
- * The machine it runs on, under any name: servers with the same one share it. Absent: `instance` where that is set, else
- * learned from whether their answers slow one another, starting as if each had a machine of its own.
+ * The machine the host runs on, by a name of your choice; hosts with one name share a machine. Absent: `instance` if that is set,
+ * else learned from whether their answers slow one another. At first each counts as alone on its machine.
  */
 machine?: string, 
 /**
- * How it is started when it is needed, where it can be. Absent: it is up or down as it is.
+ * How the host is started when it is needed. Absent: Smart AI neither starts nor stops it.
  */
 start?: StartConfig, };
 
@@ -1088,7 +1088,7 @@ models?: Array<ModelTag>,
 resident?: Array<ResidentModel>, };
 
 /**
- * Where an Ollama server is, and how it lets one in.
+ * Where an Ollama server is, and how to get access to it.
  */
 export type HostServer = { 
 /**
@@ -1120,8 +1120,8 @@ password?: string,
  */
 headers?: { [key in string]: string }, 
 /**
- * A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
- * is trusted for this server then.
+ * A PEM file with the authority that signed the server's certificate, or with that certificate itself. Only this one is then
+ * trusted for this server.
  */
 ca_file?: string, 
 /**
@@ -1129,7 +1129,7 @@ ca_file?: string,
  */
 ca?: string, 
 /**
- * A PEM file with the certificate that is shown to the server, where it asks for one, and with those that signed it.
+ * A PEM file with the client's certificate, for a server that asks for one, followed by those that signed it.
  */
 client_cert_file?: string, 
 /**
@@ -1210,11 +1210,11 @@ change: Change,
  */
 device: Device, 
 /**
- * Bytes beyond which a load pushes other models out: told, measured, learned, or else what is usual.
+ * Bytes of models beyond which a load pushes others out: configured, measured or learned, else what is usual.
  */
 memory_bytes: number, 
 /**
- * The servers on the same machine: as told, or else learned from whether their answers slow one another.
+ * The other hosts on its machine: as configured, else learned from whether their answers slow one another.
  */
 shares_machine_with?: Array<HostId>, 
 /**
@@ -1222,7 +1222,7 @@ shares_machine_with?: Array<HostId>,
  */
 sharing: number, 
 /**
- * Requests that one of its models is known to answer at a time: told, or found out.
+ * Requests that one of its models is known to answer at a time: configured, or found out.
  */
 parallel: number, 
 /**
@@ -1236,8 +1236,8 @@ batching: number, };
  */
 export type HostStarter = { 
 /**
- * The name of its Docker or Podman container, which must have the label `smart-ai.manage=true`, and for a stop
- * `smart-ai.exclusive=true`, too.
+ * The name of the host's Docker or Podman container. It must have the label `smart-ai.manage=true`; to be stopped, also
+ * `smart-ai.exclusive=true`.
  */
 container?: string, 
 /**
@@ -1246,16 +1246,16 @@ container?: string,
  */
 engine?: string, 
 /**
- * The program that starts the host, and its arguments: no shell reads them.
+ * The program that starts the host, and its arguments. It is run without a shell.
  */
 command?: Array<string>, 
 /**
- * The program that stops the host, and its arguments. Needed beside `command` and `wake` for a stop.
+ * The program that stops the host, and its arguments. Without it, a host with `command` or `wake` is never stopped.
  */
 stop_command?: Array<string>, 
 /**
- * The URL of a Sablier server: it starts the host, and stops it when its session is over. Sessions are renewed while anything is
- * in flight, and when a model was prepared there.
+ * The URL of a Sablier server: it starts the host, and stops it when its session is over. A session is renewed while a
+ * request is in flight, and when a model is prepared there.
  */
 sablier?: string, 
 /**
@@ -1371,7 +1371,7 @@ export type LifecycleConfig = {
  */
 mode?: LifecycleMode, 
 /**
- * Gigabytes held for a second that one second of a caller's waiting is worth: the higher, the longer idle models stay.
+ * What one second of a caller's waiting is worth, in gigabytes of memory held for a second. The higher, the longer idle models stay.
  */
 wait_price?: number, 
 /**
@@ -1383,18 +1383,18 @@ min_resident_s?: number,
  */
 max_idle_s?: number, 
 /**
- * Unloads, loads, starts and stops in any hour, at most. Loads that callers ask for are not bound; starts that callers wait for
- * count, and are not bound.
+ * Unloads, loads, starts and stops in any hour, at most. Loads that callers ask for do not count. Starts that callers wait for
+ * count, but are never held back.
  */
 max_actions_per_hour?: number, 
 /**
- * Whether a model is loaded shortly before its next use, where that comes back by the hour, the day or the week, or was seen once a
- * day before and is worth the memory.
+ * Whether a model is loaded shortly before its next use. A use is expected if it comes back by the hour, the day or the week, or was
+ * seen once a day before and is worth the memory.
  */
 prewarm?: boolean, 
 /**
- * Whether models are unloaded that a host's owner or another client wants to stay longer (`OLLAMA_KEEP_ALIVE` above five minutes,
- * a `keep_alive` of a request, −1).
+ * Whether models are unloaded although a host's owner or another client wants them to stay longer (`OLLAMA_KEEP_ALIVE` above five
+ * minutes, or a `keep_alive` in a request, such as −1).
  */
 override_keep_alive?: boolean, };
 
@@ -1473,7 +1473,7 @@ idle_s: number | null,
  */
 hold_s: number, 
 /**
- * 95 % of the gaps between its uses are shorter, in seconds.
+ * Seconds that 95 % of the gaps between its uses do not exceed.
  */
 p95_gap_s: number | null, 
 /**
@@ -1494,7 +1494,7 @@ expected_in_s: number | null,
 why: string, };
 
 /**
- * Everything about comings and goings at one moment.
+ * Which models and hosts come and go, at one moment.
  */
 export type LifecycleReport = { 
 /**
@@ -1502,7 +1502,7 @@ export type LifecycleReport = {
  */
 mode: LifecycleMode, 
 /**
- * Who acts in its place: another program on this fleet. Absent: this one.
+ * The other program that acts on this fleet. Absent: this program acts.
  */
 standby: string | null, 
 /**
@@ -1510,7 +1510,7 @@ standby: string | null,
  */
 actions_last_hour: number, 
 /**
- * The cap.
+ * The cap of actions in an hour.
  */
 max_actions_per_hour: number, 
 /**
@@ -1535,7 +1535,7 @@ models: Array<LifecycleModel>,
 actions: Array<LifecycleAction>, };
 
 /**
- * Bounds beyond which a host gets no job. An unknown or stale signal never excludes.
+ * Limits beyond which a host gets no job. An unknown or stale signal never excludes.
  */
 export type Limits = { 
 /**
@@ -1579,7 +1579,7 @@ export type LookAhead = "off" | "auto";
 export type Millis = number;
 
 /**
- * How much an answer's quality is worth in seconds of waiting.
+ * How many seconds of waiting a better answer is worth.
  */
 export type Mode = "fast" | "balanced" | "best";
 
@@ -1809,11 +1809,11 @@ reason: string, } | { "type": "failed",
 failure: Failure, };
 
 /**
- * Sampled futures in which another arm than the score's ends all jobs sooner.
+ * What looking ahead found where it chose another arm than the score: all jobs together end sooner by it.
  */
 export type PlanReport = { 
 /**
- * The arm with the best score; the chosen one where only waiting for its other models was overruled.
+ * The arm with the best score. It is the chosen arm if looking ahead overruled only the wait for other models.
  */
 instead_of: Arm, 
 /**
@@ -1886,15 +1886,15 @@ ok: boolean,
  */
 state: PrepareState, 
 /**
- * The host it is on; of a planned one, the host that suits best as things are now.
+ * The host with the model. If the load is planned, the host that suits best as things are now.
  */
 host: HostId | null, 
 /**
- * The model; of a planned one, likewise.
+ * The model. If the load is planned, the one that suits best as things are now.
  */
 model: ModelName | null, 
 /**
- * Milliseconds from the wish to this answer.
+ * Milliseconds from the `prepare` to this answer.
  */
 ms: number, 
 /**
@@ -1931,8 +1931,8 @@ password?: string,
  */
 headers?: { [key in string]: string }, 
 /**
- * A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
- * is trusted for this server then.
+ * A PEM file with the authority that signed the server's certificate, or with that certificate itself. Only this one is then
+ * trusted for this server.
  */
 ca_file?: string, 
 /**
@@ -1940,7 +1940,7 @@ ca_file?: string,
  */
 ca?: string, 
 /**
- * A PEM file with the certificate that is shown to the server, where it asks for one, and with those that signed it.
+ * A PEM file with the client's certificate, for a server that asks for one, followed by those that signed it.
  */
 client_cert_file?: string, 
 /**
@@ -1966,11 +1966,11 @@ export type Qualities = Array<Judged>;
  */
 export type QualityConfig = { 
 /**
- * What a request's mode demands.
+ * The least quality that each mode takes.
  */
 floors?: Floors, 
 /**
- * The owner's word on a model, by its tag, in place of what is published; feedback still moves it.
+ * Quality of a model, by its tag, in place of the published results. Ratings still move it.
  */
 models?: { [key in ModelName]: number }, };
 
@@ -2204,7 +2204,7 @@ value: number,
 age_ms: number, };
 
 /**
- * The keys by which any server lets one in. Never logged.
+ * How to get access to a server: its credentials and certificates. Never logged.
  */
 export type ServerAccess = { 
 /**
@@ -2220,8 +2220,8 @@ password?: string,
  */
 headers?: { [key in string]: string }, 
 /**
- * A PEM file with the authority that signed the server's certificate, or with that certificate itself. No other authority
- * is trusted for this server then.
+ * A PEM file with the authority that signed the server's certificate, or with that certificate itself. Only this one is then
+ * trusted for this server.
  */
 ca_file?: string, 
 /**
@@ -2229,7 +2229,7 @@ ca_file?: string,
  */
 ca?: string, 
 /**
- * A PEM file with the certificate that is shown to the server, where it asks for one, and with those that signed it.
+ * A PEM file with the client's certificate, for a server that asks for one, followed by those that signed it.
  */
 client_cert_file?: string, 
 /**
@@ -2303,7 +2303,7 @@ export type SignalsState = { "up": Array<Sample> } | { "down": Failure };
  */
 export type Snapshot = { 
 /**
- * Of this format: 3.
+ * The version of this format: 3.
  */
 version: number, 
 /**
@@ -2381,7 +2381,7 @@ options: CallOptions, };
  */
 export type StartConfig = { 
 /**
- * Seconds from a start until the host answers, while no past start has told.
+ * Seconds from a start until the host answers, as long as no past start has shown it.
  */
 start_s?: number, 
 /**
@@ -2389,7 +2389,7 @@ start_s?: number,
  */
 ready_timeout_s?: number, 
 /**
- * Whether nobody but Smart AI uses this host, so that it may be stopped. Without it, it is started and never stopped.
+ * Whether nobody but Smart AI uses this host, so that it may be stopped. If `false`, it is started but never stopped.
  */
 exclusive?: boolean, 
 /**
@@ -2468,7 +2468,7 @@ quality_s: number,
  */
 deadline_s: number, 
 /**
- * Less than zero: what may be gained by learning more of a little known arm.
+ * A bonus, below zero, for what may be learned about an arm that was tried seldom (`tuning.optimism`).
  */
 optimism_s: number, };
 
@@ -2555,8 +2555,8 @@ reserve: number,
  */
 keep_alive: number, 
 /**
- * The order of those who wait: seconds of work that one second of waiting makes up for. 0 answers the shortest first, whoever
- * waits; large values answer the oldest first.
+ * The order of waiting requests: how many seconds of work one second of waiting makes up for. 0 answers the shortest first,
+ * however long others wait; large values answer the oldest first.
  */
 age: number, 
 /**
@@ -2603,11 +2603,11 @@ export type Verdict = {
  */
 text: string, 
 /**
- * Why it is none.
+ * Why the answer is not usable.
  */
 failure: Failure | null, };
 
 /**
- * How an answer comes: what may be silent for how long.
+ * How an answer comes, which decides how long it may be silent.
  */
 export type Writing = "text" | "schema" | "tool_calls";
