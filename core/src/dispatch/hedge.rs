@@ -99,18 +99,25 @@ impl Dispatcher {
         Some((Box::new(ranked.record(view, &job.request, KEPT)), Wish::of(&ranked, arm)))
     }
 
-    /// Gives calls that are late, or wait for their load, an arm that is free now, before a job from the queue takes it.
-    pub(super) fn hedge_late_calls(&mut self) {
+    /// Gives calls that are late, then those that wait for their load, an arm that is free now, before a job from the queue takes
+    /// it. `loads_too`: whether something may have changed for the latter.
+    pub(super) fn hedge_late_calls(&mut self, loads_too: bool) {
         if self.hedges < 1.0 || self.fleet.hosts.len() < 2 {
             return;
         }
-        let is_late = |attempt: &Attempt| {
-            (attempt.is_late || attempt.running.loading)
-                && !attempt.detached
+        let may_have_second = |attempt: &Attempt| {
+            !attempt.detached
                 && matches!(attempt.phase, Phase::BeforeFirstToken { .. })
+                && self
+                    .jobs
+                    .get(&attempt.job)
+                    .is_some_and(|job| job.rival.is_none() && job.request.host.is_none())
         };
-        let late = self.attempts.iter().filter(|(_, attempt)| is_late(attempt)).map(|(id, _)| *id);
-        for id in late.take(BEFORE_JOBS).collect::<Vec<_>>() {
+        let waits = |attempt: &Attempt| attempt.is_late || (loads_too && attempt.running.loading);
+        let waiting = self.attempts.iter().filter(|(_, attempt)| waits(attempt) && may_have_second(attempt));
+        let mut waiting: Vec<_> = waiting.map(|(id, attempt)| (!attempt.is_late, *id)).collect();
+        waiting.sort_unstable();
+        for (_, id) in waiting.into_iter().take(BEFORE_JOBS) {
             self.hedge(id);
         }
     }

@@ -161,7 +161,7 @@ impl Dispatcher {
         self.began.get_or_insert(now);
         self.advance(now);
         self.ended.clear();
-        // A request lets nothing become idle: what is due then is due already.
+        // A request lets nothing become idle, and makes no arm free or quicker: what is due then is due already.
         let lets_go =
             !matches!(event, Event::Submit { .. } | Event::Announce { .. } | Event::Feedback { .. });
         // A piece of an answer changes no choice; the next tick of a waiting job takes it in.
@@ -173,7 +173,7 @@ impl Dispatcher {
         if telling {
             self.send_canaries();
             self.prepare_models();
-            self.hedge_late_calls();
+            self.hedge_late_calls(lets_go);
             self.place_waiting_jobs();
             if lets_go || self.managing.is_due(now) {
                 self.manage();

@@ -130,8 +130,11 @@ impl Passing<'_> {
                 }
             }
             let failed = matches!(ended, Some(Err(_)));
-            if failed && !self.emitted && forward.starts_with(b"{") {
-                self.report.send(Message::Refused { attempt: self.report.attempt, refusal: told(&forward) });
+            if failed
+                && !self.emitted
+                && let Some(error) = own_error(&forward)
+            {
+                self.report.send(Message::Refused { attempt: self.report.attempt, refusal: told(error) });
             }
             if !forward.is_empty() && (self.emitted || !failed) {
                 let head = (!self.emitted).then(|| {
@@ -155,6 +158,13 @@ impl Passing<'_> {
             self.report.failed(failure);
         }
     }
+}
+
+/// The last line of what a host sent, where it is an object that tells an error.
+fn own_error(sent: &[u8]) -> Option<&[u8]> {
+    let line = sent.split(|byte| *byte == b'\n').rfind(|line| !line.trim_ascii().is_empty())?;
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(line).ok()?;
+    object.contains_key("error").then_some(line)
 }
 
 /// The host's own error in place of the rest of an answer: what it would have said had it not begun.

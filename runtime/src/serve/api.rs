@@ -177,7 +177,7 @@ async fn read_json(sidecar: &Sidecar, headers: &HeaderMap, body: Body) -> Result
         let hint = "Send the header Content-Type: application/json.";
         return Err(invalid("the request does not say that its body is JSON".to_owned(), hint));
     }
-    let (bytes, room) = sidecar.bodies.read(body).await.map_err(|unread| {
+    let (bytes, room) = sidecar.bodies.read(headers, body).await.map_err(|unread| {
         let Refusal { status, message, retry_after_s, .. } = unread.refusal(Dialect::Ollama);
         Refused { status, retry_after_s, ..invalid(message, "Send less at a time.") }
     })?;

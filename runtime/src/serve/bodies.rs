@@ -1,10 +1,13 @@
 //! Bodies of requests: how large one may be, and how many bytes all that are under way may hold.
 
+use std::io::Read as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
-use axum::http::StatusCode;
-use bytes::{Bytes, BytesMut};
+use axum::http::header::{CONTENT_ENCODING, EXPECT};
+use axum::http::{HeaderMap, StatusCode};
+use bytes::{Buf as _, Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -13,6 +16,12 @@ use super::dialect::{Dialect, Refusal};
 
 /// A client whose body is refused may send so many bytes more before it is cut off unheard.
 const WASTED_MOST: usize = 1 << 30;
+/// How long that may take.
+const WASTED_FOR: Duration = Duration::from_secs(30);
+/// The largest window of a packed body as a power of two: 8 MiB, which RFC 9659 lets HTTP use.
+const WINDOW_LOG_MOST: u32 = 23;
+/// Bytes that are unpacked before others have their turn.
+const UNPACKED_AT_ONCE: usize = 64 << 10;
 /// Bytes that are counted as one.
 const UNIT: usize = 1 << 10;
 
@@ -70,14 +79,25 @@ impl Bodies {
         Self { most, room: Arc::new(Semaphore::new(units)) }
     }
 
-    /// Reads a body whole. Room is taken as it comes, so that a client that only says it will send much takes none.
+    /// Reads a body whole, and unpacks it where it is packed as Codex does: Ollama knows no other packing. Room is taken as it
+    /// comes, so that a client that only says it will send much takes none.
     ///
     /// # Errors
-    /// Where it is too large, there is no room, or it breaks off.
-    pub(super) async fn read(&self, mut body: Body) -> Result<(Bytes, Held), Unread> {
-        let read = self.take(&mut body).await;
-        if matches!(read, Err(Unread::TooLarge(_) | Unread::NoRoom)) {
-            waste(body, WASTED_MOST).await;
+    /// Where it is too large, there is no room, it breaks off, or cannot be unpacked.
+    pub(super) async fn read(&self, headers: &HeaderMap, mut body: Body) -> Result<(Bytes, Held), Unread> {
+        let is_packed = headers
+            .get(CONTENT_ENCODING)
+            .is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"zstd"));
+        let mut read = self.take(&mut body).await;
+        if let Ok((packed, _held)) = &read
+            && is_packed
+            && !packed.is_empty()
+        {
+            read = self.unpack(packed.clone()).await;
+        }
+        // A client that asks first has sent no body yet.
+        if matches!(read, Err(Unread::TooLarge(_) | Unread::NoRoom)) && !headers.contains_key(EXPECT) {
+            drop(tokio::time::timeout(WASTED_FOR, waste(body, WASTED_MOST)).await);
         }
         read
     }
@@ -86,27 +106,57 @@ impl Bodies {
         if body.size_hint().lower() > self.most as u64 {
             return Err(Unread::TooLarge(self.most));
         }
-        let mut whole = BytesMut::new();
-        let mut room: Option<OwnedSemaphorePermit> = None;
+        let mut whole = Whole::default();
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(Unread::Broken)?.into_data() else { continue };
-            let length = whole.len() + data.len();
-            if length > self.most {
-                return Err(Unread::TooLarge(self.most));
-            }
-            let taken = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-            let wanted = u32::try_from(length.div_ceil(UNIT).saturating_sub(taken)).unwrap_or(u32::MAX);
-            if wanted > 0 {
-                let more =
-                    Arc::clone(&self.room).try_acquire_many_owned(wanted).map_err(|_| Unread::NoRoom)?;
-                match &mut room {
-                    Some(room) => room.merge(more),
-                    None => room = Some(more),
-                }
-            }
-            whole.extend_from_slice(&data);
+            whole.add(self, &data)?;
         }
-        Ok((whole.freeze(), Held { _room: room }))
+        Ok(whole.end())
+    }
+
+    async fn unpack(&self, packed: Bytes) -> Result<(Bytes, Held), Unread> {
+        let broken = |error: std::io::Error| Unread::Broken(axum::Error::new(error));
+        let mut decoder = zstd::Decoder::with_buffer(packed.reader()).map_err(broken)?;
+        decoder.window_log_max(WINDOW_LOG_MOST).map_err(broken)?;
+        let (mut whole, mut part) = (Whole::default(), vec![0; UNPACKED_AT_ONCE]);
+        loop {
+            let length = decoder.read(&mut part).map_err(broken)?;
+            let Some(data) = part.get(..length).filter(|data| !data.is_empty()) else { break };
+            whole.add(self, data)?;
+            tokio::task::yield_now().await;
+        }
+        Ok(whole.end())
+    }
+}
+
+/// What has come of a body, and the room it takes.
+#[derive(Default)]
+struct Whole {
+    bytes: BytesMut,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+impl Whole {
+    fn add(&mut self, bodies: &Bodies, data: &[u8]) -> Result<(), Unread> {
+        let length = self.bytes.len() + data.len();
+        if length > bodies.most {
+            return Err(Unread::TooLarge(bodies.most));
+        }
+        let taken = self.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let wanted = u32::try_from(length.div_ceil(UNIT).saturating_sub(taken)).unwrap_or(u32::MAX);
+        if wanted > 0 {
+            let more = Arc::clone(&bodies.room).try_acquire_many_owned(wanted).map_err(|_| Unread::NoRoom)?;
+            match &mut self.room {
+                Some(room) => room.merge(more),
+                None => self.room = Some(more),
+            }
+        }
+        self.bytes.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn end(self) -> (Bytes, Held) {
+        (self.bytes.freeze(), Held { _room: self.room })
     }
 }
 
@@ -130,13 +180,33 @@ mod tests {
 
     #[tokio::test]
     async fn one_may_be_so_large_and_all_together_hold_so_much() {
-        let bodies = Bodies::new(3 * UNIT, 4 * UNIT);
-        assert!(matches!(bodies.read(sent(3 * UNIT + 1)).await, Err(Unread::TooLarge(_))));
-        let first = bodies.read(sent(3 * UNIT)).await;
+        let (bodies, plain) = (Bodies::new(3 * UNIT, 4 * UNIT), HeaderMap::new());
+        assert!(matches!(bodies.read(&plain, sent(3 * UNIT + 1)).await, Err(Unread::TooLarge(_))));
+        let first = bodies.read(&plain, sent(3 * UNIT)).await;
         assert!(first.as_ref().is_ok_and(|(body, _)| body.len() == 3 * UNIT));
-        assert!(matches!(bodies.read(sent(2 * UNIT)).await, Err(Unread::NoRoom)));
-        assert!(bodies.read(sent(UNIT)).await.is_ok(), "what was refused holds nothing");
+        assert!(matches!(bodies.read(&plain, sent(2 * UNIT)).await, Err(Unread::NoRoom)));
+        assert!(bodies.read(&plain, sent(UNIT)).await.is_ok(), "what was refused holds nothing");
         drop(first);
-        assert!(bodies.read(sent(2 * UNIT)).await.is_ok());
+        assert!(bodies.read(&plain, sent(2 * UNIT)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_packed_body_counts_by_what_it_unpacks_to_and_its_window_is_bounded() -> std::io::Result<()> {
+        let packed = HeaderMap::from_iter([(CONTENT_ENCODING, axum::http::HeaderValue::from_static("ZSTD"))]);
+        let bodies = Bodies::new(1 << 20, 4 << 20);
+        let small = zstd::encode_all(&b"{}"[..], 0)?;
+        let read = bodies.read(&packed, Body::from(small)).await;
+        assert!(read.is_ok_and(|(body, _)| *body == *b"{}"));
+        let bomb = zstd::encode_all(&vec![0; 2 << 20][..], 0)?;
+        assert!(bomb.len() < UNIT);
+        assert!(matches!(bodies.read(&packed, Body::from(bomb)).await, Err(Unread::TooLarge(_))));
+        assert!(matches!(bodies.read(&packed, sent(UNIT)).await, Err(Unread::Broken(_))), "it is not packed");
+        let mut encoder = zstd::Encoder::new(Vec::new(), 0)?;
+        encoder.window_log(27)?;
+        std::io::Write::write_all(&mut encoder, &vec![0; 1 << 19])?;
+        let wide = bodies.read(&packed, Body::from(encoder.finish()?)).await;
+        assert!(matches!(wide, Err(Unread::Broken(_))), "a window of 128 MiB");
+        assert!(bodies.read(&packed, Body::empty()).await.is_ok());
+        Ok(())
     }
 }

@@ -7,7 +7,6 @@ use axum::extract::{Extension, Request, State};
 use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, any, get, post};
 use tower::Layer as _;
-use tower_http::decompression::RequestDecompressionLayer;
 
 use super::api::{apply_lifecycle, ask, decide, feedback, health, lifecycle, prepare, ready, snapshot};
 use super::dialect::Operation::{
@@ -72,8 +71,6 @@ pub(super) fn proxy(sidecar: Arc<Sidecar>) -> Router {
         .route("/api/delete", any(change))
         .route("/api/blobs/{*digest}", any(send_file))
         .fallback(pass)
-        // Codex packs its requests; Ollama unpacks them, and knows no other packing.
-        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
         .with_state(sidecar);
     // Before routing: several spellings of a path are one.
     Router::new().fallback_service(from_fn(clear).layer(routes))

@@ -17,6 +17,8 @@ use super::say;
 
 /// Rows written in one transaction.
 pub(super) const BATCH: usize = 500;
+/// How long the connections to a file that is gone may take to close.
+const CLOSING: Duration = Duration::from_secs(5);
 /// Rows are gathered this long: what a crash may lose.
 const GATHER: Duration = Duration::from_millis(250);
 /// Between two tries of a store that failed, at first and at most.
@@ -157,7 +159,10 @@ impl Writer {
             let what =
                 if is_gone { "is gone: a new one is begun" } else { "is another file now: it is opened" };
             say(&format!("{place} {what}"));
-            self.leave();
+            // Its log goes with it: beside another file it would be taken for that one's.
+            if let Some(database) = self.database.take() {
+                drop(tokio::time::timeout(CLOSING, database.pool.close()).await);
+            }
             if is_gone {
                 self.recorder.begin_store();
             }

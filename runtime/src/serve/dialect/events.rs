@@ -1,5 +1,6 @@
 //! Server-sent events: `OpenAI`'s and Anthropic's streams, passed through event by event.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -29,8 +30,8 @@ pub(super) struct Events {
     /// How far no end of an event was found.
     searched: usize,
     usage: Usage,
-    /// A choice has said why it ended.
-    finished: bool,
+    /// The choices by their index, and whether each has said why it ended.
+    choices: BTreeMap<u64, bool>,
     done: bool,
     /// What the host said in place of the rest, as it is written.
     pub(super) error: Bytes,
@@ -46,8 +47,8 @@ impl Events {
     }
 
     fn new(words: Words, hide_counts: bool) -> Self {
-        let (event, usage, error) = Default::default();
-        Self { words, hide_counts, event, searched: 0, usage, finished: false, done: false, error }
+        let (event, usage, choices, error) = Default::default();
+        Self { words, hide_counts, event, searched: 0, usage, choices, done: false, error }
     }
 
     /// What one event says. Returns what the client sees of it.
@@ -125,7 +126,7 @@ impl Events {
 
     /// A stream that ends without its last event is broken, unless its choices said why they ended: some servers say no more.
     fn miss_end(&mut self, pieces: &mut Vec<Piece>) {
-        if self.finished {
+        if !self.choices.is_empty() && self.choices.values().all(|ended| *ended) {
             self.end("", pieces);
         }
         if !self.done && !pieces.iter().any(|piece| matches!(piece, Piece::Failed { .. })) {
@@ -148,8 +149,11 @@ impl Events {
             _ => {}
         }
         let choices = value.get("choices").and_then(Value::as_array);
-        let ends = |choice: &Value| choice.get("finish_reason").is_some_and(Value::is_string);
-        self.finished |= choices.is_some_and(|choices| choices.iter().any(ends));
+        for choice in choices.into_iter().flatten() {
+            let index = choice.get("index").and_then(Value::as_u64).unwrap_or_default();
+            *self.choices.entry(index).or_default() |=
+                choice.get("finish_reason").is_some_and(Value::is_string);
+        }
         let tells = |choice: &Value| {
             let delta = choice.get("delta").unwrap_or(choice);
             ["content", "text", "reasoning", "reasoning_content"]

@@ -170,9 +170,11 @@ fn add_delta(message: &mut Map<String, Value>, delta: Map<String, Value>) {
 /// A call with a new id begins; one without goes on with the arguments of the call of its index, and so does one that says the id again.
 fn add_call(all: &mut Vec<Value>, part: Value) {
     let id = part.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
-    let is_same = |call: &&mut Value| call.get("index") == part.get("index");
-    let goes_on = |call: &&mut Value| id.is_none() || call.get("id").and_then(Value::as_str) == id;
-    let begun = all.iter_mut().rev().find(is_same).filter(goes_on);
+    let goes_on = |call: &&mut Value| {
+        call.get("index") == part.get("index")
+            && (id.is_none() || call.get("id").and_then(Value::as_str) == id)
+    };
+    let begun = all.iter_mut().rev().find(goes_on);
     let Some(begun) = begun.and_then(|call| call.get_mut("function")).and_then(Value::as_object_mut) else {
         return all.push(part);
     };

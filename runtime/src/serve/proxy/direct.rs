@@ -14,7 +14,7 @@ use smart_ai_core::wire::Piece;
 use smart_ai_core::{Arm, HostId, Usage};
 use tokio::task::JoinSet;
 
-use super::headers::{concerning, passed_on, rewritten, sign};
+use super::headers::{concerning_json, passed_on, rewritten, sign};
 use super::inference::Inference;
 use crate::driver::Reader;
 use crate::http::Server;
@@ -39,7 +39,7 @@ impl Sidecar {
         let unloads = inference.is_empty() && inference.unloads() && pinned.is_none();
         let hosts = self.hosts_for(pinned, &inference.model);
         let ask = |server: &Server| {
-            server.post_bytes(target, inference.body_as_sent()).headers(concerning(headers))
+            server.post_bytes(target, inference.body_as_sent()).headers(concerning_json(headers))
         };
         let (host, answered) = self.ask_one(&hosts, ask).await;
         if unloads {

@@ -16,7 +16,7 @@ use smart_ai_core::{Arm, DispatchErrorCode, Mode, Request, Shape};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::headers::{concerning, passed_on, rewritten, sign, text};
+use super::headers::{concerning_json, passed_on, rewritten, sign, text};
 use super::inference::{Choice, Inference};
 use super::route::{Route, query};
 use crate::driver::{Part, Relay, RelayEnd, Ticket};
@@ -42,7 +42,8 @@ pub(in crate::serve) async fn infer(
 ) -> Result<Response, Refusal> {
     let (head, body) = request.into_parts();
     let dialect = operation.dialect();
-    let (body, room) = sidecar.bodies.read(body).await.map_err(|unread| unread.refusal(dialect))?;
+    let (body, room) =
+        sidecar.bodies.read(&head.headers, body).await.map_err(|unread| unread.refusal(dialect))?;
     let headers = &head.headers;
     let pinned = sidecar.named(headers).map_err(|words| dialect.refusal(StatusCode::NOT_FOUND, words))?;
     let text = |name: &str| text(headers, name);
@@ -86,7 +87,7 @@ impl Sidecar {
         let inference = Arc::clone(&shared);
         let relay = Relay {
             path: target.clone(),
-            headers: concerning(headers),
+            headers: concerning_json(headers),
             traceparent: text(headers, "traceparent").map(str::to_owned),
             body: Box::new(move |arm, options| shared.body_for(arm, options)),
             reader: operation.reader(streams, inference.counts),

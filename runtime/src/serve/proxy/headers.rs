@@ -65,6 +65,13 @@ pub(super) fn concerning(headers: &HeaderMap) -> HeaderMap {
     kept
 }
 
+/// The headers that concern the host, of a request whose body is JSON, whether or not it says so.
+pub(super) fn concerning_json(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = concerning(headers);
+    kept.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    kept
+}
+
 /// A header's value, where it is text.
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())

@@ -92,6 +92,9 @@ pub(super) struct Passing<'a> {
     method: Method,
     /// Path and query, as they are sent on.
     target: String,
+    /// The client's.
+    arrived: HeaderMap,
+    /// Those that are sent on.
     headers: HeaderMap,
 }
 
@@ -106,12 +109,12 @@ impl<'a> Passing<'a> {
         let named = named.map_err(|words| Dialect::Ollama.refusal(StatusCode::NOT_FOUND, words))?;
         let headers = concerning(&head.headers);
         let target = route.sent.clone() + &query(&head.uri);
-        Ok((Self { sidecar, named, method: head.method, target, headers }, body))
+        Ok((Self { sidecar, named, method: head.method, target, arrived: head.headers, headers }, body))
     }
 
     /// The body, whole, and the room it takes.
     pub(super) async fn read(&self, body: Body) -> Result<(Bytes, Held), Refusal> {
-        self.sidecar.bodies.read(body).await.map_err(|unread| unread.refusal(Dialect::Ollama))
+        self.sidecar.bodies.read(&self.arrived, body).await.map_err(|unread| unread.refusal(Dialect::Ollama))
     }
 
     /// The model that a body names; empty where it names none.
