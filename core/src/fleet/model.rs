@@ -185,8 +185,9 @@ impl Model {
             && (before - share).abs() > OTHER_SHARE
         {
             let by_ln = libm::log(speed(share) / speed(before));
-            self.decode.shift(by_ln);
-            self.prefill.shift(by_ln);
+            for rate in [&mut self.decode, &mut self.undisturbed, &mut self.lone, &mut self.prefill] {
+                rate.shift(by_ln);
+            }
         }
     }
 
@@ -260,5 +261,23 @@ impl Model {
     pub(crate) fn blocked_by(&self, now: Millis, context_tokens: u32) -> Option<FailureKind> {
         let holds = |(until, least, _): &(Millis, u32, FailureKind)| now < *until && context_tokens >= *least;
         self.blocked.filter(holds).map(|(_, _, kind)| kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_comes_to_lie_beside_the_gpu_is_slower_by_every_rate_that_was_learned() {
+        let mut model = Model::new(ModelTag::default());
+        for rate in [&mut model.decode, &mut model.undisturbed, &mut model.lone, &mut model.prefill] {
+            rate.observe(Millis(1), 100.0);
+        }
+        model.lie_on_gpu(1.0, Device::Gpu);
+        model.lie_on_gpu(0.0, Device::Gpu);
+        for rate in [model.decode, model.undisturbed, model.lone, model.prefill] {
+            assert!((rate.estimate(1.0, 0.0) - 10.0).abs() < 1e-6, "{rate:?}");
+        }
     }
 }
