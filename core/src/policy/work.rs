@@ -146,7 +146,8 @@ pub(crate) fn learn_rates(
             model.decode.observe(now, rate);
             host.decode_speed.observe(now, rate / prior.decode);
             // A first measurement that differs from the prior says nothing about the host; one that differs from earlier ones does.
-            let surprise = if measured_before { libm::log(rate / expected.decode) } else { 0.0 };
+            let surprise =
+                if measured_before { surprise(rate * share.host, rate, expected.decode) } else { 0.0 };
             let known = host.decode_speed.weight >= KNOWN_WEIGHT;
             if let Some(by_ln) = host.change.observe(surprise).filter(|_| known && detect_change) {
                 shift(host, by_ln);
@@ -168,6 +169,12 @@ pub(crate) fn learn_rates(
         host.prefill_speed.observe(now, rate / prior.prefill);
     }
     host.estimate();
+}
+
+/// How far a call's rate lies from the `expected` one, as a natural logarithm. The rate is `least` where nothing slowed the call, and
+/// `most` where all did that seemed to be at work beside it; some of that may have waited for a load. What lies between is no surprise.
+fn surprise(least: f64, most: f64, expected: f64) -> f64 {
+    libm::log(expected.between(least, most) / expected)
 }
 
 /// The host has become faster or slower as a whole.
@@ -308,6 +315,27 @@ mod tests {
         let after = decode(&host, "small");
         assert!((after / before - 1.0).abs() < 0.01, "{before} {after}");
         assert!(host.batching.taken() < 0.5, "{:?}", host.batching);
+    }
+
+    #[test]
+    fn a_call_that_was_quick_though_others_seemed_to_be_at_work_tells_of_no_change() {
+        let mut host = host();
+        for _ in 0..10 {
+            learn_rates(Millis(1), &mut host, &"small".into(), alone(&usage(500.0)), true);
+            let shared = usage(1_000.0);
+            let measured = Measured { shares: both(0.5, 1.0), ..alone(&shared) };
+            learn_rates(Millis(1), &mut host, &"small".into(), measured, true);
+        }
+        let before = decode(&host, "small");
+        assert!(host.sharing.is_known(), "{:?}", host.sharing);
+        // What seemed to be at work waited for its load.
+        for _ in 0..3 {
+            let quick = usage(500.0);
+            let measured = Measured { shares: both(0.4, 1.0), ..alone(&quick) };
+            learn_rates(Millis(2), &mut host, &"small".into(), measured, true);
+        }
+        let after = decode(&host, "small");
+        assert!(after / before < 1.25, "{before} {after}");
     }
 
     #[test]
