@@ -142,6 +142,7 @@ impl Dispatcher {
     /// An answer that cannot be used teaches; the next one comes from a better model. Where there is none, a refusal stands as it
     /// is, and anything else ends the job with what came.
     fn seek_better(&mut self, attempt: &Attempt, id: AttemptId, failure: Failure) {
+        self.settle_rivalry(attempt.job, id);
         let Some(job) = self.jobs.get(&attempt.job) else { return };
         let task = job.request.task;
         let model =

@@ -125,6 +125,7 @@ impl Host {
             expires: (!seen.pinned).then(|| now.plus(stays_ms)),
         }
     }
+
     fn take_tags(&mut self, tags: Vec<ModelTag>) {
         let listed: BTreeSet<&str> = tags.iter().map(|tag| tag.name.as_str()).collect();
         self.models.retain(|name, _| listed.contains(name.as_str()));
